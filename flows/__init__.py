@@ -1,0 +1,1 @@
+"""In what order: one recipe a file, read top to bottom."""

@@ -1,0 +1,184 @@
+"""The `questmill` command: run a recipe, query the lake, see what there is, and find out what is wrong.
+
+Exit codes: 0 done, 1 the run failed, 2 bad usage or input, 3 a gate stopped it.
+"""
+
+import argparse
+import os
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from schemas.errors import BadInput, QuestmillError
+
+if TYPE_CHECKING:
+    from infra.store import Store
+
+# Heavy imports (Prefect 0.8 s, Great Expectations 2.1 s) wait inside the verbs: --help must not pay for them.
+
+QUIET = {
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_LOGGING_LEVEL": "CRITICAL",
+    "PREFECT_LOGGING_SERVER_LEVEL": "CRITICAL",
+    "PREFECT_CLI_PROMPT": "false",
+    "PREFECT_LOGGING_ROOT_LEVEL": "CRITICAL",
+    "DASK_LOGGING__DISTRIBUTED": "CRITICAL",
+    "GX_ANALYTICS_ENABLED": "false",
+}
+"""What a run tells is told by its progress lines; `--verbose` brings Prefect's own log back."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit code."""
+    parser = _parser()
+    options, rest = parser.parse_known_args(arguments)
+    if rest and options.verb != "run":
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    for name, value in QUIET.items():
+        if not (getattr(options, "verbose", False) and "LOGGING" in name):
+            os.environ.setdefault(name, value)
+    with _interrupts() as interrupted:
+        try:
+            return int(options.function(options, rest) or 0)
+        except QuestmillError as error:
+            print(f"questmill: {error}", file=sys.stderr)
+            return error.exit_code
+        except BrokenPipeError:  # `questmill query ... | head`
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
+        except (KeyboardInterrupt, Exception) as error:
+            if interrupted.is_set():
+                print("questmill: interrupted; the same command continues where it stopped", file=sys.stderr)
+                return 130
+            traceback.print_exc()
+            what = f"{type(error).__name__}: {error}"
+            print(f"questmill: {what}; the same command continues where it stopped", file=sys.stderr)
+            return 1
+
+
+@contextmanager
+def _interrupts() -> Iterator[threading.Event]:
+    """Remember a Ctrl-C: a library in whose middle it falls (pydantic, for one) may make it an error of its own."""
+    interrupted = threading.Event()
+
+    def interrupt(*_: object) -> None:
+        interrupted.set()
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield interrupted
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="questmill", description="A data factory for reasoning data.", allow_abbrev=False
+    )
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+    common = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    common.add_argument("--profile", help="where to run: a name in infra/profiles, or a .toml file (default: local)")
+    common.add_argument("--store", help="the lake: a folder or url such as s3://bucket/lake (default: the profile's)")
+
+    def verb(name: str, function: object, text: str, add_help: bool = True) -> argparse.ArgumentParser:
+        made = verbs.add_parser(
+            name, parents=[common], help=text, description=text, allow_abbrev=False, add_help=add_help
+        )
+        made.set_defaults(function=function)
+        return made
+
+    run = verb("run", _run, "run a recipe; the same command again continues it", add_help=False)
+    run.add_argument("recipe", nargs="?", help="name of a recipe; none: list them")
+    run.add_argument("--verbose", action="store_true", help="show Prefect's log")
+    run.add_argument("-h", "--help", action="store_true", help="show the recipe's fields")
+    query = verb("query", _query, "ask the lake in SQL")
+    query.add_argument("sql", help='e.g. "SELECT verdict, count(*) FROM verified GROUP BY ALL"')
+    query.add_argument("--format", choices=["table", "csv", "json", "parquet"], help="default: table, csv into a pipe")
+    verb("status", _status, "runs, datasets, their current versions, the funnel")
+    verb("doctor", _doctor, "versions, cores, GPU, store, cluster, verifier")
+    rollback = verb("rollback", _rollback, "let a dataset's readers see an earlier version again")
+    rollback.add_argument("dataset")
+    rollback.add_argument("version")
+    return parser
+
+
+def _run(options: argparse.Namespace, rest: list[str]) -> int:
+    from flows import recipe
+
+    known = recipe.recipes()
+    if options.recipe is None:
+        print("questmill run RECIPE [--profile NAME] [--store URL] [--verbose] [@overrides.toml] [--field value ...]\n")
+        print("\n".join(f"  {name:<12} {text}" for name, text in known.items()))
+        return 0 if options.help else 2
+    if options.recipe not in known:
+        raise BadInput(f"recipe {options.recipe!r} is unknown; there are: {', '.join(known)}")
+    _place(options)
+    if options.help:
+        return _describe(options.recipe, known[options.recipe])
+    from flows.server import prefect_server
+
+    with prefect_server():  # first of all: it starts while the rest is imported
+        from flows import launch
+
+        flow, model = launch.recipe_of(options.recipe)
+        return launch.run(flow, recipe.parse(model, rest))
+
+
+def _describe(name: str, text: str) -> int:
+    from flows import launch, recipe
+
+    print(f"questmill run {name}: {text}\n")
+    for flag, default, help_text in recipe.describe(launch.recipe_of(name)[1]):
+        print(f"  {flag} ({default})\n      {help_text}")
+    return 0
+
+
+def _query(options: argparse.Namespace, _: list[str]) -> int:
+    from flows import report
+
+    return report.query(_store(options), options.sql, options.format)
+
+
+def _status(options: argparse.Namespace, _: list[str]) -> int:
+    from flows import report
+
+    return report.status(_store(options))
+
+
+def _doctor(options: argparse.Namespace, _: list[str]) -> int:
+    _place(options)
+    from flows import doctor
+
+    return doctor.examine()
+
+
+def _rollback(options: argparse.Namespace, _: list[str]) -> int:
+    store = _store(options)
+    before = store.current(options.dataset)
+    store.point(options.dataset, options.version)
+    print(f"{options.dataset}: {before} -> {options.version}")
+    return 0
+
+
+def _place(options: argparse.Namespace) -> None:
+    """Hand profile and store to the flow the way a deployment does: by environment."""
+    if options.profile:
+        os.environ["QUESTMILL_PROFILE"] = options.profile
+    if options.store:
+        os.environ["QUESTMILL_STORE"] = options.store
+
+
+def _store(options: argparse.Namespace) -> "Store":
+    from infra.cluster import load_profile
+    from infra.store import open_store
+
+    _place(options)
+    name = os.environ.get("QUESTMILL_PROFILE", "local")
+    store = open_store(load_profile(name, os.environ.get("QUESTMILL_STORE")).store)
+    store.check()
+    return store

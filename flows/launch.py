@@ -1,0 +1,47 @@
+"""Starts a recipe from the command line: what can be wrong is found before Prefect and Dask are started."""
+
+import importlib
+import inspect
+
+from prefect import Flow
+from pydantic import BaseModel
+
+from flows.run import active_profile, funnel_markdown
+from infra import sources
+from infra.store import open_store
+from schemas.errors import BadInput
+from schemas.source import Source
+from schemas.work import Manifest
+
+EXTRAS = {"torch": "train", "transformers": "train", "trl": "train", "ctranslate2": "embedded"}
+"""Packages that only some recipes need, and the extra that brings them."""
+
+
+def recipe_of(name: str) -> tuple[Flow[..., Manifest | str], type[BaseModel]]:
+    """The flow of a recipe and the model of its parameter."""
+    try:
+        flow = getattr(importlib.import_module(f"flows.{name}"), name)
+    except ModuleNotFoundError as error:
+        if error.name not in EXTRAS:
+            raise
+        extra = EXTRAS[error.name]
+        raise BadInput(
+            f"recipe {name!r} needs {error.name}; install the extra: pip install 'questmill[{extra}]'"
+        ) from error
+    return flow, inspect.signature(flow.fn).parameters["recipe"].annotation
+
+
+def run(flow: Flow[..., Manifest | str], recipe: BaseModel) -> int:
+    """Check store and input, run, and say what was published."""
+    store = open_store(active_profile().store)
+    store.check()
+    if isinstance(recipe, Source):
+        sources.expand(recipe)
+    manifest = flow(recipe)
+    if not isinstance(manifest, Manifest):
+        print(manifest)
+        return 0
+    print(funnel_markdown(manifest.ledger))
+    print(f"published {manifest.dataset} {manifest.version}: {manifest.rows:,} rows, content {manifest.content}")
+    print(f"lake {store.url}, gate report {manifest.report}")
+    return 0

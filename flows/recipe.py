@@ -1,0 +1,134 @@
+"""From words on a command line to a recipe: every field is a flag (`--judge.deadline 2`), `@file.toml` holds many."""
+
+import ast
+import difflib
+import json
+import tomllib
+import types
+import typing
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
+
+from schemas.errors import BadInput
+
+Recipe = typing.TypeVar("Recipe", bound=BaseModel)
+
+
+def recipes() -> dict[str, str]:
+    """The recipes in this folder and the first line of each one's docstring, without importing any."""
+    found = {}
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        tree = ast.parse(path.read_text())
+        if any(isinstance(node, ast.FunctionDef) and node.name == path.stem for node in tree.body):
+            found[path.stem] = (ast.get_docstring(tree) or "").splitlines()[0]
+    return found
+
+
+def parse(model: type[Recipe], arguments: Sequence[str]) -> Recipe:
+    """Build `model` from `@file.toml` and `--field value` words, the later word winning; raises `BadInput`."""
+    values: dict[str, Any] = {}
+    words = list(arguments)
+    given: set[str] = set()
+    while words:
+        word = words.pop(0)
+        if word.startswith("@"):
+            _merge(values, _toml(Path(word[1:])))
+        elif word.startswith("--"):
+            path, equals, value = word[2:].partition("=")
+            path = path.replace("-", "_")
+            if not equals and not words:
+                raise BadInput(f"--{path} needs a value")
+            _set(values, model, path, value if equals else words.pop(0), repeated=path in given)
+            given.add(path)
+        else:
+            raise BadInput(f"{word!r} is no flag; write --field value or @overrides.toml")
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        raise BadInput("; ".join(_explain(model, e) for e in error.errors())) from error
+
+
+def describe(model: type[BaseModel], prefix: str = "") -> list[tuple[str, str, str]]:
+    """(flag, default, help) of every field, nested ones by their path."""
+    lines = []
+    for name, field in model.model_fields.items():
+        flag = f"{prefix}{name}"
+        if (inner := _model(field.annotation)) is not None:
+            lines += describe(inner, f"{flag}.")
+        else:
+            default = (
+                "required"
+                if field.is_required()
+                else json.dumps(field.get_default(call_default_factory=True), default=str)
+            )
+            lines.append((f"--{flag}", default, " ".join((field.description or "").split())))
+    return lines
+
+
+def _set(values: dict[str, Any], model: type[BaseModel], path: str, text: str, repeated: bool) -> None:
+    *folders, name = path.split(".")
+    for folder in folders:
+        inner = _model(_field(model, folder, path).annotation)
+        if inner is None:
+            raise BadInput(f"--{path}: {folder!r} has no fields of its own")
+        model, values = inner, values.setdefault(folder, {})
+    field = _field(model, name, path)
+    if typing.get_origin(field.annotation) in (tuple, list) and not text.startswith("["):
+        values[name] = [*values[name], text] if repeated else [text]
+    else:
+        values[name] = _literal(text) if text[:1] in ("[", "{") else text
+
+
+def _field(model: type[BaseModel], name: str, path: str) -> FieldInfo:
+    if name in model.model_fields:
+        return model.model_fields[name]
+    near = difflib.get_close_matches(name, model.model_fields, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(model.model_fields)}"
+    raise BadInput(f"--{path}: {model.__name__} has no field {name!r}; {hint}")
+
+
+def _model(annotation: Any) -> type[BaseModel] | None:
+    """The model that a field holds, also where it may be None."""
+    options = (
+        typing.get_args(annotation)
+        if typing.get_origin(annotation) in (typing.Union, types.UnionType)
+        else (annotation,)
+    )
+    models = [o for o in options if isinstance(o, type) and issubclass(o, BaseModel)]
+    return models[0] if len(models) == 1 else None
+
+
+def _literal(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text
+
+
+def _toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise BadInput(f"@{path}: cannot be read: {error}") from error
+
+
+def _merge(into: dict[str, Any], more: dict[str, Any]) -> None:
+    for key, value in more.items():
+        if isinstance(value, dict) and isinstance(into.get(key), dict):
+            _merge(into[key], value)
+        else:
+            into[key] = value
+
+
+def _explain(model: type[BaseModel], error: Any) -> str:
+    path = ".".join(str(part) for part in error["loc"])
+    if error["type"] == "missing":
+        return f"--{path} is required"
+    if error["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(path, [flag[2:] for flag, _, _ in describe(model)], n=1)
+        return f"field {path!r} is unknown" + (f"; did you mean {near[0]!r}?" if near else "")
+    return f"--{path}: {error['msg']} (got {error['input']!r})"

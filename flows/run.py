@@ -1,0 +1,236 @@
+"""The words a recipe is written in: seed, map, merge, gate, publish. All of Prefect and Dask is used here.
+
+`map` never waits: shard 7 may be judged while shard 9 is still being asked. `seed`, `merge`, `gate` and `publish`
+are the only barriers, and each is a word in the recipe. Tasks exchange receipts, never rows.
+"""
+
+import datetime
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, ParamSpec, TypeVar, cast
+
+from prefect import Task, task
+from prefect.artifacts import create_markdown_artifact
+from prefect.cache_policies import NO_CACHE
+from prefect.context import FlowRunContext
+from prefect.futures import PrefectFuture
+from prefect_dask import DaskTaskRunner
+
+from flows.progress import Progress
+from infra import cluster, engines, gates, publish, sources, worker
+from infra.store import open_store
+from schemas import attempts
+from schemas.engine import Spec
+from schemas.errors import BadInput, GateFailed
+from schemas.profile import Profile
+from schemas.source import Source
+from schemas.work import Expect, Frozen, Manifest, Merge, Receipt, Stage, StepCount, fingerprint
+
+Future = PrefectFuture[Receipt]
+
+
+def active_profile() -> Profile:
+    """The profile that `QUESTMILL_PROFILE` names (default `local`), with the store of `QUESTMILL_STORE`."""
+    return cluster.load_profile(os.environ.get("QUESTMILL_PROFILE", "local"), os.environ.get("QUESTMILL_STORE"))
+
+
+@contextmanager
+def _cluster() -> Iterator[Any]:
+    with cluster.connect(active_profile(), preload=(__name__,)) as address:
+        yield address
+
+
+class OnCluster(DaskTaskRunner):
+    """Dask for the length of one flow; however the flow ends, the display of its run ends with it."""
+
+    progress: Progress | None = None
+
+    def __exit__(self, *error: Any) -> None:
+        if self.progress is not None:
+            self.progress.close()
+        super().__exit__(*error)
+
+
+on_cluster = OnCluster(cluster_class=_cluster)
+"""Task runner of every recipe. The cluster is that of the active profile; it opens when the flow runs."""
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def _task(function: Callable[P, R]) -> Task[P, R]:
+    """`task(f)`, not `@task def f`: only so does Dask pickle the function by reference, and a worker keep one engine.
+
+    Receipts are the only cache: Prefect's would outlive a lake that was deleted.
+    """
+    name = function.__name__.removeprefix("run_")
+    return task(name=name, cache_policy=NO_CACHE, persist_result=False)(function)
+
+
+SCAN = _task(worker.scan_source)
+SEED = _task(worker.run_seed)
+BLANKS = _task(worker.run_blanks)
+SHARD = _task(worker.run_shard)
+MERGE = _task(worker.run_merge)
+GATE = _task(gates.run_gate)
+PUBLISH = _task(publish.run_publish)
+
+
+@dataclass(frozen=True)
+class Table:
+    """The shards that a step has made or will make: for each a receipt, or its future, and the part's number."""
+
+    step: str
+    shards: list[tuple[Receipt | Future, int]]
+    rows: int
+    """Rows known or expected; exact for a table that is made."""
+
+    def receipts(self) -> list[Receipt]:
+        """Wait for every receipt, once each, in order."""
+        waited = {id(made): made if isinstance(made, Receipt) else made.result() for made, _ in self.shards}
+        return list(waited.values())
+
+
+class Run:
+    """One run of one recipe."""
+
+    def __init__(self, recipe: Frozen, profile: Profile) -> None:
+        """See `open`."""
+        self.recipe = recipe
+        self.profile, self.store = profile, open_store(profile.store)
+        self.id = fingerprint(type(recipe).__name__, recipe)[:12]
+        self.tables: list[Table] = []
+        self.report: str | None = None
+        self.progress = Progress(self.id)
+        self.record = f"runs/{self.id}/{_now():%Y%m%dT%H%M%S.%f}"
+
+    @classmethod
+    def open(cls, recipe: Frozen) -> "Run":
+        """A run on the active profile. The same recipe is the same run: what it did before is not done again."""
+        run = cls(recipe, active_profile())
+        context = FlowRunContext.get()
+        if context is not None and isinstance(context.task_runner, OnCluster):
+            context.task_runner.progress = run.progress
+        return run
+
+    def seed(self, source: Source, reserved: list[str]) -> Table:
+        """Read files into shards of attempts; every file is checked to its end before the first row is written.
+
+        `reserved`: names of columns that later steps add; an input column of that name is kept as `input_<name>`.
+        """
+        urls = sources.expand(source)
+        self.progress.note(f"{'read':<14} {len(urls):,} {'file' if len(urls) == 1 else 'files'}")
+        scans = [SCAN.submit(url, source) for url in urls]
+        files = [scan.result() for scan in scans]
+        types = sources.common_types(files)
+        self._began()
+        copies = [sum(f.digest == file.digest for f in files[:i]) for i, file in enumerate(files)]
+        futures = [
+            SEED.submit(file, types, copy, source, [*attempts.SCHEMA.names, *reserved], self.store.url)
+            for file, copy in sorted(zip(files, copies, strict=True), key=lambda pair: (pair[0].digest, pair[1]))
+        ]
+        return self._made("seed", futures, sum(file.rows for file in files))
+
+    def blanks(self, rows: int, shard_rows: int) -> Table:
+        """Blank rows: what a recipe that makes something from nothing starts from."""
+        self._began()
+        return self._made("blanks", [BLANKS.submit(rows, shard_rows, self.store.url)], rows)
+
+    def map(self, stage: Stage, table: Table) -> Table:
+        """Work every shard of `table` by `stage`; returns at once."""
+        submit = SHARD.with_options(task_run_name=stage.name()).submit
+        spec = self._engine(stage)
+        futures: list[Future] = []
+        self.progress.start(stage.name(), table.rows, futures, len(table.shards))
+        for made, index in table.shards:
+            futures.append(submit(stage, spec, cast(Receipt, made), index, self.store.url))
+        return self._remember(Table(stage.name(), [(future, 0) for future in futures], table.rows))
+
+    def merge(self, merge: Merge, *tables: Table, shard_rows: int = 4096) -> Table:
+        """Wait for `tables`, run the merge over all of their rows, and cut the result into shards."""
+        waited = [table.receipts() for table in tables]
+        future = MERGE.with_options(task_run_name=merge.name()).submit(merge, waited, shard_rows, self.store.url)
+        return self._made(merge.name(), [future], tables[0].rows)
+
+    def gate(self, suite: str, expects: list[Expect], table: Table) -> Table:
+        """Check the whole of `table`; raises `GateFailed` where a critical expectation fails, and reports warnings."""
+        future = GATE.with_options(task_run_name=f"gate {suite}").submit(
+            suite, expects, table.receipts(), self.store.url
+        )
+        self.progress.start("gate", table.rows, [future], 1)
+        receipt = future.result()
+        self.report = receipt.detail["report"]
+        create_markdown_artifact(
+            key=f"gate-{suite}".replace("_", "-"), markdown=(self.store.read(self.report) or b"").decode()
+        )
+        for line in filter(None, receipt.detail["warned"].splitlines()):
+            self.progress.note(f"warning: {line}")
+        if failed := receipt.detail["failed"].splitlines():
+            self._write("ended", {"state": f"stopped by gate {suite}"})
+            raise GateFailed(
+                f"gate {suite!r} stopped the run: {'; '.join(failed)}; nothing was published, "
+                f"the report is {self.store.locate(self.report)}"
+            )
+        return table
+
+    def publish(self, dataset: str, table: Table) -> Manifest:
+        """Check the ledger, publish the rows of `table` as the current version of `dataset`, and end the run."""
+        steps = [t.receipts() for t in self.tables if t is not table] + [table.receipts()]
+        future = PUBLISH.with_options(task_run_name=f"publish {dataset}").submit(
+            dataset, steps, self.recipe.model_dump(mode="json"), self.report, self.store.url
+        )
+        manifest: Manifest = future.result()
+        create_markdown_artifact(key=f"funnel-{dataset}".replace("_", "-"), markdown=funnel_markdown(manifest.ledger))
+        self._write("ended", {"state": f"published {manifest.dataset} {manifest.version}"})
+        return manifest
+
+    def _engine(self, stage: Stage) -> Spec | None:
+        """The engine that plays the stage's role, its model named by content; raises `BadInput` where none does."""
+        if stage.role is None:
+            return None
+        if (spec := self.profile.roles.get(stage.role)) is None:
+            offered = ", ".join(sorted(self.profile.roles)) or "none"
+            raise BadInput(f"stage {stage.name()} needs the role {stage.role!r}; the profile offers: {offered}")
+        try:
+            return engines.pin(spec)
+        except ValueError as error:
+            raise BadInput(f"role {stage.role!r}: {error}") from error
+
+    def _made(self, step: str, futures: list[Future], rows: int) -> Table:
+        """Wait for a step that makes any number of parts, and turn them into shards."""
+        self.progress.start(step, rows, futures, len(futures))
+        receipts = [future.result() for future in futures]
+        shards: list[tuple[Receipt | Future, int]] = [(r, i) for r in receipts for i in range(len(r.parts))]
+        return self._remember(Table(step, shards, sum(p.rows for r in receipts for p in r.parts)))
+
+    def _began(self) -> None:
+        """Record the start, once the input is known to be good."""
+        recipe = {"recipe": type(self.recipe).__name__, "parameters": self.recipe.model_dump(mode="json")}
+        self._write("started", recipe)
+
+    def _write(self, event: str, facts: dict[str, Any]) -> None:
+        """Record what became of this run, for `questmill status`; a run without an end was killed or failed."""
+        text = json.dumps({"time": f"{_now():%Y-%m-%d %H:%M:%S}", **facts}, indent=1)
+        self.store.write(f"{self.record}/{event}.json", text.encode())
+
+    def _remember(self, table: Table) -> Table:
+        self.tables.append(table)
+        return table
+
+
+def _now() -> datetime.datetime:
+    return datetime.datetime.now(datetime.UTC)
+
+
+def funnel_markdown(ledger: tuple[StepCount, ...]) -> str:
+    """The funnel as a table for people."""
+    lines = ["| step | rows in | kept | rejected | quarantined | seconds |", "|---|--:|--:|--:|--:|--:|"]
+    for c in ledger:
+        lines.append(
+            f"| {c.step} | {c.rows_in:,} | {c.kept:,} | {sum(c.rejected.values()):,} "
+            f"| {sum(c.quarantined.values()):,} | {c.seconds:,.1f} |"
+        )
+    return "\n".join(lines) + "\n"

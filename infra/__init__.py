@@ -1,0 +1,1 @@
+"""Where it happens: the lake, the cluster, the gates and the engines."""

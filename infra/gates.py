@@ -1,0 +1,116 @@
+"""The only place that knows Great Expectations: whole datasets are checked before they may be published."""
+
+import logging
+import os
+import time
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from infra.store import Store, open_store, reason
+from schemas.errors import QuestmillError
+from schemas.work import Expect, Part, Receipt, fingerprint
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Great Expectations takes 2.1 s to import and pandas 0.5 s, so only a gate that is really run pays for them.
+
+
+def run_gate(suite: str, expects: list[Expect], tables: list[Receipt], lake: str) -> Receipt:
+    """Check the parts of `tables` as one dataset; the receipt's detail holds the outcome and the report's path.
+
+    `detail`: `failed` (critical expectations that failed, one a line), `warned`, `report` (path in the lake).
+    """
+    store, started = open_store(lake), time.monotonic()
+    parts = [part for receipt in tables for part in receipt.parts]
+    key = fingerprint("gate", suite, expects, [part.digest for part in parts])
+    if done := store.receipt("gate", key):
+        return done
+    results = _validate(_columns(store, expects, parts), expects)
+    report = f"reports/{suite}/{key[:12]}.md"
+    rows = sum(part.rows for part in parts)
+    store.write(report, _markdown(suite, rows, results).encode())
+    receipt = Receipt(
+        step="gate",
+        key=key,
+        inputs=tuple(part.digest for part in parts),
+        rows_in=rows,
+        kept=rows,
+        seconds=round(time.monotonic() - started, 3),
+        detail={
+            "suite": suite,
+            "report": report,
+            "failed": "\n".join(_line(e, r) for e, r in results if not r["success"] and e.severity == "critical"),
+            "warned": "\n".join(_line(e, r) for e, r in results if not r["success"] and e.severity == "warning"),
+        },
+    )
+    return store.commit(receipt)
+
+
+def _columns(store: Store, expects: list[Expect], parts: list[Part]) -> "pd.DataFrame":
+    """The columns that the checks read, and no others: responses are a thousand times the size of verdicts."""
+    wanted = sorted({column for expect in expects for column in expect.columns})
+    there = store.schema(parts[0]).names
+    if missing := sorted(set(wanted) - set(there)):
+        raise QuestmillError(f"gate: the dataset has no column {missing[0]!r}; it has {', '.join(there)}")
+    tables = [store.get(part, wanted or there[:1]) for part in parts]
+    frame: pd.DataFrame = pa.concat_tables(tables).to_pandas()
+    return frame
+
+
+def _validate(frame: "pd.DataFrame", expects: list[Expect]) -> list[tuple[Expect, dict[str, Any]]]:
+    os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
+    import great_expectations as gx
+    from great_expectations.exceptions import ExpectationNotFoundError
+    from great_expectations.expectations.registry import get_expectation_impl
+
+    logging.getLogger("great_expectations.data_context.types.base").setLevel(logging.WARNING)  # its own level is INFO
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = {"globally": False}
+    source = context.data_sources.add_pandas("lake")
+    batch = source.add_dataframe_asset("dataset").add_batch_definition_whole_dataframe("whole")
+    loaded = batch.get_batch({"dataframe": frame})
+    results = []
+    for expect in expects:
+        try:
+            expectation = get_expectation_impl(expect.kind)(**expect.arguments)
+        except (ExpectationNotFoundError, ValueError) as error:
+            raise QuestmillError(f"gate: expectation {expect.kind!r}: {reason(error)}; correct the suite") from error
+        found = loaded.validate(expectation, result_format="SUMMARY")
+        results.append((expect, found.to_json_dict()))
+    return results
+
+
+def _line(expect: Expect, result: dict[str, Any]) -> str:
+    """`row_id: values to be unique: 2 unexpected (0.04 %), e.g. ...` in one line."""
+    found = result.get("result") or {}
+    subject = str(expect.arguments.get("column", "table"))
+    check = expect.kind.removeprefix("expect_").removeprefix("column_").replace("_", " ")
+    if why := _raised(result.get("exception_info") or {}):
+        return f"{subject}: {check}: could not be checked: {why}"
+    if "unexpected_count" in found:
+        sample = ", ".join(map(repr, found.get("partial_unexpected_list", [])[:3]))
+        return f"{subject}: {check}: {found['unexpected_count']} of {found['element_count']} do not" + (
+            f", e.g. {sample}" if sample else ""
+        )
+    return f"{subject}: {check}: observed {found.get('observed_value')}"
+
+
+def _raised(info: dict[str, Any]) -> str | None:
+    """What the check raised, in one line; Great Expectations keeps it flat, or once for each metric that it needed."""
+    for each in [info] if "raised_exception" in info else info.values():
+        if each["raised_exception"]:
+            return " ".join(str(each["exception_message"]).split())
+    return None
+
+
+def _markdown(suite: str, rows: int, results: list[tuple[Expect, dict[str, Any]]]) -> str:
+    lines = [f"# Gate `{suite}`", "", f"{rows} rows, {len(results)} expectations.", ""]
+    lines += ["| | severity | expectation | found |", "|---|---|---|---|"]
+    for expect, result in results:
+        arguments = ", ".join(f"{k}={v!r}" for k, v in expect.arguments.items())
+        found = "as expected" if result["success"] else _line(expect, result)
+        mark = "pass" if result["success"] else ("FAIL" if expect.severity == "critical" else "warn")
+        lines.append(f"| {mark} | {expect.severity} | `{expect.kind}` {arguments} | {found} |")
+    return "\n".join(lines) + "\n"

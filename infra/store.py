@@ -1,0 +1,297 @@
+"""The lake: immutable objects, receipts that commit them, and published datasets, on any fsspec url.
+
+    objects/<sha256>.parquet            written first; named by their own bytes
+    receipts/<step>/<key>.json          exclusive create, written second: this is the commit
+    reports/<key>.md                    what a gate found
+    runs/<run>/...                      who ran what, when, and how it ended
+    datasets/<name>/<version>/...       parts, then manifest.json; a reader needs the manifest
+    datasets/<name>/current/000001.json exclusive create; the highest number names the current version
+
+Nothing is renamed, locked or overwritten, so a crash between any two writes leaves a lake that a rerun completes.
+"""
+
+import contextlib
+import functools
+import hashlib
+import io
+import os
+import threading
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import fsspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+from fsspec.implementations.local import LocalFileSystem
+from fsspec.implementations.memory import MemoryFileSystem
+
+from schemas.errors import BadInput, QuestmillError
+from schemas.work import Manifest, Part, Receipt
+
+FRESH: dict[str, Any] = {"use_listings_cache": False}
+"""Listings must show what other workers committed a moment ago."""
+PATIENCE = 4.0
+"""Seconds in which a server must answer for the first time; its client would go on trying for minutes."""
+_MEMORY = threading.Lock()
+"""The memory file system looks and then writes: of two threads both would win."""
+
+
+class Store:
+    """One lake. Cheap to open; safe to use from several threads and processes at once."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url.rstrip("/")
+        try:
+            self.fs, root = fsspec.core.url_to_fs(self.url, **FRESH)
+        except (ValueError, ImportError) as error:
+            raise BadInput(f"store {url!r}: {error}; give a folder or a url such as s3://bucket/lake") from error
+        self.root = str(root).rstrip("/")
+
+    # -- objects ------------------------------------------------------------------------------------------------
+
+    def put(self, table: pa.Table) -> Part:
+        """Write `table` as one object, unless its bytes are there already."""
+        data = parquet_bytes(table)
+        part = Part(digest=hashlib.sha256(data).hexdigest(), rows=table.num_rows, size=len(data))
+        self._create(self._object(part.digest), data)
+        return part
+
+    def get(self, part: Part, columns: list[str] | None = None) -> pa.Table:
+        """The rows of one object; raises `QuestmillError` where its bytes are not the ones it is named by."""
+        data = self._read_if(self._object(part.digest))
+        if data is None or hashlib.sha256(data).hexdigest() != part.digest:
+            what = "is missing" if data is None else "is damaged: its bytes have another digest"
+            raise QuestmillError(
+                f"object {part.digest} of {self.url} {what}; restore it, or delete it and the receipts that name it "
+                f"and run again"
+            )
+        return pq.read_table(io.BytesIO(data), columns=columns)
+
+    def schema(self, part: Part) -> pa.Schema:
+        """The columns of one object, with their metadata."""
+        with self.fs.open(self._full(self._object(part.digest)), "rb") as file:
+            return pq.read_schema(file)
+
+    def object_url(self, part: Part) -> str:
+        """Where DuckDB reads the object."""
+        return self.locate(self._object(part.digest))
+
+    def locate(self, path: str) -> str:
+        """The full path or url of something in the lake, as DuckDB wants it."""
+        return self._full(path) if self.is_local else str(self.fs.unstrip_protocol(self._full(path)))
+
+    # -- receipts -----------------------------------------------------------------------------------------------
+
+    def receipt(self, step: str, key: str) -> Receipt | None:
+        """The committed receipt, or None where the work is still to be done."""
+        data = self._read_if(f"receipts/{step}/{key}.json")
+        return None if data is None else Receipt.model_validate_json(data).model_copy(update={"found": True})
+
+    def commit(self, receipt: Receipt) -> Receipt:
+        """Make the work visible. Where another worker was first, its receipt counts and is returned."""
+        path = f"receipts/{receipt.step}/{receipt.key}.json"
+        if self._create(path, receipt.model_dump_json(indent=1).encode()):
+            return receipt
+        winner = self.receipt(receipt.step, receipt.key)
+        assert winner is not None, f"{path} was there a moment ago"
+        return winner
+
+    def receipts(self) -> list[Receipt]:
+        """Every receipt of the lake, by step and key."""
+        return [Receipt.model_validate_json(data) for data in self._read_all("receipts")]
+
+    # -- datasets -----------------------------------------------------------------------------------------------
+
+    def write_part(self, dataset: str, version: str, name: str, data: bytes) -> bytes:
+        """Write one published file, invisible until its manifest is there; returns the bytes that are there.
+
+        A publish that crashed may have left the same rows with other milliseconds: they stay.
+        """
+        path = f"datasets/{dataset}/{version}/{name}"
+        return data if self._create(path, data) else self._read(path)
+
+    def publish(self, manifest: Manifest) -> Manifest:
+        """Write the manifest and let `current` point at it; equal content that is published already stays."""
+        path = f"datasets/{manifest.dataset}/{manifest.version}/manifest.json"
+        self._create(path, manifest.model_dump_json(indent=1).encode())
+        self.point(manifest.dataset, manifest.version)
+        published = self.manifest(manifest.dataset, manifest.version)
+        assert published is not None, f"{path} was there a moment ago"
+        return published
+
+    def manifest(self, dataset: str, version: str | None = None) -> Manifest | None:
+        """The manifest of `version`, or of the current one; None where nothing is published."""
+        version = version or self.current(dataset)
+        data = self._read_if(f"datasets/{dataset}/{version}/manifest.json") if version else None
+        return None if data is None else Manifest.model_validate_json(data)
+
+    def datasets(self) -> list[str]:
+        """Names of the datasets that have a current version."""
+        paths = self._list("datasets")
+        return sorted({p.split("/")[1] for p in paths if p.split("/")[2:3] == ["current"]})
+
+    def history(self, dataset: str) -> list[str]:
+        """The versions that `current` has pointed at, oldest first."""
+        pointers = sorted(self._list(f"datasets/{dataset}/current"))
+        return [self._read(p).decode() for p in pointers]
+
+    def current(self, dataset: str) -> str | None:
+        """The version readers see."""
+        pointers = self._list(f"datasets/{dataset}/current")
+        return self._read(max(pointers)).decode() if pointers else None
+
+    def point(self, dataset: str, version: str) -> None:
+        """Let `current` point at `version`, also to roll back; raises `BadInput` for a version that is not there."""
+        if self._read_if(f"datasets/{dataset}/{version}/manifest.json") is None:
+            known = ", ".join(dict.fromkeys(self.history(dataset))) or "none"
+            raise BadInput(f"dataset {dataset!r} has no version {version!r}; published: {known}")
+        while self.current(dataset) != version:
+            number = 1 + len(self._list(f"datasets/{dataset}/current"))
+            self._create(f"datasets/{dataset}/current/{number:06}.json", version.encode())
+
+    # -- reports and runs ---------------------------------------------------------------------------------------
+
+    def write(self, path: str, data: bytes) -> bool:
+        """Write a report or a record of a run; False where it is there already."""
+        return self._create(path, data)
+
+    def read(self, path: str) -> bytes | None:
+        """The bytes at `path`, or None."""
+        return self._read_if(path)
+
+    def paths(self, folder: str) -> list[str]:
+        """Paths below `folder`, relative to the lake, sorted."""
+        return sorted(self._list(folder))
+
+    def exists(self) -> bool:
+        """Whether anything was ever written here."""
+        return bool(self.fs.exists(self.root))
+
+    def check(self, write: bool = False) -> bool:
+        """Reach the store; with `write`, also say whether it honours exclusive create. Raises `BadInput`."""
+        try:
+            if self.is_local:
+                _folder(Path(self.root))
+            else:
+                ask(self.fs, "ls", self.root.split("/")[0], refresh=True)
+            if not write:
+                return True
+            path = f"doctor/{uuid.uuid4().hex}"
+            honoured = self._create(path, b"1") and not self._create(path, b"2") and self._read(path) == b"1"
+            self.fs.rm_file(self._full(path))
+            return honoured
+        except BadInput:
+            raise
+        except Exception as error:
+            raise self._unusable(error) from error
+
+    def _unusable(self, error: Exception) -> BadInput:
+        remote = "check its url, AWS_ENDPOINT_URL and the keys (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY)"
+        way_out = "give a folder that you may write to" if self.is_local else remote
+        return BadInput(f"store {self.url} cannot be used: {reason(error)}; {way_out}")
+
+    # -- the only places that touch the file system ---------------------------------------------------------------
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the lake is a folder of this machine."""
+        return isinstance(self.fs, LocalFileSystem)
+
+    def _full(self, path: str) -> str:
+        return f"{self.root}/{path}"
+
+    def _object(self, digest: str) -> str:
+        return f"objects/{digest}.parquet"
+
+    def _create(self, path: str, data: bytes) -> bool:
+        """Exclusive create: whole or not at all; False where the path is taken."""
+        full = self._full(path)
+        try:
+            if self.is_local:
+                return _create_local(Path(full), data)
+            with _MEMORY if isinstance(self.fs, MemoryFileSystem) else contextlib.nullcontext():
+                self.fs.pipe_file(full, data, mode="create")
+        except FileExistsError:
+            return False
+        except (PermissionError, NotADirectoryError) as error:
+            raise self._unusable(error) from error
+        return True
+
+    def _read(self, path: str) -> bytes:
+        return bytes(self.fs.cat_file(self._full(path)))
+
+    def _read_if(self, path: str) -> bytes | None:
+        try:
+            return self._read(path)
+        except FileNotFoundError:
+            return None
+
+    def _read_all(self, folder: str) -> Iterator[bytes]:
+        paths = [self._full(p) for p in sorted(self._list(folder))]
+        yield from self.fs.cat_ranges(paths, None, None, on_error="raise") if paths else []
+
+    def _list(self, folder: str) -> list[str]:
+        """Paths of the files below `folder`, relative to the lake."""
+        try:
+            found = self.fs.find(self._full(folder))
+        except FileNotFoundError:
+            return []
+        return [p[len(self.root) + 1 :] for p in map(str, found) if "/.tmp-" not in p]
+
+
+def _create_local(path: Path, data: bytes) -> bool:
+    """Write beside the target, then link: a crash leaves no half file, and the second of two writers is told."""
+    _folder(path.parent)
+    if path.exists():
+        return False
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.parent / f".tmp-{uuid.uuid4().hex}"
+    try:
+        with temporary.open("xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.link(temporary, path)
+    except FileExistsError:
+        return False
+    finally:
+        temporary.unlink(missing_ok=True)
+    return True
+
+
+def _folder(path: Path) -> None:
+    """Raises `NotADirectoryError` where `path` is a file, or lies below one."""
+    there = next((p for p in (path, *path.parents) if p.exists()), None)
+    if there is not None and not there.is_dir():
+        raise NotADirectoryError(f"{there} is a file")
+
+
+def ask(fs: Any, method: str, *arguments: Any, **options: Any) -> Any:
+    """Call `method` of a file system, and give a server that cannot be reached `PATIENCE` seconds."""
+    if not getattr(fs, "async_impl", False):
+        return getattr(fs, method)(*arguments, **options)
+    return fsspec.asyn.sync(fs.loop, getattr(fs, f"_{method}"), *arguments, timeout=PATIENCE, **options)
+
+
+def reason(error: BaseException) -> str:
+    """The innermost cause in one line: what botocore and aiohttp wrap five times over."""
+    while error.__cause__ is not None and not isinstance(error, TimeoutError):
+        error = error.__cause__
+    if isinstance(error, TimeoutError):
+        return f"no answer within {PATIENCE:.0f} s"
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"
+
+
+def parquet_bytes(table: pa.Table) -> bytes:
+    """`table` as Parquet; equal tables give equal bytes."""
+    buffer = io.BytesIO()
+    pq.write_table(table, buffer, compression="zstd")
+    return buffer.getvalue()
+
+
+@functools.cache
+def open_store(url: str) -> Store:
+    """The store at `url`, opened once a process."""
+    return Store(url)

@@ -1,0 +1,1 @@
+"""What shape: the tables, the nouns and the protocols."""

@@ -1,0 +1,16 @@
+"""Quarantine: rows that were tried and failed for good, with the error and the number of attempts."""
+
+import pyarrow as pa
+
+from schemas.arrow import required
+
+SCHEMA = pa.schema(
+    [
+        required("row_id", pa.string()),
+        required("stage", pa.string()),
+        required("reason", pa.string()),
+        required("error", pa.string()),
+        required("attempts", pa.int32()),
+        required("row", pa.string()),  # the row as JSON text
+    ]
+)

@@ -1,0 +1,20 @@
+"""Verdicts beside their attempts: one row for each attempt that got a verdict, in the order of the input."""
+
+from typing import ClassVar
+
+from schemas.work import Merge
+
+
+class Judged(Merge):
+    """Attempts with their verdicts; an attempt whose verdict is in quarantine is rejected with that reason."""
+
+    inputs: ClassVar[tuple[str, ...]] = ("attempts", "verdicts")
+
+    def sql(self) -> str:
+        """Row ids sort by source file and row, so the published order is the order of the input."""
+        return """
+            SELECT attempts.*, verdicts.* EXCLUDE (row_id),
+                   CASE WHEN verdicts.row_id IS NULL THEN 'no verdict' END AS reject
+            FROM attempts LEFT JOIN verdicts USING (row_id)
+            ORDER BY attempts.row_id
+        """

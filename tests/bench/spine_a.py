@@ -1,0 +1,27 @@
+"""Agreement of the verdicts with the labels of 5,276 recorded solutions of real models."""
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.bench.figures import Figure, questmill
+from tests.recorded import ABSENT, SOLUTIONS, write_attempts
+
+AGREEMENT = """
+    SELECT 100.0 * avg(((verdict = 'correct') = is_correct)::INT), count(*) FILTER (verdict = 'timeout') FROM verified
+"""
+
+IDS = ("spine.a",)
+
+
+def measure() -> Iterator[Figure]:
+    """The share of verdicts that agree, and how many pairs had no verdict in time."""
+    if not SOLUTIONS.exists():
+        print(f"spine.a: skipped: {ABSENT}")
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        rows = write_attempts(Path(folder, "attempts.jsonl"))
+        questmill("run", "verify", "--input", f"{folder}/attempts.jsonl", "--store", f"{folder}/lake")
+        agreement, timeouts = questmill("query", AGREEMENT, "--store", f"{folder}/lake").split()[-1].split(",")
+    yield Figure("spine.a", round(float(agreement), 3), "%", ">= 99.9", f"{rows:,} recorded solutions")
+    yield Figure("spine.a.timeouts", int(timeouts), "rows", "0")

@@ -1,0 +1,29 @@
+"""Wall time of verifying 5,276 recorded solutions, first and again, start of Prefect and Dask included."""
+
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.bench.figures import Figure, questmill
+from tests.recorded import ABSENT, SOLUTIONS, write_attempts
+
+IDS = ("spine.b",)
+
+
+def measure() -> Iterator[Figure]:
+    """Seconds of the first run and of the same command again, and the shards that the second one worked."""
+    if not SOLUTIONS.exists():
+        print(f"spine.b: skipped: {ABSENT}")
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        rows = write_attempts(Path(folder, "attempts.jsonl"))
+        lake = ["--store", f"{folder}/lake"]
+        seconds = []
+        for _ in range(2):
+            started = time.monotonic()
+            told = questmill("run", "verify", "--input", f"{folder}/attempts.jsonl", *lake)
+            seconds.append(round(time.monotonic() - started, 1))
+        worked = sum("rows/s" in line for line in told.splitlines())
+    yield Figure("spine.b", seconds[0], "s", "<= 60", f"{rows:,} rows")
+    yield Figure("spine.b.rerun", seconds[1], "s", "<= 20", f"steps that worked a shard: {worked}")

@@ -1,0 +1,41 @@
+"""What many tests need: a lake of their own, in memory or behind a real S3 server over HTTP."""
+
+import logging
+import uuid
+from collections.abc import Iterator
+
+import pytest
+
+
+@pytest.fixture
+def lake() -> str:
+    """The url of an empty lake in memory."""
+    return f"memory://lake-{uuid.uuid4().hex}"
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[str]:
+    """The endpoint of an S3 server on this machine."""
+    from moto.server import ThreadedMotoServer
+
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def s3_lake(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The url of an empty lake in a bucket of its own; the environment says where, as it does for a user."""
+    import s3fs
+
+    for name, value in (("ENDPOINT_URL", s3_server), ("ACCESS_KEY_ID", "questmill"), ("SECRET_ACCESS_KEY", "secret")):
+        monkeypatch.setenv(f"AWS_{name}", value)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    s3fs.S3FileSystem.clear_instance_cache()
+    bucket = f"bucket-{uuid.uuid4().hex}"
+    s3fs.S3FileSystem().mkdir(bucket)
+    yield f"s3://{bucket}/the lake"
+    s3fs.S3FileSystem.clear_instance_cache()

@@ -1,0 +1,66 @@
+"""One Prefect server for every test of flows, the command in this process, and an undisturbed run to compare with."""
+
+import importlib
+import os
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from runs import Command, Lake, Outcome, attempts, end, questmill, write
+
+from flows.cli import QUIET, main
+from flows.server import prefect_server
+from infra.store import Store
+
+for _name, _value in QUIET.items():
+    os.environ.setdefault(_name, _value)
+
+
+@pytest.fixture(scope="session")
+def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A Prefect server of our own, used by every run of the session; its url."""
+    before = dict(os.environ)
+    os.environ["PREFECT_HOME"] = home = str(tmp_path_factory.mktemp("prefect"))
+    os.environ.pop("PREFECT_API_URL", None)
+    with prefect_server():
+        url = os.environ["PREFECT_API_URL"]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what libraries import is theirs
+            for library in ("great_expectations", "prefect", "s3fs"):
+                importlib.import_module(library)
+        from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
+
+        with temporary_settings({PREFECT_API_URL: url, PREFECT_HOME: home}):
+            yield url
+    os.environ.clear()
+    os.environ.update(before)
+
+
+@pytest.fixture
+def command(api: str, capfd: pytest.CaptureFixture[str]) -> Iterator[Command]:
+    """Run the command in this process, under the `ci` profile unless told otherwise."""
+    before = dict(os.environ)
+
+    def call(*words: str | Path) -> Outcome:
+        os.environ.pop("QUESTMILL_STORE", None)
+        os.environ["QUESTMILL_PROFILE"] = "ci"
+        capfd.readouterr()
+        try:
+            code = main([str(word) for word in words])
+        except SystemExit as exit_:
+            code = int(exit_.code or 0)
+        return Outcome(code, *capfd.readouterr())
+
+    yield call
+    os.environ.clear()
+    os.environ.update(before)
+
+
+@pytest.fixture(scope="session")
+def baseline(api: str, tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    """An undisturbed run over 300 attempts."""
+    folder = tmp_path_factory.mktemp("baseline")
+    path = write(folder / "attempts.jsonl", attempts(300))
+    words = ("run", "verify", "--input", path, "--store", folder / "lake", "--profile", "ci", "--shard_rows", "64")
+    return Lake(Store(str(folder / "lake")), path, end(questmill(*words)))

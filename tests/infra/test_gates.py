@@ -1,0 +1,101 @@
+"""A gate reads only the columns that it checks, says what failed in a line each, and leaves its report in the lake."""
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from infra import gates
+from infra.store import open_store
+from schemas import attempts, verdicts
+from schemas.errors import QuestmillError
+from schemas.work import Expect, Receipt
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # of the modules that Great Expectations imports
+]
+
+IDS = ["a", "b", "b", "d"]
+VERDICT = ["correct", "wrong", "timeout", "correct"]
+
+
+def expect(kind: str, severity: str = "critical", **arguments: Any) -> Expect:
+    return Expect.model_validate({"kind": kind, "severity": severity, "arguments": arguments})
+
+
+UNIQUE = expect("expect_column_values_to_be_unique", column="row_id")
+NO_TIMEOUT = expect("expect_column_values_to_not_be_in_set", "warning", column="verdict", value_set=["timeout"])
+FOUR = expect("expect_table_row_count_to_be_between", min_value=4)
+
+
+def checked(lake: str, expects: Sequence[Expect], tables: Sequence[pa.Table] | None = None) -> Receipt:
+    store = open_store(lake)
+    whole = pa.table({"row_id": IDS, "verdict": VERDICT, "response": ["long"] * 4})
+    shards = tables or [whole.slice(0, 2), whole.slice(2)]
+    parts = [store.put(table) for table in shards]
+    made = [Receipt(step="s", key=p.digest, inputs=(), rows_in=p.rows, kept=p.rows, parts=(p,)) for p in parts]
+    return gates.run_gate("verified", list(expects), made, lake)
+
+
+def test_the_shards_are_checked_as_one_dataset_and_failures_are_told_by_severity(
+    lake: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO):
+        receipt = checked(lake, [UNIQUE, NO_TIMEOUT, FOUR])
+    assert receipt.detail["failed"] == "row_id: values to be unique: 2 of 4 do not, e.g. 'b', 'b'"
+    assert receipt.detail["warned"] == "verdict: values to not be in set: 1 of 4 do not, e.g. 'timeout'"
+    assert (receipt.rows_in, receipt.kept) == (4, 4)
+    assert "temporary directory" not in caplog.text
+    report = (open_store(lake).read(receipt.detail["report"]) or b"").decode()
+    assert report.startswith("# Gate `verified`\n\n4 rows, 3 expectations.\n")
+    assert "| FAIL | critical | `expect_column_values_to_be_unique` column='row_id' |" in report
+    assert "| warn | warning |" in report and "| pass | critical | `expect_table_row_count" in report
+
+
+def test_a_gate_that_passed_before_is_not_run_again(lake: str) -> None:
+    assert [checked(lake, [FOUR]).found for _ in range(2)] == [False, True]
+    assert not checked(lake, [expect("expect_table_row_count_to_be_between", min_value=5)]).found
+
+
+def test_a_column_that_is_not_there_is_named_before_anything_is_checked(lake: str) -> None:
+    with pytest.raises(QuestmillError, match="gate: the dataset has no column 'ruling'; it has row_id, verdict, resp"):
+        checked(lake, [UNIQUE, expect("expect_column_values_to_be_unique", column="ruling")])
+
+
+def test_an_unknown_expectation_is_named(lake: str) -> None:
+    with pytest.raises(
+        QuestmillError, match=r"gate: expectation 'expect_the_unexpected': .*not found; correct the suite"
+    ):
+        checked(lake, [expect("expect_the_unexpected")])
+    with pytest.raises(QuestmillError, match=r"gate: expectation 'expect_column_values_to_be_unique': .*; correct the"):
+        checked(lake, [expect("expect_column_values_to_be_unique", column="row_id", mostly="nearly all")])
+
+
+def test_only_the_columns_that_are_checked_are_loaded(lake: str) -> None:
+    store = open_store(lake)
+    parts = [store.put(pa.table({"row_id": ["a"], "response": ["long"], "verdict": ["wrong"]}))]
+    assert list(gates._columns(store, [UNIQUE, FOUR], parts)) == ["row_id"]
+    assert list(gates._columns(store, [NO_TIMEOUT, UNIQUE], parts)) == ["row_id", "verdict"]
+    assert list(gates._columns(store, [FOUR], parts)) == ["row_id"], "one column, to count the rows"
+    together = expect("expect_compound_columns_to_be_unique", column_list=["row_id", "verdict"])
+    assert list(gates._columns(store, [together], parts)) == ["row_id", "verdict"]
+
+
+def test_a_check_that_cannot_be_made_fails_with_the_reason_in_one_line(lake: str) -> None:
+    receipt = checked(lake, [expect("expect_column_values_to_be_between", column="verdict", min_value=1)])
+    (line,) = receipt.detail["failed"].splitlines()
+    assert line.startswith("verdict: values to be between: could not be checked: ")
+
+
+def test_the_promises_of_the_verify_recipe_hold_for_good_rows_and_stop_bad_ones(lake: str) -> None:
+    suite = attempts.expectations() + verdicts.expectations()
+    good = pa.table({"row_id": ["a", "b"], "verdict": ["correct", "wrong"]})
+    receipt = checked(lake, suite, [good])
+    assert (receipt.detail["failed"], receipt.detail["warned"]) == ("", "")
+    bad = pa.table({"row_id": ["a", "a"], "verdict": ["correct", "perhaps"]})
+    failed = checked(lake, suite, [bad]).detail["failed"]
+    assert "row_id: values to be unique" in failed and "'perhaps'" in failed
+    empty = checked(lake, suite, [good.slice(0, 0)])
+    assert empty.detail["failed"] == "table: expect_table row count to be between: observed 0".replace("expect_", "")

@@ -1,0 +1,83 @@
+"""A step whose code changed must say so: either its version is bumped, or somebody looked and refreshed this list.
+
+Refresh `tests/golden/identities.json` with `make golden`.
+"""
+
+import ast
+import hashlib
+import importlib
+import inspect
+import json
+from pathlib import Path
+from typing import Any
+
+from schemas.work import Step
+
+ROOT = Path(__file__).parents[2]
+GOLDEN = ROOT / "tests" / "golden" / "identities.json"
+MODULES = ("tasks.join", "tasks.verify")
+"""Modules whose steps are listed."""
+
+
+def shape(node: Any) -> Any:
+    """A syntax tree as lists, without positions and docstrings: the same for every Python version that we support."""
+    if isinstance(node, list):
+        return [shape(n) for n in node if not (isinstance(n, ast.Expr) and isinstance(n.value, ast.Constant))]
+    if not isinstance(node, ast.AST):
+        return repr(node)
+    fields = ((name, shape(value)) for name, value in ast.iter_fields(node) if value not in (None, []))
+    return [type(node).__name__, *fields]
+
+
+def code(module: str, seen: set[str] | None = None) -> list[Any]:
+    """The code of a module of tasks, and of those that it imports from there."""
+    seen = {module} if seen is None else seen | {module}
+    source = importlib.import_module(module).__spec__.origin  # type: ignore[union-attr]
+    tree = ast.parse(Path(str(source)).read_text())
+    found = [shape(tree.body)]
+    for node in ast.walk(tree):
+        names = (
+            [f"{node.module}", *(f"{node.module}.{a.name}" for a in node.names)]
+            if isinstance(node, ast.ImportFrom)
+            else []
+        )
+        for name in names:
+            if name not in seen and (ROOT / f"{name.replace('.', '/')}.py").is_file() and name.startswith("tasks."):
+                seen.add(name)
+                found += code(name, seen)
+    return found
+
+
+def identities() -> dict[str, dict[str, Any]]:
+    """Version and code of every step."""
+    listed = {}
+    for module in MODULES:
+        digest = hashlib.sha256(json.dumps(code(module)).encode()).hexdigest()[:16]
+        for name, kind in inspect.getmembers(importlib.import_module(module), inspect.isclass):
+            if issubclass(kind, Step) and kind.__module__ == module:
+                listed[f"{module}.{name}"] = {"version": kind.version, "code": digest}
+    return dict(sorted(listed.items()))
+
+
+def test_no_step_changed_without_a_new_version() -> None:
+    golden, now = json.loads(GOLDEN.read_text()), identities()
+    refresh = "refresh with `make golden`"
+    assert now.keys() == golden.keys(), f"steps came or went; {refresh}"
+    for name, step in now.items():
+        assert step["version"] >= golden[name]["version"], f"{name} went back to an older version"
+        if step["version"] == golden[name]["version"]:
+            assert step["code"] == golden[name]["code"], (
+                f"the code of {name} changed: bump its `version`, or if behaviour is unchanged {refresh}"
+            )
+        else:
+            assert step == golden[name], f"{name} has a new version; {refresh}"
+
+
+def test_docstrings_and_comments_are_no_code() -> None:
+    plain, told = "def f(x):\n    return x", "def f(x):\n    'Doc.'\n    return  x  # why"
+    assert shape(ast.parse(plain)) == shape(ast.parse(told)) != shape(ast.parse("def f(x):\n    return -x"))
+
+
+if __name__ == "__main__":
+    GOLDEN.parent.mkdir(exist_ok=True)
+    GOLDEN.write_text(json.dumps(identities(), indent=1) + "\n")

@@ -1,0 +1,96 @@
+"""The final answer is found where a response says it is, and however degenerate the response, in no time."""
+
+import time
+
+import pytest
+
+from tasks.extract import extract
+
+
+@pytest.mark.parametrize(
+    ("text", "answer", "rule"),
+    [
+        (r"so \boxed{18}.", "18", "boxed"),
+        (r"\boxed{1} no, \boxed{2}", "2", "boxed"),
+        (r"\boxed{\frac{1}{2}}", r"\frac{1}{2}", "boxed"),
+        (r"\boxed{\{1, 2\}}", r"\{1, 2\}", "boxed"),
+        (r"\boxed {3}", "3", "boxed"),
+        (r"\\boxed{3}", "3", "boxed"),
+        ("\x01 \\boxed{3}", "3", "boxed"),
+        (r"\boxed{x \fbox{3}}", "3", "boxed"),
+        (r"\fbox{4} A: 5", "4", "boxed"),
+        (r"\boxed{\boxed{3}}", "3", "boxed"),
+        ("é\U0001d7d8 \\boxed{7}", "7", "boxed"),
+        (r"\boxed{6} and then \boxed{\frac{1}{2}", "6", "boxed"),
+        ("#### 1,000\n", "1,000", "hash"),
+        ("#### 1\nno\n#### 2", "2", "hash"),
+        ("step\nA: 18", "18", "marker"),
+        ("  A: 18  \n", "18", "marker"),
+        ("A: 1\nB\nA: 2\nnot A: 3", "2", "marker"),
+        ("A:\n18", "18", "marker"),
+        ("The answer is 3.5. I am sure.", "3.5", "answer_is"),
+        ("the answer is 1; no, THE FINAL ANSWER IS: $18.", "$18", "answer_is"),
+        ("the answer is\n4", "4", "answer_is"),
+        ("it costs $1,234.50.", "1,234.50", "last_number"),
+        ("it is -$5 now", "-$5", "last_number"),
+        ("from 7-5", "5", "last_number"),
+        ("about 20%.", "20%", "last_number"),
+        ("he eats 3/4 of it", "3/4", "last_number"),
+    ],
+)
+def test_the_most_explicit_rule_wins_and_shows_its_span(text: str, answer: str, rule: str) -> None:
+    found = extract(text)
+    assert found is not None
+    assert (found.text.removeprefix("$") if rule == "last_number" else found.text) == answer
+    assert found.found_by == rule
+    assert text[found.start : found.end] == found.text
+
+
+@pytest.mark.parametrize("text", ["", "no number at all", "\n\n", r"\boxed{}", "A:", "####", "\x00"])
+def test_nothing_is_made_up(text: str) -> None:
+    assert extract(text) is None
+
+
+def test_a_box_that_is_never_closed_falls_through() -> None:
+    found = extract("\\boxed{\\frac{1}{2}\nA: 18")
+    assert found is not None
+    assert (found.text, found.found_by) == ("18", "marker")
+
+
+def test_the_markers_can_be_chosen() -> None:
+    found = extract("Answer: 4\nA: 5\nResult: 6", ("Answer:", "Result:"))
+    assert found is not None
+    assert (found.text, found.found_by) == ("6", "marker")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\\boxed" + "{" * 1_000_000,
+        "\\boxed{" + "{}" * 500_000,
+        "\\boxed{" * 143_000,
+        "\\boxed{" * 143_000 + "{}",
+        "\\boxed{}" * 125_000,
+        "\\boxed" + " " * 1_000_000,
+        "A:" * 500_000,
+        "A:\n" * 333_000,
+        "the answer is " * 71_000,
+        "answer " + " " * 1_000_000,
+        "1" * 1_000_000,
+        "1 " * 500_000,
+        "#" * 1_000_000,
+        "\n" * 1_000_000,
+        "\\" * 1_000_000 + "\\boxed{3}",
+        "lorem ipsum dolor. " * 52_000,
+    ],
+    ids=lambda text: repr(text[:12]),
+)
+def test_a_megabyte_takes_milliseconds(text: str) -> None:
+    best = min(_seconds(text) for _ in range(5))
+    assert best < 0.05 * 2  # on an idle core at most 0.03; twice the promise for one that is shared
+
+
+def _seconds(text: str) -> float:
+    began = time.thread_time()
+    extract(text)
+    return time.thread_time() - began
