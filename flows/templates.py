@@ -1,0 +1,31 @@
+"""Draw problems of the proving ground: questions with exact answers, computed and not judged."""
+
+from prefect import flow
+from pydantic import Field
+
+from flows.run import Run, on_cluster
+from schemas import problems
+from schemas.work import NAME, Frozen, Manifest
+from tasks.draw import Draw
+
+
+class Templates(Frozen):
+    """How many problems to draw, and of which kind."""
+
+    n: int = Field(default=10_000, ge=1)
+    """Problems."""
+    draw: Draw = Draw()
+    """Seeds, topic, template, solvable or not."""
+    shard_rows: int = Field(default=5_000, ge=1)
+    """Problems a shard."""
+    dataset: str = Field(default="problems", pattern=NAME)
+    """Name under which the rows are published."""
+
+
+@flow(name="templates", task_runner=on_cluster)
+def templates(recipe: Templates) -> Manifest:
+    """Problems with worked solutions and exact answers; every one is reproduced by its seed."""
+    run = Run.open(recipe)
+    drawn = run.map(recipe.draw, run.blanks(recipe.n, recipe.shard_rows))
+    run.gate(recipe.dataset, problems.expectations(), drawn)
+    return run.publish(recipe.dataset, drawn)

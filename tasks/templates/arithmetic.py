@@ -1,0 +1,112 @@
+"""Exact numbers, how they are written, and the equations `a op b = c` that every solution is made of."""
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from fractions import Fraction
+from typing import Literal, NamedTuple
+
+Number = int | Fraction
+Value = int | Fraction | str
+Operator = Literal["+", "-", "*", "/"]
+Style = Literal["count", "money", "decimal", "fraction"]
+
+COUNT = r"(?:0|[1-9]\d{0,8})"
+"""Pattern of a whole number as a question writes it: no sign, no leading zeros, at most 9 digits."""
+NUMBER = COUNT + r"(?:\.\d{1,4}|/[1-9]\d{0,8})?"
+"""Pattern of a number as a question writes it: 12, 4.50 or 3/8."""
+
+# Solutions may grow longer numbers than questions, but Python refuses to read ints of more than 4300 digits.
+_RESULT = r"-?(?:0|[1-9]\d{0,99})(?:\.\d{1,4}|/[1-9]\d{0,99})?"
+_EQUATION = re.compile(rf"(?<![\d./])({_RESULT}) ([-+*/]) ({_RESULT}) = ({_RESULT})(?![\d/])")
+_FINAL = re.compile(rf"^\s*####\s*\$?({_RESULT})\s*$", re.MULTILINE)
+
+_CALCULATE: dict[str, Callable[[Number, Number], Number]] = {
+    "+": lambda a, b: a + b,
+    "-": lambda a, b: a - b,
+    "*": lambda a, b: a * b,
+    "/": lambda a, b: Fraction(a) / b,
+}
+_RELATIONS: dict[str, Callable[[Number, Number], bool]] = {
+    "<": lambda a, b: a < b,
+    "<=": lambda a, b: a <= b,
+    "!=": lambda a, b: a != b,
+    "coprime": lambda a, b: math.gcd(int(a), int(b)) == 1,
+}
+
+
+class Equation(NamedTuple):
+    """One line of arithmetic, as written: `left op right = result`, true or not."""
+
+    left: Number
+    op: str
+    right: Number
+    result: Number
+
+    @property
+    def true(self) -> bool:
+        """Whether the arithmetic is right."""
+        return (self.op != "/" or self.right != 0) and calculate(self.left, self.op, self.right) == self.result
+
+
+def plain(value: Number) -> Number:
+    """The same number, as an int where it is whole."""
+    return value.numerator if isinstance(value, Fraction) and value.denominator == 1 else value
+
+
+def calculate(left: Number, op: str, right: Number) -> Number:
+    """`left op right`, exactly. Raises ZeroDivisionError."""
+    if op == "/" and isinstance(left, int) and isinstance(right, int) and left % right == 0:
+        return left // right  # four times as fast as by way of a Fraction
+    return plain(_CALCULATE[op](left, right))
+
+
+def operand(name: str, values: Mapping[str, Value]) -> Number:
+    """The number behind a name or a literal such as `60`. Raises KeyError for a name nobody set."""
+    value = values[name] if name in values or not name.isdigit() else int(name)
+    if isinstance(value, str):
+        raise TypeError(f"{name!r} is the word {value!r}, not a number; calculate with numbers only")
+    return value
+
+
+def holds(condition: str, values: Mapping[str, Value]) -> bool:
+    """Whether a condition such as `k < n` (names or literals; < <= != coprime) is true."""
+    left, relation, right = condition.split()
+    return _RELATIONS[relation](operand(left, values), operand(right, values))
+
+
+def places(value: Number) -> int | None:
+    """Decimal places needed to write the number exactly; None where decimals never end (or take more than 4)."""
+    return next((n for n in range(5) if 10**n % Fraction(value).denominator == 0), None)
+
+
+def write(value: Number, style: Style) -> str:
+    """The number as texts show it: 12, 4.50 (money), 2.5 (decimal), 3/8 (fraction, or endless decimals)."""
+    needed = places(value)
+    if isinstance(value, int) or needed == 0 or needed is None or style == "fraction":
+        return str(value)
+    if style == "money":
+        needed = max(needed, 2)
+    sign, digits = "-" if value < 0 else "", str(abs(value.numerator) * 10**needed // value.denominator)
+    digits = digits.rjust(needed + 1, "0")
+    return f"{sign}{digits[:-needed]}.{digits[-needed:]}"
+
+
+def number(text: str) -> Number:
+    """The number that a text shows. Raises ValueError if it shows none."""
+    return int(text) if text.isdigit() else plain(Fraction(text))
+
+
+def equations(text: str) -> list[tuple[int, Equation]]:
+    """Every `a op b = c` of a text, with its 0-based line."""
+    found = []
+    for at, line in enumerate(text.splitlines()):
+        for left, op, right, result in _EQUATION.findall(line):
+            found.append((at, Equation(number(left), op, number(right), number(result))))
+    return found
+
+
+def final(text: str) -> tuple[int, Number] | None:
+    """The last `#### 36` line of a solution: its 0-based line and its number; None if there is none."""
+    last = list(_FINAL.finditer(text))[-1:]
+    return (text.count("\n", 0, last[0].start(1)), number(last[0][1])) if last else None
