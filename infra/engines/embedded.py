@@ -1,0 +1,226 @@
+"""A model on the CPU of this process, through CTranslate2: the pupil, or any other converted model.
+
+About seeds: CTranslate2 seeds each of its threads once, when the thread first samples, and cannot seed one request.
+A small model is therefore reloaded before each call, seeded from all seeds of the call: the same call gives the same
+samples, and equal prompts within a call differ. A large model is seeded once, from the first call after loading.
+"""
+
+import hashlib
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, cast
+
+from schemas.engine import Completion, EmbeddedSpec, Prompt, Sampling
+
+RELOAD_LIMIT = 64 * 2**20
+"""Bytes of a model that is reloaded for its seed: 20 ms for the pupil, seconds for a large one."""
+YES, NO = ("yes", "Yes", "YES", " yes", " Yes"), ("no", "No", "NO", " no", " No")
+
+
+class Embedded:
+    """`Generator` and `Scorer` over one resident CTranslate2 model; not for several threads at a time."""
+
+    def __init__(self, spec: EmbeddedSpec) -> None:
+        self.spec, self.path = spec, Path(spec.path)
+        found = content_digest(self.path)
+        if spec.digest and spec.digest != found:
+            raise ValueError(f"the model in {self.path} is not the pinned one ({found[:12]}, not {spec.digest[:12]})")
+        self.digest = found
+        self.words = Words(self.path)
+        self.small = (self.path / "model.bin").stat().st_size <= RELOAD_LIMIT
+        self.seeded = False
+        self.model: Any = self._open()
+
+    def _open(self) -> Any:
+        import ctranslate2
+
+        try:
+            # One generating thread: a second one would start from the same seed and repeat its samples.
+            return ctranslate2.Generator(
+                str(self.path), compute_type=self.spec.compute_type, inter_threads=1, intra_threads=self.spec.threads
+            )
+        except (RuntimeError, ValueError) as error:
+            raise ValueError(f"the model in {self.path} cannot be loaded ({error}); {HELP}") from error
+
+    def _seed(self, seeds: Sequence[Sequence[int]]) -> None:
+        import ctranslate2
+
+        if self.seeded and not self.small:
+            return
+        text = json.dumps([list(s) for s in seeds])
+        ctranslate2.set_random_seed(int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big"))
+        if self.seeded:
+            self.model = self._open()
+        self.seeded = True
+
+    def generate(
+        self, prompts: Sequence[Prompt], sampling: Sampling, seeds: Sequence[Sequence[int]]
+    ) -> list[list[Completion]]:
+        """See `schemas.engine.Generator`; `completion_tokens` counts the end token of a reply that came to its end."""
+        self._check_open()
+        if not prompts:
+            return []
+        sampled = sampling.temperature > 0
+        if sampled:
+            self._seed(seeds)
+        read = [self.words.read(prompt) for prompt in prompts]
+        results = self.model.generate_batch(
+            read,
+            max_batch_size=self.spec.max_batch_size,
+            num_hypotheses=sampling.n if sampled else 1,
+            max_length=sampling.max_tokens,
+            sampling_temperature=sampling.temperature if sampled else 1.0,
+            sampling_topk=0 if sampled else 1,
+            sampling_topp=sampling.top_p if sampled else 1.0,
+            include_prompt_in_result=False,
+            end_token=self.words.ends,
+            return_end_token=True,
+        )
+        copies = 1 if sampled else sampling.n
+        made = [
+            [self._completion(prompt, tokens) for tokens in result.sequences]
+            for prompt, result in zip(read, results, strict=True)
+        ]
+        if sampling.logprobs:
+            made = self._with_logprobs(read, [result.sequences for result in results], made)
+        return [list(each) * copies for each in made]
+
+    def _completion(self, read: list[str], tokens: list[str]) -> Completion:
+        stopped = bool(tokens) and tokens[-1] in self.words.ends
+        return Completion(
+            text=self.words.text(tokens[:-1] if stopped else tokens),
+            finish_reason="stop" if stopped else "length",
+            prompt_tokens=len(read),
+            completion_tokens=len(tokens),
+        )
+
+    def _with_logprobs(
+        self, read: list[list[str]], written: list[list[list[str]]], made: list[list[Completion]]
+    ) -> list[list[Completion]]:
+        """One more forward pass over prompt and reply: the sampler reports sums only. At temperature 1."""
+        texts = [prompt + tokens for prompt, each in zip(read, written, strict=True) for tokens in each]
+        longest = max(map(len, texts))
+        scored = iter(self.model.score_batch(texts, max_batch_size=32, max_input_length=longest))
+        whole = [
+            [tuple(float(p) for p in next(scored).log_probs[len(prompt) - 1 :]) for _ in each]
+            for prompt, each in zip(read, written, strict=True)
+        ]
+        return [
+            [c.model_copy(update={"logprobs": p}) for c, p in zip(each, probabilities, strict=True)]
+            for each, probabilities in zip(made, whole, strict=True)
+        ]
+
+    def score(self, prompts: Sequence[Prompt]) -> list[float]:
+        """P(yes) / (P(yes) + P(no)) of the first reply token, over the usual spellings of both words."""
+        self._check_open()
+        if not prompts:
+            return []
+        yes, no = self.words.single(YES), self.words.single(NO)
+        results = self.model.generate_batch(
+            [self.words.read(prompt) for prompt in prompts],
+            max_batch_size=self.spec.max_batch_size,
+            max_length=1,
+            include_prompt_in_result=False,
+            return_logits_vocab=True,
+        )
+        return [_odds(_numbers(result.logits[0][0]), yes, no) for result in results]
+
+    def _check_open(self) -> None:
+        if self.model is None:
+            raise ValueError("this engine is closed; load it again")
+
+    def close(self) -> None:
+        """Give the model's memory and threads back."""
+        self.model = None
+
+
+class Words:
+    """The tokenizer of a model directory: prompts to tokens, tokens to text."""
+
+    def __init__(self, path: Path) -> None:
+        from tokenizers import Tokenizer
+
+        self.tokenizer = Tokenizer.from_file(str(path / "tokenizer.json"))
+        config, told = _json(path / "config.json"), _json(path / "tokenizer_config.json")
+        ends = [config.get("eos_token"), told.get("eos_token")]
+        self.ends = list(dict.fromkeys(e["content"] if isinstance(e, dict) else e for e in ends if e))
+        separate = path / "chat_template.jinja"
+        self.chat = separate.read_text(encoding="utf-8") if separate.is_file() else told.get("chat_template")
+        self.special = {k: _content(v) for k, v in told.items() if k.endswith("_token")}
+
+    def read(self, prompt: Prompt) -> list[str]:
+        """The prompt's tokens: through the chat template if the model has one, else tagged, as the pupil was taught."""
+        text = self._chat(prompt) if self.chat else prompt.tagged()
+        return cast(list[str], self.tokenizer.encode(text, add_special_tokens=False).tokens)
+
+    def _chat(self, prompt: Prompt) -> str:
+        from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+        from infra.engines import messages
+
+        environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
+        template = environment.from_string(cast(str, self.chat))
+        return template.render(messages=messages(prompt), add_generation_prompt=True, **self.special)
+
+    def text(self, tokens: list[str]) -> str:
+        """The text of a reply."""
+        ids = [self.tokenizer.token_to_id(token) for token in tokens]
+        return cast(str, self.tokenizer.decode([i for i in ids if i is not None]))
+
+    def single(self, spellings: Sequence[str]) -> list[int]:
+        """Ids of those spellings that are one token. Raises ValueError when none is."""
+        encoded = [self.tokenizer.encode(s, add_special_tokens=False).ids for s in spellings]
+        found = sorted({ids[0] for ids in encoded if len(ids) == 1})
+        if not found:
+            raise ValueError(f"no spelling of {spellings[0]!r} is one token; this model cannot be a scorer")
+        return found
+
+
+HELP = "run `make pupil`, or name a directory made by ct2-transformers-converter --copy_files tokenizer.json"
+
+
+def open_engine(spec: EmbeddedSpec) -> Embedded:
+    """Load the model. Raises ValueError, in one line, when the directory is missing or broken."""
+    return Embedded(spec)
+
+
+def pin(spec: EmbeddedSpec) -> EmbeddedSpec:
+    """The same spec with the digest of what is in the directory now. Raises ValueError when it is missing."""
+    return spec.model_copy(update={"digest": content_digest(Path(spec.path))})
+
+
+def content_digest(path: Path) -> str:
+    """sha256 in hex over names and bytes of the directory's files. Raises ValueError when it holds no model."""
+    missing = [name for name in ("model.bin", "tokenizer.json") if not (path / name).is_file()]
+    if missing:
+        raise ValueError(f"no model in {path}: {' and '.join(missing)} missing; {HELP}")
+    digest = hashlib.sha256()
+    for file in sorted(p for p in path.iterdir() if p.is_file()):
+        digest.update(f"{file.name}\0{file.stat().st_size}\0".encode())
+        with file.open("rb") as stream:
+            while block := stream.read(2**20):
+                digest.update(block)
+    return digest.hexdigest()
+
+
+def _json(path: Path) -> dict[str, Any]:
+    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
+
+
+def _content(token: Any) -> Any:
+    return token["content"] if isinstance(token, dict) else token
+
+
+def _numbers(view: Any) -> Any:
+    import numpy as np
+
+    return np.asarray(view, dtype=np.float64)
+
+
+def _odds(logits: Any, yes: Sequence[int], no: Sequence[int]) -> float:
+    """Softmax over the two groups of ids."""
+    top = max(logits[i] for i in (*yes, *no))
+    for_yes, for_no = (sum(math.exp(logits[i] - top) for i in ids) for ids in (yes, no))
+    return for_yes / (for_yes + for_no)

@@ -1,0 +1,59 @@
+"""An engine without a model, for tests and dry runs: a function writes the replies, another one judges."""
+
+from collections.abc import Callable, Sequence
+
+from schemas.engine import Completion, Prompt, Sampling
+
+
+def _silent(prompt: Prompt, seed: int) -> str:
+    return ""
+
+
+def _undecided(prompt: Prompt) -> float:
+    return 0.5
+
+
+class Fake:
+    """`Generator` and `Scorer` from two functions. A word counts as a token, and so does the end of a reply."""
+
+    def __init__(
+        self,
+        reply: Callable[[Prompt, int], str] = _silent,
+        score: Callable[[Prompt], float] = _undecided,
+    ) -> None:
+        self.reply, self.judge = reply, score
+        self.asked: list[tuple[Prompt, tuple[int, ...]]] = []
+        """Every prompt that was generated from, with its seeds."""
+        self.closed = False
+
+    def generate(
+        self, prompts: Sequence[Prompt], sampling: Sampling, seeds: Sequence[Sequence[int]]
+    ) -> list[list[Completion]]:
+        """Greedy replies are those of seed 0."""
+        self.asked += [(prompt, tuple(each)) for prompt, each in zip(prompts, seeds, strict=True)]
+        greedy = sampling.temperature == 0
+        return [
+            [self._complete(prompt, 0 if greedy else seed, sampling) for seed in each[: sampling.n]]
+            for prompt, each in zip(prompts, seeds, strict=True)
+        ]
+
+    def _complete(self, prompt: Prompt, seed: int, sampling: Sampling) -> Completion:
+        text = self.reply(prompt, seed)
+        words = text.split()
+        cut = len(words) + 1 > sampling.max_tokens
+        used = sampling.max_tokens if cut else len(words) + 1
+        return Completion(
+            text=" ".join(words[: sampling.max_tokens]) if cut else text,
+            finish_reason="length" if cut else "stop",
+            prompt_tokens=len(prompt.tagged().split()) + 1,
+            completion_tokens=used,
+            logprobs=(-1.0,) * used if sampling.logprobs else None,
+        )
+
+    def score(self, prompts: Sequence[Prompt]) -> list[float]:
+        """What the judging function says."""
+        return [self.judge(prompt) for prompt in prompts]
+
+    def close(self) -> None:
+        """Nothing to give back."""
+        self.closed = True

@@ -1,0 +1,31 @@
+"""Answers: solutions of a question, and the rewards that a judge gives them."""
+
+import pyarrow as pa
+
+from schemas.arrow import required
+from schemas.work import Expect
+
+SCHEMA = pa.schema(
+    [
+        required("row_id", pa.string()),  # <row_id of the question>/<sample, from 0>
+        required("question_id", pa.string()),  # row_id of the question
+        required("question", pa.string()),
+        required("solution", pa.string()),
+        required("answer", pa.string()),  # what the solution states in the end, as written
+    ]
+)
+
+REWARDS = pa.schema(
+    [
+        required("row_id", pa.string()),  # of the solution
+        required("reward", pa.float64()),  # P(yes), in [0, 1]
+    ]
+)
+
+
+def expectations() -> list[Expect]:
+    """What a table of answers promises."""
+    return [
+        Expect(kind="expect_table_row_count_to_be_between", arguments={"min_value": 1}),
+        Expect(kind="expect_column_value_lengths_to_be_between", arguments={"column": "answer", "min_value": 1}),
+    ]

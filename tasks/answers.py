@@ -1,0 +1,60 @@
+"""Stages that answer questions and judge the answers."""
+
+from collections.abc import Iterator
+from typing import ClassVar
+
+import pyarrow as pa
+
+from schemas import answers
+from schemas.engine import Completion, Prompt, Sampling
+from schemas.work import Reject, Row
+from tasks.ask import Ask, Outcome, Rate, tagged_line
+
+ANSWER = "####"
+"""Opens the last line of a solution, followed by the answer."""
+
+
+def final_answer(text: str) -> str | None:
+    """The answer that a solution ends in, as written; None when it states none."""
+    return tagged_line(text, ANSWER) or None
+
+
+class Solve(Ask):
+    """n solutions of a question, each ending in `#### answer`."""
+
+    table: ClassVar[pa.Schema] = answers.SCHEMA
+    role: str | None = "solver"
+    sampling: Sampling = Sampling(max_tokens=256)
+
+    def prompt(self, row: Row) -> Prompt:
+        return self.ask(question=row["question"])
+
+    def parse(self, row: Row, replies: list[Completion]) -> Iterator[Outcome]:
+        for sample, reply in enumerate(replies):
+            answer = final_answer(reply.text)
+            if reply.finish_reason == "length":
+                yield Reject(row, "cut_off")
+            elif answer is None:
+                yield Reject(row, "no_answer")
+            else:
+                solution = reply.text.strip()
+                yield {
+                    "row_id": f"{row['row_id']}/{sample}",
+                    "question_id": row["row_id"],
+                    "question": row["question"],
+                    "solution": solution,
+                    "answer": answer,
+                }
+
+
+class JudgeAnswer(Rate):
+    """The reward of a solution: the probability that the model calls it right."""
+
+    table: ClassVar[pa.Schema] = answers.REWARDS
+    role: str | None = "reward"
+
+    def prompt(self, row: Row) -> Prompt:
+        return self.ask(question=row["question"], solution=row["solution"])
+
+    def rate(self, row: Row, score: float) -> Iterator[Outcome]:
+        yield {"row_id": row["row_id"], "reward": score}

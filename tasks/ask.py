@@ -1,0 +1,96 @@
+"""What it takes to ask a model about each row: a prompt, a seed for every sample, and a parser for the replies."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import model_validator
+
+from schemas.engine import Completion, Generator, Prompt, Sampling, Scorer
+from schemas.work import Quarantine, Reject, Row, Stage, fingerprint
+
+PROMPTS = Path(__file__).parent / "prompts"
+"""One text a stage, named as the stage."""
+
+Outcome = Row | Reject | Quarantine
+
+
+class Ask(Stage):
+    """A stage that asks one model about each row: one row to transform, n to expand, a `Reject` to filter."""
+
+    template: str = ""
+    """The instruction; by default the text of `tasks/prompts/<stage name>.txt`. The same for every row."""
+    sampling: Sampling = Sampling()
+    """How the model is sampled."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _own_template(cls, values: Any) -> Any:
+        if isinstance(values, dict) and "template" not in values:
+            return {**values, "template": instruction(cls.name())}
+        return values
+
+    def prompt(self, row: Row) -> Prompt | None:
+        """What to ask about `row`; None: nothing, and `parse` sees no replies."""
+        raise NotImplementedError(f"{type(self).__name__} must define prompt()")
+
+    def parse(self, row: Row, replies: list[Completion]) -> Iterator[Outcome]:
+        """Turn the replies, one a sample, into at least one outcome."""
+        raise NotImplementedError(f"{type(self).__name__} must define parse()")
+
+    def ask(self, **inputs: str) -> Prompt:
+        """The stage's prompt with these named inputs."""
+        return Prompt(stage=self.name(), inputs=inputs, instruction=self.template)
+
+    def rows(self, batch: Sequence[Row], engine: Generator) -> Iterator[Outcome]:
+        """Ask about all rows of the shard at once, then parse in the order of the rows."""
+        prompts = [self.prompt(row) for row in batch]
+        asked = [i for i, prompt in enumerate(prompts) if prompt is not None]
+        key = fingerprint(self)
+        seeds = [sample_seeds(key, batch[i]["row_id"], self.sampling.n) for i in asked]
+        replies = engine.generate([p for p in prompts if p is not None], self.sampling, seeds) if asked else []
+        answered = dict(zip(asked, replies, strict=True))
+        for i, row in enumerate(batch):
+            yield from self.parse(row, answered.get(i, []))
+
+
+class Rate(Ask):
+    """A stage that wants a probability rather than a text: how sure the model is to answer `yes`."""
+
+    def rate(self, row: Row, score: float) -> Iterator[Outcome]:
+        """Turn P(yes), in [0, 1], into at least one outcome."""
+        raise NotImplementedError(f"{type(self).__name__} must define rate()")
+
+    def rows(self, batch: Sequence[Row], engine: Scorer) -> Iterator[Outcome]:  # type: ignore[override]
+        """Score all rows of the shard at once; `prompt` must not return None."""
+        prompts = [self.prompt(row) for row in batch]
+        missing = [row["row_id"] for row, prompt in zip(batch, prompts, strict=True) if prompt is None]
+        if missing:
+            raise ValueError(f"{self.name()}: no prompt for row {missing[0]!r}; a rated stage asks about every row")
+        scores = engine.score([p for p in prompts if p is not None])
+        for row, score in zip(batch, scores, strict=True):
+            yield from self.rate(row, score)
+
+
+def instruction(stage: str) -> str:
+    """The text of a stage's prompt file. Raises ValueError when there is none."""
+    path = PROMPTS / f"{stage}.txt"
+    if not path.is_file():
+        raise ValueError(f"stage {stage!r} has no prompt; write tasks/prompts/{stage}.txt or pass template=")
+    return path.read_text(encoding="utf-8").strip()
+
+
+def sample_seeds(key: str, row: str, n: int) -> list[int]:
+    """Seeds of the n samples of one row, in [0, 2^63): derived from stage, row and sample, so that no two are equal.
+
+    Equal seeds are what lets a server answer a million blank prompts with one question (see vLLM, `seed`).
+    """
+    texts = (f"{key}/{row}/{j}" for j in range(n))
+    return [int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1 for text in texts]
+
+
+def tagged_line(text: str, tag: str) -> str | None:
+    """What follows the last `tag` on its line, stripped; None when the tag never occurs."""
+    _, found, rest = text.rpartition(tag)
+    return rest.split("\n", 1)[0].strip() if found else None

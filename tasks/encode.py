@@ -1,0 +1,180 @@
+"""From lessons to arrays: the pupil's tokenizer, and every lesson encoded once, so that training only reads.
+
+A number is read digit by digit. The blank before it belongs to the word before it ("has " and "has" are two tokens),
+which saves a token per number.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from tokenizers import Regex, Tokenizer, decoders, pre_tokenizers
+from tokenizers.models import BPE
+from tokenizers.trainers import BpeTrainer
+
+from schemas.work import Frozen
+from tasks.lessons import DRILL, END, Lesson, lesson, special_tokens
+
+PIECES = r" ?\p{L}+(?: (?=\d))?|\d|\n| ?[^\s\p{L}\d]+(?: (?=\d))?|\s+"
+VERDICT_WEIGHT = 4
+"""Of the one token that is the reward; a lesson of 100 tokens would hardly teach it otherwise."""
+LINE_WEIGHT = 2
+"""Of the hidden verdict after each line of a solution to be judged."""
+RESULT_WEIGHT = 3
+"""Of what follows an equals sign: the words of a solution are learnt long before its numbers."""
+RESULT = frozenset("0123456789./")
+CHUNK = 2000
+
+
+class Encoded(NamedTuple):
+    """One lesson: `targets[i]` is to be predicted after `ids[i]`, and counts `weights[i]` times."""
+
+    ids: NDArray[np.uint16]
+    targets: NDArray[np.uint16]
+    weights: NDArray[np.uint8]
+
+
+class LessonBook(Frozen):
+    """What `make_lessons` wrote, kept beside the arrays as `lessons.json`."""
+
+    lessons: int
+    tokens: int
+    trained: int
+    """Tokens that count for the loss."""
+    longest: int
+    """Tokens of the longest lesson."""
+    vocabulary: int
+    start: int
+    """Index of the first lesson."""
+
+
+class Arrays(NamedTuple):
+    """All lessons end to end; lesson i is the slice `offsets[i]:offsets[i + 1]`."""
+
+    ids: NDArray[np.uint16]
+    targets: NDArray[np.uint16]
+    weights: NDArray[np.uint8]
+    offsets: NDArray[np.int64]
+
+
+def make_tokenizer(texts: Iterable[str], size: int) -> Tokenizer:
+    """A byte-level BPE of at most `size` entries, in which tags and digits are tokens of their own."""
+    tokenizer = Tokenizer(BPE(unk_token="<unk>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.Split(Regex(PIECES), "isolated"), pre_tokenizers.ByteLevel(False, use_regex=False)]
+    )
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = BpeTrainer(
+        vocab_size=size,
+        special_tokens=special_tokens(),
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    return tokenizer
+
+
+def encode(tokenizer: Tokenizer, taught: Lesson) -> Encoded:
+    """Tag, inputs, reply and end token. The reply counts, and the verdicts on the lines of a judged solution."""
+    prompt = tokenizer.encode(taught.prompt).ids
+    reply = tokenizer.encode(taught.reply + END).ids
+    ids = np.array(prompt + reply, np.uint16)
+    targets = np.append(ids[1:], np.uint16(0))
+    weights = np.zeros(len(ids), np.uint8)
+    weights[len(prompt) - 1 : -1] = 0 if taught.stage == DRILL else 1
+    _mark_results(tokenizer, ids, len(prompt), weights)
+    if taught.stage == "judge_answer":
+        weights[len(prompt) - 1] = VERDICT_WEIGHT
+        _judge_lines(tokenizer, prompt, taught.wrong_line, targets, weights)
+    return Encoded(ids, targets, weights)
+
+
+def _mark_results(tokenizer: Tokenizer, ids: NDArray[np.uint16], begin: int, weights: NDArray[np.uint8]) -> None:
+    """Numbers after an equals sign of the reply count more; the token after them, which ends them, counts at all."""
+    tokens, inside = [tokenizer.id_to_token(int(i)) for i in ids], False
+    for at in range(begin, len(tokens) - 1):
+        inside = inside or "=" in tokens[at]
+        if inside:
+            inside = tokens[at + 1] in RESULT
+            weights[at] = RESULT_WEIGHT if inside else 1
+
+
+def _judge_lines(
+    tokenizer: Tokenizer,
+    prompt: list[int],
+    wrong_line: int | None,
+    targets: NDArray[np.uint16],
+    weights: NDArray[np.uint8],
+) -> None:
+    """After each line of the solution, also predict whether all is right so far: it shows *where* a solution errs."""
+    start, newline = prompt.index(tokenizer.token_to_id("<solution>")), tokenizer.encode("\n").ids[0]
+    yes, no = (tokenizer.encode(word).ids[0] for word in ("yes", "no"))
+    ends = [i for i in range(start, len(prompt)) if prompt[i] == newline]
+    for line, at in enumerate(ends):
+        targets[at] = no if wrong_line is not None and wrong_line <= line else yes
+        weights[at] = LINE_WEIGHT
+
+
+def make_lessons(folder: Path, count: int, *, vocabulary: int = 1400, start: int = 0, processes: int = 2) -> LessonBook:
+    """Write `count` encoded lessons and their tokenizer to `folder`; does nothing when they are there already."""
+    path = folder / "lessons.json"
+    if path.is_file():
+        book = LessonBook.model_validate_json(path.read_text())
+        if (book.lessons, book.start) == (count, start):
+            return book
+    folder.mkdir(parents=True, exist_ok=True)
+    chunks = [range(i, min(i + CHUNK, start + count)) for i in range(start, start + count, CHUNK)]
+    with _mapping(processes) as run:
+        tokenizer = make_tokenizer((t for ts in run(_texts, chunks[:8]) for t in ts), vocabulary)
+        tokenizer.save(str(folder / "tokenizer.json"))
+        encoded = [e for es in run(partial(_encode_chunk, str(folder / "tokenizer.json")), chunks) for e in es]
+    lengths = np.array([0, *(len(e.ids) for e in encoded)])
+    np.save(folder / "ids.npy", np.concatenate([e.ids for e in encoded]))
+    np.save(folder / "targets.npy", np.concatenate([e.targets for e in encoded]))
+    np.save(folder / "weights.npy", np.concatenate([e.weights for e in encoded]))
+    np.save(folder / "offsets.npy", np.cumsum(lengths))
+    trained = sum(int((e.weights > 0).sum()) for e in encoded)
+    book = LessonBook(
+        lessons=count,
+        tokens=int(lengths.sum()),
+        trained=trained,
+        longest=int(lengths.max()),
+        vocabulary=tokenizer.get_vocab_size(),
+        start=start,
+    )
+    path.write_text(json.dumps(book.model_dump(), indent=2) + "\n")
+    return book
+
+
+def open_lessons(folder: Path) -> Arrays:
+    """The arrays that `make_lessons` wrote. Raises ValueError when there are none."""
+    if not (folder / "lessons.json").is_file():
+        raise ValueError(f"no lessons in {folder}; write them with make_lessons first")
+    loaded: list[Any] = [np.load(folder / f"{name}.npy") for name in Arrays._fields]
+    return Arrays(*loaded)
+
+
+@contextmanager
+def _mapping(processes: int) -> Iterator[Callable[..., Iterable[Any]]]:
+    """`map`, over processes where there are to be several."""
+    if processes == 1:
+        yield map
+        return
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+        yield pool.map
+
+
+def _texts(indices: range) -> list[str]:
+    return [text for i in indices for text in (lambda it: (it.prompt, it.reply))(lesson(i))]
+
+
+def _encode_chunk(tokenizer_path: str, indices: range) -> list[Encoded]:
+    tokenizer = Tokenizer.from_file(tokenizer_path)
+    return [encode(tokenizer, lesson(i)) for i in indices]

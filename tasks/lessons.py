@@ -1,0 +1,215 @@
+"""What the pupil is taught: examples of every stage, drawn from the proving ground and written as the stages ask."""
+
+import re
+from collections.abc import Callable
+from random import Random
+from typing import NamedTuple
+
+from schemas.engine import Prompt
+from tasks.answers import ANSWER, JudgeAnswer, Solve
+from tasks.questions import VERDICT, JudgeSolvable, RewriteQuestion, WriteQuestion
+from tasks.templates import library, mistakes
+from tasks.templates.arithmetic import Value, equations, operand, write
+from tasks.templates.core import Template
+from tasks.templates.oracle import diagnose
+from tasks.templates.problems import Problem
+
+TRAINING_SEEDS = range(0, 10**9)
+EVALUATION_SEEDS = range(10**9, 2 * 10**9)
+"""Never touched by a lesson."""
+
+END = "<end>"
+"""The token that ends every reply."""
+DRILL = "drill"
+CALCULATIONS = 8
+"""In a drill."""
+PER_LESSON = 4
+"""Seeds set aside for a lesson: lesson i draws from seeds 4i to 4i + 3."""
+
+UNSOLVABLE_SHARE = 0.22
+"""Of the questions to imitate: the pupil's own questions must leave the filter some work."""
+ERRING_SHARE = 0.06
+"""Of the solutions to imitate that are wrong on purpose: errors other than slips are what a filter learns from."""
+WRONG: dict[mistakes.Mistake, float] = {
+    "arithmetic_slip": 0.35,
+    "wrong_value": 0.30,
+    "wrong_operation": 0.20,
+    "missing_step": 0.15,
+}
+"""Shares of the mistakes in wrong solutions to be judged."""
+
+
+class Lesson(NamedTuple):
+    """One example: what the model reads, and what it is to reply."""
+
+    stage: str
+    """That asks, or `drill`."""
+    prompt: str
+    """As `Prompt.tagged()` writes it."""
+    reply: str
+    """Without the end token."""
+    wrong_line: int | None = None
+    """Of a solution to be judged: its first wrong line, 0-based. None: no line is wrong, or there are no lines."""
+
+
+def solve(seed: int, rng: Random) -> Lesson:
+    """A solvable question and its solution; now and then another method, and now and then a wrong one."""
+    problem = library.draw(seed)
+    solution = problem.second if problem.second and rng.random() < 0.15 else problem.solution
+    if rng.random() < ERRING_SHARE:
+        kind: mistakes.Mistake = "missing_step" if rng.random() < 0.5 else "wrong_operation"
+        solution = mistakes.corrupt(problem, kind, rng) or solution
+    return Lesson(Solve.name(), Solve().ask(question=problem.question).tagged(), solution)
+
+
+def drill(seed: int, rng: Random) -> Lesson:
+    """Calculations without a story, as solutions write them; only their results count for the loss.
+
+    Half are taken from drawn solutions, half from anywhere. Reading stories is learnt after 3 M tokens, sums are not.
+    """
+    drawn = [e for i in range(PER_LESSON) for _, e in equations(library.draw(seed + i).solution)]
+    told = [f"{e.left} {e.op} {e.right} = {e.result}" for e in drawn[: CALCULATIONS // 2]]
+    told += [calculation(rng) for _ in range(CALCULATIONS - len(told))]
+    rng.shuffle(told)
+    return Lesson(DRILL, Prompt(stage=Solve.name(), inputs={"question": "Calculate."}).tagged(), "\n".join(told))
+
+
+def calculation(rng: Random) -> str:
+    """A true `a op b = c` of whole numbers; sums twice as often, for they are harder to learn than tables."""
+    op = rng.choice("++--*/")
+    if op in "+-":
+        left, right = (rng.randrange(1, 10 ** rng.choice((1, 2, 3))) for _ in range(2))
+        return f"{left} + {right} = {left + right}" if op == "+" else f"{left + right} - {right} = {left}"
+    left = rng.randrange(2, 100)
+    right = rng.randrange(2, max(3, min(100, 1200 // left)))
+    return f"{left} * {right} = {left * right}" if op == "*" else f"{left * right} / {left} = {right}"
+
+
+def write_question(seed: int, rng: Random) -> Lesson:
+    """A question from nothing; a fixed share cannot be solved."""
+    problem = library.draw(seed, solvable=rng.random() >= UNSOLVABLE_SHARE)
+    return Lesson(WriteQuestion.name(), WriteQuestion().ask().tagged(), problem.question)
+
+
+def judge_solvable(seed: int, rng: Random) -> Lesson:
+    """As many questions with an answer as without; the reason is the calculation, up to where it breaks."""
+    problem = library.draw(seed, solvable=rng.random() < 0.5)
+    prompt = JudgeSolvable().ask(question=problem.question).tagged()
+    return Lesson(JudgeSolvable.name(), prompt, judgement(problem))
+
+
+def judgement(problem: Problem) -> str:
+    """What a careful reader says about a question: the steps that go through, what stops them, the verdict."""
+    if problem.unsolvable is None:
+        return "\n".join((*problem.steps, f"{VERDICT} yes"))
+    if problem.unsolvable == "missing_condition":
+        return f"A number is missing.\n{VERDICT} no"
+    if any(key.endswith("?") for key in problem.variables):
+        return f"The numbers contradict each other.\n{VERDICT} no"
+    return "\n".join((*_until_broken(library.named(problem.template), problem), f"{VERDICT} no"))
+
+
+def _until_broken(template: Template, problem: Problem) -> list[str]:
+    state, lines = dict(problem.variables), list[str]()
+    for step in template.methods[0]:
+        after = template.run((step,), state)
+        if isinstance(after, str):
+            first = step.sums[0]
+            shown = (write(operand(side, state), template.style) for side in (first.left, first.right))
+            fault = "is not whole" if after == "non_integer" else "makes no sense"
+            return [*lines, f"{f' {first.op} '.join(shown)} {fault}."]
+        state = after
+        lines.append(step.write(after))
+    return ["The numbers contradict each other."]
+
+
+def rewrite_question(seed: int, rng: Random) -> Lesson:
+    """A question that cannot be solved, and one like it that can; a good question stays as it is."""
+    problem = library.draw(seed, solvable=rng.random() < 0.25)
+    better = problem.question if problem.unsolvable is None else repaired(problem, rng)
+    return Lesson(RewriteQuestion.name(), RewriteQuestion().ask(question=problem.question).tagged(), better)
+
+
+def repaired(problem: Problem, rng: Random) -> str:
+    """The same story, in the phrasing nearest to the question's, with as many of its numbers as can stay."""
+    template = library.named(problem.template)
+    whole = [v.text for v in template.variants if v.reason is None and not v.claims]
+    at = next(i for i, v in enumerate(template.variants) if v.text.read(problem.question) is not None)
+    before = [v.text for v in template.variants[: at + 1] if v.reason is None and not v.claims]
+    text = before[-1] if before else whole[0]
+    words = {**_words(template, rng), **{k: v for k, v in problem.variables.items() if k in template.words}}
+    kept = _numbers(template, problem, rng)
+    return text.write({**kept, **words})
+
+
+def _numbers(template: Template, problem: Problem, rng: Random) -> dict[str, Value]:
+    """The question's own numbers and what they lack; where they do not fit, the fitting draw that shares the most."""
+    shown = {k: v for k, v in problem.variables.items() if k in template.numbers}
+    for _ in range(60):
+        values = {**template.roll(rng), **shown}
+        # Shown numbers with freshly drawn helpers may go through by the second method alone, which `fits` cannot read.
+        if not isinstance(template.run(template.methods[0], values), str) and template.fits(values):
+            return values
+    fitting = [values for _ in range(200) if template.fits(values := template.roll(rng))][:12] or [template.roll(rng)]
+    return max(fitting, key=lambda values: sum(values[k] == v for k, v in shown.items()))
+
+
+def _words(template: Template, rng: Random) -> dict[str, str]:
+    drawn: dict[str, str] = {}
+    for key, entries in template.words.items():
+        drawn[key] = rng.choice([e.one for e in entries if e.one not in drawn.values()])
+    return drawn
+
+
+def judge_answer(seed: int, rng: Random) -> Lesson:
+    """As many right solutions as wrong ones; the wrong ones of every kind that the problem allows."""
+    problem = library.draw(seed)
+    solution, at = problem.second if problem.second and rng.random() < 0.15 else problem.solution, None
+    if rng.random() < 0.5:
+        kinds: list[mistakes.Mistake] = [rng.choices(list(WRONG), weights=list(WRONG.values()))[0], "arithmetic_slip"]
+        wrong = next((w for kind in kinds if (w := mistakes.corrupt(problem, kind, rng))), None)
+        if wrong is not None:
+            solution, at = wrong, diagnose(problem, wrong).first_wrong_step or 0
+    prompt = JudgeAnswer().ask(question=problem.question, solution=solution).tagged()
+    return Lesson(JudgeAnswer.name(), prompt, "yes" if at is None else "no", at)
+
+
+MIX: dict[Callable[[int, Random], Lesson], float] = {
+    solve: 0.40,
+    drill: 0.22,
+    write_question: 0.105,
+    judge_solvable: 0.095,
+    judge_answer: 0.12,
+    rewrite_question: 0.06,
+}
+"""Shares of the lessons, by number."""
+
+
+def lesson(index: int) -> Lesson:
+    """Lesson `index`, the same in every process. Raises ValueError outside of the training seeds."""
+    seed = index * PER_LESSON
+    if seed not in TRAINING_SEEDS:
+        raise ValueError(
+            f"lesson {index} has no training seed; indices go from 0 to {len(TRAINING_SEEDS) // PER_LESSON}"
+        )
+    rng = Random(f"lesson/{index}")
+    teach = rng.choices(list(MIX), weights=list(MIX.values()))[0]
+    return teach(seed, rng)
+
+
+def formats() -> dict[str, str]:
+    """How each stage asks and how its reply ends; a pupil that was taught anything else must be taught again."""
+    taught = [
+        (Solve().ask(question="..."), f"{ANSWER} ..."),
+        (JudgeAnswer().ask(question="...", solution="..."), "yes | no"),
+        (WriteQuestion().ask(), "..."),
+        (JudgeSolvable().ask(question="..."), f"{VERDICT} yes | {VERDICT} no"),
+        (RewriteQuestion().ask(question="..."), "..."),
+    ]
+    return {prompt.tagged(): reply + END for prompt, reply in taught}
+
+
+def special_tokens() -> list[str]:
+    """Tokens that stand for themselves: padding, unknown, end, and the tags of every stage and input."""
+    tags = [tag for prompt in formats() for tag in re.findall(r"<\w+>", prompt)]
+    return list(dict.fromkeys(["<pad>", "<unk>", END, "<reply>", *tags]))

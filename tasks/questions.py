@@ -1,0 +1,78 @@
+"""Stages that make and filter questions: write one from nothing, judge whether it can be solved, improve it."""
+
+from collections.abc import Iterator
+from typing import ClassVar
+
+import pyarrow as pa
+
+from schemas import questions
+from schemas.engine import Completion, Prompt, Sampling
+from schemas.work import Reject, Row
+from tasks.ask import Ask, Outcome, tagged_line
+
+VERDICT = "Verdict:"
+"""Opens the last line of a judgement, followed by yes or no."""
+
+
+def verdict(text: str) -> bool | None:
+    """The verdict that a judgement ends in; None when it reaches none."""
+    word = (tagged_line(text, VERDICT) or "").lower().strip(" .*")
+    return {"yes": True, "no": False}.get(word)
+
+
+class WriteQuestion(Ask):
+    """A question from nothing: the model is given no topic, so its questions are its own."""
+
+    table: ClassVar[pa.Schema] = questions.SCHEMA
+    role: str | None = "questioner"
+    sampling: Sampling = Sampling(temperature=1.0, max_tokens=256)
+
+    def prompt(self, row: Row) -> Prompt:
+        return self.ask()
+
+    def parse(self, row: Row, replies: list[Completion]) -> Iterator[Outcome]:
+        yield from written(row, replies)
+
+
+class JudgeSolvable(Ask):
+    """Keeps a question that the model finds solvable, after a short reason."""
+
+    table: ClassVar[pa.Schema] = questions.SCHEMA
+    role: str | None = "judge"
+    sampling: Sampling = Sampling(max_tokens=160)
+
+    def prompt(self, row: Row) -> Prompt:
+        return self.ask(question=row["question"])
+
+    def parse(self, row: Row, replies: list[Completion]) -> Iterator[Outcome]:
+        votes = [verdict(reply.text) for reply in replies]
+        if votes.count(True) > votes.count(False):
+            yield {"row_id": row["row_id"], "question": row["question"]}
+        else:
+            yield Reject(row, "unsolvable" if False in votes else "no_verdict")
+
+
+class RewriteQuestion(Ask):
+    """An improved question: clear, complete and solvable."""
+
+    table: ClassVar[pa.Schema] = questions.SCHEMA
+    role: str | None = "questioner"
+    sampling: Sampling = Sampling(temperature=0.7, max_tokens=256)
+
+    def prompt(self, row: Row) -> Prompt:
+        return self.ask(question=row["question"])
+
+    def parse(self, row: Row, replies: list[Completion]) -> Iterator[Outcome]:
+        yield from written(row, replies)
+
+
+def written(row: Row, replies: list[Completion]) -> Iterator[Outcome]:
+    """A question for each reply that came to its end."""
+    for sample, reply in enumerate(replies):
+        text = reply.text.strip()
+        if reply.finish_reason == "length":
+            yield Reject(row, "cut_off")
+        elif not text:
+            yield Reject(row, "empty")
+        else:
+            yield {"row_id": f"{row['row_id']}/{sample}", "question": text}

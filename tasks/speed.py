@@ -1,0 +1,17 @@
+"""How fast an engine writes: tokens a second over one full batch."""
+
+import time
+
+from schemas.engine import Generator, Prompt, Sampling
+
+WARM_UP, REQUESTS = 64, 512
+
+
+def tokens_per_second(engine: Generator) -> float:
+    """Completion tokens a second over 512 blank questions, after a warm-up of 64."""
+    for size in (WARM_UP, REQUESTS):
+        prompts = [Prompt(stage="write_question")] * size
+        started = time.perf_counter()
+        replies = engine.generate(prompts, Sampling(temperature=1.0, max_tokens=128), [[i] for i in range(size)])
+    tokens = sum(reply.completion_tokens for each in replies for reply in each)
+    return tokens / (time.perf_counter() - started)

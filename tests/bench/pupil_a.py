@@ -1,0 +1,26 @@
+"""What the shipped pupil can do, measured again on problems that its training never saw."""
+
+import time
+from collections.abc import Iterator
+
+from infra import engines
+from schemas.engine import EmbeddedSpec
+from tasks.card import ASKED, megabytes
+from tasks.examine import examine
+from tasks.speed import tokens_per_second
+from tests.bench.figures import ROOT, Figure
+
+IDS = tuple(f"pupil.{letter}" for letter in "abcdefghi")
+PUPIL = ROOT / "data" / "models" / "pupil"
+
+
+def measure() -> Iterator[Figure]:
+    """Every row of the pupil's table, in some minutes on one core."""
+    started = time.perf_counter()
+    engine = engines.load(EmbeddedSpec(path=str(PUPIL / "int8")))
+    found = {"pupil.g.load": time.perf_counter() - started, "pupil.g": tokens_per_second(engine), **examine(engine)}
+    engines.unload()
+    found["pupil.i"] = megabytes(PUPIL)
+    for name, value in sorted(found.items()):
+        asked = ASKED.get(name)
+        yield Figure(name, round(value, 3), asked.unit if asked else "share", asked.bound if asked else "")

@@ -1,0 +1,124 @@
+"""The embedded engine, on the shipped pupil when it is there and on an untrained one otherwise."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("ctranslate2")
+
+from infra import engines
+from infra.engines import pin
+from infra.engines.embedded import Embedded
+from schemas.engine import EmbeddedSpec, Prompt, Sampling
+from schemas.work import fingerprint
+from tests.infra.engines.contract import JUDGE, SOLVE, WRITE, GeneratorContract, ScorerContract
+
+SHIPPED = Path(__file__).parents[3] / "data/models/pupil/int8"
+
+
+@pytest.fixture(scope="session")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model directory. The untrained model is as large as needed to be sampled, and knows every tag."""
+    if SHIPPED.is_dir():
+        return SHIPPED
+    pytest.importorskip("torch").set_num_threads(1)
+    pytest.importorskip("transformers")
+    from tasks.encode import make_lessons
+    from tasks.export import export
+    from tasks.schooling import Schooling
+    from tasks.train import train
+
+    folder = tmp_path_factory.mktemp("pupil")
+    tiny = Schooling(hidden=32, layers=1, heads=2, feed_forward=64, steps=2, micro_tokens=512, compiled=False)
+    make_lessons(folder / "lessons", 300, vocabulary=600, processes=1)
+    train(folder / "lessons", folder, tiny, report=lambda line: None)
+    return export(folder / "latest.pt", folder / "lessons", folder / "models")[1]
+
+
+@pytest.fixture
+def spec(model: Path) -> EmbeddedSpec:
+    return EmbeddedSpec(path=str(model))
+
+
+@pytest.fixture(scope="module")
+def engine(model: Path) -> Iterator[Embedded]:
+    opened = Embedded(EmbeddedSpec(path=str(model)))
+    yield opened
+    opened.close()
+    opened.close()
+
+
+class TestEmbedded(GeneratorContract, ScorerContract):
+    """The contract."""
+
+
+def test_the_same_call_gives_the_same_samples_in_every_process_order(spec: EmbeddedSpec) -> None:
+    engine, sampling = Embedded(spec), Sampling(n=2, temperature=1.0, max_tokens=16)
+    seeds = [[5, 6], [7, 8]]
+    first = engine.generate([WRITE, SOLVE], sampling, seeds)
+    engine.generate([WRITE], sampling, [[1, 2]])
+    assert engine.generate([WRITE, SOLVE], sampling, seeds) == first
+
+
+def test_the_identity_is_the_content_and_not_the_place(spec: EmbeddedSpec, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(spec.path, copy)
+    elsewhere = EmbeddedSpec(path=str(copy), threads=2)
+    assert fingerprint(pin(spec)) == fingerprint(pin(elsewhere)) != fingerprint(spec)
+    config = json.loads((copy / "config.json").read_text())
+    (copy / "config.json").write_text(json.dumps({**config, "unk_token": "<pad>"}))
+    assert fingerprint(pin(elsewhere)) != fingerprint(pin(spec))
+    with pytest.raises(ValueError, match="not the pinned one"):
+        Embedded(elsewhere.model_copy(update={"digest": pin(spec).digest}))
+
+
+def test_a_missing_model_is_one_clear_line(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"no model in .* missing; run `make pupil`") as caught:
+        Embedded(EmbeddedSpec(path=str(tmp_path)))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_broken_model_is_one_clear_line(spec: EmbeddedSpec, tmp_path: Path) -> None:
+    broken = tmp_path / "broken"
+    shutil.copytree(spec.path, broken)
+    (broken / "model.bin").write_bytes(b"not a model")
+    with pytest.raises(ValueError, match=r"cannot be loaded.*make pupil"):
+        Embedded(EmbeddedSpec(path=str(broken)))
+
+
+def test_one_model_is_resident_at_a_time(spec: EmbeddedSpec) -> None:
+    try:
+        first = engines.load(spec)
+        assert engines.load(spec) is first
+        second = engines.load(spec.model_copy(update={"max_batch_size": 2}))
+        assert second is not first and first.model is None
+    finally:
+        engines.unload()
+    with pytest.raises(ValueError, match="closed"):
+        second.generate([SOLVE], Sampling(), [[1]])
+
+
+def test_a_chat_template_is_applied_when_the_model_has_one(spec: EmbeddedSpec, tmp_path: Path) -> None:
+    chatty = tmp_path / "chatty"
+    shutil.copytree(spec.path, chatty)
+    told = json.loads((chatty / "tokenizer_config.json").read_text())
+    told["chat_template"] = "{% for m in messages %}[{{ m.role }}] {{ m.content }}\n{% endfor %}"
+    (chatty / "tokenizer_config.json").write_text(json.dumps(told))
+    words = Embedded(EmbeddedSpec(path=str(chatty))).words
+    assert words.text(words.read(JUDGE)).startswith("[system] Reply with yes or no.\n[user] Question:\nTom has 3 eggs")
+    assert "Solution:\n3 + 4 = 7" in words.text(words.read(JUDGE))
+
+
+def test_a_prompt_without_inputs_is_all_instruction() -> None:
+    assert engines.messages(Prompt(stage="x", instruction="Write.")) == [{"role": "user", "content": "Write."}]
+
+
+def test_an_unknown_kind_is_named() -> None:
+    class Spec(EmbeddedSpec):
+        kind: str = "nonsense"  # type: ignore[assignment]
+
+    with pytest.raises(ValueError, match="nonsense"):
+        engines.load(Spec())

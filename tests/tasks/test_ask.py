@@ -1,0 +1,104 @@
+"""Asking: prompts, seeds and parsers."""
+
+import pytest
+
+from infra.engines.fake import Fake
+from schemas.arrow import conform
+from schemas.engine import Prompt, Sampling
+from schemas.work import Quarantine, Reject, fingerprint
+from tasks.answers import JudgeAnswer, Solve
+from tasks.ask import PROMPTS, Ask, sample_seeds
+from tasks.questions import JudgeSolvable, RewriteQuestion, WriteQuestion, verdict
+
+STAGES: list[type[Ask]] = [Solve, WriteQuestion, JudgeSolvable, RewriteQuestion, JudgeAnswer]
+
+
+def saying(text: str) -> Fake:
+    """An engine that always writes `text`."""
+    return Fake(lambda prompt, seed: text, lambda prompt: 0.25)
+
+
+ROWS = [{"row_id": f"r{i}", "question": "What is 1 + 1?"} for i in range(3)]
+
+
+def test_every_stage_has_a_prompt_of_its_own() -> None:
+    texts = {stage().template for stage in STAGES}
+    assert len(texts) == len(STAGES) and all(texts)
+    assert {path.stem for path in PROMPTS.glob("*.txt")} >= {stage.name() for stage in STAGES}
+
+
+def test_the_prompt_text_is_part_of_the_identity_and_the_role_is_not() -> None:
+    assert fingerprint(Solve()) != fingerprint(Solve(template="Solve it."))
+    assert fingerprint(Solve()) != fingerprint(Solve(sampling=Sampling(n=2)))
+    assert fingerprint(Solve()) == fingerprint(Solve(role="other"))
+
+
+def test_a_stage_without_a_prompt_file_says_where_to_write_one() -> None:
+    class Unwritten(Ask):
+        pass
+
+    with pytest.raises(ValueError, match=r"tasks/prompts/unwritten\.txt"):
+        Unwritten()
+    assert Unwritten(template="Do it.").template == "Do it."
+
+
+def test_identical_prompts_are_all_asked_with_seeds_of_their_own() -> None:
+    engine, blanks = saying("How many?"), [{"row_id": f"blank-{i}"} for i in range(100)]
+    stage = WriteQuestion(sampling=Sampling(n=3, temperature=1.0))
+    rows = list(stage.rows(blanks, engine))
+    assert len(rows) == 300 and len(engine.asked) == 100
+    seeds = [seed for _, each in engine.asked for seed in each]
+    assert len(set(seeds)) == 300
+    assert all(0 <= seed < 2**63 for seed in seeds)
+
+
+def test_seeds_depend_on_stage_row_and_sample() -> None:
+    assert sample_seeds("s", "r", 2) == sample_seeds("s", "r", 3)[:2]
+    assert not set(sample_seeds("s", "r", 2)) & set(sample_seeds("t", "r", 2))
+
+
+def test_solve_yields_a_row_for_each_sample_with_its_final_answer() -> None:
+    rows = list(Solve(sampling=Sampling(n=2, temperature=0.7)).rows(ROWS, saying("1 + 1 = 2\n#### 2\n")))
+    assert conform(rows, Solve.table, "solve").num_rows == 6  # type: ignore[arg-type]
+    seen = [(r["row_id"], r["question_id"], r["answer"]) for r in rows[:3]]  # type: ignore[index]
+    assert seen == [("r0/0", "r0", "2"), ("r0/1", "r0", "2"), ("r1/0", "r1", "2")]
+
+
+@pytest.mark.parametrize(
+    ("stage", "text", "longest", "reason"),
+    [
+        (Solve, "1 + 1 = 2", 100, "no_answer"),
+        (Solve, "1 + 1 =", 3, "cut_off"),
+        (WriteQuestion, "How many", 2, "cut_off"),
+        (RewriteQuestion, " \n", 100, "empty"),
+        (JudgeSolvable, "A number is missing.\nVerdict: no", 100, "unsolvable"),
+        (JudgeSolvable, "Hm.", 100, "no_verdict"),
+    ],
+)
+def test_a_bad_reply_is_rejected_with_its_reason(stage: type[Ask], text: str, longest: int, reason: str) -> None:
+    outcomes = list(stage(sampling=Sampling(max_tokens=longest)).rows(ROWS[:1], saying(text)))
+    assert outcomes == [Reject(ROWS[0], reason)]
+
+
+def test_a_question_judged_solvable_stays_as_it_is() -> None:
+    (row,) = JudgeSolvable().rows(ROWS[:1], saying("1 + 1 = 2\nVerdict: yes"))
+    assert not isinstance(row, Reject | Quarantine) and row["question"] == ROWS[0]["question"]
+
+
+def test_a_verdict_is_read_from_the_last_line_that_states_one() -> None:
+    assert verdict("Verdict: no, I thought.\nBut:\n**Verdict: yes**") is True
+    assert verdict("yes") is None
+
+
+def test_the_reward_is_the_probability_of_yes() -> None:
+    rows = [{"row_id": "r/4", "question": "1 + 1?", "solution": "#### 2"}]
+    assert list(JudgeAnswer().rows(rows, saying(""))) == [{"row_id": "r/4", "reward": 0.25}]
+
+
+def test_a_row_without_a_prompt_is_parsed_without_replies() -> None:
+    class Picky(Solve):
+        def prompt(self, row: dict[str, str]) -> Prompt | None:  # type: ignore[override]
+            return None
+
+    engine = saying("")
+    assert list(Picky(template="x").rows(ROWS, engine)) == [] and not engine.asked
