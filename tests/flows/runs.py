@@ -15,7 +15,7 @@ from infra.store import Store
 from schemas.work import Manifest
 
 ROOT = Path(__file__).parents[2]
-PATIENCE = 120.0
+PATIENCE = 300.0
 """Seconds until something that is awaited counts as lost; generous, for loaded machines."""
 
 
