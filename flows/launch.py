@@ -3,13 +3,14 @@
 import importlib
 import inspect
 
+import distributed
 from prefect import Flow
 from pydantic import BaseModel
 
 from flows.run import active_profile, funnel_markdown
 from infra import sources
 from infra.store import open_store
-from schemas.errors import BadInput
+from schemas.errors import BadInput, QuestmillError
 from schemas.source import Source
 from schemas.work import Manifest
 
@@ -37,7 +38,13 @@ def run(flow: Flow[..., Manifest | str], recipe: BaseModel) -> int:
     store.check()
     if isinstance(recipe, Source):
         sources.expand(recipe)
-    manifest = flow(recipe)
+    try:
+        manifest = flow(recipe)
+    except distributed.KilledWorker as error:
+        raise QuestmillError(
+            f"{error.task} ended every worker that tried it ({error.last_worker.name} was the last): out of memory? "
+            "Give workers more (cluster.memory in the profile) or shards fewer rows (--shard_rows)"
+        ) from error
     if not isinstance(manifest, Manifest):
         print(manifest)
         return 0
