@@ -109,11 +109,17 @@ class Run:
 
     @classmethod
     def open(cls, recipe: Frozen) -> "Run":
-        """A run on the active profile. The same recipe is the same run: what it did before is not done again."""
+        """A run on the active profile. The same recipe is the same run: what it did before is not done again.
+
+        Raises `BadInput` where a stage of the recipe wants a role that the profile does not offer.
+        """
         run = cls(recipe, active_profile())
         context = FlowRunContext.get()
         if context is not None and isinstance(context.task_runner, OnCluster):
             context.task_runner.progress = run.progress
+        for _, field in recipe:
+            if isinstance(field, Stage):
+                run._engine(field)
         return run
 
     def seed(self, source: Source, reserved: list[str]) -> Table:
