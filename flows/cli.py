@@ -51,12 +51,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 0
         except (KeyboardInterrupt, Exception) as error:
+            way_on = "; the same command continues where it stopped" if options.verb == "run" else ""
             if interrupted.is_set():
-                print("questmill: interrupted; the same command continues where it stopped", file=sys.stderr)
+                print(f"questmill: interrupted{way_on}", file=sys.stderr)
                 return 130
             traceback.print_exc()
-            what = f"{type(error).__name__}: {error}"
-            print(f"questmill: {what}; the same command continues where it stopped", file=sys.stderr)
+            print(f"questmill: {type(error).__name__}: {error}{way_on}", file=sys.stderr)
             return 1
 
 
@@ -117,16 +117,16 @@ def _run(options: argparse.Namespace, rest: list[str]) -> int:
         return 0 if options.help else 2
     if options.recipe not in known:
         raise BadInput(f"recipe {options.recipe!r} is unknown; there are: {', '.join(known)}")
-    _place(options)
-    if options.help:
+    if options.help:  # wins over whatever else is there, as with every other verb
         return _describe(options.recipe, known[options.recipe])
+    _place(options)
     from flows.server import prefect_server
 
-    with prefect_server():  # first of all: it starts while the rest is imported
+    with prefect_server() as used:  # first of all: it starts while the rest is imported
         from flows import launch
 
         flow, model = launch.recipe_of(options.recipe)
-        return launch.run(flow, recipe.parse(model, rest))
+        return launch.run(flow, recipe.parse(model, rest), begin=used.set)
 
 
 def _describe(name: str, text: str) -> int:
@@ -167,10 +167,11 @@ def _rollback(options: argparse.Namespace, _: list[str]) -> int:
 
 def _place(options: argparse.Namespace) -> None:
     """Hand profile and store to the flow the way a deployment does: by environment."""
-    if options.profile:
-        os.environ["QUESTMILL_PROFILE"] = options.profile
-    if options.store:
-        os.environ["QUESTMILL_STORE"] = options.store
+    for name in ("profile", "store"):
+        if (value := getattr(options, name)) is not None:
+            if not value.strip():
+                raise BadInput(f"--{name} is empty; give a value, or leave it out for the default")
+            os.environ[f"QUESTMILL_{name.upper()}"] = value
 
 
 def _store(options: argparse.Namespace) -> "Store":

@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+from collections.abc import Callable
 
 import distributed
 from prefect import Flow
@@ -11,6 +12,7 @@ from flows.run import active_profile, funnel_markdown
 from infra import sources
 from infra.store import open_store
 from schemas.errors import BadInput, QuestmillError
+from schemas.profile import LocalCluster
 from schemas.source import Source
 from schemas.work import Manifest
 
@@ -32,12 +34,16 @@ def recipe_of(name: str) -> tuple[Flow[..., Manifest | str], type[BaseModel]]:
     return flow, inspect.signature(flow.fn).parameters["recipe"].annotation
 
 
-def run(flow: Flow[..., Manifest | str], recipe: BaseModel) -> int:
-    """Check store and input, run, and say what was published."""
-    store = open_store(active_profile().store)
+def run(flow: Flow[..., Manifest | str], recipe: BaseModel, begin: Callable[[], None]) -> int:
+    """Check store and input, call `begin`, run, and say what was published."""
+    profile = active_profile()
+    store = open_store(profile.store)
+    if store.is_memory and not (isinstance(profile.cluster, LocalCluster) and not profile.cluster.processes):
+        raise BadInput(f"store {store.url}: no other process sees it, and the cluster has its own; use --profile ci")
     store.check()
     if isinstance(recipe, Source):
         sources.expand(recipe)
+    begin()
     try:
         manifest = flow(recipe)
     except distributed.KilledWorker as error:

@@ -30,7 +30,7 @@ from tasks.train import train
 class Pupil(Frozen):
     """What the pupil is taught, how long, and where it is kept."""
 
-    lessons: int = Field(default=360_000, ge=1)
+    lessons: int = Field(default=460_000, ge=1)
     """Examples over all stages, drawn from the proving ground."""
     schooling: Schooling = Schooling()
     """Architecture and optimisation."""
@@ -44,14 +44,15 @@ class Pupil(Frozen):
     """Folder of lessons and checkpoints: the same command continues a training that was killed."""
     target: str = "data/models/pupil"
     """Where the trained model goes."""
+    note: str = ""
+    """What a reader of the card should know about this training in particular."""
 
 
 @flow(name="pupil")
 def pupil(recipe: Pupil) -> str:
     """Lessons, training, export, exam, model card. One machine: training uses its cores or its GPU by itself."""
-    # Minutes and target do not make another training: a longer one continues the same checkpoints.
-    same = recipe.model_copy(update={"target": "", "schooling": recipe.schooling.model_copy(update={"minutes": 0.0})})
-    work = Path(recipe.work, fingerprint(same)[:12])
+    # Neither the length nor the exam make another training: a longer one continues the same checkpoints.
+    work = Path(recipe.work, fingerprint(recipe.lessons, recipe.schooling.lasting())[:12])
     book = teach(recipe, work)
     school(recipe, work)
     return graduate(recipe, work, book)
@@ -86,17 +87,17 @@ def graduate(recipe: Pupil, work: Path, book: LessonBook) -> str:
     engines.unload()
     measures["pupil.i"] = megabytes(target)
     state = torch.load(work / "checkpoints" / "latest.pt", map_location="cpu", weights_only=False)
-    write_card(target, measures, _facts(book, state), json.loads(recipe.model_dump_json()))
+    write_card(target, measures, _facts(recipe, book, state), json.loads(recipe.model_dump_json()))
     create_markdown_artifact(key="pupil-card", markdown=(target / CARD).read_text())
     return f"{target}: {json.dumps({name: round(value, 3) for name, value in sorted(measures.items())})}"
 
 
-def _facts(book: LessonBook, state: dict[str, Any]) -> dict[str, str]:
+def _facts(recipe: Pupil, book: LessonBook, state: dict[str, Any]) -> dict[str, str]:
     """What a reader of the card wants to know beside the figures."""
     clock = state["clock"]
     parameters = sum(tensor.numel() for name, tensor in state["model"].items() if name != "lm_head.weight")
     machine = torch.cuda.get_device_name() if torch.cuda.is_available() else f"{os.cpu_count()} CPU cores"
-    return {
+    facts = {
         "Model": f"Llama architecture, {parameters:,} parameters, {book.vocabulary:,} tokens, every digit its own",
         "Data": f"{book.lessons:,} lessons, {book.tokens / 1e6:.1f} M tokens, {len(library.TEMPLATES)} templates",
         "Training": f"{clock['step']:,} steps, {clock['tokens'] / 1e6:.1f} M tokens in {clock['seconds'] / 60:.0f} "
@@ -104,3 +105,4 @@ def _facts(book: LessonBook, state: dict[str, Any]) -> dict[str, str]:
         "Files": "`int8/` for CTranslate2 (the `embedded` engine), `safetensors/` in bfloat16 (vLLM, further training)",
         "Limits": "It knows the proving ground and nothing else. It reads stage tags, not instructions.",
     }
+    return facts | ({"Note": recipe.note} if recipe.note else {})

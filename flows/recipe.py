@@ -75,10 +75,13 @@ def _set(values: dict[str, Any], model: type[BaseModel], path: str, text: str, r
         inner = _model(_field(model, folder, path).annotation)
         if inner is None:
             raise BadInput(f"--{path}: {folder!r} has no fields of its own")
-        model, values = inner, values.setdefault(folder, {})
+        if not isinstance(values.setdefault(folder, {}), dict):
+            raise BadInput(f"--{path}: {folder!r} was given as {values[folder]!r}; give its fields, or leave that out")
+        model, values = inner, values[folder]
     field = _field(model, name, path)
     if typing.get_origin(field.annotation) in (tuple, list) and not text.startswith("["):
-        values[name] = [*values[name], text] if repeated else [text]
+        before = values.get(name, []) if repeated else []
+        values[name] = [*(before if isinstance(before, list) else [before]), text]
     else:
         values[name] = _literal(text) if text[:1] in ("[", "{") else text
 
@@ -131,4 +134,4 @@ def _explain(model: type[BaseModel], error: Any) -> str:
     if error["type"] == "extra_forbidden":
         near = difflib.get_close_matches(path, [flag[2:] for flag, _, _ in describe(model)], n=1)
         return f"field {path!r} is unknown" + (f"; did you mean {near[0]!r}?" if near else "")
-    return f"--{path}: {error['msg']} (got {error['input']!r})"
+    return f"--{path}: {error['msg'].removeprefix('Value error, ')} (got {error['input']!r})"

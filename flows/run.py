@@ -183,14 +183,18 @@ class Run:
         return table
 
     def publish(self, dataset: str, table: Table) -> Manifest:
-        """Check the ledger, publish the rows of `table` as the current version of `dataset`, and end the run."""
+        """Check the ledger and publish the rows of `table` as the current version of `dataset`.
+
+        A run may publish several; each stands on the steps that its rows come from.
+        """
         steps = [t.receipts() for t in self.tables if t is not table] + [table.receipts()]
         future = PUBLISH.with_options(task_run_name=f"publish {dataset}").submit(
             dataset, steps, self.recipe.model_dump(mode="json"), self.report, self.store.url
         )
         manifest: Manifest = future.result()
         create_markdown_artifact(key=f"funnel-{dataset}".replace("_", "-"), markdown=funnel_markdown(manifest.ledger))
-        self._write("ended", {"state": f"published {manifest.dataset} {manifest.version}"})
+        state = f"published {manifest.dataset} {manifest.version}"
+        self._write(f"published-{dataset}", {"state": state, "version": manifest.version, "report": self.report})
         return manifest
 
     def _engine(self, stage: Stage) -> Spec | None:
@@ -214,8 +218,9 @@ class Run:
 
     def _began(self) -> None:
         """Record the start, once the input is known to be good."""
-        recipe = {"recipe": type(self.recipe).__name__, "parameters": self.recipe.model_dump(mode="json")}
-        self._write("started", recipe)
+        context = FlowRunContext.get()
+        name = context.flow.name if context is not None and context.flow is not None else type(self.recipe).__name__
+        self._write("started", {"recipe": name, "parameters": self.recipe.model_dump(mode="json")})
 
     def _write(self, event: str, facts: dict[str, Any]) -> None:
         """Record what became of this run, for `questmill status`; a run without an end was killed or failed."""

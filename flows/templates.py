@@ -5,7 +5,7 @@ from pydantic import Field
 
 from flows.run import Run, on_cluster
 from schemas import problems
-from schemas.work import NAME, Frozen, Manifest
+from schemas.work import DatasetName, Frozen, Manifest
 from tasks.draw import Draw
 
 
@@ -18,7 +18,7 @@ class Templates(Frozen):
     """Seeds, topic, template, solvable or not."""
     shard_rows: int = Field(default=5_000, ge=1)
     """Problems a shard."""
-    dataset: str = Field(default="problems", pattern=NAME)
+    dataset: DatasetName = "problems"
     """Name under which the rows are published."""
 
 

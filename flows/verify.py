@@ -1,12 +1,11 @@
 """Verify recorded solutions: a verdict for every attempt, with the rule that decided it."""
 
 from prefect import flow
-from pydantic import Field
 
 from flows.run import Run, on_cluster
 from schemas import attempts, verdicts
 from schemas.source import Source
-from schemas.work import NAME, Manifest
+from schemas.work import DatasetName, Manifest
 from tasks.join import Judged
 from tasks.verify import Verify
 
@@ -16,7 +15,7 @@ class Verification(Source):
 
     judge: Verify = Verify()
     """The verifier."""
-    dataset: str = Field(default="verified", pattern=NAME)
+    dataset: DatasetName = "verified"
     """Name under which the rows are published."""
 
 

@@ -1,7 +1,7 @@
 """DuckDB over the lake: views over committed shards and published datasets, never over what merely lies there.
 
 <dataset>        the current version of each published dataset
-verdicts, ...    every step's committed rows: `"step"."verify"`
+step.<name>      every committed row of each step, e.g. `step.verify`
 receipts         one row a receipt; funnel: one row a step of each current dataset
 rejects, quarantine   rows that were turned down or failed, with the reason
 """
@@ -13,8 +13,9 @@ from collections.abc import Iterable
 import duckdb
 import pyarrow as pa
 
-from infra.store import Store
+from infra.store import Store, reason
 from schemas import quarantine, rejects
+from schemas.errors import QuestmillError
 from schemas.work import Manifest, Part, Receipt
 
 FUNNEL = pa.schema(
@@ -63,9 +64,15 @@ def view(con: duckdb.DuckDBPyConnection, name: str, store: Store, parts: Iterabl
 
 
 def files(con: duckdb.DuckDBPyConnection, name: str, urls: list[str]) -> None:
-    """Let `name` read exactly the Parquet files `urls`."""
+    """Let `name` read exactly the Parquet files `urls`; raises `QuestmillError` where one is missing or damaged."""
     listed = ", ".join("'" + url.replace("'", "''") + "'" for url in urls)
-    con.execute(f"CREATE OR REPLACE VIEW {name} AS SELECT * FROM read_parquet([{listed}], union_by_name = true)")
+    try:
+        con.execute(f"CREATE OR REPLACE VIEW {name} AS SELECT * FROM read_parquet([{listed}], union_by_name = true)")
+    except (duckdb.Error, OSError) as error:
+        raise QuestmillError(
+            f"view {name} cannot be read: {reason(error)}; restore the file, or delete it and the receipts "
+            "that name it and run again"
+        ) from error
 
 
 def quoted(name: str) -> str:

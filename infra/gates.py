@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 def run_gate(suite: str, expects: list[Expect], tables: list[Receipt], lake: str) -> Receipt:
     """Check the parts of `tables` as one dataset; the receipt's detail holds the outcome and the report's path.
 
+    Raises `QuestmillError`, and commits nothing, where a critical check could not be made: that is no verdict.
     `detail`: `failed` (critical expectations that failed, one a line), `warned`, `report` (path in the lake).
     """
     store, started = open_store(lake), time.monotonic()
@@ -28,6 +29,9 @@ def run_gate(suite: str, expects: list[Expect], tables: list[Receipt], lake: str
     if done := store.receipt("gate", key):
         return done
     results = _validate(_columns(store, expects, parts), expects)
+    for expect, result in results:
+        if expect.severity == "critical" and _raised(result.get("exception_info") or {}):
+            raise QuestmillError(f"gate {suite!r}: {_line(expect, result)}; correct the suite and run again")
     report = f"reports/{suite}/{key[:12]}.md"
     rows = sum(part.rows for part in parts)
     store.write(report, _markdown(suite, rows, results).encode())

@@ -20,8 +20,14 @@ PART_ROWS = 100_000
 def run_publish(
     dataset: str, steps: list[list[Receipt]], recipe: dict[str, Any], report: str | None, lake: str
 ) -> Manifest:
-    """Publish the parts of the last step; raises `LedgerError`, and publishes nothing, where rows are unaccounted."""
+    """Publish the parts of the last step; raises `LedgerError`, and publishes nothing, where rows are unaccounted.
+
+    Ledger and receipts are those of the steps that the rows come from; the others of a run are no part of it. A
+    version stands for its rows: where another recipe made equal rows before, its manifest stays and is returned.
+    What this run stood on is in the run's own record.
+    """
     store = open_store(lake)
+    steps = upstream(steps)
     ledger = balance(steps)
     parts = [part for receipt in steps[-1] for part in receipt.parts]
     content = content_hash(table for table in map(store.get, parts))
@@ -47,8 +53,8 @@ def run_publish(
 
 def balance(steps: list[list[Receipt]]) -> tuple[StepCount, ...]:
     """The funnel, one line a step; raises `LedgerError` naming the first step that lost, invented or owes a row."""
-    made = {part.digest: part.rows for step in steps for receipt in step for part in receipt.parts}
-    read = {digest for step in steps for receipt in step for digest in (*receipt.inputs, *receipt.beside)}
+    made = {digest: rows for step in steps for digest, rows in _parts(step).items()}
+    read = {digest for step in steps for digest in _read(step)}
     for receipt in (receipt for step in steps for receipt in step):
         name = f"step {receipt.step}, shard {receipt.key[:12]}"
         if not receipt.balanced:
@@ -72,18 +78,52 @@ def balance(steps: list[list[Receipt]]) -> tuple[StepCount, ...]:
     return tuple(count_step(step) for step in steps)
 
 
+def upstream(steps: list[list[Receipt]]) -> list[list[Receipt]]:
+    """The steps that the last one comes from, whole and in order, and the last one itself.
+
+    A run may publish two datasets: what only the other one was made of is none of this one's rows.
+    """
+    taken, waiting = [len(steps) - 1], [len(steps) - 1]
+    while waiting:
+        read = _read(steps[waiting.pop()])
+        rest = [number for number in range(len(steps)) if number not in taken]
+        found = [rest[i] for i in _seen(read, [_parts(steps[number]) for number in rest])]
+        taken += found
+        waiting += found
+    return [steps[number] for number in sorted(taken)]
+
+
+def _parts(step: list[Receipt]) -> dict[str, int]:
+    return {part.digest: part.rows for receipt in step for part in receipt.parts}
+
+
+def _read(step: list[Receipt]) -> set[str]:
+    return {digest for receipt in step for digest in (*receipt.inputs, *receipt.beside)}
+
+
+def _seen(read: set[str], tables: list[dict[str, int]]) -> list[int]:
+    """Numbers of the tables that were read, as a whole or in part.
+
+    A part may be in two tables (a filter that drops nothing yields the bytes it got): what a table that was read as a
+    whole explains is not taken for a piece of another.
+    """
+    explained = {digest for table in tables if table.keys() <= read for digest in table}
+    return [
+        number
+        for number, table in enumerate(tables)
+        if table and (table.keys() <= read or table.keys() & read - explained)
+    ]
+
+
 def _read_whole(step: list[Receipt], others: list[list[Receipt]]) -> None:
     """Raise `LedgerError` where `step` read some parts of a table and left out others."""
-    read = {digest for receipt in step for digest in (*receipt.inputs, *receipt.beside)}
-    tables = [(other[0].step, {p.digest: p.rows for r in other for p in r.parts}) for other in others]
-    # A part may be in two tables: a filter that drops nothing yields the bytes it got.
-    explained = {digest for _, table in tables if table.keys() <= read for digest in table}
-    for name, table in tables:
-        seen = table.keys() & read
-        if seen - explained and (missed := sum(rows for digest, rows in table.items() if digest not in read)):
+    read, tables = _read(step), [_parts(other) for other in others]
+    for number in _seen(read, tables):
+        table = tables[number]
+        if missed := sum(rows for digest, rows in table.items() if digest not in read):
             raise LedgerError(
-                f"step {step[0].step}: {missed} of the {sum(table.values())} rows of step {name} were left out; "
-                "nothing was published"
+                f"step {step[0].step}: {missed} of the {sum(table.values())} rows of step {others[number][0].step} "
+                "were left out; nothing was published"
             )
 
 

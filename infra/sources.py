@@ -24,6 +24,9 @@ from schemas.work import Row
 KINDS: dict[type, pa.DataType] = {bool: pa.bool_(), int: pa.int64(), float: pa.float64(), str: pa.string()}
 TYPES = {str(kind): kind for kind in KINDS.values()}
 
+SEED_VERSION = 1
+"""Part of every seed's key. Bump when files are read otherwise than before: they are seeded again."""
+
 HALF = re.compile(rb"\\u[dD][89a-fA-F]")
 """An escaped surrogate: perhaps one half of a character, as in a response that was cut off."""
 
@@ -32,6 +35,8 @@ def expand(source: Source) -> list[str]:
     """The files that `source` names, sorted; raises `BadInput` for a path or glob that matches none."""
     urls: list[str] = []
     for pattern in source.input:
+        if not pattern.strip():
+            raise BadInput(f"--input {pattern!r} is empty; give a path, a url or a glob")
         try:
             fs, path = fsspec.core.url_to_fs(pattern)
             kind = _what(fs, path)
@@ -50,7 +55,10 @@ def _what(fs: Any, path: str) -> str:
     """`file`, `directory`, or nothing."""
     try:
         return str(ask(fs, "info", path)["type"])
-    except FileNotFoundError:
+    except FileNotFoundError as error:
+        # Over HTTP everything is a missing file, also a server that is not there; the cause knows better.
+        if (cause := error.__cause__) is not None and "http" in fs.protocol and getattr(cause, "status", 0) != 404:
+            raise cause from None
         return ""
 
 
@@ -101,7 +109,8 @@ def common_types(files: list[SourceFile]) -> dict[str, str]:
 def load(file: SourceFile, source: Source, types: dict[str, str]) -> Iterator[tuple[int, Row, Row]]:
     """Yield (row number, our three columns, every other column under its own name); nulls are left for the caller.
 
-    `types`: of the other columns, as `common_types` found them.
+    `types`: of the other columns, as `common_types` found them. Raises `BadInput` in the end, before anything is
+    committed, where the bytes are not those that were checked.
     """
     required = source.columns.model_dump()
     theirs, rows = set(required.values()), 0
@@ -112,7 +121,7 @@ def load(file: SourceFile, source: Source, types: dict[str, str]) -> Iterator[tu
             raise changed
         ours = {o: _text(row.get(t), f"{file.url}: row {number}: column {t!r}", True) for o, t in required.items()}
         yield number, ours, {n: _fit(value, types[n]) for n, value in row.items() if n not in theirs}
-    if rows != file.rows:
+    if rows != file.rows or _digest(file.url) != file.digest:
         raise changed
 
 
@@ -193,9 +202,12 @@ def _whole(row: Row) -> Row:
 
 def _digest(url: str) -> str:
     digest = hashlib.sha256()
-    with fsspec.open(url, "rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
+    try:
+        with fsspec.open(url, "rb") as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+    except Exception as error:
+        raise BadInput(f"{url}: cannot be read: {reason(error)}; check that the file is whole") from error
     return digest.hexdigest()
 
 

@@ -19,7 +19,7 @@ import threading
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import fsspec
 import pyarrow as pa
@@ -29,6 +29,8 @@ from fsspec.implementations.memory import MemoryFileSystem
 
 from schemas.errors import BadInput, QuestmillError
 from schemas.work import Manifest, Part, Receipt
+
+Noun = TypeVar("Noun", Receipt, Manifest)
 
 FRESH: dict[str, Any] = {"use_listings_cache": False}
 """Listings must show what other workers committed a moment ago."""
@@ -86,8 +88,8 @@ class Store:
 
     def receipt(self, step: str, key: str) -> Receipt | None:
         """The committed receipt, or None where the work is still to be done."""
-        data = self._read_if(f"receipts/{step}/{key}.json")
-        return None if data is None else Receipt.model_validate_json(data).model_copy(update={"found": True})
+        data = self._read_if(path := f"receipts/{step}/{key}.json")
+        return None if data is None else self._parsed(Receipt, path, data).model_copy(update={"found": True})
 
     def commit(self, receipt: Receipt) -> Receipt:
         """Make the work visible. Where another worker was first, its receipt counts and is returned."""
@@ -100,7 +102,7 @@ class Store:
 
     def receipts(self) -> list[Receipt]:
         """Every receipt of the lake, by step and key."""
-        return [Receipt.model_validate_json(data) for data in self._read_all("receipts")]
+        return [self._parsed(Receipt, path, data) for path, data in self._read_all("receipts")]
 
     # -- datasets -----------------------------------------------------------------------------------------------
 
@@ -124,8 +126,8 @@ class Store:
     def manifest(self, dataset: str, version: str | None = None) -> Manifest | None:
         """The manifest of `version`, or of the current one; None where nothing is published."""
         version = version or self.current(dataset)
-        data = self._read_if(f"datasets/{dataset}/{version}/manifest.json") if version else None
-        return None if data is None else Manifest.model_validate_json(data)
+        data = self._read_if(path := f"datasets/{dataset}/{version}/manifest.json") if version else None
+        return None if data is None else self._parsed(Manifest, path, data)
 
     def datasets(self) -> list[str]:
         """Names of the datasets that have a current version."""
@@ -134,22 +136,29 @@ class Store:
 
     def history(self, dataset: str) -> list[str]:
         """The versions that `current` has pointed at, oldest first."""
-        pointers = sorted(self._list(f"datasets/{dataset}/current"))
-        return [self._read(p).decode() for p in pointers]
+        return [self._read(p).decode() for p in self._pointers(dataset)]
 
     def current(self, dataset: str) -> str | None:
         """The version readers see."""
-        pointers = self._list(f"datasets/{dataset}/current")
-        return self._read(max(pointers)).decode() if pointers else None
+        pointers = self._pointers(dataset)
+        return self._read(pointers[-1]).decode() if pointers else None
 
     def point(self, dataset: str, version: str) -> None:
-        """Let `current` point at `version`, also to roll back; raises `BadInput` for a version that is not there."""
+        """Let `current` point at `version`, also to roll back; raises `BadInput` for a version that is not there.
+
+        Of two that point at once the one that was told a number later wins; neither tries again once it had its turn.
+        """
         if self._read_if(f"datasets/{dataset}/{version}/manifest.json") is None:
             known = ", ".join(dict.fromkeys(self.history(dataset))) or "none"
             raise BadInput(f"dataset {dataset!r} has no version {version!r}; published: {known}")
         while self.current(dataset) != version:
-            number = 1 + len(self._list(f"datasets/{dataset}/current"))
-            self._create(f"datasets/{dataset}/current/{number:06}.json", version.encode())
+            number = 1 + max((int(Path(p).stem) for p in self._pointers(dataset)), default=0)
+            if self._create(f"datasets/{dataset}/current/{number:06}.json", version.encode()):
+                return
+
+    def _pointers(self, dataset: str) -> list[str]:
+        """Oldest first; not without gaps where one was lost."""
+        return sorted(p for p in self._list(f"datasets/{dataset}/current") if Path(p).stem.isdigit())
 
     # -- reports and runs ---------------------------------------------------------------------------------------
 
@@ -175,7 +184,7 @@ class Store:
             if self.is_local:
                 _folder(Path(self.root))
             else:
-                ask(self.fs, "ls", self.root.split("/")[0], refresh=True)
+                self._reach()
             if not write:
                 return True
             path = f"doctor/{uuid.uuid4().hex}"
@@ -187,9 +196,26 @@ class Store:
         except Exception as error:
             raise self._unusable(error) from error
 
+    def _reach(self) -> None:
+        """Ask the server one cheap question; an S3 bucket may hold millions of other things."""
+        bucket, _, prefix = self.root.partition("/")
+        if hasattr(self.fs, "call_s3"):
+            ask(self.fs, "call_s3", "list_objects_v2", Bucket=bucket, Prefix=f"{prefix}/" * bool(prefix), MaxKeys=1)
+        else:
+            ask(self.fs, "ls", bucket, refresh=True)
+
+    def _parsed(self, model: type[Noun], path: str, data: bytes) -> Noun:
+        try:
+            return model.model_validate_json(data)
+        except ValueError as error:
+            what = str(error).splitlines()[0]
+            raise QuestmillError(
+                f"{path} of {self.url} is damaged: {what}; restore it, or delete it and run again"
+            ) from error
+
     def _unusable(self, error: Exception) -> BadInput:
         remote = "check its url, AWS_ENDPOINT_URL and the keys (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY)"
-        way_out = "give a folder that you may write to" if self.is_local else remote
+        way_out = "give a folder that you may write to and that has room" if self.is_local else remote
         return BadInput(f"store {self.url} cannot be used: {reason(error)}; {way_out}")
 
     # -- the only places that touch the file system ---------------------------------------------------------------
@@ -198,6 +224,11 @@ class Store:
     def is_local(self) -> bool:
         """Whether the lake is a folder of this machine."""
         return isinstance(self.fs, LocalFileSystem)
+
+    @property
+    def is_memory(self) -> bool:
+        """Whether the lake is in the memory of this process, where no other sees it."""
+        return isinstance(self.fs, MemoryFileSystem)
 
     def _full(self, path: str) -> str:
         return f"{self.root}/{path}"
@@ -211,11 +242,11 @@ class Store:
         try:
             if self.is_local:
                 return _create_local(Path(full), data)
-            with _MEMORY if isinstance(self.fs, MemoryFileSystem) else contextlib.nullcontext():
+            with _MEMORY if self.is_memory else contextlib.nullcontext():
                 self.fs.pipe_file(full, data, mode="create")
         except FileExistsError:
             return False
-        except (PermissionError, NotADirectoryError) as error:
+        except OSError as error:  # no permission, no room, a name too long, a file system that takes no files ...
             raise self._unusable(error) from error
         return True
 
@@ -228,9 +259,10 @@ class Store:
         except FileNotFoundError:
             return None
 
-    def _read_all(self, folder: str) -> Iterator[bytes]:
-        paths = [self._full(p) for p in sorted(self._list(folder))]
-        yield from self.fs.cat_ranges(paths, None, None, on_error="raise") if paths else []
+    def _read_all(self, folder: str) -> Iterator[tuple[str, bytes]]:
+        paths = sorted(self._list(folder))
+        found = self.fs.cat_ranges([*map(self._full, paths)], None, None, on_error="raise") if paths else []
+        yield from zip(paths, found, strict=True)
 
     def _list(self, folder: str) -> list[str]:
         """Paths of the files below `folder`, relative to the lake."""
@@ -254,11 +286,22 @@ def _create_local(path: Path, data: bytes) -> bool:
             file.flush()
             os.fsync(file.fileno())
         os.link(temporary, path)
+        _flush(path.parent)
     except FileExistsError:
         return False
     finally:
         temporary.unlink(missing_ok=True)
     return True
+
+
+def _flush(folder: Path) -> None:
+    """Let the names in `folder` outlast a power cut, as their bytes do; some network folders cannot promise that."""
+    with contextlib.suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def _folder(path: Path) -> None:

@@ -38,7 +38,9 @@ def run_seed(
     `types`: the kept columns over all files; `copy`: 0, or how many files before this one have the same bytes.
     """
     store, started = open_store(lake), time.monotonic()
-    key = fingerprint("seed", file.digest, copy, source.columns, source.shard_rows, types, reserved)
+    key = fingerprint(
+        "seed", sources.SEED_VERSION, file.digest, copy, source.columns, source.shard_rows, types, reserved
+    )
     if done := store.receipt("seed", key):
         return done
     names = sources.free_names(list(types), [*reserved, "reject"])
@@ -57,7 +59,7 @@ def run_seed(
 def run_blanks(rows: int, shard_rows: int, lake: str) -> Receipt:
     """Make `rows` blank rows, numbered from 0; what a step that makes something from nothing starts from."""
     store, started = open_store(lake), time.monotonic()
-    key = fingerprint("blanks", rows, shard_rows)
+    key = fingerprint("blanks", str(blanks.SCHEMA), rows, shard_rows)
     if done := store.receipt("blanks", key):
         return done
     book = _Book(store, "blanks", blanks.SCHEMA, shard_rows)

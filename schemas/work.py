@@ -11,12 +11,25 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 import pyarrow as pa
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 Row = dict[str, Any]
 
 NAME = r"^[a-z][a-z0-9_]*$"
 """What a dataset may be called: a folder, a view and an artifact bear its name."""
+
+VIEWS = frozenset({"funnel", "quarantine", "receipts", "rejects", "step"})
+"""Views and schemas of every lake, which a dataset of the same name would hide."""
+
+
+def _free(name: str) -> str:
+    if name in VIEWS:
+        raise ValueError("every lake has a view of this name; give another")
+    return name
+
+
+DatasetName = Annotated[str, Field(pattern=NAME), AfterValidator(_free)]
+"""Type of a recipe's field that names the dataset to publish."""
 
 
 class Where:

@@ -18,10 +18,15 @@ EXPLICIT = frozenset({"boxed", "hash", "marker"})
 _BOX = re.compile(r"\\(?:boxed|fbox)\s*+\{")
 _SPACED_BOX = re.compile(r"\\((?:boxed|fbox)\s++)\{")
 _OPENS_BOX = "\x01"
-_ANSWER_IS = re.compile(r"\banswer\s++is\b\s*+:?")
+_ANSWER_IS = re.compile(r"\banswer\s++is\b\s*+(?::?\*\*(?=\s)|\*\*:|:)?+\s*+(?:(?:\$\$|\\\[)[ \t]*+\n\s*+)?+")
+r"""With the end of bold type, and with a `$$` or `\[` that is alone on its line."""
 _SENTENCE_END = re.compile(r"[.?](?=\s|\Z)|\n")
 _DIGIT = re.compile(r"[0-9]")
-_NUMERAL_REVERSED = re.compile(r"[0-9.,/]*+(?:\$\\?)?-?")
+_NUMERAL_REVERSED = re.compile(r"(?:[0-9]++[-+]?[eE](?=[0-9]))?+[0-9.,/]*+(?:\$\\?)?[-−]?")  # noqa: RUF001
+_POINT = re.compile(r"(?:\A|[^\w.])\.\Z")
+"""A decimal point with nothing before it: that of `.5`, but not that of `p.5`."""
+_GLUED_BEFORE = re.compile(r"\^[{(]?[-+]?\Z|[0-9]:\Z")
+_GLUED_BEHIND = re.compile(r"[})]?\^|!|:[0-9]|[eE](?![A-Za-z])")
 
 
 class Extract(NamedTuple):
@@ -117,7 +122,10 @@ def _answer_is(text: str) -> Extract | None:
 
 
 def _last_number(text: str) -> Extract | None:
-    """The last numeral with its sign, currency and percent sign, looked for from the end."""
+    """The last numeral with its sign, currency and percent sign, looked for from the end.
+
+    None where that is only a part of what stands there: `10^6`, `5!`, `1:30`.
+    """
     backwards = text[::-1]
     digit = _DIGIT.search(backwards)
     if digit is None:
@@ -127,8 +135,12 @@ def _last_number(text: str) -> Extract | None:
     start, end = len(text) - numeral.end(), len(text) - digit.start()
     token = text[start:end]
     start += len(token) - len(token.lstrip(".,/"))
-    if text[start] == "-" and start and text[start - 1].isalnum():
+    if _POINT.search(text[max(0, start - 2) : start]):
+        start -= 1
+    if text[start] in "-\N{MINUS SIGN}" and start and text[start - 1].isalnum():
         start += 1  # the dash of `7-5` or `COVID-19`
+    if _GLUED_BEFORE.search(text[max(0, start - 3) : start]) or _GLUED_BEHIND.match(text, end):
+        return None
     return _found(text, "last_number", start, end + 1 if text[end : end + 1] == "%" else end)
 
 

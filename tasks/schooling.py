@@ -1,5 +1,7 @@
 """How the pupil is built and taught: its size, its schedule, and the empty model."""
 
+from typing import Any
+
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
@@ -17,7 +19,7 @@ class Schooling(Frozen):
     """Positions the exported model admits; lessons are shorter."""
     steps: int | None = None
     """Optimiser steps; None: as many as fit into `minutes`, decided when the decay begins."""
-    minutes: float = 75.0
+    minutes: float = 120.0
     """Training time, over all continuations."""
     micro_tokens: int = 3072
     """Tokens of one forward pass; one core's cache decides on a CPU, 65536 suits a GPU."""
@@ -30,11 +32,15 @@ class Schooling(Frozen):
     vector_rate: float = 0.003
     warmup: int = 80
     """Steps."""
-    decay: float = 0.3
+    decay: float = 0.4
     """Share of the training in which the rate falls to zero in a line; it is constant before, so the end may move."""
     weight_decay: float = 0.05
     seed: int = 7
     compiled: bool = True
+
+    def lasting(self) -> dict[str, Any]:
+        """What must stay as it is over all continuations: everything but the length and the speed."""
+        return self.model_dump(exclude={"steps", "minutes", "decay", "compiled"})
 
 
 class Clock(Frozen):

@@ -253,10 +253,9 @@ def save(training: Training, path: Path) -> None:
 
 def _read(path: Path, schooling: Schooling) -> dict[str, Any]:
     state: dict[str, Any] = torch.load(path, weights_only=False)
-    free = {"steps", "minutes", "decay", "compiled"}
-    old, new = ({k: v for k, v in s.items() if k not in free} for s in (state["schooling"], schooling.model_dump()))
+    old, new = Schooling(**state["schooling"]).lasting(), schooling.lasting()
     if old != new:
-        changed = sorted(k for k in new if old.get(k) != new[k])
+        changed = sorted(name for name in new if old[name] != new[name])
         raise ValueError(f"{path} was trained with another {', '.join(changed)}; remove it to start afresh")
     return state
 

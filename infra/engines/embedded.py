@@ -8,6 +8,7 @@ samples, and equal prompts within a call differ. A large model is seeded once, f
 import hashlib
 import json
 import math
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -20,7 +21,7 @@ YES, NO = ("yes", "Yes", "YES", " yes", " Yes"), ("no", "No", "NO", " no", " No"
 
 
 class Embedded:
-    """`Generator` and `Scorer` over one resident CTranslate2 model; not for several threads at a time."""
+    """`Generator` and `Scorer` over one resident CTranslate2 model; threads take turns."""
 
     def __init__(self, spec: EmbeddedSpec) -> None:
         self.spec, self.path = spec, Path(spec.path)
@@ -31,6 +32,8 @@ class Embedded:
         self.words = Words(self.path)
         self.small = (self.path / "model.bin").stat().st_size <= RELOAD_LIMIT
         self.seeded = False
+        # Seeding, reloading and sampling belong together: two shards at once would draw from one seed.
+        self.turn = threading.Lock()
         self.model: Any = self._open()
 
     def _open(self) -> Any:
@@ -59,9 +62,13 @@ class Embedded:
         self, prompts: Sequence[Prompt], sampling: Sampling, seeds: Sequence[Sequence[int]]
     ) -> list[list[Completion]]:
         """See `schemas.engine.Generator`; `completion_tokens` counts the end token of a reply that came to its end."""
-        self._check_open()
-        if not prompts:
-            return []
+        with self.turn:
+            self._check_open()
+            return self._generate(prompts, sampling, seeds) if prompts else []
+
+    def _generate(
+        self, prompts: Sequence[Prompt], sampling: Sampling, seeds: Sequence[Sequence[int]]
+    ) -> list[list[Completion]]:
         sampled = sampling.temperature > 0
         if sampled:
             self._seed(seeds)
@@ -114,9 +121,11 @@ class Embedded:
 
     def score(self, prompts: Sequence[Prompt]) -> list[float]:
         """P(yes) / (P(yes) + P(no)) of the first reply token, over the usual spellings of both words."""
-        self._check_open()
-        if not prompts:
-            return []
+        with self.turn:
+            self._check_open()
+            return self._score(prompts) if prompts else []
+
+    def _score(self, prompts: Sequence[Prompt]) -> list[float]:
         yes, no = self.words.single(YES), self.words.single(NO)
         results = self.model.generate_batch(
             [self.words.read(prompt) for prompt in prompts],

@@ -1,4 +1,26 @@
-"""What a template is: a story with slots, an exact solution, and the ways in which the story can fail."""
+"""What a template is: a story with slots, an exact solution, and the ways in which the story can fail.
+
+To add one, append it to the `TEMPLATES` of its topic's file; nothing else has to know of it. For example:
+
+    Template(
+        name="gather_and_sell",
+        topic=TOPIC,
+        ask='''
+        - {who} picks {n things} a day[ for {m days}]. {He} sells {k} of them. How many {things} does {he} have left?
+        - Each day {who} picks {n things}. {He} does this[ for {m days}] and sells {k things}. How many are left?
+        ''',
+        numbers={"n": range(3, 60), "m": range(2, 10), "k": range(2, 200)},
+        words={"who": NAMES, "thing": FRUIT},
+        solve='''
+        {who} picks {all = n * m things}.
+        {He} has {left = all - k things} left.
+        ''',
+        claim="All in all {who} picked {all? things}.",
+    )
+
+`tasks/templates/texts.py` explains the slots, `words.py` holds the names and nouns. The tests of the library draw
+every template in all of its phrasings, check each equation, and read each text back.
+"""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence

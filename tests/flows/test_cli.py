@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import pytest
 from runs import ROOT, Command, Lake, Outcome, end, questmill, until, write
 
 from infra.store import Store
+from schemas.errors import BadInput
 
 RUN = ("run", "verify")
 
@@ -81,6 +83,13 @@ def test_python_m_flows_is_the_command() -> None:
         ((*RUN, "--input", "x", "--judge.deadline", "soon"), "--judge.deadline: "),
         ((*RUN, "--input", "x", "--shard_rows=0"), "--shard_rows: "),
         ((*RUN, "@nowhere.toml"), "@nowhere.toml: cannot be read"),
+        (
+            (*RUN, "--input", "x", "--judge", "3", "--judge.deadline", "2"),
+            "--judge.deadline: 'judge' was given as '3'; ",
+        ),
+        ((*RUN, "--input", ""), "--input '' is empty; give a path, a url or a glob"),
+        ((*RUN, "--input", "x", "--dataset", "funnel"), "--dataset: every lake has a view of this name; give another"),
+        ((*RUN, "--input", "x", "--profile", ""), "--profile is empty; give a value, or leave it out for the default"),
         (("rollback", "verified", "0123"), "dataset 'verified' has no version '0123'; published: none"),
     ],
 )
@@ -113,6 +122,43 @@ def test_overrides_come_from_a_file_and_from_flags_and_the_later_one_wins(
     assert f"@{overrides}: cannot be read" in command(*RUN, "--input", good, f"@{overrides}").err
 
 
+@pytest.mark.parametrize("words", [("status",), ("query", "SELECT 1"), (*RUN, "--input", "x")])
+def test_an_empty_store_is_not_the_one_of_the_profile(command: Command, words: tuple[str, ...]) -> None:
+    done = command(*words, "--store", "")
+    assert (done.code, done.err.strip()) == (
+        2,
+        "questmill: --store is empty; give a value, or leave it out for the default",
+    )
+
+
+def test_a_lake_in_memory_and_worker_processes_do_not_go_together(command: Command, good: Path) -> None:
+    done = command(*RUN, "--input", good, "--store", "memory://x", "--profile", "local")
+    assert (done.code, done.out) == (2, "")
+    assert done.err.endswith("x: no other process sees it, and the cluster has its own; use --profile ci\n")
+
+
+def test_a_store_that_takes_no_files_is_told_in_one_line(command: Command, good: Path) -> None:
+    told = refused(command(*RUN, "--input", good, "--store", "/proc/lake"), Path("/proc/lake"))
+    assert told.startswith("questmill: store /proc/lake cannot be used: FileNotFoundError: ")
+
+
+def test_a_list_goes_on_where_a_file_set_it_between(tmp_path: Path) -> None:
+    from flows.recipe import parse
+    from schemas.source import Source
+
+    (tmp_path / "o.toml").write_text('input = "bxyz"')
+    assert parse(Source, ["--input", "a", f"@{tmp_path}/o.toml", "--input", "c"]).input == ("bxyz", "c")
+
+
+def test_a_table_that_a_file_gave_as_a_value_is_told(tmp_path: Path) -> None:
+    from flows.recipe import parse
+    from schemas.source import Source
+
+    (tmp_path / "o.toml").write_text("columns = 3")
+    with pytest.raises(BadInput, match=r"^--columns\.answer: 'columns' was given as 3; give its fields, or leave that"):
+        parse(Source, [f"@{tmp_path}/o.toml", "--columns.answer", "x"])
+
+
 def test_a_flag_may_be_repeated_for_a_list(command: Command, tmp_path: Path, good: Path) -> None:
     twin = write(tmp_path / "twin.jsonl", [{"question": "?", "response": "A: 2", "answer": "1"}])
     done = command(*RUN, "--input", good, "--input", twin, "--store", tmp_path / "lake")
@@ -126,6 +172,7 @@ def test_a_recipe_describes_its_fields(command: Command) -> None:
     assert "--judge.deadline (5.0)\n      Seconds Math-Verify may take" in shown.out
     assert "--input (required)" in shown.out
     assert "verify" in command("run", "--help").out
+    assert command(*RUN, "--typo", "x", "--help") == shown, "--help wins over whatever else is there"
 
 
 # -- bad input --------------------------------------------------------------------------------------------------------
@@ -228,6 +275,40 @@ def test_a_query_prints_a_table_for_people(command: Command, baseline: Lake) -> 
     assert "│ correct" in shown
 
 
+ODD = """SELECT 1 AS a, 2 AS a, sum(i) AS s, 1.5::DECIMAL(5, 2) AS d, [1, 2] AS l, {'k': 0.5} AS st, 'nan'::DOUBLE AS n,
+         INTERVAL 3 DAY AS i, MAP {'x': 1} AS m, NULL AS none, DATE '2026-01-02' AS day FROM range(3) t(i)"""
+
+
+def test_values_of_every_kind_go_into_a_pipe(baseline: Lake, tmp_path: Path) -> None:
+    store = ("--store", baseline.store.url)
+    done = end(questmill("query", ODD, *store, "--format", "json"))
+    assert (done.code, done.err) == (0, "")
+    plain = {"a": 1, "a_1": 2, "s": 3, "d": 1.5, "l": [1, 2], "st": {"k": 0.5}, "n": None, "i": "P0M3DT0S"}
+    assert json.loads(done.out) == plain | {"m": [["x", 1]], "none": None, "day": "2026-01-02"}
+    assert '"s": 3,' in done.out
+    done = end(questmill("query", ODD, *store))
+    assert (done.code, done.err) == (0, "")
+    head, row = done.out.splitlines()
+    assert head.startswith('"a","a_1","s","d","l"')
+    assert row.startswith('1,2,3,1.50,"[1, 2]","{""k"": 0.5}",nan,"P0M3DT0S","[[""x"", 1]]",,2026-01-02')
+    done = end(questmill("query", "SELECT INTERVAL 3 DAY AS i", *store, "--format", "parquet"))
+    assert done.code == 2
+    assert done.err.startswith("questmill: query: ") and "cast the column" in done.err and "Traceback" not in done.err
+
+
+@pytest.mark.parametrize("damage", ["receipts/verify/*.json", "objects/*.parquet", "datasets/verified/*/*.parquet"])
+def test_a_damaged_lake_is_one_line_and_no_word_of_going_on(
+    command: Command, baseline: Lake, tmp_path: Path, damage: str
+) -> None:
+    lake = tmp_path / "lake"
+    shutil.copytree(baseline.store.url, lake)
+    for path in lake.glob(damage):
+        path.write_bytes(b"{")
+    done = command("query", "SELECT 1", "--store", lake)
+    assert (done.code, done.out, len(done.err.splitlines())) == (1, "", 1), done.err
+    assert "restore" in done.err and "the same command" not in done.err
+
+
 def test_a_bad_query_is_told_with_the_views_that_there_are(command: Command, baseline: Lake) -> None:
     done = command("query", "SELECT * FROM verifed", "--store", baseline.store.url)
     assert (done.code, done.out) == (2, "")
@@ -245,7 +326,8 @@ def test_status_of_an_empty_lake_says_how_to_start(command: Command, tmp_path: P
 
 def test_status_shows_runs_datasets_and_the_funnel(command: Command, baseline: Lake) -> None:
     shown = command("status", "--store", baseline.store.url).out
-    assert f"published verified {baseline.manifest.version}" in shown
+    [run] = [line for line in shown.splitlines() if f"published verified {baseline.manifest.version}" in line]
+    assert run.split()[1] == "verify", "the recipe, as it was called"
     assert "3: null answer 1, null question 1, null response 1" in shown
 
 

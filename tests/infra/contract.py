@@ -130,6 +130,39 @@ class StoreContract:
         store.point("verified", "v1")
         assert store.current("verified") == "v1" and store.history("verified") == ["v1", "v2", "v1"]
 
+    def test_a_lost_pointer_does_not_stop_the_next(self, store: Store) -> None:
+        for version in ("v1", "v2", "v3"):
+            store.publish(manifest(version))
+        store.fs.rm_file(f"{store.root}/datasets/verified/current/000002.json")
+        store.publish(manifest("v4"))
+        assert store.history("verified") == ["v1", "v3", "v4"]
+
+    def test_of_two_that_publish_at_once_each_points_once(self, store: Store) -> None:
+        versions = ("v1", "v2", "v3")
+        for version in versions:
+            store.write(f"datasets/verified/{version}/manifest.json", manifest(version).model_dump_json().encode())
+        start = threading.Barrier(len(versions))
+
+        def point(version: str) -> None:
+            start.wait()
+            store.point("verified", version)
+
+        threads = [threading.Thread(target=point, args=(version,)) for version in versions]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert sorted(store.history("verified")) == sorted(versions)
+
+    def test_a_damaged_receipt_or_manifest_is_named(self, store: Store) -> None:
+        store.write("receipts/solve/k1.json", b"{")
+        for read in (lambda: store.receipt("solve", "k1"), store.receipts):
+            with pytest.raises(QuestmillError, match=r"^receipts/solve/k1.json of .* is damaged: .*; restore it, or"):
+                read()
+        store.write("datasets/verified/v1/manifest.json", b"")
+        with pytest.raises(QuestmillError, match=r"^datasets/verified/v1/manifest.json of .* is damaged: "):
+            store.manifest("verified", "v1")
+
     def test_rolling_back_to_an_unknown_version_names_the_known_ones(self, store: Store) -> None:
         with pytest.raises(BadInput, match="dataset 'verified' has no version 'v1'; published: none"):
             store.point("verified", "v1")

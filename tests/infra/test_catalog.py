@@ -9,6 +9,7 @@ import pytest
 
 from infra import catalog
 from infra.store import Store, open_store
+from schemas.errors import QuestmillError
 from schemas.source import Source
 from schemas.work import Manifest, Receipt, StepCount
 from tests.infra.pipeline import Compare, attempt, jsonl, rows, verify
@@ -81,6 +82,18 @@ def test_files_without_a_manifest_are_invisible(lake: str) -> None:
     store.write_part("verified", "v1", "verified-00001-of-00001.parquet", b"half a file")
     with pytest.raises(duckdb.CatalogException, match="verified"):
         catalog.lake(store).sql("SELECT * FROM verified")
+
+
+def test_an_object_that_is_missing_or_damaged_is_one_line(tmp_path: Path) -> None:
+    store = Store(str(tmp_path / "lake"))
+    path = Path(store.object_url(commit(store, "solve", "k", pa.table({"row_id": ["seen"]})).parts[0]))
+    for damage in (path.unlink, lambda: path.write_bytes(b"not these bytes")):
+        damage()
+        with pytest.raises(
+            QuestmillError, match=rf'^view step\."solve" cannot be read: .*{path.name}.*; restore the'
+        ) as e:
+            catalog.lake(store)
+        assert "\n" not in str(e.value)
 
 
 def test_shards_with_equal_rows_are_read_once(lake: str) -> None:

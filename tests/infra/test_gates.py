@@ -83,9 +83,19 @@ def test_only_the_columns_that_are_checked_are_loaded(lake: str) -> None:
     assert list(gates._columns(store, [together], parts)) == ["row_id", "verdict"]
 
 
-def test_a_check_that_cannot_be_made_fails_with_the_reason_in_one_line(lake: str) -> None:
-    receipt = checked(lake, [expect("expect_column_values_to_be_between", column="verdict", min_value=1)])
-    (line,) = receipt.detail["failed"].splitlines()
+def test_a_critical_check_that_cannot_be_made_ends_the_run_and_is_no_verdict_for_ever(lake: str) -> None:
+    impossible = {"column": "verdict", "min_value": 1}
+    with pytest.raises(QuestmillError) as caught:
+        checked(lake, [expect("expect_column_values_to_be_between", **impossible)])
+    said = str(caught.value)
+    assert said.startswith("gate 'verified': verdict: values to be between: could not be checked: ")
+    assert said.endswith("; correct the suite and run again") and "\n" not in said
+    assert open_store(lake).receipts() == [] and open_store(lake).paths("reports") == []
+
+
+def test_a_check_that_only_warns_and_cannot_be_made_is_a_warning(lake: str) -> None:
+    receipt = checked(lake, [expect("expect_column_values_to_be_between", "warning", column="verdict", min_value=1)])
+    (line,) = receipt.detail["warned"].splitlines()
     assert line.startswith("verdict: values to be between: could not be checked: ")
 
 

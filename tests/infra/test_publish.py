@@ -6,7 +6,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from infra.publish import PART_ROWS, balance, content_hash, run_publish
+from infra.publish import PART_ROWS, balance, content_hash, run_publish, upstream
 from infra.store import Store, open_store
 from schemas.arrow import measured, required
 from schemas.errors import LedgerError
@@ -56,6 +56,31 @@ def test_rows_invented_between_two_steps_are_refused() -> None:
 def test_a_shard_that_nobody_worked_is_refused() -> None:
     with pytest.raises(LedgerError, match="step seed: 2 of its rows were worked by no later step; nothing was publ"):
         balance([[SEED], [FIRST]])
+
+
+THIRD = receipt("tell", ["s1"], 4, [part("t1", 4)])
+FOURTH = receipt("tell", ["s2"], 2, [part("t2", 2)])
+
+
+def test_of_two_datasets_of_one_run_each_stands_on_the_steps_that_its_rows_come_from() -> None:
+    other, ours = [FIRST, SECOND], [THIRD, FOURTH]
+    assert [count.step for count in balance(upstream([[SEED], other, ours]))] == ["seed", "tell"]
+    assert upstream([[SEED], ours, other]) == [[SEED], other]
+
+
+def test_what_was_left_out_upstream_is_refused_whatever_else_read_it() -> None:
+    half = upstream([[SEED], [FIRST, SECOND], [THIRD]])
+    assert half == [[SEED], [THIRD]]
+    with pytest.raises(LedgerError, match="step seed: 2 of its rows were worked by no later step; nothing was publ"):
+        balance(half)
+    joined = receipt("join", ["s1", "s2"], 6, [part("j", 6)]).model_copy(update={"beside": ("t1",)})
+    with pytest.raises(LedgerError, match="step tell: 2 of its rows were worked by no later step"):
+        balance(upstream([[SEED], [FIRST, SECOND], [THIRD, FOURTH], [joined]]))
+
+
+def test_a_part_that_two_tables_share_makes_neither_of_them_a_piece_of_the_other() -> None:
+    filtered = [receipt("filter", ["s1"], 4, [part("s1", 4)]), receipt("filter", ["s2"], 2, [part("f2", 1)])]
+    assert upstream([[SEED], filtered, [THIRD, FOURTH]]) == [[SEED], [THIRD, FOURTH]]
 
 
 def test_a_ledger_that_does_not_balance_publishes_nothing(tmp_path: Path, lake: str) -> None:

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 import s3fs
 
-from infra import sources
+from infra import sources, worker
 from infra.store import Store, open_store
 from schemas import verdicts
 from schemas.errors import BadInput
@@ -134,6 +134,30 @@ def test_input_on_a_server_that_refuses_is_named_in_seconds(s3_lake: str, monkey
     assert time.monotonic() - started < 8
 
 
+def test_input_on_a_web_server_that_is_not_there_is_no_missing_file() -> None:
+    with pytest.raises(BadInput, match=r"http://127\.0\.0\.1:9/x\.jsonl: cannot be reached: .*; check the url"):
+        sources.expand(Source(input=("http://127.0.0.1:9/x.jsonl",)))
+
+
+def test_a_file_that_a_web_server_does_not_have_is_no_such_file(s3_server: str) -> None:
+    with pytest.raises(BadInput, match=r"/moto-api/none\.jsonl: no such file; give a path, a url or a glob"):
+        sources.expand(Source(input=(f"{s3_server}/moto-api/none.jsonl",)))
+
+
+def test_an_empty_input_is_told() -> None:
+    with pytest.raises(BadInput, match=r"^--input '' is empty; give a path, a url or a glob$"):
+        sources.expand(Source(input=("",)))
+
+
+def test_rows_of_a_file_that_was_replaced_after_the_check_are_never_committed(tmp_path: Path, lake: str) -> None:
+    source = Source(input=(jsonl(tmp_path / "a.jsonl", [attempt(1), attempt(2)]),))
+    file = worker.scan_source(source.input[0], source)
+    jsonl(tmp_path / "a.jsonl", [attempt(3), attempt(4)])
+    with pytest.raises(BadInput, match=r"a\.jsonl: changed while it was read; run again"):
+        worker.run_seed(file, file.types, 0, source, [], lake)
+    assert open_store(lake).receipts() == []
+
+
 def test_a_missing_column_is_named_with_those_that_are_there(tmp_path: Path, lake: str) -> None:
     path = jsonl(tmp_path / "a.jsonl", [{"question": "q", "solution": "s", "answer": "1"}])
     expected = "has no column 'response'; name the column that holds it with --columns.response NAME"
@@ -154,7 +178,7 @@ def test_files_that_disagree_about_a_column_are_named(tmp_path: Path, lake: str)
 def test_a_file_that_changes_while_it_is_read_is_named(tmp_path: Path) -> None:
     source = Source(input=(jsonl(tmp_path / "a.jsonl", [attempt(1)]),))
     file = sources.scan(source.input[0], source)
-    for later in ([attempt(1), attempt(2)], [attempt(1, new=1)]):
+    for later in ([attempt(1), attempt(2)], [attempt(1, new=1)], [attempt(2)]):
         jsonl(tmp_path / "a.jsonl", later)
         with pytest.raises(BadInput, match=r"a\.jsonl: changed while it was read; run again"):
             list(sources.load(file, source, file.types))

@@ -73,6 +73,28 @@ def test_a_folder_that_may_not_be_written_to_is_readable_but_takes_nothing(tmp_p
         Store(str(tmp_path)).put(TABLE)
 
 
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="a file system that takes no folders")
+def test_a_place_that_takes_no_files_is_named() -> None:
+    with pytest.raises(BadInput, match=r"store /proc/lake cannot be used: FileNotFoundError: .*; give a folder that"):
+        Store("/proc/lake").put(TABLE)
+
+
+@pytest.mark.skipif(not Path("/dev/shm").is_dir(), reason="a file system whose names are short")
+def test_a_name_that_is_too_long_is_told_at_once(tmp_path: Path) -> None:
+    url = str(tmp_path / ("long" * 100))
+    assert "File name too long" in refusal(url)
+    with pytest.raises(BadInput, match="File name too long"):
+        Store(url).put(TABLE)
+
+
+def test_only_a_bucket_of_the_lake_is_asked_for_and_one_key_of_it(s3_lake: str) -> None:
+    store = Store(s3_lake)
+    store.fs.pipe_file(f"{s3_lake.rpartition('/')[0]}/beside", b"theirs")
+    assert store.check() and store.paths("") == []
+    bucket = s3_lake.rpartition("/")[0]
+    assert Store(bucket).check()
+
+
 def test_an_unknown_kind_of_store_is_named() -> None:
     with pytest.raises(BadInput, match=r"store 'nowhere://lake': .*nowhere.*; give a folder or a url such as s3://"):
         Store("nowhere://lake")

@@ -11,6 +11,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from infra import sources
 from schemas.work import Step
 
 ROOT = Path(__file__).parents[2]
@@ -49,13 +50,15 @@ def code(module: str, seen: set[str] | None = None) -> list[Any]:
 
 
 def identities() -> dict[str, dict[str, Any]]:
-    """Version and code of every step."""
+    """Version and code of every step, and of what reads input: its `version` is `SEED_VERSION`."""
     listed = {}
     for module in MODULES:
         digest = hashlib.sha256(json.dumps(code(module)).encode()).hexdigest()[:16]
         for name, kind in inspect.getmembers(importlib.import_module(module), inspect.isclass):
             if issubclass(kind, Step) and kind.__module__ == module:
                 listed[f"{module}.{name}"] = {"version": kind.version, "code": digest}
+    digest = hashlib.sha256(json.dumps(code("infra.sources")).encode()).hexdigest()[:16]
+    listed["infra.sources"] = {"version": sources.SEED_VERSION, "code": digest}
     return dict(sorted(listed.items()))
 
 

@@ -7,10 +7,10 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from schemas.arrow import measured, optional, required
-from schemas.work import Expect, Frozen, Receipt, Stage, Where, fingerprint, identity
+from schemas.work import VIEWS, DatasetName, Expect, Frozen, Receipt, Stage, Where, fingerprint, identity
 
 TABLE = pa.schema([required("row_id", pa.string()), optional("n", pa.int64())])
 
@@ -106,6 +106,16 @@ def test_a_receipt_balances_when_each_row_is_accounted_for_once(
 def test_found_is_never_stored() -> None:
     receipt = Receipt(step="s", key="k", inputs=(), rows_in=0, kept=0, found=True)
     assert "found" not in receipt.model_dump_json()
+
+
+def test_a_dataset_may_not_hide_a_view_of_the_lake() -> None:
+    names = TypeAdapter(DatasetName)
+    assert names.validate_python("funnel_2") == "funnel_2"
+    for name in VIEWS:
+        with pytest.raises(ValidationError, match="every lake has a view of this name; give another"):
+            names.validate_python(name)
+    with pytest.raises(ValidationError, match="pattern"):
+        names.validate_python("No Name")
 
 
 def test_an_expectation_names_the_columns_that_it_reads() -> None:

@@ -36,6 +36,18 @@ from tasks.extract import extract
         ("from 7-5", "5", "last_number"),
         ("about 20%.", "20%", "last_number"),
         ("he eats 3/4 of it", "3/4", "last_number"),
+        ("The answer is:\n\n$\\frac{1}{2}$", r"$\frac{1}{2}$", "answer_is"),
+        ("**The answer is:**\n\n42", "42", "answer_is"),
+        ("**The answer is**: 42", "42", "answer_is"),
+        ("The answer is **42**.", "**42**", "answer_is"),
+        ("The answer is\n$$\n\\frac12\n$$", r"\frac12", "answer_is"),
+        ("it is \N{MINUS SIGN}5 now", "\N{MINUS SIGN}5", "last_number"),
+        ("it weighs .5 kg", ".5", "last_number"),
+        (".5", ".5", "last_number"),
+        ("see p.5", "5", "last_number"),
+        ("so it is...5", "5", "last_number"),
+        ("about 5e3 of them", "5e3", "last_number"),
+        ("total:18", "18", "last_number"),
     ],
 )
 def test_the_most_explicit_rule_wins_and_shows_its_span(text: str, answer: str, rule: str) -> None:
@@ -44,6 +56,11 @@ def test_the_most_explicit_rule_wins_and_shows_its_span(text: str, answer: str, 
     assert (found.text.removeprefix("$") if rule == "last_number" else found.text) == answer
     assert found.found_by == rule
     assert text[found.start : found.end] == found.text
+
+
+@pytest.mark.parametrize("text", ["10^6", "10^{6}", "10^-6", "6^x", "at 1:30", "1:3 it is", "so 5!", "it is 5e"])
+def test_the_last_number_is_not_taken_out_of_something_larger(text: str) -> None:
+    assert extract(text) is None
 
 
 @pytest.mark.parametrize("text", ["", "no number at all", "\n\n", r"\boxed{}", "A:", "####", "\x00"])
@@ -78,6 +95,8 @@ def test_the_markers_can_be_chosen() -> None:
         "answer " + " " * 1_000_000,
         "1" * 1_000_000,
         "1 " * 500_000,
+        "1e" * 500_000,
+        "." * 1_000_000 + "5",
         "#" * 1_000_000,
         "\n" * 1_000_000,
         "\\" * 1_000_000 + "\\boxed{3}",

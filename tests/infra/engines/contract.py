@@ -1,6 +1,7 @@
 """What every engine must do; a suite per engine subclasses this and says how to open one."""
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -59,6 +60,19 @@ class GeneratorContract:
         first = engine.generate([WRITE] * 4, sampling, [[i] for i in range(4)])
         second = engine.generate([WRITE] * 4, sampling, [[i] for i in range(4, 8)])
         assert {each[0].text for each in first} != {each[0].text for each in second}
+
+    def test_shards_that_ask_at_once_draw_from_their_own_seeds(self, engine: Any) -> None:
+        sampling = Sampling(temperature=1.0, max_tokens=16)
+
+        def shard(number: int) -> list[str]:
+            seeds = [[1000 * number + i] for i in range(8)]
+            return [each[0].text for each in engine.generate([WRITE] * 8, sampling, seeds)]
+
+        alone = [shard(number) for number in range(4)]
+        with ThreadPoolExecutor(4) as pool:
+            together = list(pool.map(shard, range(4)))
+        assert together == alone
+        assert len({tuple(texts) for texts in together}) == 4
 
     def test_each_completion_token_has_a_log_probability(self, engine: Any) -> None:
         sampling = Sampling(n=2, temperature=0.7, max_tokens=8, logprobs=True)

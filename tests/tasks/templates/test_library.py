@@ -1,6 +1,7 @@
 """The proving ground draws the same problem everywhere, and every answer in it is exact."""
 
 import hashlib
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -8,9 +9,10 @@ from random import Random
 
 import pytest
 
-from tasks.templates import library
+from tasks.templates import core, library
 from tasks.templates.arithmetic import equations, final, number, write
 from tasks.templates.core import Template
+from tasks.templates.words import FRUIT, NAMES
 
 TEMPLATES = pytest.mark.parametrize("template", library.TEMPLATES, ids=lambda t: t.name)
 DIGEST = """
@@ -129,3 +131,12 @@ def test_a_topic_that_does_not_exist_is_named_in_the_error() -> None:
 def test_a_kind_that_a_template_does_not_offer_is_refused() -> None:
     with pytest.raises(ValueError, match="non_integer"):
         library.named("moving_apart").draw(Random(1), "non_integer")
+
+
+def test_the_template_that_the_docstring_shows_works_as_it_stands() -> None:
+    example = re.search(r"    (Template\(.*?\n    \))", str(core.__doc__), re.DOTALL)
+    assert example is not None
+    shown: Template = eval(example[1], {"Template": Template, "TOPIC": "stories", "NAMES": NAMES, "FRUIT": FRUIT})
+    problem = shown.draw(Random(1), None)
+    assert problem.answer is not None
+    assert problem.solution.endswith(f"#### {problem.answer}")
