@@ -246,7 +246,7 @@ def test_a_unit_may_be_left_out_but_not_exchanged(gold: str, answer: str, verdic
         ("18k", r"k \cdot 18", "correct", "math_verify"),
         ("xy", "yx", "correct", "math_verify"),
         (r"\sin x", r"\sin(x)", "correct", "math_verify"),
-        (r"19 \text{ and }43", "43, 19", "wrong", "math_verify"),
+        (r"19 \text{ and }43", "43, 19", "correct", "math_verify"),
     ],
 )
 def test_words_are_never_products_of_letters(gold: str, answer: str, verdict: str, rule: str) -> None:
