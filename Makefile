@@ -28,7 +28,7 @@ demo: $(READY)
 	$(BIN)/questmill query "SELECT model, verdict, rule, gold_parsed, answer_parsed FROM verified LIMIT 3" --format table
 
 test: $(READY)
-	@$(BIN)/python -m pytest -n 4
+	@$(BIN)/python -m pytest -n 3 --dist worksteal
 
 lint: $(READY)
 	@$(BIN)/ruff check .
