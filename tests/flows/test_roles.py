@@ -15,8 +15,6 @@ from schemas.work import Frozen, Manifest
 from tasks.questions import JudgeSolvable, WriteQuestion
 from tasks.templates import oracle
 
-PUPIL = ROOT / "data" / "models" / "pupil" / "int8"
-
 
 class Recipe(Frozen):
     """Questions from nothing."""
@@ -50,7 +48,6 @@ def test_a_role_that_nobody_offers_is_named_before_anything_is_written(write_que
     assert not open_store(str(tmp_path / "lake")).exists()
 
 
-@pytest.mark.skipif(not PUPIL.exists(), reason="the pupil is not there: make pupil")
 def test_the_pupil_writes_and_judges_questions_in_a_worker(write_questions: Any, tmp_path: Path) -> None:
     manifest = write_questions(Recipe())
     blanks, written, judged = manifest.ledger
