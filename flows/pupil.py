@@ -30,7 +30,7 @@ from tasks.train import train
 class Pupil(Frozen):
     """What the pupil is taught, how long, and where it is kept."""
 
-    lessons: int = Field(default=460_000, ge=1)
+    lessons: int = Field(default=360_000, ge=1)
     """Examples over all stages, drawn from the proving ground."""
     schooling: Schooling = Schooling()
     """Architecture and optimisation."""

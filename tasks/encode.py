@@ -20,16 +20,23 @@ from tokenizers.models import BPE
 from tokenizers.trainers import BpeTrainer
 
 from schemas.work import Frozen
-from tasks.lessons import DRILL, END, Lesson, lesson, special_tokens
+from tasks.lessons import CALCULATE, END, Lesson, lesson, special_tokens
 
 PIECES = r" ?\p{L}+(?: (?=\d))?|\d|\n| ?[^\s\p{L}\d]+(?: (?=\d))?|\s+"
-VERDICT_WEIGHT = 4
+QUESTION_WEIGHT = 1
+"""Of the questions that lessons begin with: each one also teaches how a question is written, at no cost."""
+REPLY_WEIGHT = 2
+RESULT_WEIGHT = 6
+"""Of what follows an equals sign in a reply: the words of a solution are learnt long before its numbers."""
+VERDICT_WEIGHT = 12
 """Of the one token that is the reward; a lesson of 100 tokens would hardly teach it otherwise."""
-LINE_WEIGHT = 2
+LINE_WEIGHT = 6
 """Of the hidden verdict after each line of a solution to be judged."""
-RESULT_WEIGHT = 3
-"""Of what follows an equals sign: the words of a solution are learnt long before its numbers."""
+TRUE_WEIGHT = 2
+"""Of the right lines of a solution to be judged: who foresees them notices where a solution departs from them."""
 RESULT = frozenset("0123456789./")
+QUESTION, SOLUTION, REPLY = "<question>", "<solution>", "<reply>"
+TAGS = frozenset((QUESTION, SOLUTION, REPLY))
 CHUNK = 2000
 
 
@@ -82,44 +89,60 @@ def make_tokenizer(texts: Iterable[str], size: int) -> Tokenizer:
 
 
 def encode(tokenizer: Tokenizer, taught: Lesson) -> Encoded:
-    """Tag, inputs, reply and end token. The reply counts, and the verdicts on the lines of a judged solution."""
+    """Tag, inputs, reply and end token. The reply counts most, the question and the verdicts on lines count too."""
     prompt = tokenizer.encode(taught.prompt).ids
     reply = tokenizer.encode(taught.reply + END).ids
     ids = np.array(prompt + reply, np.uint16)
-    targets = np.append(ids[1:], np.uint16(0))
-    weights = np.zeros(len(ids), np.uint8)
-    weights[len(prompt) - 1 : -1] = 0 if taught.stage == DRILL else 1
-    _mark_results(tokenizer, ids, len(prompt), weights)
-    if taught.stage == "judge_answer":
-        weights[len(prompt) - 1] = VERDICT_WEIGHT
-        _judge_lines(tokenizer, prompt, taught.wrong_line, targets, weights)
+    tokens = [tokenizer.id_to_token(int(i)) for i in ids]
+    targets, weights = np.append(ids[1:], np.uint16(0)), np.zeros(len(ids), np.uint8)
+    drilled = f"<question>{CALCULATE}" in taught.prompt
+    if QUESTION in tokens and not drilled:
+        begin = tokens.index(QUESTION)
+        weights[begin : next(i for i in range(begin + 1, len(tokens)) if tokens[i] in TAGS)] = QUESTION_WEIGHT
+    if taught.verdicts:
+        _judge(tokenizer, tokens, taught, targets, weights, plain=0 if drilled else TRUE_WEIGHT)
+        weights[len(prompt) - 1 : -1] = VERDICT_WEIGHT, REPLY_WEIGHT
+    else:
+        weights[len(prompt) - 1 : -1] = 0 if drilled else REPLY_WEIGHT
+        _mark_results(tokens, len(prompt), len(tokens) - 1, weights, RESULT_WEIGHT, REPLY_WEIGHT)
     return Encoded(ids, targets, weights)
 
 
-def _mark_results(tokenizer: Tokenizer, ids: NDArray[np.uint16], begin: int, weights: NDArray[np.uint8]) -> None:
-    """Numbers after an equals sign of the reply count more; the token after them, which ends them, counts at all."""
-    tokens, inside = [tokenizer.id_to_token(int(i)) for i in ids], False
-    for at in range(begin, len(tokens) - 1):
+def _mark_results(
+    tokens: list[str], begin: int, end: int, weights: NDArray[np.uint8], result: int, ending: int
+) -> None:
+    """Numbers after an equals sign count `result` times, the token after them, which ends them, `ending` times."""
+    inside = False
+    for at in range(begin, end):
         inside = inside or "=" in tokens[at]
         if inside:
             inside = tokens[at + 1] in RESULT
-            weights[at] = RESULT_WEIGHT if inside else 1
+            weights[at] = result if inside else ending
 
 
-def _judge_lines(
+def _judge(
     tokenizer: Tokenizer,
-    prompt: list[int],
-    wrong_line: int | None,
+    tokens: list[str],
+    taught: Lesson,
     targets: NDArray[np.uint16],
     weights: NDArray[np.uint8],
+    plain: int,
 ) -> None:
-    """After each line of the solution, also predict whether all is right so far: it shows *where* a solution errs."""
-    start, newline = prompt.index(tokenizer.token_to_id("<solution>")), tokenizer.encode("\n").ids[0]
-    yes, no = (tokenizer.encode(word).ids[0] for word in ("yes", "no"))
-    ends = [i for i in range(start, len(prompt)) if prompt[i] == newline]
-    for line, at in enumerate(ends):
-        targets[at] = no if wrong_line is not None and wrong_line <= line else yes
-        weights[at] = LINE_WEIGHT
+    """After each line of the solution predict whether it is right: it shows *where* a solution errs.
+
+    The right lines are foreseen as well, `plain` times, their results `TRUE_WEIGHT` times; wrong ones never.
+    """
+    yes, no, newline = (tokenizer.encode(word).ids[0] for word in ("yes", "no", "\n"))
+    ends = (tokenizer.id_to_token(newline), REPLY)
+    begin = tokens.index(SOLUTION)
+    for right in taught.verdicts:
+        end = next(i for i in range(begin + 1, len(tokens)) if tokens[i] in ends)
+        if right:
+            weights[begin + 1 : end] = plain
+            _mark_results(tokens, begin + 1, end, weights, TRUE_WEIGHT, TRUE_WEIGHT)
+        if tokens[end] != REPLY:  # where the verdict on the whole is
+            targets[end], weights[end] = (yes if right else no), LINE_WEIGHT
+        begin = end
 
 
 def make_lessons(folder: Path, count: int, *, vocabulary: int = 1400, start: int = 0, processes: int = 2) -> LessonBook:

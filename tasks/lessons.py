@@ -5,11 +5,10 @@ from collections.abc import Callable
 from random import Random
 from typing import NamedTuple
 
-from schemas.engine import Prompt
 from tasks.answers import ANSWER, JudgeAnswer, Solve
 from tasks.questions import VERDICT, JudgeSolvable, RewriteQuestion, WriteQuestion
 from tasks.templates import library, mistakes
-from tasks.templates.arithmetic import Value, equations, operand, write
+from tasks.templates.arithmetic import Number, Value, equations, operand, write
 from tasks.templates.core import Template
 from tasks.templates.oracle import diagnose
 from tasks.templates.problems import Problem
@@ -20,20 +19,21 @@ EVALUATION_SEEDS = range(10**9, 2 * 10**9)
 
 END = "<end>"
 """The token that ends every reply."""
-DRILL = "drill"
 CALCULATIONS = 8
 """In a drill."""
+CALCULATE = "Calculate."
+"""The question of a drill: what comes without a story."""
 PER_LESSON = 4
 """Seeds set aside for a lesson: lesson i draws from seeds 4i to 4i + 3."""
 
 UNSOLVABLE_SHARE = 0.22
 """Of the questions to imitate: the pupil's own questions must leave the filter some work."""
-ERRING_SHARE = 0.06
+ERRING_SHARE = 0.10
 """Of the solutions to imitate that are wrong on purpose: errors other than slips are what a filter learns from."""
 WRONG: dict[mistakes.Mistake, float] = {
-    "arithmetic_slip": 0.35,
+    "arithmetic_slip": 0.40,
     "wrong_value": 0.30,
-    "wrong_operation": 0.20,
+    "wrong_operation": 0.15,
     "missing_step": 0.15,
 }
 """Shares of the mistakes in wrong solutions to be judged."""
@@ -48,8 +48,8 @@ class Lesson(NamedTuple):
     """As `Prompt.tagged()` writes it."""
     reply: str
     """Without the end token."""
-    wrong_line: int | None = None
-    """Of a solution to be judged: its first wrong line, 0-based. None: no line is wrong, or there are no lines."""
+    verdicts: tuple[bool, ...] = ()
+    """Of a solution to be judged: whether each line is right, up to the last line of which that can be said."""
 
 
 def solve(seed: int, rng: Random) -> Lesson:
@@ -67,22 +67,43 @@ def drill(seed: int, rng: Random) -> Lesson:
 
     Half are taken from drawn solutions, half from anywhere. Reading stories is learnt after 3 M tokens, sums are not.
     """
+    told = [f"{left} = {result}" for left, result in calculations(seed, rng)]
+    return Lesson(Solve.name(), Solve().ask(question=CALCULATE).tagged(), "\n".join(told))
+
+
+def judge_drill(seed: int, rng: Random) -> Lesson:
+    """Calculations to be judged: half of the drills are all right, in the others two lines in five are wrong."""
+    drawn, sound = calculations(seed, rng), rng.random() < 0.5
+    verdicts = [sound or rng.random() < 0.6 for _ in drawn]
+    if not sound and all(verdicts):
+        verdicts[rng.randrange(len(verdicts))] = False
+    slipped = [
+        result if right else rng.choice(mistakes.slips(result, rng))
+        for (_, result), right in zip(drawn, verdicts, strict=True)
+    ]
+    told = "\n".join(f"{left} = {result}" for (left, _), result in zip(drawn, slipped, strict=True))
+    prompt = JudgeAnswer().ask(question=CALCULATE, solution=told).tagged()
+    return Lesson(JudgeAnswer.name(), prompt, "yes" if all(verdicts) else "no", tuple(verdicts))
+
+
+def calculations(seed: int, rng: Random) -> list[tuple[str, Number]]:
+    """True calculations, `a op b` and its result; half are taken from drawn solutions, half from anywhere."""
     drawn = [e for i in range(PER_LESSON) for _, e in equations(library.draw(seed + i).solution)]
-    told = [f"{e.left} {e.op} {e.right} = {e.result}" for e in drawn[: CALCULATIONS // 2]]
+    told = [(f"{e.left} {e.op} {e.right}", e.result) for e in drawn][: CALCULATIONS // 2]
     told += [calculation(rng) for _ in range(CALCULATIONS - len(told))]
     rng.shuffle(told)
-    return Lesson(DRILL, Prompt(stage=Solve.name(), inputs={"question": "Calculate."}).tagged(), "\n".join(told))
+    return told
 
 
-def calculation(rng: Random) -> str:
-    """A true `a op b = c` of whole numbers; sums twice as often, for they are harder to learn than tables."""
+def calculation(rng: Random) -> tuple[str, Number]:
+    """A true `a op b` of whole numbers and its result; sums come twice as often, for they are harder than tables."""
     op = rng.choice("++--*/")
     if op in "+-":
         left, right = (rng.randrange(1, 10 ** rng.choice((1, 2, 3))) for _ in range(2))
-        return f"{left} + {right} = {left + right}" if op == "+" else f"{left + right} - {right} = {left}"
+        return (f"{left} + {right}", left + right) if op == "+" else (f"{left + right} - {right}", left)
     left = rng.randrange(2, 100)
     right = rng.randrange(2, max(3, min(100, 1200 // left)))
-    return f"{left} * {right} = {left * right}" if op == "*" else f"{left * right} / {left} = {right}"
+    return (f"{left} * {right}", left * right) if op == "*" else (f"{left * right} / {left}", right)
 
 
 def write_question(seed: int, rng: Random) -> Lesson:
@@ -164,23 +185,25 @@ def _words(template: Template, rng: Random) -> dict[str, str]:
 def judge_answer(seed: int, rng: Random) -> Lesson:
     """As many right solutions as wrong ones; the wrong ones of every kind that the problem allows."""
     problem = library.draw(seed)
-    solution, at = problem.second if problem.second and rng.random() < 0.15 else problem.solution, None
+    solution = problem.second if problem.second and rng.random() < 0.15 else problem.solution
+    verdicts = (True,) * len(solution.split("\n"))
     if rng.random() < 0.5:
         kinds: list[mistakes.Mistake] = [rng.choices(list(WRONG), weights=list(WRONG.values()))[0], "arithmetic_slip"]
         wrong = next((w for kind in kinds if (w := mistakes.corrupt(problem, kind, rng))), None)
         if wrong is not None:
-            solution, at = wrong, diagnose(problem, wrong).first_wrong_step or 0
+            solution, verdicts = wrong, (True,) * (diagnose(problem, wrong).first_wrong_step or 0) + (False,)
     prompt = JudgeAnswer().ask(question=problem.question, solution=solution).tagged()
-    return Lesson(JudgeAnswer.name(), prompt, "yes" if at is None else "no", at)
+    return Lesson(JudgeAnswer.name(), prompt, "yes" if all(verdicts) else "no", verdicts)
 
 
 MIX: dict[Callable[[int, Random], Lesson], float] = {
-    solve: 0.40,
-    drill: 0.22,
-    write_question: 0.105,
-    judge_solvable: 0.095,
-    judge_answer: 0.12,
-    rewrite_question: 0.06,
+    solve: 0.34,
+    drill: 0.13,
+    write_question: 0.10,
+    judge_solvable: 0.10,
+    judge_answer: 0.20,
+    judge_drill: 0.08,
+    rewrite_question: 0.05,
 }
 """Shares of the lessons, by number."""
 

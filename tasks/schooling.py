@@ -11,10 +11,11 @@ from schemas.work import Frozen
 class Schooling(Frozen):
     """How the pupil is built and taught."""
 
-    hidden: int = 256
-    layers: int = 4
-    heads: int = 8
-    feed_forward: int = 768
+    hidden: int = 192
+    layers: int = 6
+    """As fast as 4 layers of 256; who judges a line must first work it out, then compare: that takes depth."""
+    heads: int = 6
+    feed_forward: int = 576
     context: int = 512
     """Positions the exported model admits; lessons are shorter."""
     steps: int | None = None

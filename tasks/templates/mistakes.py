@@ -60,7 +60,7 @@ def _wrong_at(
     changes: list[tuple[Sum, Number | None]]
     if kind == "arithmetic_slip":
         true = calculate(operand(right.left, before), right.op, operand(right.right, before))
-        changes = [(right, slip) for slip in _slips(true, rng)]
+        changes = [(right, slip) for slip in slips(true, rng)]
     elif kind == "wrong_operation":
         changes = [(replace(right, op=op), None) for op in "+-*/" if op != right.op]
     else:
@@ -71,7 +71,7 @@ def _wrong_at(
         yield from [told] if told else []
 
 
-def _slips(true: Number, rng: Random) -> list[Number]:
+def slips(true: Number, rng: Random) -> list[Number]:
     """Wrong results near a true one: off by 1, 2 or 10, two digits swapped, another last digit."""
     if not isinstance(true, int):
         return [slip for d in (1, -1) if (slip := plain(true + d)) > 0]

@@ -6,6 +6,7 @@ import json
 import os
 import warnings
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -20,13 +21,42 @@ for _name, _value in QUIET.items():
 
 
 @pytest.fixture(scope="session")
-def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A Prefect server of our own, used by every run of the session; its url."""
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of all processes that test."""
+    base = tmp_path_factory.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+
+@contextmanager
+def _one_server(shared: Path) -> Iterator[str]:
+    """The url of the server of all processes that test: the first one starts it, and ends it when nobody uses it."""
+    told = shared / "api"
+    with ExitStack() as at_the_end, (shared / "starting").open("w") as starting, (shared / "users").open("w") as users:
+
+        def last() -> None:
+            fcntl.flock(starting, fcntl.LOCK_EX)
+            fcntl.flock(users, fcntl.LOCK_EX)
+            told.unlink()
+
+        fcntl.flock(starting, fcntl.LOCK_EX)
+        if not told.exists():
+            at_the_end.enter_context(prefect_server())
+            at_the_end.callback(last)
+            told.write_text(os.environ["PREFECT_API_URL"])
+        fcntl.flock(users, fcntl.LOCK_SH)
+        fcntl.flock(starting, fcntl.LOCK_UN)
+        yield told.read_text()
+        at_the_end.close()  # while the locks are open
+
+
+@pytest.fixture(scope="session")
+def api(shared: Path) -> Iterator[str]:
+    """The Prefect server of every run of the session; its url."""
     before = dict(os.environ)
-    os.environ["PREFECT_HOME"] = home = str(tmp_path_factory.mktemp("prefect"))
+    os.environ["PREFECT_HOME"] = home = str(shared / "prefect")
     os.environ.pop("PREFECT_API_URL", None)
-    with prefect_server():
-        url = os.environ["PREFECT_API_URL"]
+    with _one_server(shared) as url:
+        os.environ["PREFECT_API_URL"] = url
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what libraries import is theirs
             for library in ("great_expectations", "prefect", "s3fs"):
@@ -60,11 +90,9 @@ def command(api: str, capfd: pytest.CaptureFixture[str]) -> Iterator[Command]:
 
 
 @pytest.fixture(scope="session")
-def baseline(api: str, tmp_path_factory: pytest.TempPathFactory) -> Lake:
+def baseline(api: str, shared: Path) -> Lake:
     """An undisturbed run over 300 attempts, made once for all processes that test."""
-    several = "PYTEST_XDIST_WORKER" in os.environ
-    base = tmp_path_factory.getbasetemp()
-    folder = (base.parent if several else base) / "baseline"
+    folder = shared / "baseline"
     folder.mkdir(exist_ok=True)
     path, told = folder / "attempts.jsonl", folder / "outcome.json"
     with (folder / "lock").open("w") as lock:

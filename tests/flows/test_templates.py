@@ -10,7 +10,7 @@ from tasks.templates import library
 
 
 @pytest.fixture
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def place(api: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("QUESTMILL_PROFILE", "ci")
     monkeypatch.setenv("QUESTMILL_STORE", str(tmp_path / "lake"))
     return tmp_path / "lake"

@@ -9,14 +9,24 @@ import pytest
 from schemas.engine import Completion
 from schemas.work import Reject
 from tasks.answers import JudgeAnswer, Solve
-from tasks.encode import VERDICT_WEIGHT, encode, make_tokenizer
-from tasks.lessons import DRILL, EVALUATION_SEEDS, PER_LESSON, TRAINING_SEEDS, Lesson, formats, lesson, special_tokens
+from tasks.encode import LINE_WEIGHT, TRUE_WEIGHT, VERDICT_WEIGHT, encode, make_tokenizer
+from tasks.lessons import (
+    CALCULATE,
+    EVALUATION_SEEDS,
+    PER_LESSON,
+    TRAINING_SEEDS,
+    Lesson,
+    formats,
+    lesson,
+    special_tokens,
+)
 from tasks.questions import JudgeSolvable, RewriteQuestion, WriteQuestion, verdict
 from tasks.templates.arithmetic import equations
 from tasks.templates.oracle import read
 
 TAUGHT = [lesson(i) for i in range(400)]
-LESSONS = [taught for taught in TAUGHT if taught.stage != DRILL]
+LESSONS = [taught for taught in TAUGHT if CALCULATE not in taught.prompt]
+DRILLS = [taught for taught in TAUGHT if CALCULATE in taught.prompt]
 STAGES = {s.name(): s for s in (Solve, JudgeSolvable, RewriteQuestion, WriteQuestion)}
 
 
@@ -42,8 +52,9 @@ def test_a_lesson_is_the_same_every_time() -> None:
 
 
 def test_every_stage_is_taught() -> None:
-    counts = Counter(taught.stage for taught in TAUGHT)
-    assert counts.keys() == {*STAGES, JudgeAnswer.name(), DRILL}
+    counts = Counter(taught.stage for taught in LESSONS)
+    assert counts.keys() == {*STAGES, JudgeAnswer.name()}
+    assert {taught.stage for taught in DRILLS} == {Solve.name(), JudgeAnswer.name()}
     assert min(counts.values()) >= 0.03 * len(LESSONS)
 
 
@@ -77,7 +88,7 @@ def test_what_is_taught_is_true() -> None:
             assert read(taught.reply).template is not None
 
 
-def test_a_lesson_is_encoded_without_loss_and_only_its_reply_counts() -> None:
+def test_a_lesson_is_encoded_without_loss_and_its_reply_counts_whole() -> None:
     tokenizer = make_tokenizer((text for it in LESSONS for text in (it.prompt, it.reply)), 1000)
     for taught in LESSONS[:100]:
         made = encode(tokenizer, taught)
@@ -85,7 +96,10 @@ def test_a_lesson_is_encoded_without_loss_and_only_its_reply_counts() -> None:
         begin = made.ids.tolist().index(tokenizer.token_to_id("<reply>"))
         counted = [int(t) for t, w in zip(made.targets[begin:], made.weights[begin:], strict=True) if w]
         assert tokenizer.decode(counted, skip_special_tokens=False) == f"{taught.reply}<end>"
-        assert taught.stage == JudgeAnswer.name() or not made.weights[:begin].any()
+        question = inputs(taught).get("question")
+        if question and not taught.verdicts:
+            before = [int(t) for t, w in zip(made.targets[:begin], made.weights[:begin], strict=True) if w]
+            assert tokenizer.decode(before, skip_special_tokens=False) == f"{question}<reply>"
 
 
 def test_every_digit_is_a_token_of_its_own() -> None:
@@ -95,24 +109,40 @@ def test_every_digit_is_a_token_of_its_own() -> None:
 
 
 def test_a_judged_solution_carries_hidden_verdicts_on_its_lines() -> None:
-    texts = [text for it in LESSONS for text in (it.prompt, it.reply)]
-    tokenizer = make_tokenizer(texts, 1000)
-    taught = next(it for it in LESSONS if it.stage == JudgeAnswer.name() and it.wrong_line == 1)
-    made = encode(tokenizer, taught)
-    judged = [tokenizer.id_to_token(t) for t, w in zip(made.targets, made.weights, strict=True) if w > 1]
-    assert judged[:2] == ["yes", "no"] and judged[-1] == "no"
-    assert made.weights.max() == VERDICT_WEIGHT
-
-
-def test_a_drill_is_true_and_only_its_results_count() -> None:
-    drills = [taught for taught in TAUGHT if taught.stage == DRILL]
     tokenizer = make_tokenizer((text for it in TAUGHT for text in (it.prompt, it.reply)), 1000)
-    for taught in drills:
-        assert all(equation.true for _, equation in equations(taught.reply))
+    judged = [it for it in TAUGHT if it.verdicts]
+    assert {len(it.verdicts) for it in judged} > {1, 2}
+    for taught in judged:
         made = encode(tokenizer, taught)
-        counted = [int(t) for t, w in zip(made.targets, made.weights, strict=True) if w]
-        results = [line.split(" = ")[1] for line in taught.reply.split("\n")]
-        assert tokenizer.decode(counted, skip_special_tokens=False) == "\n".join(results) + "<end>"
+        marked = [i for i, w in enumerate(made.weights) if w in (LINE_WEIGHT, VERDICT_WEIGHT)]
+        told = [tokenizer.id_to_token(int(made.targets[i])) for i in marked]
+        lines = inputs(taught)["solution"].count("\n")
+        assert told == ["yes" if right else "no" for right in taught.verdicts[:lines]] + [taught.reply]
+        assert taught.reply == ("yes" if all(taught.verdicts) else "no")
+
+
+def test_the_lines_of_a_judged_solution_are_foreseen_only_where_they_are_right() -> None:
+    tokenizer = make_tokenizer((text for it in TAUGHT for text in (it.prompt, it.reply)), 1000)
+    taught = next(it for it in LESSONS if it.verdicts == (True, False))
+    made = encode(tokenizer, taught)
+    begin = made.ids.tolist().index(tokenizer.token_to_id("<solution>"))
+    end = made.ids.tolist().index(tokenizer.token_to_id("<reply>"))
+    counted = [int(made.targets[i]) for i in range(begin + 1, end) if made.weights[i] == TRUE_WEIGHT]
+    first = inputs(taught)["solution"].split("\n")[0]
+    assert tokenizer.decode(counted) == first[len(tokenizer.decode([int(made.ids[begin + 1])])) :] + "\n"
+
+
+def test_drills_are_as_true_as_they_say_and_only_their_results_and_verdicts_count() -> None:
+    tokenizer = make_tokenizer((text for it in TAUGHT for text in (it.prompt, it.reply)), 1000)
+    for taught in DRILLS:
+        told = inputs(taught)["solution"] if taught.verdicts else taught.reply
+        verdicts = taught.verdicts or (True,) * told.count("\n") + (True,)
+        assert tuple(equation.true for _, equation in equations(told)) == verdicts
+        if not taught.verdicts:
+            made = encode(tokenizer, taught)
+            counted = [int(t) for t, w in zip(made.targets, made.weights, strict=True) if w]
+            results = [line.split(" = ")[1] for line in told.split("\n")]
+            assert tokenizer.decode(counted, skip_special_tokens=False) == "\n".join(results) + "<end>"
 
 
 def test_the_shipped_pupil_was_taught_what_the_stages_ask() -> None:
