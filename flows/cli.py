@@ -1,6 +1,6 @@
 """The `questmill` command: run a recipe, query the lake, see what there is, and find out what is wrong.
 
-Exit codes: 0 done, 1 the run failed, 2 bad usage or input, 3 a gate stopped it.
+Exit codes: 0 done, 1 the run failed, 2 bad usage or input, 3 a gate stopped it, 4 its budget is spent.
 """
 
 import argparse
@@ -32,11 +32,14 @@ QUIET = {
 """What a run tells is told by its progress lines; `--verbose` brings Prefect's own log back."""
 
 
+BUDGETS = {"tokens": "N tokens, of prompts and replies", "usd": "N US dollars", "gpu-hours": "N hours of one GPU"}
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code."""
     parser = _parser()
     options, rest = parser.parse_known_args(arguments)
-    if rest and options.verb != "run":
+    if rest and options.verb not in ("run", "stub"):
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     for name, value in QUIET.items():
         if not (getattr(options, "verbose", False) and "LOGGING" in name):
@@ -95,6 +98,8 @@ def _parser() -> argparse.ArgumentParser:
     run = verb("run", _run, "run a recipe; the same command again continues it", add_help=False)
     run.add_argument("recipe", nargs="?", help="name of a recipe; none: list them")
     run.add_argument("--verbose", action="store_true", help="show Prefect's log")
+    for name, what in BUDGETS.items():
+        run.add_argument(f"--budget-{name}", metavar="N", help=f"stop asking after {what}, over all starts of this run")
     run.add_argument("-h", "--help", action="store_true", help="show the recipe's fields")
     query = verb("query", _query, "ask the lake in SQL")
     query.add_argument("sql", help='e.g. "SELECT verdict, count(*) FROM verified GROUP BY ALL"')
@@ -104,6 +109,9 @@ def _parser() -> argparse.ArgumentParser:
     rollback = verb("rollback", _rollback, "let a dataset's readers see an earlier version again")
     rollback.add_argument("dataset")
     rollback.add_argument("version")
+    stub = verb("stub", _stub, "serve an OpenAI-compatible API without a model, on this machine only", add_help=False)
+    stub.add_argument("--port", type=int, default=0, help="default: a free one")
+    stub.add_argument("-h", "--help", action="store_true", help="show the fields of its behaviour")
     return parser
 
 
@@ -112,7 +120,10 @@ def _run(options: argparse.Namespace, rest: list[str]) -> int:
 
     known = recipe.recipes()
     if options.recipe is None:
-        print("questmill run RECIPE [--profile NAME] [--store URL] [--verbose] [@overrides.toml] [--field value ...]\n")
+        print(
+            "questmill run RECIPE [--profile NAME] [--store URL] [--budget-tokens N] [--verbose] [@overrides.toml] "
+            "[--field value ...]\n"
+        )
         print("\n".join(f"  {name:<12} {text}" for name, text in known.items()))
         return 0 if options.help else 2
     if options.recipe not in known:
@@ -120,6 +131,7 @@ def _run(options: argparse.Namespace, rest: list[str]) -> int:
     if options.help:  # wins over whatever else is there, as with every other verb
         return _describe(options.recipe, known[options.recipe])
     _place(options)
+    _budget(options)
     from flows.server import prefect_server
 
     with prefect_server() as used:  # first of all: it starts while the rest is imported
@@ -165,6 +177,12 @@ def _rollback(options: argparse.Namespace, _: list[str]) -> int:
     return 0
 
 
+def _stub(options: argparse.Namespace, rest: list[str]) -> int:
+    from flows import stub
+
+    return stub.describe() if options.help else stub.serve(options.port, rest)
+
+
 def _place(options: argparse.Namespace) -> None:
     """Hand profile and store to the flow the way a deployment does: by environment."""
     for name in ("profile", "store"):
@@ -172,6 +190,21 @@ def _place(options: argparse.Namespace) -> None:
             if not value.strip():
                 raise BadInput(f"--{name} is empty; give a value, or leave it out for the default")
             os.environ[f"QUESTMILL_{name.upper()}"] = value
+
+
+def _budget(options: argparse.Namespace) -> None:
+    """Hand the budget to the flow, as a deployment would: by environment."""
+    from pydantic import ValidationError
+
+    from schemas.budget import Budget
+
+    for name in (flag.replace("-", "_") for flag in BUDGETS):
+        if (value := getattr(options, f"budget_{name}")) is not None:
+            try:
+                Budget.model_validate_strings({name: value})
+            except ValidationError as error:
+                raise BadInput(f"--budget-{name.replace('_', '-')}: {value!r} is not a number from 0 up") from error
+            os.environ[f"QUESTMILL_BUDGET_{name.upper()}"] = value
 
 
 def _store(options: argparse.Namespace) -> "Store":

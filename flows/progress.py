@@ -2,11 +2,13 @@
 
 import threading
 import time
-from typing import Any
+from typing import Any, TypeVar
 
 from rich.console import Console
 from rich.progress import BarColumn, TaskID, TextColumn
 from rich.progress import Progress as Bars
+
+Error = TypeVar("Error", bound=BaseException)
 
 CONSOLE = Console(stderr=True)
 INTERVAL = 0.2
@@ -47,6 +49,26 @@ class Progress:
     def note(self, text: str) -> None:
         """Print one line."""
         self.console.print(text, style="dim", highlight=False, soft_wrap=True)
+
+    def wait(self) -> None:
+        """Wait until every future has ended, in whatever way."""
+        with self.lock:
+            futures = [future for step in self.steps for future in step.futures]
+        for future in futures:
+            future.wait()
+
+    def errors(self, kind: type[Error]) -> list[Error]:
+        """Errors of this kind among the futures that have ended."""
+        with self.lock:
+            ended = [f for step in self.steps for f in step.futures if f.wrapped_future.status == "finished"]
+        results = [future.result(raise_on_failure=False) for future in ended]
+        return [result for result in results if isinstance(result, kind)]
+
+    def owed(self) -> str:
+        """What is left to do, e.g. `verify 1,024 of 5,276 rows`; a step that was not begun is not known."""
+        self._look()
+        left = [f"{s.name} {s.rows - s.done:,} of {s.rows:,} rows" for s in self.steps if s.done < s.rows]
+        return ", ".join(left)
 
     def close(self) -> None:
         """Show the end of every step and stop."""

@@ -19,9 +19,9 @@ from rich.table import Table
 from infra import catalog
 from infra.store import Store, reason
 from schemas.errors import BadInput, QuestmillError
-from schemas.work import Manifest
+from schemas.work import Manifest, StepCount
 
-NUMBERS = ("rows", "rows in", "kept", "shards", "seconds")
+NUMBERS = ("rows", "rows in", "kept", "shards", "seconds", "tokens")
 """Columns of `status` that are aligned to the right."""
 ROWS_SHOWN = 50
 """Rows of a table on a terminal; the formats for pipes are never cut."""
@@ -189,7 +189,17 @@ def _event(store: Store, path: str) -> dict[str, str]:
 
 
 def _funnel(manifest: Manifest) -> Table:
-    columns = ["step", "shards", "rows in", "kept", "rejected", "quarantined", "seconds"]
+    columns = [
+        "step",
+        "shards",
+        "rows in",
+        "kept",
+        "rejected",
+        "quarantined",
+        "seconds",
+        "tokens",
+        "price per kept row",
+    ]
     rows = [
         [
             count.step,
@@ -199,10 +209,21 @@ def _funnel(manifest: Manifest) -> Table:
             _reasons(count.rejected),
             _reasons(count.quarantined),
             f"{count.seconds:,.1f}",
+            f"{count.spent.tokens:,}",
+            _price(count),
         ]
         for count in manifest.ledger
     ]
-    return _table(f"funnel of {manifest.dataset} {manifest.version}", columns, rows)
+    return _table(f"funnel of {manifest.dataset} {manifest.version}", [*columns, "price per kept row"], rows)
+
+
+def _price(count: StepCount) -> str:
+    """`41.3 tokens, 0.000012 USD`; `-` for a step that asks no model."""
+    spent, kept = count.spent, max(1, count.kept)
+    parts = [f"{spent.tokens / kept:,.1f} tokens"] if spent.tokens else []
+    parts += [f"{spent.usd / kept:,.6f} USD"] if spent.usd else []
+    parts += [f"{spent.gpu_seconds / kept:,.4f} GPU s"] if spent.gpu_seconds else []
+    return ", ".join(parts) or "-"
 
 
 def _reasons(counts: dict[str, int]) -> str:

@@ -9,9 +9,11 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any, ParamSpec, TypeVar, cast
+from typing import Any, ParamSpec, Self, TypeVar, cast
 
+import dask
 from prefect import Task, task
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
@@ -20,16 +22,23 @@ from prefect.futures import PrefectFuture
 from prefect_dask import DaskTaskRunner
 
 from flows.progress import Progress
-from infra import cluster, engines, gates, publish, sources, worker
+from infra import cluster, engines, gates, publish, sources, till, worker
 from infra.store import open_store
 from schemas import attempts
+from schemas.budget import Account, Budget
 from schemas.engine import Spec
-from schemas.errors import BadInput, GateFailed
+from schemas.errors import BadInput, BudgetSpent, GateFailed, QuestmillError
 from schemas.profile import Profile
 from schemas.source import Source
 from schemas.work import Expect, Frozen, Manifest, Merge, Receipt, Stage, StepCount, fingerprint
 
 Future = PrefectFuture[Receipt]
+
+
+def active_budget() -> Budget:
+    """The budget in `QUESTMILL_BUDGET_TOKENS`, `QUESTMILL_BUDGET_USD` and `QUESTMILL_BUDGET_GPU_HOURS`."""
+    given = {name: os.environ.get(f"QUESTMILL_BUDGET_{name.upper()}") for name in Budget.model_fields}
+    return Budget.model_validate_strings({name: value for name, value in given.items() if value})
 
 
 def active_profile() -> Profile:
@@ -47,12 +56,27 @@ class OnCluster(DaskTaskRunner):
     """Dask for the length of one flow; however the flow ends, the display of its run ends with it."""
 
     progress: Progress | None = None
+    offered: frozenset[str] = frozenset()
+
+    def __enter__(self) -> Self:
+        super().__enter__()
+        self.client.run_on_scheduler(till.open_counter)
+        self.offered = frozenset(cluster.offered(self.client))
+        return self
 
     def __exit__(self, *error: Any) -> None:
         if self.progress is not None:
             self.progress.close()
         super().__exit__(*error)
 
+    def submit(self, task: Any, *arguments: Any, **options: Any) -> Any:
+        """Submit one task; it takes a core of its worker, unless `waiting` says that it only waits for a server."""
+        needed = cluster.ASK if _waiting.get() else cluster.COMPUTE
+        with dask.annotate(**({"resources": {needed: 1}} if needed in self.offered else {})):
+            return super().submit(task, *arguments, **options)
+
+
+_waiting: ContextVar[bool] = ContextVar("waiting", default=False)
 
 on_cluster = OnCluster(cluster_class=_cluster)
 """Task runner of every recipe. The cluster is that of the active profile; it opens when the flow runs."""
@@ -88,11 +112,6 @@ class Table:
     rows: int
     """Rows known or expected; exact for a table that is made."""
 
-    def receipts(self) -> list[Receipt]:
-        """Wait for every receipt, once each, in order."""
-        waited = {id(made): made if isinstance(made, Receipt) else made.result() for made, _ in self.shards}
-        return list(waited.values())
-
 
 class Run:
     """One run of one recipe."""
@@ -102,6 +121,7 @@ class Run:
         self.recipe = recipe
         self.profile, self.store = profile, open_store(profile.store)
         self.id = fingerprint(type(recipe).__name__, recipe)[:12]
+        self.account = Account(run=self.id, budget=active_budget(), before=till.spent_before(self.store, self.id))
         self.tables: list[Table] = []
         self.report: str | None = None
         self.progress = Progress(self.id)
@@ -151,23 +171,25 @@ class Run:
         spec = self._engine(stage)
         futures: list[Future] = []
         self.progress.start(stage.name(), table.rows, futures, len(table.shards))
+        token = _waiting.set(spec is not None and engines.waits(spec))
         for made, index in table.shards:
-            futures.append(submit(stage, spec, cast(Receipt, made), index, self.store.url))
+            futures.append(submit(stage, spec, cast(Receipt, made), index, self.store.url, self.account))
+        _waiting.reset(token)
         return self._remember(Table(stage.name(), [(future, 0) for future in futures], table.rows))
 
     def merge(self, merge: Merge, *tables: Table, shard_rows: int = 4096) -> Table:
         """Wait for `tables`, run the merge over all of their rows, and cut the result into shards."""
-        waited = [table.receipts() for table in tables]
+        waited = [self._receipts(table) for table in tables]
         future = MERGE.with_options(task_run_name=merge.name()).submit(merge, waited, shard_rows, self.store.url)
         return self._made(merge.name(), [future], tables[0].rows)
 
     def gate(self, suite: str, expects: list[Expect], table: Table) -> Table:
         """Check the whole of `table`; raises `GateFailed` where a critical expectation fails, and reports warnings."""
         future = GATE.with_options(task_run_name=f"gate {suite}").submit(
-            suite, expects, table.receipts(), self.store.url
+            suite, expects, self._receipts(table), self.store.url
         )
         self.progress.start("gate", table.rows, [future], 1)
-        receipt = future.result()
+        receipt = self._result(future)
         self.report = receipt.detail["report"]
         create_markdown_artifact(
             key=f"gate-{suite}".replace("_", "-"), markdown=(self.store.read(self.report) or b"").decode()
@@ -187,7 +209,7 @@ class Run:
 
         A run may publish several; each stands on the steps that its rows come from.
         """
-        steps = [t.receipts() for t in self.tables if t is not table] + [table.receipts()]
+        steps = [self._receipts(t) for t in self.tables if t is not table] + [self._receipts(table)]
         future = PUBLISH.with_options(task_run_name=f"publish {dataset}").submit(
             dataset, steps, self.recipe.model_dump(mode="json"), self.report, self.store.url
         )
@@ -212,9 +234,32 @@ class Run:
     def _made(self, step: str, futures: list[Future], rows: int) -> Table:
         """Wait for a step that makes any number of parts, and turn them into shards."""
         self.progress.start(step, rows, futures, len(futures))
-        receipts = [future.result() for future in futures]
+        receipts = [self._result(future) for future in futures]
         shards: list[tuple[Receipt | Future, int]] = [(r, i) for r in receipts for i in range(len(r.parts))]
         return self._remember(Table(step, shards, sum(p.rows for r in receipts for p in r.parts)))
+
+    def _receipts(self, table: Table) -> list[Receipt]:
+        """Wait for every receipt of `table`, once each, in order."""
+        made = {id(made): made if isinstance(made, Receipt) else self._result(made) for made, _ in table.shards}
+        return list(made.values())
+
+    def _result(self, future: Future) -> Receipt:
+        """Wait for one receipt. Where it fails because another one did, that one's error is raised.
+
+        A budget that is spent lets what is on its way arrive, for it is paid for.
+        """
+        try:
+            return future.result()
+        except Exception as error:
+            cause = next(iter(self.progress.errors(QuestmillError)), error)
+            if not isinstance(cause, BudgetSpent):
+                raise cause from error
+            self.progress.wait()
+            self._write("ended", {"state": "stopped: the budget is spent"})
+            raise BudgetSpent(
+                f"the budget is spent ({till.spent_before(self.store, self.id)}); what is whole is committed, owed: "
+                f"{self.progress.owed()}; the same command with a higher budget continues"
+            ) from error
 
     def _began(self) -> None:
         """Record the start, once the input is known to be good."""

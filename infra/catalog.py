@@ -18,6 +18,12 @@ from schemas import quarantine, rejects
 from schemas.errors import QuestmillError
 from schemas.work import Manifest, Part, Receipt
 
+SPENT = [
+    ("prompt_tokens", pa.int64()),
+    ("completion_tokens", pa.int64()),
+    ("usd", pa.float64()),
+    ("gpu_seconds", pa.float64()),
+]
 FUNNEL = pa.schema(
     [
         ("dataset", pa.string()),
@@ -31,6 +37,7 @@ FUNNEL = pa.schema(
         ("quarantined", pa.int64()),
         ("rows_out", pa.int64()),
         ("seconds", pa.float64()),
+        *SPENT,
     ]
 )
 RECEIPTS = pa.schema(
@@ -42,6 +49,7 @@ RECEIPTS = pa.schema(
         ("rejected", pa.int64()),
         ("quarantined", pa.int64()),
         ("seconds", pa.float64()),
+        *SPENT,
     ]
 )
 
@@ -116,7 +124,8 @@ def funnel(manifest: Manifest) -> list[dict[str, object]]:
             "dataset": manifest.dataset,
             "version": manifest.version,
             "position": position,
-            **count.model_dump(exclude={"rejected", "quarantined"}),
+            **count.model_dump(exclude={"rejected", "quarantined", "spent"}),
+            **count.spent.model_dump(),
             "rejected": sum(count.rejected.values()),
             "quarantined": sum(count.quarantined.values()),
         }
@@ -127,6 +136,7 @@ def funnel(manifest: Manifest) -> list[dict[str, object]]:
 def _receipt_row(receipt: Receipt) -> dict[str, object]:
     return {
         **receipt.model_dump(include={"step", "key", "rows_in", "kept", "seconds"}),
+        **receipt.spent.model_dump(),
         "rejected": sum(receipt.rejected.values()),
         "quarantined": sum(receipt.quarantined.values()),
     }

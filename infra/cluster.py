@@ -46,16 +46,28 @@ def connect(profile: Profile, preload: Sequence[str] = ("infra.worker",)) -> Ite
             yield cluster
 
 
+COMPUTE, ASK = "compute", "ask"
+"""What a task takes of its worker while it runs: a core, or only a thread that waits for a server."""
+
+
 def _local(spec: LocalCluster) -> distributed.LocalCluster:
+    cores = 1 if spec.processes else spec.workers
     return distributed.LocalCluster(
         n_workers=spec.workers if spec.processes else 1,
-        threads_per_worker=1 if spec.processes else spec.workers,
+        threads_per_worker=cores + spec.asking,
+        resources={COMPUTE: cores, ASK: spec.asking},
         processes=spec.processes,
         memory_limit=spec.memory,
         dashboard_address="127.0.0.1:0",  # None takes port 8787 of every network, and a second run warns about it
         host="127.0.0.1" if spec.processes else None,
         silence_logs=50,
     )
+
+
+def offered(client: distributed.Client) -> set[str]:
+    """Resources that every worker of the cluster offers; one that none offers would be waited for forever."""
+    workers = client.scheduler_info(n_workers=-1)["workers"].values()
+    return set.intersection(*(set(worker["resources"]) for worker in workers)) if workers else set()
 
 
 def load_profile(name: str, store: str | None = None) -> Profile:

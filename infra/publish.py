@@ -11,7 +11,7 @@ import pyarrow as pa
 from infra.store import Store, open_store, parquet_bytes
 from schemas.arrow import is_measured
 from schemas.errors import LedgerError
-from schemas.work import Manifest, Part, Receipt, StepCount
+from schemas.work import Manifest, Part, Receipt, Spent, StepCount
 
 PART_ROWS = 100_000
 """Rows a published file: 20 files of 5,000 rows answer a query 30 times faster than 2,000 files of 50."""
@@ -145,6 +145,7 @@ def count_step(receipts: list[Receipt]) -> StepCount:
         quarantined=quarantined,
         rows_out=sum(p.rows for r in receipts for p in r.parts),
         seconds=round(sum(r.seconds for r in receipts), 3),
+        spent=sum((r.spent for r in receipts), Spent()),
     )
 
 

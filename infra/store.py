@@ -2,6 +2,7 @@
 
     objects/<sha256>.parquet            written first; named by their own bytes
     receipts/<step>/<key>.json          exclusive create, written second: this is the commit
+    journal/<key>/...                   replies of a shard still being asked, appended to; removed after its receipt
     reports/<key>.md                    what a gate found
     runs/<run>/...                      who ran what, when, and how it ended
     datasets/<name>/<version>/...       parts, then manifest.json; a reader needs the manifest
@@ -18,6 +19,7 @@ import os
 import threading
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -30,12 +32,17 @@ from fsspec.implementations.memory import MemoryFileSystem
 from schemas.errors import BadInput, QuestmillError
 from schemas.work import Manifest, Part, Receipt
 
+# Arrow's own pool keeps a heap for each thread: 10 MB for each shard that waits for replies in a thread of its own.
+pa.set_memory_pool(pa.system_memory_pool())
+
 Noun = TypeVar("Noun", Receipt, Manifest)
 
 FRESH: dict[str, Any] = {"use_listings_cache": False}
 """Listings must show what other workers committed a moment ago."""
 PATIENCE = 4.0
 """Seconds in which a server must answer for the first time; its client would go on trying for minutes."""
+_DELETES = 8
+"""Files deleted at once; an object store takes tens of milliseconds for each."""
 _MEMORY = threading.Lock()
 """The memory file system looks and then writes: of two threads both would win."""
 
@@ -102,7 +109,7 @@ class Store:
 
     def receipts(self) -> list[Receipt]:
         """Every receipt of the lake, by step and key."""
-        return [self._parsed(Receipt, path, data) for path, data in self._read_all("receipts")]
+        return [self._parsed(Receipt, path, data) for path, data in self.read_all("receipts")]
 
     # -- datasets -----------------------------------------------------------------------------------------------
 
@@ -173,6 +180,29 @@ class Store:
     def paths(self, folder: str) -> list[str]:
         """Paths below `folder`, relative to the lake, sorted."""
         return sorted(self._list(folder))
+
+    def read_all(self, folder: str) -> Iterator[tuple[str, bytes]]:
+        """Path and bytes of every file below `folder`, by path; one that is deleted meanwhile is left out."""
+        paths = self.paths(folder)
+        found = self.fs.cat_ranges([*map(self._full, paths)], None, None, on_error="return") if paths else []
+        for path, data in zip(paths, found, strict=True):
+            if isinstance(data, FileNotFoundError):
+                continue
+            if isinstance(data, BaseException):
+                raise data
+            yield path, data
+
+    def remove(self, folder: str) -> None:
+        """Delete every file below `folder`, which no receipt may name; what is gone already is no error."""
+        paths = [self._full(p) for p in self._list(folder)]
+        try:
+            with ThreadPoolExecutor(_DELETES) as pool:
+                list(pool.map(self._delete, paths))
+            if self.is_local:
+                with contextlib.suppress(OSError):  # not there, or another worker put something in meanwhile
+                    os.rmdir(self._full(folder))
+        except OSError as error:
+            raise self._unusable(error) from error
 
     def exists(self) -> bool:
         """Whether anything was ever written here."""
@@ -259,10 +289,9 @@ class Store:
         except FileNotFoundError:
             return None
 
-    def _read_all(self, folder: str) -> Iterator[tuple[str, bytes]]:
-        paths = sorted(self._list(folder))
-        found = self.fs.cat_ranges([*map(self._full, paths)], None, None, on_error="raise") if paths else []
-        yield from zip(paths, found, strict=True)
+    def _delete(self, full: str) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            self.fs.rm_file(full)
 
     def _list(self, folder: str) -> list[str]:
         """Paths of the files below `folder`, relative to the lake."""
@@ -286,7 +315,7 @@ def _create_local(path: Path, data: bytes) -> bool:
             file.flush()
             os.fsync(file.fileno())
         os.link(temporary, path)
-        _flush(path.parent)
+        flush_folder(path.parent)
     except FileExistsError:
         return False
     finally:
@@ -294,7 +323,7 @@ def _create_local(path: Path, data: bytes) -> bool:
     return True
 
 
-def _flush(folder: Path) -> None:
+def flush_folder(folder: Path) -> None:
     """Let the names in `folder` outlast a power cut, as their bytes do; some network folders cannot promise that."""
     with contextlib.suppress(OSError):
         handle = os.open(folder, os.O_RDONLY)

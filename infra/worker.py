@@ -15,12 +15,15 @@ from infra import catalog, sources
 from infra.store import Store, open_store
 from schemas import attempts, blanks, quarantine, rejects
 from schemas.arrow import conform, optional
+from schemas.budget import Account
 from schemas.errors import LedgerError, QuestmillError
 from schemas.source import Source, SourceFile
-from schemas.work import Merge, Part, Quarantine, Receipt, Reject, Row, Stage, fingerprint
+from schemas.work import Merge, Part, Quarantine, Receipt, Reject, Row, Spent, Stage, fingerprint
 
 BROKEN_AFTER = 8
 """Rows of one shard that may fail by exception before the stage, not the rows, is taken to be at fault."""
+
+NOBODYS, NOTHING = Account(), Spent()
 
 Outcome = Row | Reject | Quarantine
 
@@ -68,18 +71,36 @@ def run_blanks(rows: int, shard_rows: int, lake: str) -> Receipt:
     return store.commit(book.close(key, (), rows, started))
 
 
-def run_shard(stage: Stage, spec: Any, upstream: Receipt, index: int, lake: str) -> Receipt:
-    """Work part `index` of `upstream`; `spec` names the engine of the stage's role, or is None."""
+def run_shard(stage: Stage, spec: Any, upstream: Receipt, index: int, lake: str, account: Account = NOBODYS) -> Receipt:
+    """Work one part of `upstream` by `stage`; `spec` is the engine that plays the stage's role, or None.
+
+    A row that makes the stage raise is quarantined; a stage that raises on many rows of a shard fails. Replies of
+    a model that an earlier start was given are not asked for again.
+    """
     store, started = open_store(lake), time.monotonic()
     part = upstream.parts[index]
     key = fingerprint(stage, spec, part.digest)
     if done := store.receipt(stage.name(), key):
         return done
-    rows = store.get(part).to_pylist()
     book = _Book(store, stage.name(), stage.table, shard_rows=None)
+    if spec is None:
+        _work(stage, store.get(part).to_pylist(), None, book)
+        return store.commit(book.close(key, (part.digest,), part.rows, started))
+    from infra import desk, engines, journal, till  # only a stage that asks a model pays for them
+
+    replies = journal.Journal(store, key)
+    with desk.Desk(engines.load(spec), spec, replies, till.till(account, store)) as asked:
+        _work(stage, store.get(part).to_pylist(), asked, book)
+    receipt = store.commit(book.close(key, (part.digest,), part.rows, started, spent=asked.spent))
+    replies.remove()
+    return receipt
+
+
+def _work(stage: Stage, rows: list[Row], engine: Any, book: "_Book") -> None:
+    """Book the outcomes of all rows; raises `LedgerError` where the stage lost or invented one."""
     given = {row["row_id"] for row in rows}
     owed = set(given)
-    for outcome in _outcomes(stage, rows, _engine(spec), [BROKEN_AFTER]):
+    for outcome in _outcomes(stage, rows, engine, [BROKEN_AFTER]):
         origin = _origin(_row(outcome).get("row_id"), given)
         if origin is None:
             row_id = _row(outcome).get("row_id")
@@ -91,7 +112,6 @@ def run_shard(stage: Stage, spec: Any, upstream: Receipt, index: int, lake: str)
         owed.discard(origin)
     if owed:
         raise LedgerError(f"stage {stage.name()} lost row {min(owed)!r}: yield it, or a Reject with a reason")
-    return store.commit(book.close(key, (part.digest,), part.rows, started))
 
 
 def run_merge(merge: Merge, tables: list[list[Receipt]], shard_rows: int, lake: str) -> Receipt:
@@ -147,7 +167,13 @@ class _Book:
                 self._cut()
 
     def close(
-        self, key: str, inputs: tuple[str, ...], rows_in: int, started: float, detail: dict[str, str] | None = None
+        self,
+        key: str,
+        inputs: tuple[str, ...],
+        rows_in: int,
+        started: float,
+        detail: dict[str, str] | None = None,
+        spent: Spent = NOTHING,
     ) -> Receipt:
         """The receipt: a row counts as kept where one of its outcomes was, else as rejected, else as quarantined."""
         if self.kept or not self.parts:
@@ -166,6 +192,7 @@ class _Book:
             rejects=self._put(self.turned_down, rejects.SCHEMA),
             quarantine=self._put(self.failed, quarantine.SCHEMA),
             seconds=round(time.monotonic() - started, 3),
+            spent=spent,
             detail=detail or {},
         )
         if not receipt.balanced:
@@ -202,15 +229,6 @@ def _outcomes(stage: Stage, rows: list[Row], engine: Any, patience: list[int]) -
         if patience[0] < 0:
             raise
         yield Quarantine(rows[0], "stage failed", f"{type(error).__name__}: {error}", 1)
-
-
-def _engine(spec: Any) -> Any:
-    """The resident engine of `spec`; only a stage that asks a model pays for loading one."""
-    if spec is None:
-        return None
-    from infra import engines
-
-    return engines.load(spec)
 
 
 def _row(outcome: Outcome) -> Row:

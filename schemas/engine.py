@@ -1,8 +1,11 @@
 """What a model is to a stage: a prompt in, completions out; where the model runs is nobody's business here."""
 
-from collections.abc import Mapping, Sequence
-from typing import Annotated, Literal, Protocol, runtime_checkable
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated, Any, Literal, NamedTuple, Protocol, runtime_checkable
 
+from pydantic import Field
+
+from schemas.errors import EngineError
 from schemas.work import Frozen, Where
 
 
@@ -37,6 +40,8 @@ class Sampling(Frozen):
     """Longest reply in tokens; a reply that hits it ends with finish reason `length`."""
     logprobs: bool = False
     """Return the log-probability of each sampled token."""
+    reply_schema: Mapping[str, Any] = {}
+    """JSON schema that the reply must fit, where the engine can hold a model to one; empty: free text."""
 
 
 class Completion(Frozen):
@@ -51,17 +56,76 @@ class Completion(Frozen):
     """Natural log-probability per completion token, when asked for."""
 
 
+class Request(NamedTuple):
+    """One row's question to a model; one sample is owed for each seed."""
+
+    row: str
+    """Its `row_id`, unique within a shard."""
+    prompt: Prompt
+    seeds: tuple[int, ...]
+    samples: tuple[int, ...] = ()
+    """Index of the sample that each seed stands for; empty: 0, 1, 2 ..."""
+
+    def sampled(self) -> tuple[int, ...]:
+        """`samples`, written out."""
+        return self.samples or tuple(range(len(self.seeds)))
+
+
+class Failure(NamedTuple):
+    """Why a request got no reply and never will: not a judgement of the row but a failure of the work."""
+
+    reason: str
+    """A few words that can be counted, e.g. `context too long`."""
+    error: str
+    """What the server said, keys left out."""
+    attempts: int = 1
+
+
+Reply = list[Completion] | Failure
+"""One completion a seed, in their order, or why there is none."""
+
+
+class Watch:
+    """What an engine asks and tells whoever streams from it, on any thread and at once. This one allows everything."""
+
+    def allows(self) -> bool:
+        """Whether one more request may be sent; one that may not is neither asked nor yielded."""
+        return True
+
+    def arrived(self, request: Request, reply: Reply) -> None:
+        """Called with every reply before anybody reads it; it may hold some of the request's samples only."""
+
+
 @runtime_checkable
 class Generator(Protocol):
-    """An engine that writes. `seeds[i][j]` seeds sample j of prompt i."""
+    """An engine that writes."""
 
-    def generate(
-        self, prompts: Sequence[Prompt], sampling: Sampling, seeds: Sequence[Sequence[int]]
-    ) -> list[list[Completion]]:
-        """Return `sampling.n` completions for each prompt, in order."""
+    def stream(
+        self, requests: Sequence[Request], sampling: Sampling, watch: Watch = ...
+    ) -> Iterator[tuple[Request, Reply]]:
+        """Yield every request once with its reply, in the order in which the replies come.
+
+        Raises `EngineError` where no request can be answered: no server, a key that is refused, no money left.
+        """
 
     def close(self) -> None:
         """Give memory, threads and child processes back. May be called twice."""
+
+
+def generate(
+    engine: Generator, prompts: Sequence[Prompt], sampling: Sampling, seeds: Sequence[Sequence[int]]
+) -> list[list[Completion]]:
+    """Completions of all prompts, in order; `seeds[i][j]` seeds sample j of prompt i.
+
+    Raises `EngineError` where a request fails: for callers to whom a part of the replies is of no use.
+    """
+    requests = [Request(str(i), p, tuple(s)) for i, (p, s) in enumerate(zip(prompts, seeds, strict=True))]
+    made: dict[str, list[Completion]] = {}
+    for request, reply in engine.stream(requests, sampling):
+        if isinstance(reply, Failure):
+            raise EngineError(f"{request.prompt.stage}: {reply.reason}: {reply.error}")
+        made[request.row] = reply
+    return [made[request.row] for request in requests]
 
 
 @runtime_checkable
@@ -75,7 +139,16 @@ class Scorer(Protocol):
         """Give memory, threads and child processes back. May be called twice."""
 
 
-class EmbeddedSpec(Frozen):
+class Priced(Frozen):
+    """What every engine may cost; money is no part of an identity."""
+
+    usd_per_million_in: Annotated[float, Where] = Field(default=0.0, ge=0)
+    """US dollars for a million prompt tokens."""
+    usd_per_million_out: Annotated[float, Where] = Field(default=0.0, ge=0)
+    """US dollars for a million completion tokens."""
+
+
+class EmbeddedSpec(Priced):
     """A CTranslate2 model directory with the tokenizer files of its origin."""
 
     kind: Literal["embedded"] = "embedded"
@@ -89,5 +162,33 @@ class EmbeddedSpec(Frozen):
     threads: Annotated[int, Where] = 1
 
 
-Spec = EmbeddedSpec
+class HttpSpec(Priced):
+    """A model behind any server that speaks OpenAI's protocol."""
+
+    kind: Literal["http"]
+    model: str
+    """As the server calls it."""
+    base_url: Annotated[tuple[str, ...], Where]
+    """One or several, e.g. `https://api.example.com/v1` (https where none is given); the least busy one is asked."""
+    form: Literal["chat", "tagged"] = "chat"
+    """`chat`: messages to `/chat/completions`; `tagged`: the text that the pupil reads, to `/completions`."""
+    extra: Mapping[str, Any] = {}
+    """More fields for the body of every request, e.g. `{"reasoning_effort": "low"}`."""
+    key_from: Annotated[str, Where] = ""
+    """Name of the environment variable that holds the key; empty: no key is sent."""
+    slots: Annotated[int, Where] = Field(default=256, ge=1)
+    """Most requests in flight, from one worker."""
+    floor: Annotated[int, Where] = Field(default=4, ge=1)
+    """Fewest requests in flight that a server which complains brings the window down to."""
+    deadline: Annotated[float, Where] = Field(default=600.0, gt=0)
+    """Seconds for one attempt, after which it counts as failed."""
+    attempts: Annotated[int, Where] = Field(default=6, ge=1)
+    """For one request, before its row is quarantined."""
+    patience: Annotated[float, Where] = Field(default=60.0, gt=0)
+    """Seconds without any server that answers, after which the run stops."""
+    many: Annotated[bool, Where] = True
+    """The server takes `n`: all samples of a row in one request."""
+
+
+Spec = Annotated[EmbeddedSpec | HttpSpec, Field(discriminator="kind")]
 """Every kind of engine that a profile may name for a role; told apart by `kind`."""

@@ -5,6 +5,8 @@ QuestmillError        1  the run failed
   GateFailed          3  a critical expectation failed; nothing was published
   ShapeError          1  a stage yielded rows that do not fit its table
   LedgerError         1  rows in are not kept + rejected + quarantined
+  EngineError         1  a model cannot be asked: no server, a key that is refused, no money left
+  BudgetSpent         4  the budget is spent; what is whole is committed, the same command with more continues
   VerifierBroken      1  a canary pair got the wrong verdict: no verdict of this worker can be trusted
 """
 
@@ -35,6 +37,16 @@ class ShapeError(QuestmillError):
 
 class LedgerError(QuestmillError):
     """Rows were lost or invented: rows in are not kept + rejected + quarantined."""
+
+
+class EngineError(QuestmillError):
+    """A model cannot be asked at all: no server, a key that is refused, no money left. Asking again would not help."""
+
+
+class BudgetSpent(QuestmillError):
+    """The budget is spent. What is whole is committed; the same command with a higher budget continues."""
+
+    exit_code = 4
 
 
 class VerifierBroken(QuestmillError):

@@ -129,6 +129,43 @@ class Part(Frozen):
     """Bytes."""
 
 
+class Spent(Frozen):
+    """What was paid for."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    usd: float = 0.0
+    gpu_seconds: float = 0.0
+    """One GPU for one second; an engine that several shards share is shared out among them."""
+
+    @property
+    def tokens(self) -> int:
+        """Of prompts and completions."""
+        return self.prompt_tokens + self.completion_tokens
+
+    def __add__(self, other: "Spent") -> "Spent":
+        return Spent(
+            prompt_tokens=self.prompt_tokens + other.prompt_tokens,
+            completion_tokens=self.completion_tokens + other.completion_tokens,
+            usd=self.usd + other.usd,
+            gpu_seconds=self.gpu_seconds + other.gpu_seconds,
+        )
+
+    def __sub__(self, other: "Spent") -> "Spent":
+        return Spent(
+            prompt_tokens=self.prompt_tokens - other.prompt_tokens,
+            completion_tokens=self.completion_tokens - other.completion_tokens,
+            usd=self.usd - other.usd,
+            gpu_seconds=self.gpu_seconds - other.gpu_seconds,
+        )
+
+    def __str__(self) -> str:
+        parts = [f"{self.tokens:,} tokens"]
+        parts += [f"{self.usd:,.4f} USD"] if self.usd else []
+        parts += [f"{self.gpu_seconds / 3600:,.3f} GPU hours"] if self.gpu_seconds else []
+        return ", ".join(parts)
+
+
 class Receipt(Frozen):
     """Proof that a step worked one input: the only thing that travels between tasks.
 
@@ -155,6 +192,8 @@ class Receipt(Frozen):
     quarantine: Part | None = None
     seconds: float = 0.0
     """Wall time of the work."""
+    spent: Spent = Spent()
+    """What its models cost, replies of earlier starts included."""
     detail: dict[str, str] = {}
     """What a reader of the lake wants to know of a seed or a gate: source, report."""
     found: bool = Field(default=False, exclude=True)
@@ -179,6 +218,7 @@ class StepCount(Frozen):
     """Rows yielded; more than `kept` where one row becomes several."""
     seconds: float
     """Summed over the shards."""
+    spent: Spent = Spent()
 
 
 class Manifest(Frozen):

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import model_validator
 
-from schemas.engine import Completion, Generator, Prompt, Sampling, Scorer
+from schemas.engine import Completion, Failure, Generator, Prompt, Request, Sampling, Scorer
 from schemas.work import Quarantine, Reject, Row, Stage, fingerprint
 
 PROMPTS = Path(__file__).parent / "prompts"
@@ -44,15 +44,33 @@ class Ask(Stage):
         return Prompt(stage=self.name(), inputs=inputs, instruction=self.template)
 
     def rows(self, batch: Sequence[Row], engine: Generator) -> Iterator[Outcome]:
-        """Ask about all rows of the shard at once, then parse in the order of the rows."""
-        prompts = [self.prompt(row) for row in batch]
-        asked = [i for i, prompt in enumerate(prompts) if prompt is not None]
-        key = fingerprint(self)
-        seeds = [sample_seeds(key, batch[i]["row_id"], self.sampling.n) for i in asked]
-        replies = engine.generate([p for p in prompts if p is not None], self.sampling, seeds) if asked else []
-        answered = dict(zip(asked, replies, strict=True))
-        for i, row in enumerate(batch):
-            yield from self.parse(row, answered.get(i, []))
+        """Parse replies as they come; yield in the order of the rows. A row whose request fails is quarantined.
+
+        Where a reply cannot be parsed the rest is still waited for: it is paid for, and asking again would cost again.
+        """
+        key, place = fingerprint(self), {row["row_id"]: i for i, row in enumerate(batch)}
+        asked = [(row["row_id"], prompt) for row in batch if (prompt := self.prompt(row)) is not None]
+        requests = [Request(i, prompt, sample_seeds(key, i, self.sampling.n)) for i, prompt in asked]
+        silent = place.keys() - {request.row for request in requests}
+        made = {place[i]: list(self.parse(batch[place[i]], [])) for i in silent}
+        following, broken = 0, list[Exception]()
+        for request, reply in engine.stream(requests, self.sampling):
+            row = batch[place[request.row]]
+            if isinstance(reply, Failure):
+                made[place[request.row]] = [Quarantine(row, *reply)]
+            else:
+                try:
+                    made[place[request.row]] = list(self.parse(row, reply))
+                except Exception as error:
+                    broken.append(error)
+            while following in made:
+                yield from made.pop(following)
+                following += 1
+        if broken:
+            raise broken[0]
+        while following in made:
+            yield from made.pop(following)
+            following += 1
 
 
 class Rate(Ask):
@@ -81,13 +99,13 @@ def instruction(stage: str) -> str:
     return path.read_text(encoding="utf-8").strip()
 
 
-def sample_seeds(key: str, row: str, n: int) -> list[int]:
+def sample_seeds(key: str, row: str, n: int) -> tuple[int, ...]:
     """Seeds of the n samples of one row, in [0, 2^63): derived from stage, row and sample, so that no two are equal.
 
     Equal seeds are what lets a server answer a million blank prompts with one question (see vLLM, `seed`).
     """
     texts = (f"{key}/{row}/{j}" for j in range(n))
-    return [int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1 for text in texts]
+    return tuple(int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1 for text in texts)
 
 
 def tagged_line(text: str, tag: str) -> str | None:

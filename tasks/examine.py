@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Protocol
 
-from schemas.engine import Completion, Generator, Prompt, Sampling, Scorer
+from schemas.engine import Completion, Generator, Prompt, Sampling, Scorer, generate
 from schemas.work import Frozen
 from tasks.answers import JudgeAnswer, Solve
 from tasks.ask import sample_seeds
@@ -59,7 +59,7 @@ def ask(engine: Generator, prompts: Sequence[Prompt], sampling: Sampling, batch:
     for at in range(0, len(prompts), batch):
         part = prompts[at : at + batch]
         seeds = [sample_seeds(f"exam/{prompt.stage}", str(at + i), sampling.n) for i, prompt in enumerate(part)]
-        replies += engine.generate(part, sampling, seeds)
+        replies += generate(engine, part, sampling, seeds)
     return replies
 
 

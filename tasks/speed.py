@@ -2,7 +2,7 @@
 
 import time
 
-from schemas.engine import Generator, Prompt, Sampling
+from schemas.engine import Generator, Prompt, Sampling, generate
 
 WARM_UP, REQUESTS = 64, 512
 
@@ -12,6 +12,6 @@ def tokens_per_second(engine: Generator) -> float:
     for size in (WARM_UP, REQUESTS):
         prompts = [Prompt(stage="write_question")] * size
         started = time.perf_counter()
-        replies = engine.generate(prompts, Sampling(temperature=1.0, max_tokens=128), [[i] for i in range(size)])
+        replies = generate(engine, prompts, Sampling(temperature=1.0, max_tokens=128), [[i] for i in range(size)])
     tokens = sum(reply.completion_tokens for each in replies for reply in each)
     return tokens / (time.perf_counter() - started)

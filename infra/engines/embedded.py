@@ -9,14 +9,17 @@ import hashlib
 import json
 import math
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, cast
 
-from schemas.engine import Completion, EmbeddedSpec, Prompt, Sampling
+from schemas.engine import Completion, EmbeddedSpec, Prompt, Reply, Request, Sampling, Watch
 
 RELOAD_LIMIT = 64 * 2**20
 """Bytes of a model that is reloaded for its seed: 20 ms for the pupil, seconds for a large one."""
+CHUNK = 512
+"""Samples made at once: what a killed process may lose, and what a lake sees of progress."""
+ALL = Watch()
 YES, NO = ("yes", "Yes", "YES", " yes", " Yes"), ("no", "No", "NO", " no", " No")
 
 
@@ -58,21 +61,27 @@ class Embedded:
             self.model = self._open()
         self.seeded = True
 
-    def generate(
-        self, prompts: Sequence[Prompt], sampling: Sampling, seeds: Sequence[Sequence[int]]
-    ) -> list[list[Completion]]:
+    def stream(
+        self, requests: Sequence[Request], sampling: Sampling, watch: Watch = ALL
+    ) -> Iterator[tuple[Request, Reply]]:
         """See `schemas.engine.Generator`; `completion_tokens` counts the end token of a reply that came to its end."""
-        with self.turn:
-            self._check_open()
-            return self._generate(prompts, sampling, seeds) if prompts else []
+        for number in sorted({len(request.seeds) for request in requests}):
+            alike = [request for request in requests if len(request.seeds) == number]
+            size = max(1, CHUNK // number)
+            for at in range(0, len(alike), size):
+                asked = [request for request in alike[at : at + size] if watch.allows()]
+                with self.turn:
+                    self._check_open()
+                    made = self._generate(asked, sampling.model_copy(update={"n": number})) if asked else []
+                for request, reply in zip(asked, made, strict=True):
+                    watch.arrived(request, reply)
+                yield from zip(asked, made, strict=True)
 
-    def _generate(
-        self, prompts: Sequence[Prompt], sampling: Sampling, seeds: Sequence[Sequence[int]]
-    ) -> list[list[Completion]]:
+    def _generate(self, requests: Sequence[Request], sampling: Sampling) -> list[list[Completion]]:
         sampled = sampling.temperature > 0
         if sampled:
-            self._seed(seeds)
-        read = [self.words.read(prompt) for prompt in prompts]
+            self._seed([request.seeds for request in requests])
+        read = [self.words.read(request.prompt) for request in requests]
         results = self.model.generate_batch(
             read,
             max_batch_size=self.spec.max_batch_size,

@@ -1,8 +1,10 @@
 """An engine without a model, for tests and dry runs: a function writes the replies, another one judges."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
-from schemas.engine import Completion, Prompt, Sampling
+from schemas.engine import Completion, Prompt, Reply, Request, Sampling, Watch
+
+ALL = Watch()
 
 
 def _silent(prompt: Prompt, seed: int) -> str:
@@ -26,16 +28,16 @@ class Fake:
         """Every prompt that was generated from, with its seeds."""
         self.closed = False
 
-    def generate(
-        self, prompts: Sequence[Prompt], sampling: Sampling, seeds: Sequence[Sequence[int]]
-    ) -> list[list[Completion]]:
+    def stream(
+        self, requests: Sequence[Request], sampling: Sampling, watch: Watch = ALL
+    ) -> Iterator[tuple[Request, Reply]]:
         """Greedy replies are those of seed 0."""
-        self.asked += [(prompt, tuple(each)) for prompt, each in zip(prompts, seeds, strict=True)]
         greedy = sampling.temperature == 0
-        return [
-            [self._complete(prompt, 0 if greedy else seed, sampling) for seed in each[: sampling.n]]
-            for prompt, each in zip(prompts, seeds, strict=True)
-        ]
+        for request in filter(lambda _: watch.allows(), requests):
+            self.asked.append((request.prompt, request.seeds))
+            made = [self._complete(request.prompt, 0 if greedy else seed, sampling) for seed in request.seeds]
+            watch.arrived(request, made)
+            yield request, made
 
     def _complete(self, prompt: Prompt, seed: int, sampling: Sampling) -> Completion:
         text = self.reply(prompt, seed)

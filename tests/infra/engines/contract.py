@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from schemas.engine import Generator, Prompt, Sampling, Scorer
+from schemas.engine import Generator, Prompt, Sampling, Scorer, generate
 
 QUESTION = "Tom has 3 eggs and buys 4 more. How many eggs does he have?"
 SOLVE = Prompt(stage="solve", inputs={"question": QUESTION}, instruction="Solve it.")
@@ -27,38 +27,38 @@ class GeneratorContract:
     def test_replies_come_in_order_with_n_samples_each(self, engine: Any) -> None:
         prompts = [SOLVE, WRITE, SOLVE]
         seeds = [[3 * i + j for j in range(3)] for i in range(3)]
-        replies = engine.generate(prompts, Sampling(n=3, temperature=0.7, max_tokens=16), seeds)
+        replies = generate(engine, prompts, Sampling(n=3, temperature=0.7, max_tokens=16), seeds)
         assert [len(each) for each in replies] == [3, 3, 3]
         counts = [each[0].prompt_tokens for each in replies]
         assert counts[0] == counts[2] > counts[1] > 0
 
     def test_greedy_replies_do_not_depend_on_the_seed_or_the_batch(self, engine: Any) -> None:
         sampling = Sampling(max_tokens=12)
-        (alone,) = engine.generate([SOLVE], sampling, [[1]])
-        _, within = engine.generate([WRITE, SOLVE], sampling, [[2], [3]])
+        (alone,) = generate(engine, [SOLVE], sampling, [[1]])
+        _, within = generate(engine, [WRITE, SOLVE], sampling, [[2], [3]])
         assert alone[0].text == within[0].text
 
     def test_greedy_samples_of_one_prompt_are_equal(self, engine: Any) -> None:
-        ((one, two),) = engine.generate([SOLVE], Sampling(n=2, max_tokens=8), [[1, 2]])
+        ((one, two),) = generate(engine, [SOLVE], Sampling(n=2, max_tokens=8), [[1, 2]])
         assert one.text == two.text
 
     def test_a_reply_that_is_cut_off_says_so(self, engine: Any) -> None:
-        ((reply,),) = engine.generate([SOLVE], Sampling(max_tokens=1), [[1]])
+        ((reply,),) = generate(engine, [SOLVE], Sampling(max_tokens=1), [[1]])
         assert reply.finish_reason == "length" and reply.completion_tokens == 1
 
     def test_identical_prompts_with_different_seeds_differ(self, engine: Any) -> None:
         sampling = Sampling(temperature=1.0, max_tokens=24)
-        replies = engine.generate([WRITE] * 16, sampling, [[i] for i in range(16)])
+        replies = generate(engine, [WRITE] * 16, sampling, [[i] for i in range(16)])
         assert len({each[0].text for each in replies}) > 8
 
     def test_samples_of_one_prompt_differ(self, engine: Any) -> None:
-        (replies,) = engine.generate([WRITE], Sampling(n=16, temperature=1.0, max_tokens=24), [list(range(16))])
+        (replies,) = generate(engine, [WRITE], Sampling(n=16, temperature=1.0, max_tokens=24), [list(range(16))])
         assert len({reply.text for reply in replies}) > 8
 
     def test_later_calls_do_not_repeat_earlier_ones(self, engine: Any) -> None:
         sampling = Sampling(temperature=1.0, max_tokens=24)
-        first = engine.generate([WRITE] * 4, sampling, [[i] for i in range(4)])
-        second = engine.generate([WRITE] * 4, sampling, [[i] for i in range(4, 8)])
+        first = generate(engine, [WRITE] * 4, sampling, [[i] for i in range(4)])
+        second = generate(engine, [WRITE] * 4, sampling, [[i] for i in range(4, 8)])
         assert {each[0].text for each in first} != {each[0].text for each in second}
 
     def test_shards_that_ask_at_once_draw_from_their_own_seeds(self, engine: Any) -> None:
@@ -66,7 +66,7 @@ class GeneratorContract:
 
         def shard(number: int) -> list[str]:
             seeds = [[1000 * number + i] for i in range(8)]
-            return [each[0].text for each in engine.generate([WRITE] * 8, sampling, seeds)]
+            return [each[0].text for each in generate(engine, [WRITE] * 8, sampling, seeds)]
 
         alone = [shard(number) for number in range(4)]
         with ThreadPoolExecutor(4) as pool:
@@ -76,15 +76,15 @@ class GeneratorContract:
 
     def test_each_completion_token_has_a_log_probability(self, engine: Any) -> None:
         sampling = Sampling(n=2, temperature=0.7, max_tokens=8, logprobs=True)
-        for reply in engine.generate([SOLVE, WRITE], sampling, [[1, 2], [3, 4]])[1]:
+        for reply in generate(engine, [SOLVE, WRITE], sampling, [[1, 2], [3, 4]])[1]:
             assert reply.logprobs is not None and len(reply.logprobs) == reply.completion_tokens
             assert all(p <= 1e-4 and math.isfinite(p) for p in reply.logprobs)
 
     def test_no_log_probabilities_unless_asked_for(self, engine: Any) -> None:
-        assert engine.generate([SOLVE], Sampling(max_tokens=4), [[1]])[0][0].logprobs is None
+        assert generate(engine, [SOLVE], Sampling(max_tokens=4), [[1]])[0][0].logprobs is None
 
     def test_nothing_asked_nothing_answered(self, engine: Any) -> None:
-        assert engine.generate([], Sampling(), []) == []
+        assert generate(engine, [], Sampling(), []) == []
 
 
 class ScorerContract:

@@ -12,7 +12,7 @@ pytest.importorskip("ctranslate2")
 from infra import engines
 from infra.engines import pin
 from infra.engines.embedded import Embedded
-from schemas.engine import EmbeddedSpec, Prompt, Sampling
+from schemas.engine import EmbeddedSpec, Prompt, Sampling, generate
 from schemas.work import fingerprint
 from tests.infra.engines.contract import JUDGE, SOLVE, WRITE, GeneratorContract, ScorerContract
 
@@ -58,9 +58,9 @@ class TestEmbedded(GeneratorContract, ScorerContract):
 def test_the_same_call_gives_the_same_samples_in_every_process_order(spec: EmbeddedSpec) -> None:
     engine, sampling = Embedded(spec), Sampling(n=2, temperature=1.0, max_tokens=16)
     seeds = [[5, 6], [7, 8]]
-    first = engine.generate([WRITE, SOLVE], sampling, seeds)
-    engine.generate([WRITE], sampling, [[1, 2]])
-    assert engine.generate([WRITE, SOLVE], sampling, seeds) == first
+    first = generate(engine, [WRITE, SOLVE], sampling, seeds)
+    generate(engine, [WRITE], sampling, [[1, 2]])
+    assert generate(engine, [WRITE, SOLVE], sampling, seeds) == first
 
 
 def test_the_identity_is_the_content_and_not_the_place(spec: EmbeddedSpec, tmp_path: Path) -> None:
@@ -98,7 +98,7 @@ def test_one_model_is_resident_at_a_time(spec: EmbeddedSpec) -> None:
     finally:
         engines.unload()
     with pytest.raises(ValueError, match="closed"):
-        second.generate([SOLVE], Sampling(), [[1]])
+        generate(second, [SOLVE], Sampling(), [[1]])
 
 
 def test_a_chat_template_is_applied_when_the_model_has_one(spec: EmbeddedSpec, tmp_path: Path) -> None:

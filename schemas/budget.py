@@ -1,0 +1,38 @@
+"""What a run may spend, and whose account its requests are charged to."""
+
+from pydantic import Field
+
+from schemas.work import Frozen, Spent
+
+
+class Budget(Frozen):
+    """What a run may spend over all its continuations; None: no limit."""
+
+    tokens: int | None = Field(default=None, ge=0)
+    """Of prompts and completions."""
+    usd: float | None = Field(default=None, ge=0)
+    gpu_hours: float | None = Field(default=None, ge=0)
+
+    @property
+    def limited(self) -> bool:
+        """Whether there is any limit."""
+        return (self.tokens, self.usd, self.gpu_hours) != (None, None, None)
+
+    def holds(self, spent: Spent) -> bool:
+        """Whether `spent` lies within the budget; a budget of nothing holds nothing."""
+        limits = (
+            (self.tokens, spent.tokens),
+            (self.usd, spent.usd),
+            (self.gpu_hours, spent.gpu_seconds / 3600),
+        )
+        return all(limit is None or (limit > 0 and used <= limit) for limit, used in limits)
+
+
+class Account(Frozen):
+    """Whose budget a shard's requests are charged to."""
+
+    run: str = ""
+    """Id of the run."""
+    budget: Budget = Budget()
+    before: Spent = Spent()
+    """By earlier starts of the same run."""

@@ -1,0 +1,59 @@
+"""What the benchmarks of the window share: a stub server in a process of its own, and workers that ask it."""
+
+import json
+import os
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from tests.bench.figures import ROOT
+
+
+class Served:
+    """A stub that runs."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def counts(self) -> dict[str, Any]:
+        """See `infra.stub.counts.Counts`."""
+        with urllib.request.urlopen(f"{self.url}/counts") as reply:
+            return dict(json.load(reply))
+
+    def reset(self) -> None:
+        """Count from nothing."""
+        urllib.request.urlopen(urllib.request.Request(f"{self.url}/reset", method="POST")).close()
+
+
+@contextmanager
+def served(core: int | None = None, **behaviour: Any) -> Iterator[Served]:
+    """`questmill stub` with this behaviour, on one core if one is given."""
+    flags = [word for name, value in behaviour.items() for word in (f"--{name}", str(value))]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "flows", "stub", *flags], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
+    if core is not None:
+        os.sched_setaffinity(process.pid, {core})
+    try:
+        assert process.stdout is not None
+        yield Served(process.stdout.readline().split()[-1])
+    finally:
+        process.terminate()
+        process.communicate()
+
+
+def begin(**job: Any) -> "subprocess.Popen[str]":
+    """Start a worker; see `tests.bench.asking.Job`."""
+    command = [sys.executable, "-m", "tests.bench.asking", json.dumps(job)]
+    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+
+
+def asked(**job: Any) -> dict[str, Any]:
+    """What a worker that asks to its end has to tell."""
+    out, _ = (process := begin(**job)).communicate()
+    if process.returncode:
+        raise RuntimeError(f"the worker failed with {process.returncode}")
+    return dict(json.loads(out))

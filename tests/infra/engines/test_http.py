@@ -1,0 +1,261 @@
+"""The http engine against a real server over HTTP: the contract, and every way in which a server fails."""
+
+import hashlib
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from infra.engines.http import Http
+from infra.stub.behaviour import Behaviour
+from infra.stub.server import Stub
+from schemas.engine import Completion, Failure, HttpSpec, Prompt, Reply, Request, Sampling, Watch, generate
+from schemas.errors import EngineError
+from schemas.work import fingerprint
+from tests.infra.engines.contract import SOLVE, WRITE, GeneratorContract, ScorerContract
+
+SAMPLED = Sampling(temperature=1.0, max_tokens=32)
+
+
+def words(body: dict[str, Any], sample: int) -> str:
+    """Twenty words; greedy ones do not depend on the seed."""
+    seed = (body["seed"], sample) if body["temperature"] else ""
+    key = f"{body.get('messages')}{body.get('prompt')}{seed}"
+    return " ".join(hashlib.sha256(f"{key}{i}".encode()).hexdigest()[:4] for i in range(20))
+
+
+def yes_or_no(body: dict[str, Any], sample: int) -> str:
+    return "yes" if "7" in str(body.get("messages")) else "no"
+
+
+@contextmanager
+def opened(stub: Stub, **fields: Any) -> Iterator[Http]:
+    spec = HttpSpec(**{"kind": "http", "model": "stub", "base_url": (f"{stub.url}/v1",), **fields})
+    engine = Http(spec)
+    try:
+        yield engine
+    finally:
+        engine.close()
+
+
+def asked(engine: Http, rows: int, n: int = 1, watch: Watch | None = None) -> dict[str, Reply]:
+    """Replies to `rows` different questions."""
+    requests = [
+        Request(str(i), Prompt(stage="solve", inputs={"question": f"{i}?"}), tuple(range(n * i, n * i + n)))
+        for i in range(rows)
+    ]
+    return {request.row: reply for request, reply in engine.stream(requests, SAMPLED, watch or Watch())}
+
+
+class TestChat(GeneratorContract):
+    @pytest.fixture
+    def engine(self) -> Iterator[Http]:
+        with Stub(reply=words) as stub, opened(stub) as engine:
+            yield engine
+            engine.close()  # the first of two
+
+
+class TestTagged(GeneratorContract):
+    @pytest.fixture
+    def engine(self) -> Iterator[Http]:
+        with Stub(reply=words) as stub, opened(stub, form="tagged") as engine:
+            yield engine
+
+
+class TestOneSampleARequest(GeneratorContract):
+    @pytest.fixture
+    def engine(self) -> Iterator[Http]:
+        with Stub(reply=words) as stub, opened(stub, many=False) as engine:
+            yield engine
+
+
+class TestScores(ScorerContract):
+    @pytest.fixture
+    def engine(self) -> Iterator[Http]:
+        with Stub(reply=yes_or_no) as stub, opened(stub) as engine:
+            yield engine
+
+
+@pytest.mark.parametrize("fault", ["too_many", "fails", "cut", "wrong_json"])
+def test_what_may_pass_is_tried_again_until_it_passes(fault: str) -> None:
+    behaviour = Behaviour(**{fault: 0.3}, retry_after=0.01)
+    with Stub(behaviour) as stub, opened(stub, attempts=12) as engine:
+        replies = asked(engine, 40)
+        assert stub.counts().faults[fault] > 3
+    assert len(replies) == 40 and not any(isinstance(reply, Failure) for reply in replies.values())
+
+
+def test_a_request_that_hangs_is_given_up_at_our_own_deadline_and_asked_again() -> None:
+    with Stub(Behaviour(hangs=0.5, hang=600)) as stub, opened(stub, deadline=0.3, attempts=12) as engine:
+        replies = asked(engine, 12)
+        assert stub.counts().faults["hangs"] > 2
+    assert not any(isinstance(reply, Failure) for reply in replies.values())
+
+
+def test_what_never_passes_fails_with_its_reason_and_the_number_of_attempts() -> None:
+    with Stub(Behaviour(status=500)) as stub, opened(stub, attempts=2) as engine:
+        (failure,) = asked(engine, 1).values()
+    assert isinstance(failure, Failure)
+    assert (failure.reason, failure.attempts) == ("server error", 2) and failure.error.startswith("HTTP 500")
+
+
+def test_what_the_server_forbids_is_not_tried_again() -> None:
+    with Stub(Behaviour(forbidden=0.3)) as stub, opened(stub) as engine:
+        replies = asked(engine, 60)
+        assert stub.counts().requests == 60
+    failures = [reply for reply in replies.values() if isinstance(reply, Failure)]
+    assert 5 < len(failures) < 35
+    assert {(failure.reason, failure.attempts) for failure in failures} == {("refused with 400", 1)}
+
+
+def test_a_prompt_longer_than_the_context_has_a_reason_of_its_own() -> None:
+    with Stub(Behaviour(context=3)) as stub, opened(stub) as engine:
+        request = Request("long", Prompt(stage="solve", inputs={"question": "one two three four five"}), (1,))
+        ((_, reply),) = engine.stream([request], SAMPLED)
+        assert isinstance(reply, Failure) and reply.reason == "context too long"
+
+
+@pytest.mark.parametrize("status", [401, 402, 403, 404])
+def test_a_refused_key_or_an_unknown_model_stops_the_run_at_once(status: int) -> None:
+    with Stub(Behaviour(status=status)) as stub, opened(stub) as engine:
+        with pytest.raises(EngineError, match=f"HTTP {status}: .* check "):
+            asked(engine, 5)
+        assert stub.counts().requests <= 5
+
+
+def test_a_server_that_was_refused_may_be_asked_again_later() -> None:
+    with Stub(Behaviour(status=401)) as stub, opened(stub) as engine:
+        with pytest.raises(EngineError):
+            asked(engine, 3)
+        with Stub() as other:
+            engine.servers[0].url = f"{other.url}/v1"
+            assert len(asked(engine, 3)) == 3
+
+
+def test_retry_after_is_honoured() -> None:
+    with Stub(Behaviour(too_many=0.2, retry_after=0.4)) as stub, opened(stub, attempts=12) as engine:
+        asked(engine, 16)
+        counts = stub.counts()
+    assert counts.faults["too_many"] and counts.last_reply - counts.first_request >= 0.4
+
+
+def test_a_dead_server_is_taken_out_and_the_others_do_its_work() -> None:
+    with Stub() as gone:
+        pass
+    with Stub() as stub, opened(stub, base_url=(f"{gone.url}/v1", f"{stub.url}/v1")) as engine:
+        assert len(asked(engine, 50)) == 50
+        assert stub.counts().answered == 50
+
+
+def test_a_server_that_comes_back_is_used_again() -> None:
+    stub = Stub()
+    with stub:
+        pass
+    with opened(stub, patience=60) as engine:
+        waiting = threading.Thread(target=lambda: replies.update(asked(engine, 5)))
+        replies: dict[str, Reply] = {}
+        waiting.start()
+        with stub:
+            waiting.join(timeout=60)
+    assert len(replies) == 5 and all(isinstance(reply, list) for reply in replies.values())
+
+
+def test_no_server_at_all_stops_the_run_when_patience_is_over() -> None:
+    with Stub() as gone:
+        pass
+    with opened(gone, patience=0.2) as engine, pytest.raises(EngineError, match="no server answers at http://127"):
+        asked(engine, 2)
+
+
+def test_two_servers_share_the_work() -> None:
+    slow = Behaviour(latency=0.02)
+    with Stub(slow) as one, Stub(slow) as two:
+        with opened(one, base_url=(f"{one.url}/v1", f"{two.url}/v1"), slots=8) as engine:
+            asked(engine, 80)
+        assert min(one.counts().answered, two.counts().answered) > 25
+
+
+def test_the_key_is_sent_and_never_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOME_KEY", "sk-secret")
+    with Stub(Behaviour(status=500)) as stub, opened(stub, key_from="SOME_KEY", attempts=1) as engine:
+        assert engine._clean("Bearer sk-secret was refused") == "Bearer *** was refused"
+        (failure,) = asked(engine, 1).values()
+        assert "sk-secret" not in str(failure) and "sk-secret" not in repr(engine.spec)
+
+
+def test_a_key_that_is_missing_is_told_before_anything_is_asked() -> None:
+    with pytest.raises(ValueError, match="the environment variable NO_SUCH_KEY holds no key"):
+        Http(HttpSpec(kind="http", model="m", base_url=("http://127.0.0.1:1/v1",), key_from="NO_SUCH_KEY"))
+
+
+def test_https_is_the_default() -> None:
+    engine = Http(HttpSpec(kind="http", model="m", base_url=("api.example.com/v1/",)))
+    assert engine.servers[0].url == "https://api.example.com/v1"
+    engine.close()
+
+
+def test_a_json_schema_is_passed_on() -> None:
+    schema = {"type": "object", "properties": {"verdict": {"enum": ["yes", "no"]}}, "required": ["verdict"]}
+    with Stub() as stub, opened(stub) as engine:
+        ((reply,),) = generate(engine, [SOLVE], SAMPLED.model_copy(update={"reply_schema": schema}), [[1]])
+    assert reply.text in ('{"verdict": "yes"}', '{"verdict": "no"}', '{"verdict":"yes"}', '{"verdict":"no"}')
+
+
+def test_a_straggler_is_asked_a_second_time_and_the_first_answer_counts() -> None:
+    behaviour = Behaviour(hangs=0.05, hang=600, latency=0.01, seed=1)
+    with Stub(behaviour) as stub, opened(stub, deadline=600) as engine:
+        replies = asked(engine, 60)
+        assert engine.window.hedges == stub.counts().faults["hangs"] > 0
+    assert len(replies) == 60
+
+
+def test_requests_that_the_watch_does_not_allow_are_not_asked() -> None:
+    class Five(Watch):
+        left = 5
+
+        def allows(self) -> bool:
+            self.left -= 1
+            return self.left >= 0
+
+    with Stub() as stub, opened(stub) as engine:
+        assert len(asked(engine, 20, watch=Five())) == 5
+        assert stub.counts().requests == 5
+
+
+def test_replies_are_told_to_the_watch_before_anybody_reads_them() -> None:
+    class Told(Watch):
+        rows: list[str] = []  # noqa: RUF012 - of one test
+
+        def arrived(self, request: Request, reply: Reply) -> None:
+            self.rows.append(request.row)
+
+    watch = Told()
+    with Stub() as stub, opened(stub) as engine:
+        requests = [Request(str(i), WRITE, (i,)) for i in range(30)]
+        for request, _ in engine.stream(requests, SAMPLED, watch):
+            assert request.row in watch.rows
+
+
+def test_only_the_place_of_a_server_is_no_part_of_the_identity() -> None:
+    spec = HttpSpec(kind="http", model="a", base_url=("http://one/v1",))
+    moved = spec.model_copy(update={"base_url": ("http://two/v1",), "key_from": "K", "slots": 9, "deadline": 1.0})
+    assert fingerprint(moved) == fingerprint(spec)
+    changes: list[dict[str, Any]] = [{"model": "b"}, {"form": "tagged"}, {"extra": {"top_k": 5}}]
+    for change in changes:
+        assert fingerprint(spec.model_copy(update=change)) != fingerprint(spec)
+
+
+def test_a_server_that_ignores_n_is_named_with_the_way_out() -> None:
+    with Stub() as stub, opened(stub) as engine:
+        request = Request("r", SOLVE, (1, 2, 3))
+        with pytest.raises(EngineError, match="1 of 3 samples; set many = false"):
+            engine._completions({"choices": [{}]}, request, SAMPLED)
+
+
+def test_a_scorer_needs_log_probabilities() -> None:
+    with Stub() as stub, opened(stub) as engine:
+        told: Callable[..., Completion] = engine._completion
+        with pytest.raises(EngineError, match="no log-probabilities"):
+            told({"message": {"content": "yes"}}, 0, 0, scored=True)
