@@ -22,6 +22,8 @@ from schemas.engine import Completion, HttpSpec, Prompt, Request, Sampling
 from schemas.errors import BudgetSpent
 from schemas.work import Receipt, Reject, Row, Spent
 from tasks.ask import Ask
+from tests.bench.stubs import asked as asked_again
+from tests.bench.stubs import begin, served
 
 TOKENS = 41
 """Of a reply of the stub, its end counted."""
@@ -92,6 +94,20 @@ def test_what_a_lost_run_was_told_is_not_asked_again(stub: Stub, folder: str) ->
     assert texts.count("from before") == 15
     assert stub.counts().requests == 5
     assert receipt.spent.completion_tokens == 15 * 4 + 2 + (1 + 2 * 4) * TOKENS
+
+
+def test_a_worker_that_is_killed_pays_for_no_more_than_what_was_in_flight(folder: str) -> None:
+    with served(latency=0.02) as stub:
+        job = {"url": stub.url, "lake": folder, "rows": 400, "shard_rows": 100, "slots": 8}
+        process = begin(**job)
+        answered = threading.Event()
+        while stub.counts()["answered"] < 200:
+            answered.wait(0.01)
+        process.kill()
+        process.communicate()
+        told, counts = asked_again(**job), stub.counts()
+    assert (told["kept"], counts["bodies"]) == (400, 400)
+    assert counts["answered_more_than_once"] <= 8
 
 
 def test_a_parser_that_raises_costs_nothing_twice(stub: Stub, folder: str) -> None:
