@@ -47,7 +47,7 @@ def parse(model: type[Recipe], arguments: Sequence[str]) -> Recipe:
         else:
             raise BadInput(f"{word!r} is no flag; write --field value or @overrides.toml")
     try:
-        return model.model_validate(values)
+        return model.model_validate(_over_defaults(model, values))
     except ValidationError as error:
         raise BadInput("; ".join(_explain(model, e) for e in error.errors())) from error
 
@@ -84,6 +84,17 @@ def _set(values: dict[str, Any], model: type[BaseModel], path: str, text: str, r
         values[name] = [*(before if isinstance(before, list) else [before]), text]
     else:
         values[name] = _literal(text) if text[:1] in ("[", "{") else text
+
+
+def _over_defaults(model: type[BaseModel], values: dict[str, Any]) -> dict[str, Any]:
+    """`values` over the recipe's own defaults: `--solve.sampling.n 3` leaves the recipe's temperature as it is."""
+    whole = dict(values)
+    for name in values.keys() & model.model_fields.keys():
+        default = model.model_fields[name].get_default(call_default_factory=True)
+        if isinstance(default, BaseModel) and isinstance(values[name], dict):
+            whole[name] = default.model_dump()
+            _merge(whole[name], values[name])
+    return whole
 
 
 def _field(model: type[BaseModel], name: str, path: str) -> FieldInfo:

@@ -198,7 +198,6 @@ def _funnel(manifest: Manifest) -> Table:
         "quarantined",
         "seconds",
         "tokens",
-        "price per kept row",
     ]
     rows = [
         [

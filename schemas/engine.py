@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal, NamedTuple, Protocol, runtime_checkable
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from schemas.errors import EngineError
 from schemas.work import Frozen, Where
@@ -190,5 +190,56 @@ class HttpSpec(Priced):
     """The server takes `n`: all samples of a row in one request."""
 
 
-Spec = Annotated[EmbeddedSpec | HttpSpec, Field(discriminator="kind")]
+class VllmSpec(Priced):
+    """A model in this worker, through vLLM: one engine on one GPU or several, or on the CPU."""
+
+    kind: Literal["vllm"]
+    model: str = ""
+    """Its name on a model hub; or give `path`."""
+    revision: str = ""
+    """Commit of a model from a hub; empty: the newest, which may be another one tomorrow."""
+    path: Annotated[str, Where] = ""
+    """A directory of safetensors with its tokenizer. Its content is the identity, not its place."""
+    digest: str = ""
+    """Content digest of that directory; set by `infra.engines.pin`, and checked on loading."""
+    dtype: str = "auto"
+    """Type of weights and activations: `auto`, `bfloat16`, `float16`, `float32`."""
+    quantization: str = ""
+    """As vLLM calls it, e.g. `fp8`; empty: what the model itself says."""
+    max_model_len: int = Field(default=0, ge=0)
+    """Longest prompt with its reply, in tokens; 0: what the model was made for."""
+    pooling: bool = False
+    """A reward model or classifier, which scores and writes nothing."""
+    device: Annotated[Literal["cuda", "cpu"], Where] = "cuda"
+    """What the installed vLLM was built for."""
+    tensor_parallel_size: Annotated[int, Where] = Field(default=1, ge=1)
+    """GPUs that share each layer."""
+    gpu_memory_fraction: Annotated[float, Where] = Field(default=0.9, gt=0, le=1)
+    """Of each GPU, for weights and cache together."""
+    cache_gib: Annotated[float, Where] = Field(default=0.0, ge=0)
+    """For the cache of keys and values, in GiB; 0: what the fraction leaves, on a CPU what vLLM thinks fit."""
+    offload_gib: Annotated[float, Where] = Field(default=0.0, ge=0)
+    """Of weights that wait in main memory for their turn on each GPU, in GiB."""
+    eager: Annotated[bool, Where] = False
+    """Compile nothing: a quick start, slower replies."""
+    max_num_seqs: Annotated[int, Where] = Field(default=256, ge=1)
+    """Most samples in one forward pass."""
+    slots: Annotated[int, Where] = Field(default=512, ge=1)
+    """Most requests in flight: more than a forward pass holds, so that one that ends is followed at once."""
+    stall: Annotated[float, Where] = Field(default=300.0, gt=0)
+    """Seconds without a token for any request in flight, after which the engine is restarted."""
+
+    @model_validator(mode="after")
+    def _one_model(self) -> "VllmSpec":
+        if bool(self.model) == bool(self.path):
+            raise ValueError("name a model on a hub (model) or give its directory (path), one of the two")
+        return self
+
+    @property
+    def gpus(self) -> int:
+        """How many it keeps busy; none on a CPU."""
+        return self.tensor_parallel_size if self.device == "cuda" else 0
+
+
+Spec = Annotated[EmbeddedSpec | HttpSpec | VllmSpec, Field(discriminator="kind")]
 """Every kind of engine that a profile may name for a role; told apart by `kind`."""

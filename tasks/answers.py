@@ -9,6 +9,7 @@ from schemas import answers
 from schemas.engine import Completion, Prompt, Sampling
 from schemas.work import Reject, Row
 from tasks.ask import Ask, Outcome, Rate, tagged_line
+from tasks.verify import bare, number
 
 ANSWER = "####"
 """Opens the last line of a solution, followed by the answer."""
@@ -17,6 +18,14 @@ ANSWER = "####"
 def final_answer(text: str) -> str | None:
     """The answer that a solution ends in, as written; None when it states none."""
     return tagged_line(text, ANSWER) or None
+
+
+def answer_key(answer: str) -> str:
+    """The answer as it is compared with others of the same question: a number by its value, a text without its form."""
+    read = number(answer)
+    if read is not None and read.value is not None:
+        return str(read)
+    return " ".join(bare(answer)[0].lower().split())
 
 
 class Solve(Ask):
@@ -44,6 +53,7 @@ class Solve(Ask):
                     "question": row["question"],
                     "solution": solution,
                     "answer": answer,
+                    "answer_key": answer_key(answer),
                 }
 
 

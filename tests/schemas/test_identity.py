@@ -16,7 +16,7 @@ from schemas.work import Step
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = ROOT / "tests" / "golden" / "identities.json"
-MODULES = ("tasks.join", "tasks.verify")
+MODULES = ("tasks.dedupe", "tasks.join", "tasks.select", "tasks.verify")
 """Modules whose steps are listed."""
 
 

@@ -1,0 +1,20 @@
+"""Selected answers: one for each published question, with what spoke for it."""
+
+from schemas.work import Expect
+
+
+def expectations() -> list[Expect]:
+    """What a table of selected answers promises."""
+    return [
+        Expect(kind="expect_table_row_count_to_be_between", arguments={"min_value": 1}),
+        Expect(kind="expect_column_values_to_be_unique", arguments={"column": "question_id"}),
+        Expect(kind="expect_column_value_lengths_to_be_between", arguments={"column": "answer", "min_value": 1}),
+        Expect(
+            kind="expect_column_values_to_be_between", arguments={"column": "reward", "min_value": 0, "max_value": 1}
+        ),
+        Expect(
+            kind="expect_column_mean_to_be_between",
+            severity="warning",
+            arguments={"column": "agreement", "min_value": 0.7},
+        ),
+    ]
