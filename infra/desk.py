@@ -2,15 +2,15 @@
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
 from typing import Any
 
 from infra.engines.window import Window
 from infra.journal import Journal
 from infra.till import Till
-from schemas.engine import Completion, Failure, Prompt, Reply, Request, Sampling, Watch
-from schemas.errors import BudgetSpent
+from schemas.engine import Completion, Failure, Reply, Request, Sampling, Watch
+from schemas.errors import BudgetSpent, QuestmillError
 from schemas.work import Spent
 
 MILLION = 1_000_000
@@ -29,11 +29,21 @@ class Meter:
             self._share()
             self.users[user] = (gpus, 0.0)
 
-    def leave(self, user: int) -> float:
-        """GPU seconds of `user` since it entered."""
+    def take(self, user: int) -> float:
+        """GPU seconds of `user` since it entered or since the last time."""
         with self.lock:
             self._share()
-            return self.users.pop(user, (0, 0.0))[1]
+            gpus, seconds = self.users.get(user, (0, 0.0))
+            if user in self.users:
+                self.users[user] = (gpus, 0.0)
+            return seconds
+
+    def leave(self, user: int) -> float:
+        """The same, for the last time."""
+        seconds = self.take(user)
+        with self.lock:
+            self.users.pop(user, None)
+        return seconds
 
     def _share(self) -> None:
         now = time.monotonic()
@@ -53,6 +63,9 @@ class Desk(Watch):
         self.engine, self.spec, self.journal, self.till = engine, spec, journal, till
         self.window: Window | None = getattr(engine, "window", None)
         self.known: dict[str, dict[int, Completion]] = {}
+        self.failed: dict[str, Failure] = {}
+        self.allowed = 0
+        """Requests that may be sent and were not answered yet."""
         self.spent = Spent()
         """For this shard, replies of earlier starts included: what its rows have cost."""
 
@@ -60,65 +73,94 @@ class Desk(Watch):
         """Waits until the engine has use for another shard."""
         if self.window is not None:
             self.window.enter()
-        METER.enter(id(self), getattr(self.spec, "gpus", 0))
-        self.known = self.journal.replies()
+        try:
+            self.known = self.journal.replies()
+        except BaseException:
+            self._leave()
+            raise
         self.spent = sum((self._price(list(each.values())) for each in self.known.values()), Spent())
+        METER.enter(id(self), getattr(self.spec, "gpus", 0))
+        self.till.desks.add(self._settle)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self.window is not None:
-            self.window.leave()
-        used = Spent(gpu_seconds=METER.leave(id(self)))
-        self.spent += used
-        self.till.charge(used, 0)
-        self.till.note()
-        self.journal.close()
+        self._leave()
+        self.till.desks.discard(self._settle)
+        self._charge_gpu(METER.leave(id(self)))
+        self.till.release(self.allowed)
+        try:
+            self.till.note()
+        finally:
+            try:
+                self.journal.close()
+            except QuestmillError:
+                if error is None:  # else it would hide what the shard has failed with
+                    raise
 
     def stream(
         self, requests: Sequence[Request], sampling: Sampling, watch: Watch = NOBODY
     ) -> Iterator[tuple[Request, Reply]]:
         """See `schemas.engine.Generator`. Raises `BudgetSpent` after the last reply that could be paid."""
+        self.till.expect(sampling.max_tokens * sampling.n)
+        yield from self._once(requests, lambda owed: self.engine.stream(owed, sampling, self))
+
+    def rate(self, requests: Sequence[Request], watch: Watch = NOBODY) -> Iterator[tuple[Request, Reply]]:
+        """See `schemas.engine.Scorer`; paid for, written down and limited like every other request."""
+        yield from self._once(requests, lambda owed: self.engine.rate(owed, self))
+
+    def close(self) -> None:
+        """The engine is not this shard's to close."""
+
+    def _once(
+        self, requests: Sequence[Request], ask: Callable[[list[Request]], Iterator[tuple[Request, Reply]]]
+    ) -> Iterator[tuple[Request, Reply]]:
+        """Ask about what nobody has answered or refused yet, and yield all."""
         whole = {request.row: request for request in requests}
-        owed = [missing for request in requests if (missing := self._missing(request)).seeds]
+        owed = [self._missing(request) for request in requests if request.row not in self.failed]
+        owed = [request for request in owed if request.seeds]
         asked = {request.row for request in owed}
-        for row in whole.keys() - asked:
-            yield whole[row], self._found(whole[row])
-        for request, reply in self.engine.stream(owed, sampling, self):
+        for row in [row for row in whole if row not in asked]:
+            yield whole[row], self.failed.get(row) or self._found(whole[row])
+        for request, reply in ask(owed):
             asked.discard(request.row)
             yield whole[request.row], reply if isinstance(reply, Failure) else self._found(whole[request.row])
         if asked:
             raise BudgetSpent(f"the budget is spent ({self.till.spent()}); {len(asked):,} rows of this shard are owed")
 
-    def score(self, prompts: Sequence[Prompt]) -> list[float]:
-        """See `schemas.engine.Scorer`."""
-        if not self.till.allows():
-            raise BudgetSpent(
-                f"the budget is spent ({self.till.spent()}); {len(prompts):,} rows of this shard are owed"
-            )
-        scores: list[float] = self.engine.score(prompts)
-        self.till.charge(Spent())
-        return scores
+    def _leave(self) -> None:
+        if self.window is not None:
+            self.window.leave()
 
-    def close(self) -> None:
-        """The engine is not this shard's to close."""
+    def _settle(self) -> None:
+        self._charge_gpu(METER.take(id(self)))
 
-    def allows(self) -> bool:
+    def _charge_gpu(self, seconds: float) -> None:
+        if seconds:
+            used = Spent(gpu_seconds=seconds)
+            self.spent += used
+            self.till.charge(used, 0)
+
+    def allows(self) -> bool | None:
         """See `Watch`."""
-        return self.till.allows()
+        allowed = self.till.allows()
+        self.allowed += bool(allowed)
+        return allowed
 
     def arrived(self, request: Request, reply: Reply) -> None:
         """See `Watch`: written down first, then counted."""
+        self.allowed -= 1
         if isinstance(reply, Failure):
+            self.failed[request.row] = reply
             self.till.charge(Spent())
             return
+        cost = self._price(reply)
+        self.till.charge(cost)
+        self.spent += cost
         samples = dict(zip(request.sampled(), reply, strict=True))
         self.journal.add(request.row, samples)
         self.known.setdefault(request.row, {}).update(samples)
-        cost = self._price(reply)
-        self.spent += cost
-        self.till.charge(cost)
 
     def _missing(self, request: Request) -> Request:
         """The samples of `request` that nobody has answered yet."""
@@ -130,7 +172,8 @@ class Desk(Watch):
         return [self.known[request.row][j] for j in request.sampled()]
 
     def _price(self, replies: Sequence[Completion]) -> Spent:
-        """Of the samples of one request; its prompt is read once."""
-        asked, written = replies[0].prompt_tokens, sum(reply.completion_tokens for reply in replies)
+        """Of some samples of one request."""
+        asked = sum(reply.prompt_tokens for reply in replies)
+        written = sum(reply.completion_tokens for reply in replies)
         usd = asked * self.spec.usd_per_million_in + written * self.spec.usd_per_million_out
         return Spent(prompt_tokens=asked, completion_tokens=written, usd=usd / MILLION)

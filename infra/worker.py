@@ -81,6 +81,8 @@ def run_shard(stage: Stage, spec: Any, upstream: Receipt, index: int, lake: str,
     part = upstream.parts[index]
     key = fingerprint(stage, spec, part.digest)
     if done := store.receipt(stage.name(), key):
+        if spec is not None:  # left by a process that ended between the receipt and its last line
+            store.remove(f"journal/{key}")
         return done
     book = _Book(store, stage.name(), stage.table, shard_rows=None)
     if spec is None:
@@ -89,7 +91,7 @@ def run_shard(stage: Stage, spec: Any, upstream: Receipt, index: int, lake: str,
     from infra import desk, engines, journal, till  # only a stage that asks a model pays for them
 
     replies = journal.Journal(store, key)
-    with desk.Desk(engines.load(spec), spec, replies, till.till(account, store)) as asked:
+    with engines.using(spec) as engine, desk.Desk(engine, spec, replies, till.till(account, store)) as asked:
         _work(stage, store.get(part).to_pylist(), asked, book)
     receipt = store.commit(book.close(key, (part.digest,), part.rows, started, spent=asked.spent))
     replies.remove()
@@ -124,6 +126,7 @@ def run_merge(merge: Merge, tables: list[list[Receipt]], shard_rows: int, lake: 
     con = catalog.connect(store)
     for name, table in zip(merge.inputs, parts, strict=True):
         catalog.view(con, name, store, table)
+    merge.prepare(con)
     result = con.sql(merge.sql()).to_arrow_reader(shard_rows)
     kept_fields = [f for f in result.schema if f.name != "reject"]
     known = {f.name: f for table in parts for f in store.schema(table[0])}

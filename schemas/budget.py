@@ -33,6 +33,8 @@ class Account(Frozen):
 
     run: str = ""
     """Id of the run."""
+    start: str = ""
+    """Which of its starts this is."""
     budget: Budget = Budget()
     before: Spent = Spent()
     """By earlier starts of the same run."""

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal, NamedTuple, Protocol, runtime_checkable
+from urllib.parse import urlsplit
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from schemas.errors import EngineError
 from schemas.work import Frozen, Where
@@ -51,6 +52,7 @@ class Completion(Frozen):
     finish_reason: Literal["stop", "length"]
     """`stop`: the model ended its reply; `length`: it was cut off at `max_tokens`."""
     prompt_tokens: int
+    """0 where the prompt was read for an earlier sample of the same request."""
     completion_tokens: int
     logprobs: tuple[float, ...] | None = None
     """Natural log-probability per completion token, when asked for."""
@@ -88,8 +90,11 @@ Reply = list[Completion] | Failure
 class Watch:
     """What an engine asks and tells whoever streams from it, on any thread and at once. This one allows everything."""
 
-    def allows(self) -> bool:
-        """Whether one more request may be sent; one that may not is neither asked nor yielded."""
+    def allows(self) -> bool | None:
+        """Whether one more request may be sent; None: ask again when something that is in flight has come back.
+
+        A request that may not be sent is neither asked nor yielded.
+        """
         return True
 
     def arrived(self, request: Request, reply: Reply) -> None:
@@ -132,11 +137,22 @@ def generate(
 class Scorer(Protocol):
     """An engine that judges: the probability that the model answers `yes`, in [0, 1]."""
 
-    def score(self, prompts: Sequence[Prompt]) -> list[float]:
-        """Return one score a prompt, in order."""
+    def rate(self, requests: Sequence[Request], watch: Watch = ...) -> Iterator[tuple[Request, Reply]]:
+        """Like `Generator.stream`; a reply is one completion, its text the probability as `repr` writes it."""
 
     def close(self) -> None:
         """Give memory, threads and child processes back. May be called twice."""
+
+
+def score(engine: Scorer, prompts: Sequence[Prompt]) -> list[float]:
+    """The probability that the model answers `yes` to each prompt, in [0, 1]; `EngineError` where a request fails."""
+    requests = [Request(str(i), prompt, (0,)) for i, prompt in enumerate(prompts)]
+    made: dict[str, float] = {}
+    for request, reply in engine.rate(requests):
+        if isinstance(reply, Failure):
+            raise EngineError(f"{request.prompt.stage}: {reply.reason}: {reply.error}")
+        made[request.row] = float(reply[0].text)
+    return [made[request.row] for request in requests]
 
 
 class Priced(Frozen):
@@ -168,7 +184,7 @@ class HttpSpec(Priced):
     kind: Literal["http"]
     model: str
     """As the server calls it."""
-    base_url: Annotated[tuple[str, ...], Where]
+    base_url: Annotated[tuple[str, ...], Where, Field(min_length=1)]
     """One or several, e.g. `https://api.example.com/v1` (https where none is given); the least busy one is asked."""
     form: Literal["chat", "tagged"] = "chat"
     """`chat`: messages to `/chat/completions`; `tagged`: the text that the pupil reads, to `/completions`."""
@@ -188,6 +204,18 @@ class HttpSpec(Priced):
     """Seconds without any server that answers, after which the run stops."""
     many: Annotated[bool, Where] = True
     """The server takes `n`: all samples of a row in one request."""
+
+    @field_validator("base_url")
+    @classmethod
+    def _urls(cls, urls: tuple[str, ...]) -> tuple[str, ...]:
+        whole = tuple(url if "://" in url else f"https://{url}" for url in urls)
+        for url in whole:
+            parts = urlsplit(url)
+            if parts.scheme not in ("http", "https") or not parts.hostname:
+                raise ValueError(f"{url!r} is no http or https url")
+            if parts.username or parts.password:
+                raise ValueError("a base_url holds no user and no password; name the key's variable in key_from")
+        return whole
 
 
 class VllmSpec(Priced):

@@ -110,6 +110,12 @@ class Merge(Step):
     inputs: ClassVar[tuple[str, ...]]
     """Names under which `sql` reads its tables, in the order in which the flow hands them over."""
 
+    def prepare(self, con: Any) -> None:
+        """Make what `sql` needs and SQL cannot: `con` is a DuckDB connection that has the inputs as views.
+
+        Registers or creates temporary tables; reads in batches, for the inputs may be larger than memory.
+        """
+
     def sql(self) -> str:
         """A SELECT over `inputs` that returns every row of the first one, by `row_id`.
 

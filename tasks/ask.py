@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import model_validator
 
-from schemas.engine import Completion, Failure, Generator, Prompt, Request, Sampling, Scorer
+from schemas.engine import Completion, Failure, Prompt, Reply, Request, Sampling
 from schemas.work import Quarantine, Reject, Row, Stage, fingerprint
 
 PROMPTS = Path(__file__).parent / "prompts"
@@ -43,7 +43,7 @@ class Ask(Stage):
         """The stage's prompt with these named inputs."""
         return Prompt(stage=self.name(), inputs=inputs, instruction=self.template)
 
-    def rows(self, batch: Sequence[Row], engine: Generator) -> Iterator[Outcome]:
+    def rows(self, batch: Sequence[Row], engine: Any) -> Iterator[Outcome]:
         """Parse replies as they come; yield in the order of the rows. A row whose request fails is quarantined.
 
         Where a reply cannot be parsed the rest is still waited for: it is paid for, and asking again would cost again.
@@ -54,7 +54,7 @@ class Ask(Stage):
         silent = place.keys() - {request.row for request in requests}
         made = {place[i]: list(self.parse(batch[place[i]], [])) for i in silent}
         following, broken = 0, list[Exception]()
-        for request, reply in engine.stream(requests, self.sampling):
+        for request, reply in self._replies(requests, engine):
             row = batch[place[request.row]]
             if isinstance(reply, Failure):
                 made[place[request.row]] = [Quarantine(row, *reply)]
@@ -72,6 +72,10 @@ class Ask(Stage):
             yield from made.pop(following)
             following += 1
 
+    def _replies(self, requests: list[Request], engine: Any) -> Iterator[tuple[Request, Reply]]:
+        streamed: Iterator[tuple[Request, Reply]] = engine.stream(requests, self.sampling)
+        return streamed
+
 
 class Rate(Ask):
     """A stage that wants a probability rather than a text: how sure the model is to answer `yes`."""
@@ -80,15 +84,15 @@ class Rate(Ask):
         """Turn P(yes), in [0, 1], into at least one outcome."""
         raise NotImplementedError(f"{type(self).__name__} must define rate()")
 
-    def rows(self, batch: Sequence[Row], engine: Scorer) -> Iterator[Outcome]:  # type: ignore[override]
-        """Score all rows of the shard at once; `prompt` must not return None."""
-        prompts = [self.prompt(row) for row in batch]
-        missing = [row["row_id"] for row, prompt in zip(batch, prompts, strict=True) if prompt is None]
-        if missing:
-            raise ValueError(f"{self.name()}: no prompt for row {missing[0]!r}; a rated stage asks about every row")
-        scores = engine.score([p for p in prompts if p is not None])
-        for row, score in zip(batch, scores, strict=True):
-            yield from self.rate(row, score)
+    def parse(self, row: Row, replies: list[Completion]) -> Iterator[Outcome]:
+        """One reply: the probability."""
+        if not replies:
+            raise ValueError(f"{self.name()}: no prompt for row {row['row_id']!r}; a rated stage asks about every row")
+        yield from self.rate(row, float(replies[0].text))
+
+    def _replies(self, requests: list[Request], engine: Any) -> Iterator[tuple[Request, Reply]]:
+        rated: Iterator[tuple[Request, Reply]] = engine.rate([r._replace(seeds=r.seeds[:1]) for r in requests])
+        return rated
 
 
 def instruction(stage: str) -> str:

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Protocol
 
-from schemas.engine import Completion, Generator, Prompt, Sampling, Scorer, generate
+from schemas.engine import Completion, Generator, Prompt, Sampling, Scorer, generate, score
 from schemas.work import Frozen
 from tasks.answers import JudgeAnswer, Solve
 from tasks.ask import sample_seeds
@@ -129,7 +129,7 @@ def rewarding(
     ]
     scores: list[float] = []
     for at in range(0, len(judged), exam.batch):
-        scores += engine.score([prompt for prompt, _ in judged[at : at + exam.batch]])
+        scores += score(engine, [prompt for prompt, _ in judged[at : at + exam.batch]])
     sides = [[s for s, (_, ok) in zip(scores, judged, strict=True) if ok is side] for side in (True, False)]
     return {"pupil.f": area(*sides)}
 

@@ -2,31 +2,68 @@
 
 import importlib
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from schemas.engine import Prompt, Spec
 from schemas.work import Frozen
 
-_resident: tuple[Frozen, Any] | None = None
-_lock = threading.Lock()
+REMOTE = frozenset({"http"})
+"""Kinds that hold no model, so that any number of them may be open at once."""
+
+
+class _Resident:
+    """The one model of this process, and how many shards use it."""
+
+    def __init__(self, spec: Frozen, engine: Any) -> None:
+        self.spec, self.engine, self.users = spec, engine, 0
+
+
+_resident: _Resident | None = None
+_remote: dict[str, Any] = {}
+_changed = threading.Condition()
 
 
 def load(spec: Frozen) -> Any:
-    """The engine of `spec`: the resident one if it is of the same spec, otherwise the resident one is closed first.
+    """The engine of `spec`: the one that is open if there is one, otherwise the resident model makes room for it.
 
-    `spec.kind` names the module, which must define `open_engine(spec)`. At most one model is resident per process.
-    Raises ValueError for a kind that does not exist, and what the engine raises when it cannot start.
+    `spec.kind` names the module, which must define `open_engine(spec)`. At most one model is resident per process; one
+    that is in use is waited for. Raises ValueError for a kind that does not exist, and what the engine raises when it
+    cannot start.
     """
     global _resident
-    with _lock:
-        if _resident is not None and _resident[0] == spec:
-            return _resident[1]
-        if _resident is not None:
-            _resident[1].close()
-            _resident = None
-        engine = _module(str(getattr(spec, "kind", ""))).open_engine(spec)
-        _resident = (spec, engine)
-        return engine
+    kind = str(getattr(spec, "kind", ""))
+    with _changed:
+        if kind in REMOTE:
+            key = spec.model_dump_json()
+            if key not in _remote:
+                _remote[key] = _module(kind).open_engine(spec)
+            return _remote[key]
+        _changed.wait_for(lambda: _resident is None or _resident.spec == spec or not _resident.users)
+        if _resident is None or _resident.spec != spec:
+            if _resident is not None:
+                _resident.engine.close()
+                _resident = None
+            _resident = _Resident(spec, _module(kind).open_engine(spec))
+        return _resident.engine
+
+
+@contextmanager
+def using(spec: Frozen) -> Iterator[Any]:
+    """The engine of `spec`, which nobody closes as long as this is open."""
+    with _changed:
+        engine, resident = load(spec), _resident
+        held = resident if resident is not None and resident.engine is engine else None
+        if held is not None:
+            held.users += 1
+    try:
+        yield engine
+    finally:
+        with _changed:
+            if held is not None:
+                held.users -= 1
+            _changed.notify_all()
 
 
 def pin(spec: Spec) -> Spec:
@@ -41,12 +78,14 @@ def waits(spec: Spec) -> bool:
 
 
 def unload() -> None:
-    """Close the resident engine, if there is one."""
+    """Close every engine, whoever uses it."""
     global _resident
-    with _lock:
-        if _resident is not None:
-            _resident[1].close()
+    with _changed:
+        for engine in [*_remote.values(), *([_resident.engine] if _resident is not None else [])]:
+            engine.close()
+        _remote.clear()
         _resident = None
+        _changed.notify_all()
 
 
 def messages(prompt: Prompt) -> list[dict[str, str]]:

@@ -9,11 +9,14 @@ import hashlib
 import json
 import math
 import threading
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
 from schemas.engine import Completion, EmbeddedSpec, Prompt, Reply, Request, Sampling, Watch
+from schemas.errors import EngineError
 
 RELOAD_LIMIT = 64 * 2**20
 """Bytes of a model that is reloaded for its seed: 20 ms for the pupil, seconds for a large one."""
@@ -67,15 +70,29 @@ class Embedded:
         """See `schemas.engine.Generator`; `completion_tokens` counts the end token of a reply that came to its end."""
         for number in sorted({len(request.seeds) for request in requests}):
             alike = [request for request in requests if len(request.seeds) == number]
-            size = max(1, CHUNK // number)
-            for at in range(0, len(alike), size):
-                asked = [request for request in alike[at : at + size] if watch.allows()]
-                with self.turn:
-                    self._check_open()
-                    made = self._generate(asked, sampling.model_copy(update={"n": number})) if asked else []
-                for request, reply in zip(asked, made, strict=True):
-                    watch.arrived(request, reply)
-                yield from zip(asked, made, strict=True)
+            make = partial(self._generate, sampling=sampling.model_copy(update={"n": number}))
+            yield from self._chunks(alike, watch, max(1, CHUNK // number), make)
+
+    def _chunks(
+        self, requests: list[Request], watch: Watch, size: int, make: Callable[[list[Request]], Sequence[Reply]]
+    ) -> Iterator[tuple[Request, Reply]]:
+        """Answer `size` requests at a time, as far as `watch` allows."""
+        while requests:
+            asked, allowed = list[Request](), watch.allows()
+            while allowed:
+                asked.append(requests.pop(0))
+                allowed = watch.allows() if requests and len(asked) < size else False
+            if not asked and allowed is None:  # what it waits for is in flight in another shard
+                time.sleep(0.05)
+                continue
+            if not asked:
+                return
+            with self.turn:
+                self._check_open()
+                made = make(asked)
+            for request, reply in zip(asked, made, strict=True):
+                watch.arrived(request, reply)
+            yield from zip(asked, made, strict=True)
 
     def _generate(self, requests: Sequence[Request], sampling: Sampling) -> list[list[Completion]]:
         sampled = sampling.temperature > 0
@@ -96,19 +113,19 @@ class Embedded:
         )
         copies = 1 if sampled else sampling.n
         made = [
-            [self._completion(prompt, tokens) for tokens in result.sequences]
+            [self._completion(0 if i else len(prompt), tokens) for i, tokens in enumerate(result.sequences)]
             for prompt, result in zip(read, results, strict=True)
         ]
         if sampling.logprobs:
             made = self._with_logprobs(read, [result.sequences for result in results], made)
         return [list(each) * copies for each in made]
 
-    def _completion(self, read: list[str], tokens: list[str]) -> Completion:
+    def _completion(self, prompt_tokens: int, tokens: list[str]) -> Completion:
         stopped = bool(tokens) and tokens[-1] in self.words.ends
         return Completion(
             text=self.words.text(tokens[:-1] if stopped else tokens),
             finish_reason="stop" if stopped else "length",
-            prompt_tokens=len(read),
+            prompt_tokens=prompt_tokens,
             completion_tokens=len(tokens),
         )
 
@@ -128,26 +145,29 @@ class Embedded:
             for each, probabilities in zip(made, whole, strict=True)
         ]
 
-    def score(self, prompts: Sequence[Prompt]) -> list[float]:
-        """P(yes) / (P(yes) + P(no)) of the first reply token, over the usual spellings of both words."""
-        with self.turn:
-            self._check_open()
-            return self._score(prompts) if prompts else []
+    def rate(self, requests: Sequence[Request], watch: Watch = ALL) -> Iterator[tuple[Request, Reply]]:
+        """See `schemas.engine.Scorer`: of the first reply token, over the usual spellings of both words."""
+        yield from self._chunks(list(requests), watch, CHUNK, self._rate)
 
-    def _score(self, prompts: Sequence[Prompt]) -> list[float]:
+    def _rate(self, requests: Sequence[Request]) -> list[Reply]:
         yes, no = self.words.single(YES), self.words.single(NO)
+        read = [self.words.read(request.prompt) for request in requests]
         results = self.model.generate_batch(
-            [self.words.read(prompt) for prompt in prompts],
+            read,
             max_batch_size=self.spec.max_batch_size,
             max_length=1,
             include_prompt_in_result=False,
             return_logits_vocab=True,
         )
-        return [_odds(_numbers(result.logits[0][0]), yes, no) for result in results]
+        odds = [_odds(_numbers(result.logits[0][0]), yes, no) for result in results]
+        return [
+            [Completion(text=repr(p), finish_reason="stop", prompt_tokens=len(tokens), completion_tokens=1)]
+            for p, tokens in zip(odds, read, strict=True)
+        ]
 
     def _check_open(self) -> None:
         if self.model is None:
-            raise ValueError("this engine is closed; load it again")
+            raise EngineError("the engine was closed; the same command continues")
 
     def close(self) -> None:
         """Give the model's memory and threads back."""

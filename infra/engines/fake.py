@@ -52,9 +52,14 @@ class Fake:
             logprobs=(-1.0,) * used if sampling.logprobs else None,
         )
 
-    def score(self, prompts: Sequence[Prompt]) -> list[float]:
+    def rate(self, requests: Sequence[Request], watch: Watch = ALL) -> Iterator[tuple[Request, Reply]]:
         """What the judging function says."""
-        return [self.judge(prompt) for prompt in prompts]
+        for request in filter(lambda _: watch.allows(), requests):
+            text = repr(self.judge(request.prompt))
+            read = len(request.prompt.tagged().split()) + 1
+            reply: Reply = [Completion(text=text, finish_reason="stop", prompt_tokens=read, completion_tokens=1)]
+            watch.arrived(request, reply)
+            yield request, reply
 
     def close(self) -> None:
         """Nothing to give back."""

@@ -11,42 +11,29 @@ import aiohttp
 import orjson
 
 from infra.engines import messages
+from infra.engines.servers import Servers
 from infra.engines.window import Limit, Passing, Window
-from schemas.engine import Completion, Failure, HttpSpec, Prompt, Reply, Request, Sampling, Watch
+from schemas.engine import Completion, Failure, HttpSpec, Reply, Request, Sampling, Watch
 from schemas.errors import EngineError
 
 SHOWN = 300
 """Characters of a server's complaint that are kept."""
-PROBE, PROBE_LONGEST = 1.0, 30.0
-"""Seconds until a server that could not be reached is tried again; doubled each time, at most to 30."""
+LONGEST_WAIT = 300.0
+"""Seconds of `Retry-After` that are waited for; a server that wants more is told to the user."""
 TOP = 20
 """Alternatives of the first token that are asked for when a probability is wanted; the most that servers give."""
 ASK_FIRST = Watch()
-
-
-class Server:
-    """One base url: how busy it is, and until when it counts as dead."""
-
-    def __init__(self, url: str) -> None:
-        self.url = url.rstrip("/") if "://" in url else f"https://{url.rstrip('/')}"
-        self.flying, self.dead_until, self.rest = 0, 0.0, PROBE
-
-    def lost(self) -> None:
-        """It could not be reached: take it out and try it again later."""
-        if time.monotonic() >= self.dead_until:
-            self.dead_until, self.rest = time.monotonic() + self.rest, min(PROBE_LONGEST, self.rest * 2)
 
 
 class Http:
     """`Generator` and `Scorer`; requests of all shards of this process share one window."""
 
     def __init__(self, spec: HttpSpec) -> None:
-        self.spec, self.servers = spec, [Server(url) for url in spec.base_url]
-        self.key = os.environ.get(spec.key_from, "") if spec.key_from else ""
+        self.spec, self.servers = spec, Servers(spec.base_url, spec.patience)
+        self.key = os.environ.get(spec.key_from, "").strip() if spec.key_from else ""
         if spec.key_from and not self.key:
-            raise ValueError(f"the environment variable {spec.key_from} holds no key; set it, or leave key_from out")
+            raise EngineError(f"the environment variable {spec.key_from} holds no key; set it, or leave key_from out")
         self.window = Window(self._send, Limit(spec.floor, spec.slots), deadline=spec.deadline, attempts=spec.attempts)
-        self.heard = time.monotonic()
         self.session: aiohttp.ClientSession | None = None
         self.path = "/chat/completions" if spec.form == "chat" else "/completions"
 
@@ -54,7 +41,6 @@ class Http:
         self, requests: Sequence[Request], sampling: Sampling, watch: Watch = ASK_FIRST
     ) -> Iterator[tuple[Request, Reply]]:
         """See `schemas.engine.Generator`."""
-        self.heard = time.monotonic()
         if self.spec.many or all(len(request.seeds) == 1 for request in requests):
             yield from self.window.stream(requests, sampling, watch)
             return
@@ -75,15 +61,9 @@ class Http:
                 if len(made[piece.row]) == len(request.seeds):
                     yield request, [made[piece.row][sample] for sample in request.sampled()]
 
-    def score(self, prompts: Sequence[Prompt]) -> list[float]:
-        """P(yes) / (P(yes) + P(no)) of the first reply token, over its 20 likeliest alternatives."""
-        requests = [Request(str(i), prompt, (0,)) for i, prompt in enumerate(prompts)]
-        found: dict[str, float] = {}
-        for request, reply in self.window.stream(requests, _SCORED, ASK_FIRST):
-            if isinstance(reply, Failure):
-                raise EngineError(f"{request.prompt.stage}: {reply.reason}: {reply.error}")
-            found[request.row] = float(reply[0].text)
-        return [found[request.row] for request in requests]
+    def rate(self, requests: Sequence[Request], watch: Watch = ASK_FIRST) -> Iterator[tuple[Request, Reply]]:
+        """See `schemas.engine.Scorer`: of the first reply token, over its 20 likeliest alternatives."""
+        yield from self.window.stream(requests, _SCORED, watch)
 
     def close(self) -> None:
         """End the window and its connections."""
@@ -94,31 +74,32 @@ class Http:
             await self.session.close()
 
     async def _send(self, request: Request, sampling: Sampling) -> Reply:
-        server = self._least_busy()
-        server.flying += 1
+        server = self.servers.pick()
         try:
-            if self.session is None:
-                self.session = self._connect()
-            async with self.session.post(
-                server.url + self.path, data=orjson.dumps(self._body(request, sampling))
-            ) as response:
-                status, data = response.status, await response.read()
-        except aiohttp.ClientConnectorError as error:
-            server.lost()
-            self._give_up(error)
-            raise Passing("unreachable", self._clean(str(error)), free=True) from None
+            status, headers, data = await self._post(server.url + self.path, self._body(request, sampling))
+            if status != 200:
+                failure = self._refused(status, headers, data)
+                self.servers.refused(server, failure.error)
+                return failure
+            reply = self._completions(_parsed(data), request, sampling)
+            self.servers.answered(server)
+            return reply
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+            raise self.servers.lost(server, self._clean(str(error) or type(error).__name__)) from None
         except (aiohttp.ClientError, ConnectionError) as error:
-            raise Passing("cut off", self._clean(f"{type(error).__name__}: {error}")) from None
+            cut = Passing("cut off", self._clean(f"{type(error).__name__}: {error}"))
+            raise self.servers.failed(server, request.row, cut) from None
+        except Passing as passing:
+            raise self.servers.failed(server, request.row, passing) from None
         finally:
             server.flying -= 1
-        self.heard, server.dead_until, server.rest = time.monotonic(), 0.0, PROBE
-        if status != 200:
-            return self._refused(status, response.headers, data)
-        try:
-            told = orjson.loads(data)
-        except ValueError:
-            raise Passing("no JSON", self._clean(data.decode("utf-8", "replace"))) from None
-        return self._completions(told, request, sampling)
+            server.probing = False
+
+    async def _post(self, url: str, body: dict[str, Any]) -> tuple[int, Mapping[str, str], bytes]:
+        if self.session is None:
+            self.session = self._connect()
+        async with self.session.post(url, data=orjson.dumps(body), allow_redirects=False) as response:
+            return response.status, response.headers, await response.read()
 
     def _connect(self) -> aiohttp.ClientSession:
         headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {self.key}"} if self.key else {})
@@ -127,23 +108,6 @@ class Http:
             connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=30),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=10),
         )
-
-    def _least_busy(self) -> Server:
-        """The least busy living server, or a dead one whose time to be tried has come, by one request at a time."""
-        now = time.monotonic()
-        open_ = [s for s in self.servers if s.dead_until <= now and not (s.rest > PROBE and s.flying)]
-        if not open_:
-            raise Passing("unreachable", "no server can be reached", after=0.2, free=True)
-        return min(open_, key=lambda server: server.flying)
-
-    def _give_up(self, error: Exception) -> None:
-        """Stop the run where nobody has answered for too long; the rows are not at fault."""
-        if time.monotonic() - self.heard > self.spec.patience:
-            urls = ", ".join(server.url for server in self.servers)
-            raise EngineError(
-                f"no server answers at {urls} ({self._clean(str(error))}); "
-                "what was answered is kept, the same command continues"
-            ) from None
 
     def _body(self, request: Request, sampling: Sampling) -> dict[str, Any]:
         """What is constant over a stage comes first, so that servers can cache it."""
@@ -163,20 +127,21 @@ class Http:
     def _completions(self, told: Any, request: Request, sampling: Sampling) -> Reply:
         try:
             choices, usage = told["choices"], told.get("usage") or {}
-            if len(choices) != (n := len(request.seeds)):
+            n = len(request.seeds)
+            if not choices:
+                raise Passing("not understood", "a reply without choices")
+            if len(choices) != n:
                 raise EngineError(
                     f"the server sent {len(choices)} of {n} samples; set many = false in the role of the profile"
                 )
-            if sampling is _SCORED:
-                return [self._completion(choices[0], 0, 0, scored=True)]
-            spent = usage.get("completion_tokens", 0)
+            spent, asked = usage.get("completion_tokens", 0), usage.get("prompt_tokens", 0)
             each = [spent // n + (i < spent % n) for i in range(n)]
-            asked = usage.get("prompt_tokens", 0)
-            return [self._completion(choice, asked, each[i]) for i, choice in enumerate(choices)]
+            scored = sampling is _SCORED
+            return [self._completion(c, 0 if i else asked, each[i], scored) for i, c in enumerate(choices)]
         except (KeyError, TypeError, IndexError, AttributeError) as error:
             raise Passing("not understood", f"{type(error).__name__}: {error} in the reply") from None
 
-    def _completion(self, choice: dict[str, Any], asked: int, spent: int, scored: bool = False) -> Completion:
+    def _completion(self, choice: dict[str, Any], asked: int, spent: int, scored: bool) -> Completion:
         chat = self.spec.form == "chat"
         text = (choice["message"].get("content") if chat else choice["text"]) or ""
         logprobs = None
@@ -203,12 +168,17 @@ class Http:
         told = f"HTTP {status}: {said}"
         if status in (401, 402, 403) or (status == 429 and "insufficient_quota" in said):
             raise EngineError(f"{told}; check the key and the account, then the same command continues")
+        if 300 <= status < 400:
+            raise EngineError(f"HTTP {status}: redirected to {headers.get('Location')}; write that into the profile")
         if status == 404:
             raise EngineError(f"{told}; check model {self.spec.model!r} and base_url in the profile")
+        after = _retry_after(headers)
+        if after is not None and not after <= LONGEST_WAIT:
+            raise EngineError(f"{told}; the server wants to be left alone for {after:,.0f} s: try again then")
         if status == 429 or status == 503:
-            raise Passing("too many requests", told, after=_retry_after(headers), congested=True)
+            raise Passing("too many requests", told, after=after, congested=True)
         if status >= 500 or status in (408, 409, 425):
-            raise Passing("server error", told, after=_retry_after(headers))
+            raise Passing("server error", told, after=after)
         long = any(mark in said.lower() for mark in ("context_length", "context length", "maximum context", "too long"))
         return Failure("context too long" if long else f"refused with {status}", told)
 
@@ -219,6 +189,13 @@ class Http:
 
 
 _SCORED = Sampling(max_tokens=1, logprobs=True)
+
+
+def _parsed(data: bytes) -> Any:
+    try:
+        return orjson.loads(data)
+    except ValueError:
+        raise Passing("no JSON", " ".join(data.decode("utf-8", "replace").split())[:SHOWN]) from None
 
 
 def _alternatives(told: dict[str, Any], chat: bool) -> dict[str, float]:
@@ -250,7 +227,7 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
 
 
 def open_engine(spec: HttpSpec) -> Http:
-    """An engine whose connections open with the first request. Raises ValueError where the key is missing."""
+    """An engine whose connections open with the first request. Raises `EngineError` where the key is missing."""
     return Http(spec)
 
 

@@ -6,10 +6,11 @@ parsing never holds up sending, and while one shard drains the next one fills th
 
 import asyncio
 import heapq
+import math
 import queue
 import random
 import threading
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from statistics import median
 from typing import Any
@@ -26,8 +27,11 @@ A server that is not congested turns a request down now and then; halving the wi
 """
 SLOWER = 4.0
 """Times its best median latency at which a stage's requests count as held up by a queue."""
+FADING = 1.25
+"""How much worse the best median latency counts with each look at it."""
 HEDGE = 3.0
 """Times the 95th percentile of the latency after which a straggler is asked a second time."""
+CLOSED = "the engine was closed; the same command continues"
 TICK = 0.1
 """Seconds between two looks for stragglers."""
 
@@ -76,7 +80,8 @@ class Limit:
         ratios = []
         for stage in {stage for stage, _ in self.seconds}:
             typical = median(s for name, s in self.seconds if name == stage)
-            self.best[stage] = min(typical, self.best.get(stage, typical))
+            # The best one fades: replies that are simply longer now must not keep the window small for good.
+            self.best[stage] = min(typical, FADING * self.best.get(stage, typical))
             ratios.append(typical / max(self.best[stage], 0.05))
         return min(ratios)
 
@@ -92,14 +97,14 @@ class _Stream:
 
     def give(self, request: Request, reply: Reply | None) -> None:
         """Hand over; what arrives in one turn of the loop is handed over at once, for each waking costs 30 us."""
-        if self.left:
-            return
         try:
             if reply is not None:
                 self.watch.arrived(request, reply)
         except Exception as error:
-            self.left = True
-            self.ready.put(error)
+            if not self.left:
+                self.left = True
+                self.ready.put(error)
+        if self.left:
             return
         if not self.arrived:
             self.loop.call_soon(self._flush)
@@ -113,11 +118,12 @@ class _Stream:
 class _Job:
     """A request on its way."""
 
-    __slots__ = ("attempts", "began", "hedged", "request", "sampling", "stream", "tasks")
+    __slots__ = ("allowed", "attempts", "began", "done", "hedged", "request", "sampling", "stream", "tasks")
 
     def __init__(self, request: Request, sampling: Sampling, stream: _Stream) -> None:
         self.request, self.sampling, self.stream = request, sampling, stream
-        self.attempts, self.began, self.hedged = 0, 0.0, False
+        self.attempts, self.began = 0, 0.0
+        self.allowed = self.hedged = self.done = False
         self.tasks: set[asyncio.Task[None]] = set()
 
 
@@ -132,8 +138,8 @@ class Window:
         self.streams: set[_Stream] = set()
         self.entering, self.entered_by, self.room = threading.Lock(), 0, threading.Event()
         self.room.set()
-        self.latencies: deque[float] = deque(maxlen=512)
-        self.hedges = 0
+        self.latencies: defaultdict[str, deque[float]] = defaultdict(lambda: deque(maxlen=256))
+        self.hedges, self.closed = 0, False
         self.loop = asyncio.new_event_loop()
         self.thread = threading.Thread(target=self._live, name="window", daemon=True)
         self.thread.start()
@@ -155,14 +161,17 @@ class Window:
 
     def stream(self, requests: Sequence[Request], sampling: Sampling, watch: Watch) -> Iterator[tuple[Request, Reply]]:
         """See `schemas.engine.Generator.stream`."""
-        if not self.thread.is_alive():
-            raise ValueError("this engine is closed; load it again")
         stream, owed = _Stream(self.loop, watch), len(requests)
         jobs = [_Job(request, sampling, stream) for request in requests]
-        self.streams.add(stream)
         self.room.clear()
-        self.loop.call_soon_threadsafe(self._enqueue, jobs)
-        self.leave()
+        try:
+            if self.closed:
+                raise EngineError(CLOSED)
+            self.loop.call_soon_threadsafe(self._enqueue, stream, jobs)
+        except RuntimeError:  # its loop was closed between the two lines
+            raise EngineError(CLOSED) from None
+        finally:
+            self.leave()
         try:
             while owed:
                 arrived = stream.ready.get()
@@ -172,7 +181,6 @@ class Window:
                 yield from ((request, reply) for request, reply in arrived if reply is not None)
         finally:
             stream.left = True
-            self.streams.discard(stream)
 
     def run(self, work: Awaitable[Any]) -> Any:
         """Run a coroutine on the loop and wait for it."""
@@ -188,8 +196,10 @@ class Window:
             return
 
         async def end() -> None:
-            self.room.set()
-            self._stop(EngineError("the engine was closed"))
+            self.closed = True
+            self._stop(EngineError(CLOSED))
+            others = asyncio.all_tasks() - {asyncio.current_task()}
+            await asyncio.gather(*others, return_exceptions=True)
             await last()
             self.loop.stop()
 
@@ -202,7 +212,11 @@ class Window:
         self.loop.call_soon(self._look)
         self.loop.run_forever()
 
-    def _enqueue(self, jobs: list[_Job]) -> None:
+    def _enqueue(self, stream: _Stream, jobs: list[_Job]) -> None:
+        if self.closed:
+            stream.ready.put(EngineError(CLOSED))
+            return
+        self.streams = {other for other in self.streams if not other.left} | {stream}
         self.waiting.extend(jobs)
         self._pump()
 
@@ -212,9 +226,14 @@ class Window:
             job = self.waiting.popleft()
             if job.stream.left:
                 continue
-            if not job.stream.watch.allows():
+            if not job.allowed and (allowed := job.stream.watch.allows()) is not True:
+                if allowed is None:
+                    self.waiting.appendleft(job)
+                    self.loop.call_later(TICK, self._pump)  # what it waits for may be in flight elsewhere
+                    break
                 job.stream.give(job.request, None)
                 continue
+            job.allowed = True
             self.flying.add(job)
             job.began, job.hedged = self.loop.time(), False
             self._start(job)
@@ -244,8 +263,11 @@ class Window:
             self._settle(job, reply, self.loop.time() - began)
 
     def _settle(self, job: _Job, reply: Reply, seconds: float) -> None:
+        if job.done:
+            return
+        job.done = True
         self._end(job)
-        self.latencies.append(seconds)
+        self.latencies[job.request.prompt.stage].append(seconds)
         self.limit.note(job.request.prompt.stage, seconds, congested=False)
         if isinstance(reply, Failure):
             reply = reply._replace(attempts=job.attempts + 1)
@@ -256,11 +278,13 @@ class Window:
         """Count an attempt that failed, and try again later, unless its twin is still on the way."""
         if outcome.congested:
             self.limit.note(job.request.prompt.stage, seconds, congested=True)
-        if len(job.tasks) > 1:
+        job.tasks.discard(asyncio.current_task())  # an attempt is a task
+        if job.tasks or job.done:
             return
         self._end(job)
         job.attempts += not outcome.free
         if job.attempts >= self.attempts:
+            job.done = True
             job.stream.give(job.request, Failure(outcome.reason, outcome.error, job.attempts))
         else:
             wait = random.uniform(0, min(LONGEST, BACKOFF * 2 ** max(0, job.attempts - 1)))
@@ -283,19 +307,26 @@ class Window:
             self._end(job)
         self.waiting.clear()
         self.room.set()
-        for stream in list(self.streams):
-            stream.left = True
-            stream.ready.put(error)
+        for stream in self.streams:
+            if not stream.left:
+                stream.left = True
+                stream.ready.put(error)
 
     def _look(self) -> None:
         """Ask stragglers again, once each, when nothing waits and half of the window is empty."""
         self.loop.call_later(TICK, self._look)
-        if self.waiting or not self.flying or len(self.flying) >= self.limit.slots / 2 or len(self.latencies) < 20:
+        if self.waiting or len(self.flying) >= self.limit.slots / 2:
             return
-        patience = HEDGE * heapq.nlargest(1 + len(self.latencies) // 20, self.latencies)[-1]
         now = self.loop.time()
         for job in self.flying:
-            if not job.hedged and now - job.began > max(patience, 10 * TICK):
+            if not job.hedged and now - job.began > self._patience(job.request.prompt.stage):
                 job.hedged = True
                 self.hedges += 1
                 self._start(job)
+
+    def _patience(self, stage: str) -> float:
+        """Seconds after which a request of this stage is a straggler; without end until some have been answered."""
+        known = self.latencies[stage]
+        if len(known) < 20:
+            return math.inf
+        return max(10 * TICK, HEDGE * heapq.nlargest(1 + len(known) // 20, known)[-1])

@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
-from runs import Command, Lake, Outcome, attempts, end, questmill, write
+from runs import FORKER, Command, Lake, Outcome, attempts, end, forked, forking, write
 
 from flows.cli import QUIET, main
 from flows.server import prefect_server
@@ -29,9 +29,13 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @contextmanager
 def _one_server(shared: Path) -> Iterator[str]:
-    """The url of the server of all processes that test: the first one starts it, and ends it when nobody uses it."""
+    """The url of the server of all processes that test: the first one starts it, and ends it when nobody uses it.
+
+    The same goes for the process that forks theirs.
+    """
+    os.environ[FORKER] = str(shared / "forker")
     told = shared / "api"
-    with ExitStack() as at_the_end, (shared / "starting").open("w") as starting, (shared / "users").open("w") as users:
+    with (shared / "starting").open("w") as starting, (shared / "users").open("w") as users, ExitStack() as at_the_end:
 
         def last() -> None:
             fcntl.flock(starting, fcntl.LOCK_EX)
@@ -41,12 +45,12 @@ def _one_server(shared: Path) -> Iterator[str]:
         fcntl.flock(starting, fcntl.LOCK_EX)
         if not told.exists():
             at_the_end.enter_context(prefect_server())
+            at_the_end.enter_context(forking(Path(os.environ[FORKER])))
             at_the_end.callback(last)
             told.write_text(os.environ["PREFECT_API_URL"])
         fcntl.flock(users, fcntl.LOCK_SH)
         fcntl.flock(starting, fcntl.LOCK_UN)
         yield told.read_text()
-        at_the_end.close()  # while the locks are open
 
 
 @pytest.fixture(scope="session")
@@ -100,5 +104,5 @@ def baseline(api: str, shared: Path) -> Lake:
         if not told.exists():
             write(path, attempts(300))
             words = ("--input", path, "--store", folder / "lake", "--profile", "ci", "--shard_rows", "64")
-            told.write_text(json.dumps(end(questmill("run", "verify", *words))))
+            told.write_text(json.dumps(end(forked("run", "verify", *words))))
     return Lake(Store(str(folder / "lake")), path, Outcome(*json.loads(told.read_text())))

@@ -11,11 +11,10 @@ from infra import engines
 from infra.store import Store, open_store
 from infra.stub.behaviour import Behaviour
 from infra.stub.server import Stub
-from schemas import answers
 from schemas.engine import Sampling
 from schemas.errors import BudgetSpent, EngineError
 from schemas.work import Frozen, Manifest
-from tasks.answers import Solve
+from tasks.answers import JudgeAnswer, Solve
 from tasks.draw import Draw
 
 Ask = Callable[..., Manifest]
@@ -26,6 +25,7 @@ class Recipe(Frozen):
 
     draw: Draw = Draw()
     solve: Solve = Solve(sampling=Sampling(n=2, temperature=0.7, max_tokens=64))
+    judge: JudgeAnswer = JudgeAnswer()
 
 
 @pytest.fixture
@@ -38,13 +38,13 @@ def ask(api: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ask:
         run = running.Run.open(recipe)
         drawn = run.map(recipe.draw, run.blanks(120, 30))
         solved = run.map(recipe.solve, drawn)
-        run.gate("answers", answers.expectations(), solved)
-        return run.publish("answers", solved)
+        return run.publish("rewards", run.map(recipe.judge, solved))
 
     def call(stub: Stub, lake: str = "lake", budget: int | None = None) -> Manifest:
         profile = tmp_path / "profile.toml"
         role = f'kind = "http"\nmodel = "stub"\nbase_url = ["{stub.url}/v1"]\nslots = 8\nusd_per_million_out = 2.0\n'
-        profile.write_text(f'[cluster]\nkind = "local"\nprocesses = false\n[roles.solver]\n{role}')
+        roles = f"[roles.solver]\n{role}[roles.reward]\n{role.replace('slots = 8', 'slots = 4')}"
+        profile.write_text(f'[cluster]\nkind = "local"\nprocesses = false\n{roles}')
         monkeypatch.setenv("QUESTMILL_PROFILE", str(profile))
         monkeypatch.setenv("QUESTMILL_STORE", str(tmp_path / lake))
         monkeypatch.setenv("QUESTMILL_BUDGET_TOKENS", str(budget or ""))
@@ -65,7 +65,7 @@ def test_a_spent_budget_ends_a_run_and_a_higher_one_continues_it_to_the_same_row
         whole = ask(stub, "whole")
         needed, asked = paid(open_store(str(tmp_path / "whole"))), stub.counts().answered
         stub.reset()
-        with pytest.raises(BudgetSpent, match=r"the budget is spent \([\d,]+ tokens.*owed: solve \d+ of 120 rows"):
+        with pytest.raises(BudgetSpent, match=r"the budget is spent \([\d,]+ tokens.*owed: .*\d+ of \d+ rows"):
             ask(stub, budget=needed // 2)
         assert BudgetSpent.exit_code == 4
         assert 0.3 * asked < stub.counts().answered < 0.6 * asked
@@ -73,8 +73,8 @@ def test_a_spent_budget_ends_a_run_and_a_higher_one_continues_it_to_the_same_row
         counts = stub.counts()
     assert continued.content == whole.content
     assert (counts.answered, counts.answered_more_than_once) == (asked, 0)
-    solved = continued.ledger[-1]
-    assert solved.spent.tokens == needed and solved.spent.usd > 0
+    assert sum(step.spent.tokens for step in continued.ledger) == needed
+    assert all(step.spent.usd > 0 for step in continued.ledger[-2:])
 
 
 def test_a_refused_key_ends_the_run_in_one_line_and_what_was_answered_is_kept(ask: Ask) -> None:
@@ -88,7 +88,8 @@ def test_a_refused_key_ends_the_run_in_one_line_and_what_was_answered_is_kept(as
 def test_a_run_against_a_broken_server_ends_by_itself_with_every_row_accounted_for(ask: Ask) -> None:
     chaos = Behaviour(too_many=0.05, fails=0.05, cut=0.05, wrong_json=0.05, forbidden=0.1, retry_after=0.05)
     with Stub(chaos) as stub:
-        solved = ask(stub).ledger[-1]
+        _, _, solved, judged = ask(stub).ledger
         assert sum(stub.counts().faults.values()) > 10
+    assert judged.rows_in == 2 * solved.kept == judged.kept + sum(judged.quarantined.values())
     assert solved.rows_in == 120 == solved.kept + sum(solved.quarantined.values())
     assert 2 < solved.quarantined["refused with 400"] < 30

@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import pyarrow.parquet as pq
 import pytest
-from runs import ROOT, Command, Lake, Outcome, end, questmill, until, write
+from runs import ROOT, Command, Lake, Outcome, end, forked, questmill, until, write
 
 from infra.store import Store
 from schemas.errors import BadInput
@@ -281,17 +281,17 @@ ODD = """SELECT 1 AS a, 2 AS a, sum(i) AS s, 1.5::DECIMAL(5, 2) AS d, [1, 2] AS 
 
 def test_values_of_every_kind_go_into_a_pipe(baseline: Lake, tmp_path: Path) -> None:
     store = ("--store", baseline.store.url)
-    done = end(questmill("query", ODD, *store, "--format", "json"))
+    done = end(forked("query", ODD, *store, "--format", "json"))
     assert (done.code, done.err) == (0, "")
     plain = {"a": 1, "a_1": 2, "s": 3, "d": 1.5, "l": [1, 2], "st": {"k": 0.5}, "n": None, "i": "P0M3DT0S"}
     assert json.loads(done.out) == plain | {"m": [["x", 1]], "none": None, "day": "2026-01-02"}
     assert '"s": 3,' in done.out
-    done = end(questmill("query", ODD, *store))
+    done = end(forked("query", ODD, *store))
     assert (done.code, done.err) == (0, "")
     head, row = done.out.splitlines()
     assert head.startswith('"a","a_1","s","d","l"')
     assert row.startswith('1,2,3,1.50,"[1, 2]","{""k"": 0.5}",nan,"P0M3DT0S","[[""x"", 1]]",,2026-01-02')
-    done = end(questmill("query", "SELECT INTERVAL 3 DAY AS i", *store, "--format", "parquet"))
+    done = end(forked("query", "SELECT INTERVAL 3 DAY AS i", *store, "--format", "parquet"))
     assert done.code == 2
     assert done.err.startswith("questmill: query: ") and "cast the column" in done.err and "Traceback" not in done.err
 

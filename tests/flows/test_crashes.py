@@ -5,12 +5,11 @@ import functools
 import os
 import random
 import signal
-import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
-from runs import Lake, ask, end, questmill, until
+from runs import Lake, Process, ask, end, forked, questmill, until
 
 from infra.store import Store
 
@@ -64,7 +63,7 @@ def test_two_runs_started_together_end_as_one_also_as_the_first_two_on_a_machine
 ) -> None:
     store = Store(str(tmp_path / "lake"))
     alone = {"PREFECT_HOME": str(tmp_path / "prefect"), "PREFECT_API_URL": "", "QUESTMILL_PROFILE": "ci"}
-    with _running(baseline, store, alone) as one, _running(baseline, store, alone) as other:
+    with _running(baseline, store, alone, questmill) as one, _running(baseline, store, alone, questmill) as other:
         until(lambda: _servers(one) and _servers(other))
         servers = _servers(one) + _servers(other)
         outcomes = [end(one), end(other)]
@@ -74,10 +73,12 @@ def test_two_runs_started_together_end_as_one_also_as_the_first_two_on_a_machine
 
 
 @contextlib.contextmanager
-def _running(baseline: Lake, store: Store, env: dict[str, str] | None = None) -> Iterator["subprocess.Popen[str]"]:
+def _running(
+    baseline: Lake, store: Store, env: dict[str, str] | None = None, start: Callable[..., Process] = forked
+) -> Iterator[Process]:
     """The command of the baseline on another lake, in many small shards; whatever is left of it ends with the test."""
     words = ("run", "verify", "--input", baseline.attempts, "--store", store.url, "--shard_rows", SHARD_ROWS)
-    process = questmill(*words, env=env)
+    process = start(*words, env=env)
     try:
         yield process
     finally:
@@ -107,7 +108,7 @@ def _files(store: Store) -> int:
     return len(store.paths("objects")) + len(store.paths("receipts")) + len(store.paths("datasets"))
 
 
-def _reached(store: Store, moment: int, run: "subprocess.Popen[str]") -> bool:
+def _reached(store: Store, moment: int, run: Process) -> bool:
     return _files(store) >= moment or run.poll() is not None
 
 
@@ -119,18 +120,18 @@ def _leftovers(store: Store) -> list[Path]:
     return [p for p in folder.iterdir() if p.name not in (*manifest.files, "manifest.json") and p.name[0] != "."]
 
 
-def _family(run: "subprocess.Popen[str]") -> list[psutil.Process]:
+def _family(run: Process) -> list[psutil.Process]:
     try:
         return psutil.Process(run.pid).children(recursive=True)
     except psutil.NoSuchProcess:
         return []
 
 
-def _referees(run: "subprocess.Popen[str]") -> list[psutil.Process]:
+def _referees(run: Process) -> list[psutil.Process]:
     return [p for p in _family(run) if "tasks.umpire" in _words(p)]
 
 
-def _servers(run: "subprocess.Popen[str]") -> list[psutil.Process]:
+def _servers(run: Process) -> list[psutil.Process]:
     return [p for p in _family(run) if "flows.server" in _words(p)]
 
 

@@ -1,13 +1,10 @@
 """The deployments of infra/prefect.yaml: they can be deployed as they are, their form explains itself, and they run."""
 
 import asyncio
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
-from runs import PATIENCE, ROOT
+from runs import ROOT, end, forked
 
 from flows import recipe
 from infra.store import Store
@@ -49,16 +46,9 @@ def _assert_explained(schema: dict[str, Any]) -> None:
 
 
 def _prefect(*words: str, env: dict[str, str] | None = None) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "prefect", *words],
-        env=os.environ | {"PWD": str(ROOT), "PYTHONWARNINGS": "ignore"} | (env or {}),
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    env = {"PWD": str(ROOT), "PYTHONWARNINGS": "ignore"} | (env or {})
+    code, out, err = end(forked(*words, env=env, module="prefect"))
+    assert code == 0, out + err
 
 
 async def _start() -> tuple[Any, Any]:

@@ -1,11 +1,11 @@
 """The same flow, and the questions to its lake, where the lake is behind S3 over HTTP."""
 
-from runs import Command, Lake, end, questmill
+from runs import Command, Lake, end, forked
 
 
 def test_worker_processes_share_a_lake_in_a_bucket(baseline: Lake, command: Command, s3_lake: str) -> None:
     words = ("run", "verify", "--store", s3_lake, "--shard_rows", "100", "--profile", "local")
-    first = end(questmill(*words, "--input", baseline.attempts))
+    first = end(forked(*words, "--input", baseline.attempts))
     assert first.code == 0, first.err
     assert f"content {baseline.manifest.content}" in first.out
 

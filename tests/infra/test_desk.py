@@ -16,12 +16,12 @@ from infra.journal import Journal
 from infra.store import open_store
 from infra.stub.behaviour import Behaviour
 from infra.stub.server import Stub
-from infra.till import Till, spent_before, till
+from infra.till import HANDLER, Till, open_counter, spent_before, till
 from schemas.budget import Account, Budget
-from schemas.engine import Completion, HttpSpec, Prompt, Request, Sampling
+from schemas.engine import Completion, EmbeddedSpec, HttpSpec, Prompt, Request, Sampling
 from schemas.errors import BudgetSpent
 from schemas.work import Receipt, Reject, Row, Spent
-from tasks.ask import Ask
+from tasks.ask import Ask, Rate
 from tests.bench.stubs import asked as asked_again
 from tests.bench.stubs import begin, served
 
@@ -149,7 +149,7 @@ def test_at_the_limit_asking_stops_and_a_higher_budget_pays_for_the_rest_only(st
     with pytest.raises(BudgetSpent, match="rows of this shard are owed"):
         asked(stub, folder, account=poor, slots=2)
     asked_first = stub.counts().answered
-    assert 8 <= asked_first <= 13
+    assert 8 <= asked_first <= 11
     before = spent_before(store, "r")
     assert before.completion_tokens == asked_first * 2 * TOKENS
 
@@ -161,6 +161,101 @@ def test_at_the_limit_asking_stops_and_a_higher_budget_pays_for_the_rest_only(st
     receipt = asked(stub, folder, account=rich)
     assert (receipt.kept, stub.counts().answered) == (20, 20)
     assert receipt.spent.completion_tokens == 20 * 2 * TOKENS
+
+
+class Judge(Rate):
+    """Asks for a probability."""
+
+    table: ClassVar[pa.Schema] = pa.schema([pa.field("row_id", pa.string()), pa.field("reward", pa.float64())])
+    role: str | None = "reward"
+
+    def prompt(self, row: Row) -> Prompt:
+        return self.ask(question=str(row["number"]))
+
+    def rate(self, row: Row, score: float) -> Iterator[Row | Reject]:
+        yield {"row_id": row["row_id"], "reward": score}
+
+
+def test_probabilities_are_paid_for_limited_and_quarantined_like_other_replies(folder: str) -> None:
+    blanks = worker.run_blanks(60, 60, folder)
+    with Stub(Behaviour(forbidden=0.2), reply=lambda body, sample: "yes") as stub:
+        poor = Account(run="rated", budget=Budget(tokens=20))
+        with pytest.raises(BudgetSpent):
+            worker.run_shard(Judge(template="Judge."), spec(stub), blanks, 0, folder, poor)
+        first = stub.counts().answered
+        receipt = worker.run_shard(Judge(template="Judge."), spec(stub), blanks, 0, folder, Account(run="rated"))
+        counts = stub.counts()
+        engines.unload()
+    assert 0 < first < 30
+    assert receipt.kept + receipt.quarantined["refused with 400"] == 60
+    assert counts.answered_more_than_once == 0 and receipt.spent.tokens > 20
+
+
+def test_retries_do_not_eat_the_budget(folder: str) -> None:
+    with Stub(Behaviour(too_many=0.5, retry_after=0.001)) as stub:
+        account = Account(run="r", budget=Budget(tokens=20 * 2 * TOKENS + 200))
+        assert asked(stub, folder, account=account, attempts=20).kept == 20
+        engines.unload()
+
+
+def test_shards_of_two_servers_share_a_worker(folder: str) -> None:
+    blanks = worker.run_blanks(40, 20, folder)
+    with Stub(Behaviour(latency=0.05)) as one, Stub(Behaviour(latency=0.05)) as other, ThreadPoolExecutor() as pool:
+        stage = Tell(template="Tell.")
+        shards = [
+            pool.submit(worker.run_shard, stage, spec(stub, slots=4), blanks, i, folder, Account(run="r"))
+            for i, stub in enumerate((one, other))
+        ]
+        assert [shard.result(60).kept for shard in shards] == [20, 20]
+        engines.unload()
+        assert (one.counts().answered, other.counts().answered) == (20, 20)
+
+
+def test_a_model_makes_room_only_when_nobody_uses_it_any_more() -> None:
+    one, other = (EmbeddedSpec(threads=threads) for threads in (1, 2))
+    with ThreadPoolExecutor() as pool:
+        with engines.using(one) as engine:
+            waiting = pool.submit(engines.load, other)
+            assert len(list(engine.stream([Request("r", Prompt(stage="solve"), (1,))], Sampling(max_tokens=2)))) == 1
+            assert not waiting.done()
+        assert waiting.result(60) is not engine
+    engines.unload()
+
+
+def test_a_journal_that_cannot_be_read_does_not_keep_the_next_shard_out(stub: Stub, folder: str) -> None:
+    class Unreadable(Journal):
+        def replies(self) -> dict[str, dict[int, Completion]]:
+            raise OSError("gone")
+
+    store = open_store(folder)
+    with engines.using(spec(stub)) as engine:
+        with (
+            pytest.raises(OSError, match="gone"),
+            Desk(engine, spec(stub), Unreadable(store, "k"), till(Account(), store)),
+        ):
+            pass
+        with Desk(engine, spec(stub), Journal(store, "k"), till(Account(), store)) as desk:
+            assert desk.known == {}
+
+
+def test_a_second_start_on_the_same_scheduler_counts_nothing_twice(folder: str) -> None:
+    class Scheduler:
+        handlers: dict[str, Any] = {}  # noqa: RUF012 - of one test
+
+    open_counter(Scheduler)
+    add = Scheduler.handlers[HANDLER]
+
+    def report(start: str, who: str, spent: Spent) -> Spent:
+        return Spent(**add(start=start, till=who, spent=spent.model_dump()))
+
+    first = Till(Account(run="r", start="1"), open_store(folder), report)
+    first.charge(Spent(completion_tokens=60))
+    first.sync()
+    second = Till(Account(run="r", start="2", before=Spent(completion_tokens=60)), open_store(folder), report)
+    second.sync()
+    assert second.spent().tokens == 60
+    first.ended.set()
+    second.ended.set()
 
 
 def test_dollars_and_gpu_hours_end_the_asking_too(folder: str) -> None:
@@ -182,7 +277,8 @@ def test_a_till_counts_what_the_others_have_spent(folder: str) -> None:
     assert mine.allows()
     mine.charge(Spent(completion_tokens=30))
     mine.sync()
-    assert mine.spent().tokens == 90 and not mine.allows(), "the next one is expected to cost 30"
+    assert mine.spent().tokens == 90
+    assert not mine.allows(), "the next one is expected to cost 30"
     told["other"] = Spent(completion_tokens=10)
     mine.sync()
     assert mine.allows()
@@ -202,8 +298,8 @@ def test_gpu_time_is_shared_out_among_the_shards_that_use_it_at_once() -> None:
     meter.enter(2, 1)
     both = threading.Event()
     both.wait(0.05)
-    two, one = meter.leave(2), meter.leave(1)
-    assert one == pytest.approx(two, rel=0.2) and 0.02 < one < 0.05
+    two, one = meter.take(2), meter.leave(1)
+    assert one == pytest.approx(two, rel=0.5) and one >= 0.02
 
 
 def test_a_desk_asks_a_batch_engine_too(folder: str) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from schemas.engine import Generator, Prompt, Sampling, Scorer, generate
+from schemas.engine import Generator, Prompt, Sampling, Scorer, generate, score
 
 QUESTION = "Tom has 3 eggs and buys 4 more. How many eggs does he have?"
 SOLVE = Prompt(stage="solve", inputs={"question": QUESTION}, instruction="Solve it.")
@@ -95,10 +95,10 @@ class ScorerContract:
 
     def test_scores_are_probabilities_and_come_in_order(self, engine: Any) -> None:
         other = JUDGE.model_copy(update={"inputs": {"question": QUESTION, "solution": "#### 8"}})
-        scores = engine.score([JUDGE, other, JUDGE])
+        scores = score(engine, [JUDGE, other, JUDGE])
         assert all(0.0 <= score <= 1.0 for score in scores)
         assert scores[0] == pytest.approx(scores[2], abs=1e-3)
-        assert engine.score([other])[0] == pytest.approx(scores[1], abs=1e-3)
+        assert score(engine, [other])[0] == pytest.approx(scores[1], abs=1e-3)
 
     def test_nothing_asked_nothing_scored(self, engine: Any) -> None:
-        assert engine.score([]) == []
+        assert score(engine, []) == []

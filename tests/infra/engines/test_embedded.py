@@ -13,6 +13,7 @@ from infra import engines
 from infra.engines import pin
 from infra.engines.embedded import Embedded
 from schemas.engine import EmbeddedSpec, Prompt, Sampling, generate
+from schemas.errors import EngineError
 from schemas.work import fingerprint
 from tests.infra.engines.contract import JUDGE, SOLVE, WRITE, GeneratorContract, ScorerContract
 
@@ -97,7 +98,7 @@ def test_one_model_is_resident_at_a_time(spec: EmbeddedSpec) -> None:
         assert second is not first and first.model is None
     finally:
         engines.unload()
-    with pytest.raises(ValueError, match="closed"):
+    with pytest.raises(EngineError, match="closed"):
         generate(second, [SOLVE], Sampling(), [[1]])
 
 

@@ -7,8 +7,10 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from infra.engines.http import Http
+from infra.engines.window import Passing
 from infra.stub.behaviour import Behaviour
 from infra.stub.server import Stub
 from schemas.engine import Completion, Failure, HttpSpec, Prompt, Reply, Request, Sampling, Watch, generate
@@ -130,7 +132,7 @@ def test_a_server_that_was_refused_may_be_asked_again_later() -> None:
         with pytest.raises(EngineError):
             asked(engine, 3)
         with Stub() as other:
-            engine.servers[0].url = f"{other.url}/v1"
+            engine.servers.all[0].url = f"{other.url}/v1"
             assert len(asked(engine, 3)) == 3
 
 
@@ -165,7 +167,7 @@ def test_a_server_that_comes_back_is_used_again() -> None:
 def test_no_server_at_all_stops_the_run_when_patience_is_over() -> None:
     with Stub() as gone:
         pass
-    with opened(gone, patience=0.2) as engine, pytest.raises(EngineError, match="no server answers at http://127"):
+    with opened(gone, patience=0.2) as engine, pytest.raises(EngineError, match=r"no server answers at 127\."):
         asked(engine, 2)
 
 
@@ -186,14 +188,27 @@ def test_the_key_is_sent_and_never_told(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_a_key_that_is_missing_is_told_before_anything_is_asked() -> None:
-    with pytest.raises(ValueError, match="the environment variable NO_SUCH_KEY holds no key"):
+    with pytest.raises(EngineError, match="the environment variable NO_SUCH_KEY holds no key"):
         Http(HttpSpec(kind="http", model="m", base_url=("http://127.0.0.1:1/v1",), key_from="NO_SUCH_KEY"))
 
 
 def test_https_is_the_default() -> None:
-    engine = Http(HttpSpec(kind="http", model="m", base_url=("api.example.com/v1/",)))
-    assert engine.servers[0].url == "https://api.example.com/v1"
-    engine.close()
+    assert HttpSpec(kind="http", model="m", base_url=("api.example.com/v1",)).base_url == (
+        "https://api.example.com/v1",
+    )
+
+
+@pytest.mark.parametrize(
+    ("urls", "told"),
+    [
+        (("htp://a/v1",), "no http or https url"),
+        (("http://me:secret@a/v1",), "holds no user and no password"),
+        ((), "at least 1 item"),
+    ],
+)
+def test_a_url_that_cannot_be_asked_is_told_before_anything_is(urls: tuple[str, ...], told: str) -> None:
+    with pytest.raises(ValidationError, match=told):
+        HttpSpec(kind="http", model="m", base_url=urls)
 
 
 def test_a_json_schema_is_passed_on() -> None:
@@ -252,10 +267,51 @@ def test_a_server_that_ignores_n_is_named_with_the_way_out() -> None:
         request = Request("r", SOLVE, (1, 2, 3))
         with pytest.raises(EngineError, match="1 of 3 samples; set many = false"):
             engine._completions({"choices": [{}]}, request, SAMPLED)
+        with pytest.raises(Passing, match="without choices"):
+            engine._completions({"choices": []}, request, SAMPLED)
+
+
+def test_a_server_that_fails_fast_does_not_attract_the_work() -> None:
+    with Stub(Behaviour(status=500)) as broken, Stub(Behaviour(latency=0.01)) as sound:
+        urls = (f"{broken.url}/v1", f"{sound.url}/v1")
+        with opened(sound, base_url=urls, attempts=6, slots=8) as engine:
+            replies = asked(engine, 60)
+        assert broken.counts().requests < 40
+    assert not any(isinstance(reply, Failure) for reply in replies.values())
+
+
+def test_an_outage_costs_no_row_its_attempts_and_stops_the_run_when_patience_is_over() -> None:
+    with Stub(Behaviour(status=503, retry_after=0.01)) as stub, opened(stub, attempts=2, patience=1.0) as engine:
+        with pytest.raises(EngineError, match=r"no server answers at 127.*HTTP 503"):
+            asked(engine, 30)
+        assert stub.counts().requests > 60
+
+
+def test_one_row_that_always_fails_does_not_look_like_an_outage() -> None:
+    def poison(body: dict[str, Any], sample: int) -> str:
+        if "13?" in str(body["messages"]):
+            raise RuntimeError("poison")
+        return "fine"
+
+    with Stub(reply=poison) as stub, opened(stub, attempts=2, patience=0.1) as engine:
+        replies = asked(engine, 20)
+    assert [row for row, reply in replies.items() if isinstance(reply, Failure)] == ["13"]
+
+
+def test_requests_that_are_all_refused_are_a_matter_of_the_profile() -> None:
+    refused = "the first 20 requests were all refused, the last with HTTP 422"
+    with Stub(Behaviour(status=422)) as stub, opened(stub) as engine, pytest.raises(EngineError, match=refused):
+        asked(engine, 50)
+
+
+def test_a_server_that_wants_to_be_left_alone_for_an_hour_is_told_to_the_user() -> None:
+    behaviour = Behaviour(status=429, retry_after=3600)
+    with Stub(behaviour) as stub, opened(stub) as engine, pytest.raises(EngineError, match="left alone for 3,600 s"):
+        asked(engine, 2)
 
 
 def test_a_scorer_needs_log_probabilities() -> None:
     with Stub() as stub, opened(stub) as engine:
         told: Callable[..., Completion] = engine._completion
         with pytest.raises(EngineError, match="no log-probabilities"):
-            told({"message": {"content": "yes"}}, 0, 0, scored=True)
+            told({"message": {"content": "yes"}}, 0, 0, True)

@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from infra.engines.window import Limit, Window
-from schemas.engine import Completion, Prompt, Reply, Request, Sampling, Watch
+from infra.engines.window import Limit, Passing, Window
+from schemas.engine import Completion, Failure, Prompt, Reply, Request, Sampling, Watch
 from schemas.errors import EngineError
 
 DONE = [Completion(text="", finish_reason="stop", prompt_tokens=1, completion_tokens=1)]
@@ -139,8 +139,28 @@ def test_closing_tells_whoever_still_waits(server: Server) -> None:
         window.close(nothing)
         with pytest.raises(EngineError, match="closed"):
             waiting.result(30)
-    with pytest.raises(ValueError, match="closed"):
+    with pytest.raises(EngineError, match="closed"):
         list(window.stream(requests("a", 1), SAMPLING, Watch()))
+
+
+def test_two_attempts_at_one_request_may_fail_at_once(server: Server) -> None:
+    window = Window(server.send, Limit(1, 4), deadline=60, attempts=1)
+    with ThreadPoolExecutor() as pool:
+        waiting = pool.submit(lambda: list(window.stream(requests("a", 1), SAMPLING, Watch())))
+        server.wait(1)
+        first = server.waiting.pop("a0")
+        window.loop.call_soon_threadsafe(lambda: [window._start(job) for job in list(window.flying)])
+        server.wait(1)
+        second = server.waiting.pop("a0")
+
+        def fail() -> None:
+            first.set_exception(Passing("cut off", "one"))
+            second.set_exception(Passing("cut off", "other"))
+
+        window.loop.call_soon_threadsafe(fail)
+        ((_, reply),) = waiting.result(30)
+    assert isinstance(reply, Failure) and reply.reason == "cut off"
+    window.close(nothing)
 
 
 def test_a_watch_that_fails_ends_the_stream_with_its_error(window: Window, server: Server) -> None:
@@ -179,8 +199,14 @@ def test_a_request_turned_down_now_and_then_does_not_narrow_the_window() -> None
 def test_latency_that_rises_for_every_stage_narrows_the_window() -> None:
     limit = Limit(4, 64)
     told(limit, 32, seconds=1.0)
-    assert told(limit, 32, seconds=5.0) == 51
+    assert told(limit, 32, seconds=6.0) == 51
     assert told(limit, 32, seconds=1.0) == 53
+
+
+def test_replies_that_are_simply_longer_now_do_not_keep_the_window_small() -> None:
+    limit = Limit(4, 64)
+    told(limit, 32, seconds=1.0)
+    assert told(limit, 32 * 40, seconds=8.0) == 64
 
 
 def test_a_slow_stage_beside_a_fast_one_is_no_congestion() -> None:
