@@ -10,7 +10,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
-from runs import FORKER, Command, Lake, Outcome, attempts, end, forked, forking, write
+from forks import FORKER, forked, forking
+from runs import Command, Lake, Outcome, attempts, end, write
 
 from flows.cli import QUIET, main
 from flows.server import prefect_server

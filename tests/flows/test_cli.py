@@ -14,7 +14,8 @@ from pathlib import Path
 import psutil
 import pyarrow.parquet as pq
 import pytest
-from runs import ROOT, Command, Lake, Outcome, end, forked, questmill, until, write
+from forks import forked
+from runs import ROOT, Command, Lake, Outcome, end, questmill, until, write
 
 from infra.store import Store
 from schemas.errors import BadInput

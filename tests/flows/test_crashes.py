@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
-from runs import Lake, Process, ask, end, forked, questmill, until
+from forks import forked
+from runs import Lake, Process, ask, end, questmill, until
 
 from infra.store import Store
 

@@ -4,7 +4,8 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
-from runs import ROOT, end, forked
+from forks import forked
+from runs import ROOT, end
 
 from flows import recipe
 from infra.store import Store

@@ -1,6 +1,7 @@
 """The same flow, and the questions to its lake, where the lake is behind S3 over HTTP."""
 
-from runs import Command, Lake, end, forked
+from forks import forked
+from runs import Command, Lake, end
 
 
 def test_worker_processes_share_a_lake_in_a_bucket(baseline: Lake, command: Command, s3_lake: str) -> None:

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from forks import forked
 from recorded import ABSENT, SOLUTIONS, write_attempts
-from runs import Command, Lake, ask, attempts, end, forked, write
+from runs import Command, Lake, ask, attempts, end, write
 
 from infra.store import Store
 from schemas.errors import LedgerError
