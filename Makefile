@@ -78,4 +78,4 @@ golden: $(READY)
 	@$(BIN)/python tests/schemas/test_identity.py
 
 clean:
-	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) $(VLLM) build *.egg-info .mypy_cache .ruff_cache .pytest_cache

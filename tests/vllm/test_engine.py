@@ -1,0 +1,180 @@
+"""The vLLM engine keeps the contract, works a job through the worker, and ends, dies and hangs as an engine should."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from infra import engines, worker
+from infra.engines.vllm import Vllm
+from infra.store import open_store
+from schemas.engine import Failure, Prompt, Request, Sampling, VllmSpec, generate, score
+from schemas.errors import EngineError
+from schemas.work import Receipt, Stage
+from tasks.answers import JudgeAnswer, Solve
+from tasks.questions import JudgeSolvable, WriteQuestion
+from tests.infra.engines.contract import JUDGE, SOLVE, WRITE, GeneratorContract, ScorerContract
+
+
+@pytest.fixture
+def engine(spec: VllmSpec) -> Any:
+    """The resident engine, which the tests below share."""
+    return engines.load(engines.pin(spec))
+
+
+class TestVllm(GeneratorContract, ScorerContract):
+    """The contract."""
+
+
+def test_equal_seeds_give_equal_samples_whatever_else_is_in_the_batch(engine: Vllm) -> None:
+    sampling = Sampling(n=2, temperature=1.0, max_tokens=24)
+    (alone,) = generate(engine, [WRITE], sampling, [[5, 6]])
+    *_, within = generate(engine, [WRITE] * 9, sampling, [[i, i + 100] for i in range(8)] + [[5, 6]])
+    assert [reply.text for reply in within] == [reply.text for reply in alone]
+
+
+def test_a_reply_fits_its_schema(engine: Vllm) -> None:
+    schema = {"type": "integer", "minimum": 100, "maximum": 999}
+    sampling = Sampling(temperature=1.0, max_tokens=8, reply_schema=schema)
+    replies = generate(engine, [SOLVE] * 8, sampling, [[i] for i in range(8)])
+    assert all(100 <= json.loads(reply.text) <= 999 for (reply,) in replies)
+
+
+def test_a_prompt_that_is_too_long_fails_alone(engine: Vllm) -> None:
+    long = Prompt(stage="solve", inputs={"question": "How many eggs? " * 200})
+    asked = [Request("0", long, (1,)), Request("1", SOLVE, (1,))]
+    replies = {request.row: reply for request, reply in engine.stream(asked, Sampling(max_tokens=4))}
+    assert isinstance(replies["0"], Failure) and replies["0"].reason == "context too long"
+    assert not isinstance(replies["1"], Failure)
+
+
+def test_a_job_goes_from_nothing_to_solutions(engine: Vllm, spec: VllmSpec, tmp_path: Path) -> None:
+    """Two shards at a time through the functions of a worker, as the first half of ScaleQuest."""
+    lake, pinned = str(tmp_path / "lake"), engines.pin(spec)
+    blanks = worker.run_blanks(64, 32, lake)
+
+    def work(stage: Stage, made: list[tuple[Receipt, int]]) -> list[tuple[Receipt, int]]:
+        with ThreadPoolExecutor(2) as pool:
+            jobs = [pool.submit(worker.run_shard, stage, pinned, receipt, index, lake) for receipt, index in made]
+        receipts = [job.result() for job in jobs]
+        assert all(receipt.balanced for receipt in receipts)
+        return [(receipt, index) for receipt in receipts for index in range(len(receipt.parts))]
+
+    questions = work(WriteQuestion(), [(blanks, 0), (blanks, 1)])
+    solvable = work(JudgeSolvable(), questions)
+    solved = work(Solve(sampling=Sampling(n=2, temperature=0.7, max_tokens=256)), solvable)
+    rewarded = work(JudgeAnswer(), solved)
+    rows = [row for receipt, index in solved for row in open_store(lake).get(receipt.parts[index]).to_pylist()]
+    assert len(rows) > 16 and all(row["answer"] for row in rows)
+    assert sum(receipt.kept for receipt, _ in rewarded) == len(rows)
+    assert all(receipt.spent.completion_tokens > 0 and receipt.spent.gpu_seconds == 0 for receipt, _ in solved)
+    assert all(receipt.found for receipt, _ in work(JudgeSolvable(), questions))
+
+
+def test_a_pooling_model_takes_the_place_of_a_writing_one_and_its_memory(
+    engine: Vllm, spec: VllmSpec, tmp_path: Path
+) -> None:
+    before = engine.core.processes
+    assert before and all(process.is_running() for process in before)
+    scorer = engines.load(spec.model_copy(update={"path": str(judge_of(spec, tmp_path)), "pooling": True}))
+    assert not any(map(lives, before))
+    other = JUDGE.model_copy(update={"inputs": {"question": "How many?", "solution": "#### 8"}})
+    scores = score(scorer, [JUDGE, other, JUDGE])
+    assert all(0 < each < 1 for each in scores) and scores[0] == pytest.approx(scores[2], abs=1e-4) != scores[1]
+    with pytest.raises(EngineError, match="scores and writes nothing"):
+        generate(scorer, [SOLVE], Sampling(), [[1]])
+    after = scorer.core.processes
+    engines.unload()
+    assert not any(map(lives, after))
+    with pytest.raises(EngineError, match="closed"):
+        score(scorer, [JUDGE])
+
+
+def test_an_engine_that_hangs_is_restarted_once_and_what_it_owes_is_asked_again(spec: VllmSpec) -> None:
+    engine = Vllm(spec.model_copy(update={"stall": 3.0}))
+    try:
+        first = engine.core.processes
+        replies = interrupt(engine, lambda: [process.suspend() for process in first])
+        assert sorted(replies) == list(range(96)) and not any(isinstance(r, Failure) for r in replies.values())
+        assert not any(map(lives, first)) and all(map(lives, engine.core.processes))
+        notes = Path(f"/tmp/questmill-engine-{os.getpid()}.txt")
+        assert "no token for 3 s" in notes.read_text() and "most recent call first" in notes.read_text()
+        notes.unlink()
+        with pytest.raises(EngineError, match="died a second time"):
+            interrupt(engine, lambda: engine.core.processes[0].kill())
+    finally:
+        engine.close()
+    assert not any(map(lives, engine.core.processes))
+
+
+def test_an_engine_does_not_survive_a_worker_that_is_killed(spec: VllmSpec) -> None:
+    code = (
+        "import sys, time\n"
+        "from infra.engines.vllm import Vllm\n"
+        "from schemas.engine import VllmSpec\n"
+        "if __name__ == '__main__':\n"
+        "    engine = Vllm(VllmSpec.model_validate_json(sys.argv[1]))\n"
+        "    print(*(process.pid for process in engine.core.processes), flush=True)\n"
+        "    time.sleep(600)\n"
+    )
+    owner = subprocess.Popen([sys.executable, "-c", code, spec.model_dump_json()], stdout=subprocess.PIPE, text=True)
+    assert owner.stdout is not None
+    family = [psutil.Process(int(pid)) for pid in owner.stdout.readline().split()]
+    assert len(family) >= 2 and all(map(lives, family))
+    owner.send_signal(signal.SIGKILL)
+    owner.wait()
+    until = time.monotonic() + 15
+    while any(map(lives, family)) and time.monotonic() < until:
+        time.sleep(0.1)
+    assert not any(map(lives, family))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def nothing_stays() -> Iterator[None]:
+    """No engine outlives these tests."""
+    yield
+    engines.unload()
+
+
+def lives(process: Any) -> bool:
+    try:
+        return bool(process.is_running()) and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def interrupt(engine: Vllm, act: Callable[[], object]) -> dict[int, Any]:
+    """Ask for 96 replies and `act` once the first has come."""
+    requests = [Request(str(i), SOLVE, (i,)) for i in range(96)]
+    replies = {}
+    for request, reply in engine.stream(requests, Sampling(temperature=1.0, max_tokens=400)):
+        if not replies:
+            threading.Thread(target=act).start()
+        replies[int(request.row)] = reply
+    return replies
+
+
+def judge_of(spec: VllmSpec, folder: Path) -> Path:
+    """A reward model in `folder`: the pupil with a head of one label, which no training has touched."""
+    from safetensors.torch import load_file, save_file
+
+    shutil.copytree(spec.path, folder, dirs_exist_ok=True)
+    weights = load_file(folder / "model.safetensors")
+    size = weights["model.norm.weight"].shape[0]
+    weights["score.weight"] = (weights["model.norm.weight"] * 0.01).reshape(1, size).contiguous()
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    config = json.loads((folder / "config.json").read_text())
+    config |= {"architectures": ["LlamaForSequenceClassification"], "num_labels": 1, "id2label": {"0": "right"}}
+    (folder / "config.json").write_text(json.dumps(config))
+    return folder

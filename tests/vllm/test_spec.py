@@ -1,0 +1,55 @@
+"""What can be said of the vLLM engine without vLLM: its spec, its identity, and what a missing one is told."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from pydantic import TypeAdapter, ValidationError
+
+from infra import engines
+from schemas.engine import Spec, VllmSpec
+from schemas.work import fingerprint
+from tests.vllm.conftest import INSTALLED, PUPIL
+
+
+def test_a_profile_names_it_by_its_kind() -> None:
+    told = {"kind": "vllm", "model": "Qwen/Qwen3-8B", "tensor_parallel_size": 2}
+    spec: Spec = TypeAdapter(Spec).validate_python(told)
+    assert isinstance(spec, VllmSpec) and spec.gpus == 2 and engines.waits(spec)
+    assert spec.model_copy(update={"device": "cpu"}).gpus == 0
+
+
+@pytest.mark.parametrize("names", [{}, {"model": "a/b", "path": "c"}])
+def test_it_has_one_model(names: dict[str, str]) -> None:
+    with pytest.raises(ValidationError, match="one of the two"):
+        VllmSpec(kind="vllm", **names)
+
+
+def test_the_identity_is_the_content_and_not_the_place(spec: VllmSpec, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(PUPIL, copy)
+    elsewhere = spec.model_copy(update={"path": str(copy), "device": "cuda", "max_num_seqs": 8, "stall": 9.0})
+    assert fingerprint(engines.pin(spec)) == fingerprint(engines.pin(elsewhere)) != fingerprint(spec)
+    (copy / "generation_config.json").write_text("{}")
+    assert fingerprint(engines.pin(elsewhere)) != fingerprint(engines.pin(spec))
+    assert fingerprint(spec) != fingerprint(spec.model_copy(update={"dtype": "bfloat16"}))
+
+
+def test_a_missing_model_is_one_clear_line(spec: VllmSpec, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"no model in .*; name a directory that holds both") as caught:
+        engines.pin(spec.model_copy(update={"path": str(tmp_path)}))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.skipif(INSTALLED, reason="vLLM is installed")
+def test_a_missing_vllm_is_one_clear_line(spec: VllmSpec) -> None:
+    with pytest.raises(ValueError, match=r"vLLM is not installed; pip install 'questmill\[vllm\]'") as caught:
+        engines.load(spec)
+    assert "\n" not in str(caught.value)
+
+
+def test_naming_the_engine_imports_no_vllm() -> None:
+    code = "import sys, infra.engines.vllm; sys.exit(any(m.split('.')[0] in ('torch', 'vllm') for m in sys.modules))"
+    subprocess.run([sys.executable, "-c", code], check=True)
