@@ -211,7 +211,7 @@ def _train(
         training.load(_read(path, schooling))
     training.clock = training.clock.fixed(schooling)
     report(f"{sum(p.numel() for p in training.model.parameters()):,} parameters, from step {training.clock.step}")
-    if schooling.compiled:
+    if schooling.compiled and not training.done:
         training.prepare()
         report("compiled")
     data, first = training.data(), training.clock

@@ -152,17 +152,21 @@ class Embedded:
     def _rate(self, requests: Sequence[Request]) -> list[Reply]:
         yes, no = self.words.single(YES), self.words.single(NO)
         read = [self.words.read(request.prompt) for request in requests]
-        results = self.model.generate_batch(
-            read,
-            max_batch_size=self.spec.max_batch_size,
-            max_length=1,
-            include_prompt_in_result=False,
-            return_logits_vocab=True,
-        )
-        odds = [_odds(_numbers(result.logits[0][0]), yes, no) for result in results]
+        odds: dict[int, float] = {}
+        # In a batch of prompts of several lengths CTranslate2 returns the logits that follow the shortest one.
+        for length in sorted({len(tokens) for tokens in read}):
+            alike = [i for i, tokens in enumerate(read) if len(tokens) == length]
+            results = self.model.generate_batch(
+                [read[i] for i in alike],
+                max_batch_size=self.spec.max_batch_size,
+                max_length=1,
+                include_prompt_in_result=False,
+                return_logits_vocab=True,
+            )
+            odds |= {i: _odds(_numbers(r.logits[0][0]), yes, no) for i, r in zip(alike, results, strict=True)}
         return [
-            [Completion(text=repr(p), finish_reason="stop", prompt_tokens=len(tokens), completion_tokens=1)]
-            for p, tokens in zip(odds, read, strict=True)
+            [Completion(text=repr(odds[i]), finish_reason="stop", prompt_tokens=len(tokens), completion_tokens=1)]
+            for i, tokens in enumerate(read)
         ]
 
     def _check_open(self) -> None:

@@ -100,5 +100,10 @@ class ScorerContract:
         assert scores[0] == pytest.approx(scores[2], abs=1e-3)
         assert score(engine, [other])[0] == pytest.approx(scores[1], abs=1e-3)
 
+    def test_a_score_does_not_depend_on_the_lengths_of_the_prompts_beside_it(self, engine: Any) -> None:
+        texts = [f"{' so '.join(['3 + 4 = 7'] * n)}\n#### 7" for n in (1, 2, 4, 7)]
+        prompts = [JUDGE.model_copy(update={"inputs": {"question": QUESTION, "solution": text}}) for text in texts]
+        assert score(engine, prompts) == pytest.approx([score(engine, [p])[0] for p in prompts], abs=1e-2)
+
     def test_nothing_asked_nothing_scored(self, engine: Any) -> None:
         assert score(engine, []) == []
