@@ -12,6 +12,7 @@ Nothing is renamed, locked or overwritten, so a crash between any two writes lea
 """
 
 import contextlib
+import ctypes
 import functools
 import hashlib
 import io
@@ -32,8 +33,12 @@ from fsspec.implementations.memory import MemoryFileSystem
 from schemas.errors import BadInput, QuestmillError
 from schemas.work import Manifest, Part, Receipt
 
+M_ARENA_MAX = -8
+"""Of `mallopt` in glibc's malloc.h: number of heaps."""
 # Arrow's own pool keeps a heap for each thread: 10 MB for each shard that waits for replies in a thread of its own.
 pa.set_memory_pool(pa.system_memory_pool())
+with contextlib.suppress(AttributeError, OSError):  # glibc only; it too would keep a heap for each of many threads
+    ctypes.CDLL(None).mallopt(M_ARENA_MAX, 2)
 
 Noun = TypeVar("Noun", Receipt, Manifest)
 
