@@ -9,12 +9,11 @@ from typing import Any
 from infra.engines.window import Window
 from infra.journal import Journal
 from infra.till import Till
-from schemas.engine import Completion, Failure, Reply, Request, Sampling, Watch
+from schemas.engine import UNWATCHED, Completion, Failure, Reply, Request, Sampling, Watch
 from schemas.errors import BudgetSpent, QuestmillError
 from schemas.work import Spent
 
 MILLION = 1_000_000
-NOBODY = Watch()
 
 
 class Meter:
@@ -100,13 +99,13 @@ class Desk(Watch):
                     raise
 
     def stream(
-        self, requests: Sequence[Request], sampling: Sampling, watch: Watch = NOBODY
+        self, requests: Sequence[Request], sampling: Sampling, watch: Watch = UNWATCHED
     ) -> Iterator[tuple[Request, Reply]]:
         """See `schemas.engine.Generator`. Raises `BudgetSpent` after the last reply that could be paid."""
         self.till.expect(sampling.max_tokens * sampling.n)
         yield from self._once(requests, lambda owed: self.engine.stream(owed, sampling, self))
 
-    def rate(self, requests: Sequence[Request], watch: Watch = NOBODY) -> Iterator[tuple[Request, Reply]]:
+    def rate(self, requests: Sequence[Request], watch: Watch = UNWATCHED) -> Iterator[tuple[Request, Reply]]:
         """See `schemas.engine.Scorer`; paid for, written down and limited like every other request."""
         yield from self._once(requests, lambda owed: self.engine.rate(owed, self))
 

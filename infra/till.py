@@ -1,7 +1,7 @@
 """The till: what a run has spent, known to every worker before it asks for more.
 
 Each worker process reports its own sum to the scheduler a few times a second and learns the sum of all. In between it
-counts what it has in flight as if it were spent already, so a budget is passed by one window at most.
+counts what it has in flight as if it were spent already, so a budget is passed by a window of each worker at most.
 """
 
 import asyncio

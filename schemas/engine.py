@@ -101,6 +101,10 @@ class Watch:
         """Called with every reply before anybody reads it; it may hold some of the request's samples only."""
 
 
+UNWATCHED = Watch()
+"""For whoever wants to be asked and told nothing."""
+
+
 @runtime_checkable
 class Generator(Protocol):
     """An engine that writes."""

@@ -9,6 +9,8 @@ from typing import Any
 from schemas.engine import Prompt, Spec
 from schemas.work import Frozen
 
+YES, NO = ("yes", "Yes", "YES", " yes", " Yes"), ("no", "No", "NO", " no", " No")
+"""How models spell a verdict; a score is the probability of the first over that of both."""
 REMOTE = frozenset({"http"})
 """Kinds that hold no model, so that any number of them may be open at once."""
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
-import psutil  # type: ignore[import-untyped]
+import psutil
 
 OWNER = "QUESTMILL_ENGINE_OWNER"
 """Environment variable that tells an engine's processes the id of the process that started them."""

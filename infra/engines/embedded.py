@@ -15,15 +15,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
-from schemas.engine import Completion, EmbeddedSpec, Prompt, Reply, Request, Sampling, Watch
+from infra.engines import NO, YES
+from schemas.engine import UNWATCHED, Completion, EmbeddedSpec, Prompt, Reply, Request, Sampling, Watch
 from schemas.errors import EngineError
 
 RELOAD_LIMIT = 64 * 2**20
 """Bytes of a model that is reloaded for its seed: 20 ms for the pupil, seconds for a large one."""
 CHUNK = 512
 """Samples made at once: what a killed process may lose, and what a lake sees of progress."""
-ALL = Watch()
-YES, NO = ("yes", "Yes", "YES", " yes", " Yes"), ("no", "No", "NO", " no", " No")
 
 
 class Embedded:
@@ -65,7 +64,7 @@ class Embedded:
         self.seeded = True
 
     def stream(
-        self, requests: Sequence[Request], sampling: Sampling, watch: Watch = ALL
+        self, requests: Sequence[Request], sampling: Sampling, watch: Watch = UNWATCHED
     ) -> Iterator[tuple[Request, Reply]]:
         """See `schemas.engine.Generator`; `completion_tokens` counts the end token of a reply that came to its end."""
         for number in sorted({len(request.seeds) for request in requests}):
@@ -145,7 +144,7 @@ class Embedded:
             for each, probabilities in zip(made, whole, strict=True)
         ]
 
-    def rate(self, requests: Sequence[Request], watch: Watch = ALL) -> Iterator[tuple[Request, Reply]]:
+    def rate(self, requests: Sequence[Request], watch: Watch = UNWATCHED) -> Iterator[tuple[Request, Reply]]:
         """See `schemas.engine.Scorer`: of the first reply token, over the usual spellings of both words."""
         yield from self._chunks(list(requests), watch, CHUNK, self._rate)
 

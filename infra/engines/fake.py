@@ -2,9 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 
-from schemas.engine import Completion, Prompt, Reply, Request, Sampling, Watch
-
-ALL = Watch()
+from schemas.engine import UNWATCHED, Completion, Prompt, Reply, Request, Sampling, Watch
 
 
 def _silent(prompt: Prompt, seed: int) -> str:
@@ -29,7 +27,7 @@ class Fake:
         self.closed = False
 
     def stream(
-        self, requests: Sequence[Request], sampling: Sampling, watch: Watch = ALL
+        self, requests: Sequence[Request], sampling: Sampling, watch: Watch = UNWATCHED
     ) -> Iterator[tuple[Request, Reply]]:
         """Greedy replies are those of seed 0."""
         greedy = sampling.temperature == 0
@@ -52,7 +50,7 @@ class Fake:
             logprobs=(-1.0,) * used if sampling.logprobs else None,
         )
 
-    def rate(self, requests: Sequence[Request], watch: Watch = ALL) -> Iterator[tuple[Request, Reply]]:
+    def rate(self, requests: Sequence[Request], watch: Watch = UNWATCHED) -> Iterator[tuple[Request, Reply]]:
         """What the judging function says."""
         for request in filter(lambda _: watch.allows(), requests):
             text = repr(self.judge(request.prompt))

@@ -13,7 +13,7 @@ import orjson
 from infra.engines import messages
 from infra.engines.servers import Servers
 from infra.engines.window import Limit, Passing, Window
-from schemas.engine import Completion, Failure, HttpSpec, Reply, Request, Sampling, Watch
+from schemas.engine import UNWATCHED, Completion, Failure, HttpSpec, Reply, Request, Sampling, Watch
 from schemas.errors import EngineError
 
 SHOWN = 300
@@ -22,7 +22,6 @@ LONGEST_WAIT = 300.0
 """Seconds of `Retry-After` that are waited for; a server that wants more is told to the user."""
 TOP = 20
 """Alternatives of the first token that are asked for when a probability is wanted; the most that servers give."""
-ASK_FIRST = Watch()
 
 
 class Http:
@@ -38,7 +37,7 @@ class Http:
         self.path = "/chat/completions" if spec.form == "chat" else "/completions"
 
     def stream(
-        self, requests: Sequence[Request], sampling: Sampling, watch: Watch = ASK_FIRST
+        self, requests: Sequence[Request], sampling: Sampling, watch: Watch = UNWATCHED
     ) -> Iterator[tuple[Request, Reply]]:
         """See `schemas.engine.Generator`."""
         if self.spec.many or all(len(request.seeds) == 1 for request in requests):
@@ -61,7 +60,7 @@ class Http:
                 if len(made[piece.row]) == len(request.seeds):
                     yield request, [made[piece.row][sample] for sample in request.sampled()]
 
-    def rate(self, requests: Sequence[Request], watch: Watch = ASK_FIRST) -> Iterator[tuple[Request, Reply]]:
+    def rate(self, requests: Sequence[Request], watch: Watch = UNWATCHED) -> Iterator[tuple[Request, Reply]]:
         """See `schemas.engine.Scorer`: of the first reply token, over its 20 likeliest alternatives."""
         yield from self.window.stream(requests, _SCORED, watch)
 
@@ -81,7 +80,7 @@ class Http:
                 failure = self._refused(status, headers, data)
                 self.servers.refused(server, failure.error)
                 return failure
-            reply = self._completions(_parsed(data), request, sampling)
+            reply = self._completions(self._parsed(data), request, sampling)
             self.servers.answered(server)
             return reply
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
@@ -123,6 +122,12 @@ class Http:
         if sampling.logprobs:
             body |= {"logprobs": True, "top_logprobs": top} if self.spec.form == "chat" else {"logprobs": top}
         return body | dict(self.spec.extra)
+
+    def _parsed(self, data: bytes) -> Any:
+        try:
+            return orjson.loads(data)
+        except ValueError:
+            raise Passing("no JSON", self._clean(data.decode("utf-8", "replace"))) from None
 
     def _completions(self, told: Any, request: Request, sampling: Sampling) -> Reply:
         try:
@@ -189,13 +194,6 @@ class Http:
 
 
 _SCORED = Sampling(max_tokens=1, logprobs=True)
-
-
-def _parsed(data: bytes) -> Any:
-    try:
-        return orjson.loads(data)
-    except ValueError:
-        raise Passing("no JSON", " ".join(data.decode("utf-8", "replace").split())[:SHOWN]) from None
 
 
 def _alternatives(told: dict[str, Any], chat: bool) -> dict[str, float]:

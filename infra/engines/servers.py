@@ -48,7 +48,7 @@ class Servers:
         if not fit:
             self._give_up(self.lost_since, "no server can be reached")
             raise Passing("unreachable", "no server can be reached", after=0.2, free=True)
-        server = min(fit, key=lambda s: (s.down and not s.dead_until <= now, s.flying))
+        server = min(fit, key=lambda s: s.flying)
         server.probing = server.down
         server.flying += 1
         return server

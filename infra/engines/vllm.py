@@ -9,16 +9,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, cast
 
-from infra.engines import messages
+from infra.engines import NO, YES, messages
 from infra.engines.core import Core, Shared
 from infra.engines.window import Passing
-from schemas.engine import Completion, Failure, Prompt, Reply, Request, Sampling, VllmSpec, Watch
+from schemas.engine import UNWATCHED, Completion, Failure, Prompt, Reply, Request, Sampling, VllmSpec, Watch
 from schemas.errors import EngineError
 
-ALL = Watch()
 SCORED = Sampling(max_tokens=1)
 """Marks a request for a score, which comes as the text of the reply."""
-YES, NO = ("yes", "Yes", "YES", " yes", " Yes"), ("no", "No", "NO", " no", " No")
 
 
 class Vllm:
@@ -41,14 +39,14 @@ class Vllm:
             raise
 
     def stream(
-        self, requests: Sequence[Request], sampling: Sampling, watch: Watch = ALL
+        self, requests: Sequence[Request], sampling: Sampling, watch: Watch = UNWATCHED
     ) -> Iterator[tuple[Request, Reply]]:
         """See `schemas.engine.Generator`; `completion_tokens` counts the end token of a reply that came to its end."""
         if self.spec.pooling:
             raise EngineError(f"{self.core.name} scores and writes nothing; give the role a model that writes")
         return self.window.stream(requests, sampling, watch)
 
-    def rate(self, requests: Sequence[Request], watch: Watch = ALL) -> Iterator[tuple[Request, Reply]]:
+    def rate(self, requests: Sequence[Request], watch: Watch = UNWATCHED) -> Iterator[tuple[Request, Reply]]:
         """See `schemas.engine.Scorer`: of the first reply token; of a pooling model, the probability that it gives."""
         if not self.spec.pooling and not (self.yes and self.no):
             raise EngineError(f"yes or no is not one token to {self.core.name}; it cannot play a role that is scored")
