@@ -35,8 +35,7 @@ from schemas.work import Manifest, Part, Receipt
 
 M_ARENA_MAX = -8
 """Of `mallopt` in glibc's malloc.h: number of heaps."""
-# Arrow's own pool keeps a heap for each thread: 10 MB for each shard that waits for replies in a thread of its own.
-pa.set_memory_pool(pa.system_memory_pool())
+pa.set_memory_pool(pa.system_memory_pool())  # as in `infra/__init__.py`, where Arrow was imported before that
 with contextlib.suppress(AttributeError, OSError):  # glibc only; it too would keep a heap for each of many threads
     ctypes.CDLL(None).mallopt(M_ARENA_MAX, 2)
 

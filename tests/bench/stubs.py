@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import infra  # noqa: F401 - sets what a worker inherits from the command that starts it
 from tests.bench.figures import ROOT
 
 

@@ -2,6 +2,8 @@
 
 import os
 import socket
+import subprocess
+import sys
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -133,3 +135,11 @@ def test_wrong_keys_are_refused(s3_lake: str, strict_server: None) -> None:
     assert "PermissionError" in (text := refusal(s3_lake)) or "InvalidAccessKeyId" in text
     with pytest.raises(BadInput, match="AWS_ACCESS_KEY_ID"):
         Store(s3_lake).put(TABLE)
+
+
+def test_a_worker_inherits_from_the_command_that_arrow_keeps_no_heap_for_each_thread() -> None:
+    worker = "import pyarrow; print(pyarrow.default_memory_pool().backend_name)"
+    command = f"import infra, subprocess, sys; subprocess.run([sys.executable, '-c', {worker!r}])"
+    bare = {name: value for name, value in os.environ.items() if not name.startswith("ARROW_")}
+    ran = subprocess.run([sys.executable, "-c", command], env=bare, check=True, capture_output=True, text=True)
+    assert ran.stdout.strip() == "system"
