@@ -1,23 +1,19 @@
 """Duplicates among questions: dropped before anything that costs tokens is done about them."""
 
-import itertools
-import re
-from collections.abc import Iterator
 from typing import Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 from pydantic import Field
-from rensa import RMinHash
 
-from schemas.work import Merge
+from schemas.work import DatasetName, Merge
+from tasks.near import Rows, Sketch, buckets, distinct
 
 BATCH = 10_000
 """Questions that are read at once."""
-_WORD = re.compile(r"[^\W\d_]+|\d[\d,]*(?:\.\d+)?|[-+*/=<>^%$\\]")
-"""Words, numbers and the signs of mathematics; other signs and capitals make no difference."""
-_ODD = np.uint64(0x9E3779B97F4A7C15)
+PLAIN = "lower(trim(regexp_replace({}.question, '\\s+', ' ', 'g')))"
+"""SQL: a question without what makes no difference to a repeat."""
 
 
 class DropRepeats(Merge):
@@ -27,22 +23,22 @@ class DropRepeats(Merge):
 
     def sql(self) -> str:
         """First by row id: blank rows are numbered, so a longer run keeps what a shorter one kept."""
-        return """
+        return f"""
             SELECT questions.*, CASE WHEN row_number() OVER (
-                PARTITION BY lower(trim(regexp_replace(question, '\\s+', ' ', 'g'))) ORDER BY row_id
+                PARTITION BY {PLAIN.format("questions")} ORDER BY row_id
             ) > 1 THEN 'duplicate' END AS reject
             FROM questions ORDER BY row_id
         """
 
 
-class DropNearRepeats(Merge):
-    """Keeps the first of the questions whose words are nearly the same and whose numbers are the same.
+class Near(Merge):
+    """What near-duplicates are, for all merges that look for them.
 
-    MinHash over word n-grams finds the candidates, the exact Jaccard similarity decides. Two questions of one template
-    with other numbers are no duplicates, however much of their text they share.
+    Two questions are near-duplicates where they have the same numbers and signs in the same order and at least
+    `threshold` of their n-grams in common. Numbers may be spelt (`three`, `half`), and `1,000.50` is `1000.5`. So "same
+    template, other numbers" is no duplicate, however much text is shared; the same numbers with a word or two
+    exchanged is one, also where that word is a name or decides what is asked for.
     """
-
-    inputs: ClassVar[tuple[str, ...]] = ("questions",)
 
     threshold: float = Field(default=0.5, gt=0, le=1)
     """Jaccard similarity of the n-gram sets from which two questions count as one."""
@@ -51,89 +47,112 @@ class DropNearRepeats(Merge):
     bands: int = Field(default=32, ge=1)
     """Bands of 2 hashes each: at a similarity of 0.5 all but one pair in 10,000 share a band."""
 
-    def prepare(self, con: Any) -> None:
-        """`near(row_id, cluster)`: the first row of its cluster, for each row that is like another one.
-
-        Memory: 0.6 kB a question, 1.2 GB for 2 M of them.
-        """
-        reader = con.sql("SELECT row_id, question FROM questions ORDER BY row_id").to_arrow_reader(BATCH)
-        ids, keys, grams = list[str](), list[NDArray[np.uint64]](), list[NDArray[np.uint64]]()
+    def _read(self, con: Any, table: str) -> tuple[pa.ChunkedArray, Sketch]:
+        """The ids of a table in ascending order, and what is compared of its questions. Some 0.3 kB a question."""
+        reader = con.sql(f"SELECT row_id, question FROM {table} ORDER BY row_id").to_arrow_reader(BATCH)
+        ids, parts = [], [Sketch.of(pa.array([], pa.string()), self.gram)]
         for batch in reader:
-            ids += batch.column("row_id").to_pylist()
-            found, made = self._sketch(batch.column("question").to_pylist())
-            keys.append(found)
-            grams += made
-        leader = np.arange(len(ids))
-        for one, other in _candidates(np.concatenate(keys)) if ids else ():
-            first, second = _lead(leader, one), _lead(leader, other)
-            if first != second and _jaccard(grams[one], grams[other]) >= self.threshold:
-                leader[max(first, second)] = min(first, second)
-        clusters = [_lead(leader, i) for i in range(len(ids))]
-        grouped = np.isin(clusters, [c for i, c in enumerate(clusters) if c != i])
-        rows = [(ids[i], ids[clusters[i]]) for i in np.flatnonzero(grouped)]
-        schema = pa.schema([("row_id", pa.string()), ("cluster", pa.string())])
-        columns = [pa.array([row[n] for row in rows], pa.string()) for n in range(2)]
-        con.register("near", pa.Table.from_arrays(columns, schema=schema))
+            ids.append(batch.column("row_id"))
+            parts.append(Sketch.of(batch.column("question"), self.gram))
+        return pa.chunked_array(ids, pa.string()), Sketch.joined(parts)
+
+
+class DropNearRepeats(Near):
+    """Keeps the first of each cluster of near-duplicates, and counts what shares its template.
+
+    Clusters are chains: of A like B and B like C only the first is kept, though A need not be like C. They depend on
+    the texts alone; which row of a cluster is kept depends on the row ids: the lowest.
+    """
+
+    version: ClassVar[int] = 2
+    inputs: ClassVar[tuple[str, ...]] = ("questions",)
+
+    def prepare(self, con: Any) -> None:
+        """`near(row_id, cluster, same_template)`, a row for each question.
+
+        Memory: 0.3 kB a question, and 0.3 kB more for each that has the same numbers as another one.
+        """
+        ids, sketch = self._read(con, "questions")
+        _, group, sizes = np.unique(sketch.numbers, return_inverse=True, return_counts=True)
+        rows = np.flatnonzero(sizes[group] > 1)
+        one, other = buckets(sketch.bands(rows, self.bands), sketch.content(rows))
+        found = sketch.alike(rows[one], rows[other]) >= self.threshold
+        cluster = _clusters(len(sketch), rows[one[found]], rows[other[found]])
+        alone = np.bincount(cluster, minlength=len(sketch))[cluster] == 1
+        columns = [ids, ids.take(pa.array(cluster, mask=alone)), _variants(sketch)]
+        con.register("near", pa.table(columns, ["row_id", "cluster", "same_template"]))
 
     def sql(self) -> str:
-        """The survivor is the first by row id; rows that share all but their numbers are counted, and kept."""
+        """`cluster`: the first row of its cluster, null for a question that is like no other.
+
+        `same_template`: in how many versions the text is there that differ in nothing but numbers; 1: only in this
+        one. Other names or things make another template.
+        """
         return """
-            SELECT questions.*, cluster, count(*) OVER (
-                    PARTITION BY lower(regexp_replace(question, '[0-9][0-9.,]*', '#', 'g'))
-                ) AS same_template,
-                CASE WHEN cluster <> row_id THEN 'near duplicate' END AS reject
-            FROM questions LEFT JOIN near USING (row_id) ORDER BY row_id
+            SELECT questions.*, cluster, same_template, CASE WHEN cluster <> row_id THEN 'near duplicate' END AS reject
+            FROM questions JOIN near USING (row_id) ORDER BY row_id
         """
 
-    def _sketch(self, texts: list[str]) -> tuple[NDArray[np.uint64], list[NDArray[np.uint64]]]:
-        """A key for each question and band, (questions, bands); and the hashed n-grams of each question."""
-        words = [_WORD.findall(text.lower()) or [""] for text in texts]
-        words = [each + [""] * (self.gram - len(each)) for each in words]
-        ends = np.cumsum([len(each) for each in words])
-        hashed = np.fromiter(itertools.chain.from_iterable(RMinHash.hash_token_sets(words)), np.uint64, int(ends[-1]))
-        grams = hashed
-        for step in range(1, self.gram):
-            grams = grams * _ODD ^ np.roll(hashed, -step)
-        # The last words of a question begin no n-gram: one that did would reach into the next question.
-        within = np.ones(len(hashed), bool)
-        for step in range(1, self.gram):
-            within[ends - step] = False
-        offsets = np.concatenate([[0], ends - (self.gram - 1) * np.arange(1, len(ends) + 1)]).astype(np.uint64)
-        flat = grams[within]
-        matrix = RMinHash.digest_matrix_from_flat_token_hashes(flat, offsets, 2 * self.bands, 1)
-        digests = np.array(matrix.to_rows(), np.uint64)
-        numbers = np.array([hash(_numbers(each)) & 0xFFFFFFFFFFFFFFFF for each in words], np.uint64)
-        keys = (digests[:, 0::2] * _ODD + digests[:, 1::2]) * _ODD ^ numbers[:, None]
-        return keys, np.split(flat, offsets[1:-1].astype(np.int64))
+
+class DropPublished(Near):
+    """Drops what a published dataset has already: the same texts, and near-duplicates of a published question."""
+
+    inputs: ClassVar[tuple[str, ...]] = ("questions", "published")
+
+    dataset: DatasetName
+    """Name of the published dataset, for the reasons; it has the columns `row_id` and `question`."""
+
+    def prepare(self, con: Any) -> None:
+        """`known(row_id, known_as)`: the published row that a question is like, the most like one, then the first.
+
+        Memory: 0.6 kB a row of either table, and 0.3 kB more for each whose numbers are in the other one too.
+        """
+        (old_ids, old), (ids, new) = self._read(con, "published"), self._read(con, "questions")
+        both = Sketch.joined([old, new])
+        met = np.intersect1d(distinct(old.numbers), distinct(new.numbers), assume_unique=True)
+        rows = np.flatnonzero(np.isin(both.numbers, met))
+        known = int(np.searchsorted(rows, len(old)))
+        one, other = buckets(both.bands(rows, self.bands), both.content(rows), known)
+        old_rows, new_rows = rows[one], rows[other]
+        likeness = both.alike(old_rows, new_rows)
+        best = np.lexsort((old_rows, -likeness, new_rows))
+        best = best[likeness[best] >= self.threshold]
+        best = best[np.unique(new_rows[best], return_index=True)[1]]
+        columns = [ids.take(pa.array(new_rows[best] - len(old))), old_ids.take(pa.array(old_rows[best]))]
+        con.register("known", pa.table(columns, ["row_id", "known_as"]))
+
+    def sql(self) -> str:
+        """`known_as`: the published row; null for a question that is kept."""
+        return f"""
+            WITH texts AS (SELECT {PLAIN.format("published")} AS plain, min(row_id) AS same FROM published GROUP BY ALL)
+            SELECT questions.*, coalesce(same, known_as) AS known_as, CASE
+                WHEN same IS NOT NULL THEN 'published in {self.dataset}'
+                WHEN known_as IS NOT NULL THEN 'near duplicate of one in {self.dataset}'
+            END AS reject
+            FROM questions LEFT JOIN known USING (row_id) LEFT JOIN texts ON plain = {PLAIN.format("questions")}
+            ORDER BY row_id
+        """
 
 
-def _numbers(words: list[str]) -> tuple[str, ...]:
-    """The numbers of a question in their order, `1,000` as `1000`: swapped numbers make another question."""
-    return tuple([word.replace(",", "") for word in words if word[:1].isdigit()])
+def _clusters(count: int, ones: Rows, others: Rows) -> Rows:
+    """For each row the first one that it is joined to, over any number of pairs."""
+    leader = list(range(count))
+
+    def lead(row: int) -> int:
+        while leader[row] != row:
+            leader[row] = leader[leader[row]]
+            row = leader[row]
+        return row
+
+    for one, other in zip(ones.tolist(), others.tolist(), strict=True):
+        first, second = sorted((lead(one), lead(other)))
+        leader[second] = first
+    return np.array([lead(row) for row in range(count)], np.int64)
 
 
-def _candidates(keys: NDArray[np.uint64]) -> Iterator[tuple[int, int]]:
-    """Pairs of rows that share a band: each with the first of its bucket and with the one before it."""
-    pairs: list[NDArray[np.int64]] = []
-    for band in keys.T:
-        order = np.argsort(band, kind="stable")
-        same = np.flatnonzero(band[order][1:] == band[order][:-1]) + 1
-        starts = np.maximum.accumulate(np.where(np.isin(np.arange(len(order)), same), 0, np.arange(len(order))))
-        pairs.append(order[same - 1] * len(keys) + order[same])
-        pairs.append(order[starts[same]] * len(keys) + order[same])
-    for pair in np.unique(np.concatenate(pairs)):
-        yield divmod(int(pair), len(keys))
-
-
-def _lead(leader: NDArray[np.int64], row: int) -> int:
-    """The first row of the cluster that `row` is in."""
-    while leader[row] != row:
-        leader[row] = leader[leader[row]]
-        row = int(leader[row])
-    return row
-
-
-def _jaccard(one: NDArray[np.uint64], other: NDArray[np.uint64]) -> float:
-    """Shared n-grams over all n-grams."""
-    left, right = set(one.tolist()), set(other.tolist())
-    return len(left & right) / len(left | right)
+def _variants(sketch: Sketch) -> NDArray[np.int64]:
+    """For each row the number of different number sequences that its template is there with."""
+    _, template = np.unique(sketch.template, return_inverse=True)
+    _, numbers = np.unique(sketch.numbers, return_inverse=True)
+    pairs = distinct(template.astype(np.int64) * len(sketch) + numbers)
+    return np.bincount(pairs // max(1, len(sketch)), minlength=1)[template]
