@@ -12,7 +12,9 @@ import distributed
 from flows.run import active_profile
 from infra import cluster
 from infra.store import open_store
+from schemas.errors import VerifierBroken
 from tasks import referee
+from tasks.sandbox import outside
 
 PACKAGES = ("prefect", "distributed", "duckdb", "pyarrow", "great-expectations", "math-verify", "s3fs")
 
@@ -27,6 +29,7 @@ def examine() -> int:
         "store": _store,
         "cluster": _cluster,
         "verifier": _verifier,
+        "sandbox": _sandbox,
     }
     failed = 0
     for name, check in checks.items():
@@ -63,3 +66,10 @@ def _cluster() -> str:
 def _verifier() -> str:
     version, milliseconds = referee.check()
     return f"{version}, every canary judged right in {milliseconds:,.0f} ms"
+
+
+def _sandbox() -> str:
+    try:
+        return f"programs are contained by seccomp and Landlock, every canary ended so in {outside.check():,.0f} ms"
+    except VerifierBroken as error:  # only `Execute` needs it
+        return f"cannot run programs: {error}"

@@ -1,0 +1,163 @@
+"""Runs solutions that are Python programs, and holds what they print last against the gold answer.
+
+What the program may do is said by `tasks/sandbox`, whether two answers are equal by `tasks/verify.py`. A program
+that did not end well says nothing about its answer, so its verdict is `unparseable` or `timeout`, never `wrong`.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, ClassVar, NamedTuple
+
+import pyarrow as pa
+from pydantic import Field, ValidationInfo, field_validator
+
+from schemas import verdicts
+from schemas.arrow import measured, optional
+from schemas.errors import BadInput, VerifierBroken
+from schemas.work import Quarantine, Row, Stage
+from tasks.programs import as_mathematics, find_program, last_line
+from tasks.sandbox import outside
+from tasks.sandbox.endings import Ending, Failure, Limits
+from tasks.verify import Verify
+
+SCHEMA = pa.schema(
+    [
+        *verdicts.SCHEMA,
+        optional("ended", pa.string()),  # one of `sandbox.endings.REASONS`; null where there was no program
+        optional("detail", pa.string()),  # network, process, file ...; the exception of an error
+        optional("printed", pa.string()),  # on standard output, the last `PRINTED` characters
+        measured("cpu_seconds", pa.float32()),
+        measured("peak_mib", pa.float32()),  # of memory, the interpreter's included
+    ]
+)
+"""A verdict that also says how the program ended."""
+
+CHUNK = 64
+"""Programs run before their answers are judged together."""
+PRINTED = 4000
+"""Characters kept of what a program printed: the last ones, where the answer is."""
+
+
+class _Case(NamedTuple):
+    """A row, how its program ended, and what it printed last; no ending where it had no program."""
+
+    row: Row
+    ending: Ending | None
+    line: str
+
+
+class Execute(Stage):
+    """One verdict for each row: its program is run, and what it prints last compared with the row's `answer`.
+
+    A program has the standard library, the libraries, an empty environment and an empty folder; `random` starts from
+    the same seed each time. One that ends its sandbox twice is quarantined. Raises `VerifierBroken` where the machine
+    cannot contain programs.
+    """
+
+    table: ClassVar[pa.Schema] = SCHEMA
+    version: ClassVar[int] = 1
+
+    column: str = "solution"
+    """Which column holds the program: its last block of Python, or all of the text where there is no block."""
+    deadline: float = Field(default=10.0, gt=0, le=3600)
+    """Seconds a program may run."""
+    cpu: int = Field(default=5, ge=1, le=3600)
+    """Seconds of CPU time it may take: on a busy machine, these are reached after the same work."""
+    memory_mib: int = Field(default=512, ge=64)
+    """Address space, beside that of the interpreter with its libraries."""
+    output_kib: int = Field(default=64, ge=1, le=1024)
+    """What it may print."""
+    libraries: tuple[str, ...] = ("sympy",)
+    """What it may import, beside the standard library and what is installed in the same folder; loaded beforehand."""
+    exact: bool = True
+    """Read a printed binary fraction as what it stands for: 0.30000000000000004 as 0.3, 3.3333333333333335 as 10/3."""
+    unsafe: bool = False
+    """Run programs also where the machine cannot keep them from its files and its network. They may do anything."""
+    interpreter: str = Field(default_factory=lambda fields: outside.interpreter(fields["libraries"]))
+    """Python and libraries behind the verdicts: others may print otherwise, so it is another stage."""
+    equality: Verify = Field(default_factory=Verify)
+    """Judges what is printed, as it judges the final answer of a text."""
+
+    @field_validator("libraries")
+    @classmethod
+    def _known(cls, libraries: tuple[str, ...]) -> tuple[str, ...]:
+        outside.interpreter(libraries)
+        return libraries
+
+    @field_validator("interpreter")
+    @classmethod
+    def _installed(cls, interpreter: str, info: ValidationInfo) -> str:
+        if complaint := _complaint(interpreter, info.data.get("libraries", ())):
+            raise ValueError(complaint)
+        return interpreter
+
+    def rows(self, batch: Sequence[Row], engine: Any) -> Iterator[Row | Quarantine]:
+        """One verdict, in the order of `batch`, for each row with `row_id`, `answer` and `column`."""
+        if complaint := _complaint(self.interpreter, self.libraries):  # a worker need not have what the recipe's had
+            raise VerifierBroken(f"{self.name()} {complaint}")
+        if lacking := sorted({self.column, "answer"} - batch[0].keys()) if batch else []:
+            raise BadInput(f"{self.name()}: the rows have no column {lacking[0]!r}; name the program's with `column`")
+        for start in range(0, len(batch), CHUNK):
+            yield from self._judged(batch[start : start + CHUNK])
+
+    def _judged(self, rows: Sequence[Row]) -> Iterator[Row | Quarantine]:
+        programs = [find_program(row[self.column]) for row in rows]
+        limits = Limits(self.deadline, self.cpu, self.memory_mib << 20, self.output_kib << 10)
+        endings = iter(outside.run(list(filter(None, programs)), limits, self.libraries, self.unsafe))
+        cases: list[_Case | Quarantine] = []
+        for row, program in zip(rows, programs, strict=True):
+            ending = next(endings) if program else None
+            if isinstance(ending, Failure):
+                cases.append(Quarantine(row, "sandbox_died", ending.error, ending.attempts))
+            else:
+                cases.append(_Case(row, ending, self._line(ending)))
+        rulings = self._compare([case for case in cases if isinstance(case, _Case) and case.line])
+        for case in cases:
+            if isinstance(case, Quarantine):
+                yield case
+            elif not case.line:
+                yield self._outcome(case, {})
+            else:
+                ruling = next(rulings)
+                yield ruling if isinstance(ruling, Quarantine) else self._outcome(case, ruling)
+
+    def _line(self, ending: Ending | None) -> str:
+        """What was printed last, if the program ended well."""
+        if ending is None or ending.reason != "ok":
+            return ""
+        return as_mathematics(last_line(ending.printed), self.exact)
+
+    def _compare(self, cases: Sequence[_Case]) -> Iterator[Row | Quarantine]:
+        """Verdicts of the Verify stage on what was printed, as if it were the marked answer of a text."""
+        marker = next(iter(self.equality.markers), "")
+        attempts = [{"question": "", **case.row, "response": f"{marker} {case.line}".strip()} for case in cases]
+        for outcome, case in zip(self.equality.rows(attempts, None), cases, strict=True):
+            yield outcome._replace(row=case.row) if isinstance(outcome, Quarantine) else outcome
+
+    def _outcome(self, case: _Case, ruling: Row) -> Row:
+        ending = case.ending or Ending("no_program")
+        found_by = ruling.get("found_by")
+        ours = f"{self.version} with {self.interpreter}{', unsafe' if self.unsafe else ''}"
+        return {
+            "row_id": case.row["row_id"],
+            "verdict": ruling.get("verdict", "timeout" if ending.reason == "timeout" else "unparseable"),
+            "rule": ruling.get("rule", ending.reason),
+            "found_by": (found_by if found_by in ("boxed", "hash") else "last_line") if ruling else None,
+            "gold_parsed": ruling.get("gold_parsed"),
+            "answer_parsed": ruling.get("answer_parsed"),
+            "verifier": "questmill.execute",
+            "verifier_version": "; ".join(filter(None, (ours, ruling.get("verifier_version")))),
+            "milliseconds": ending.milliseconds + ruling.get("milliseconds", 0.0),
+            "ended": ending.reason if case.ending else None,
+            "detail": ending.detail,
+            "printed": ending.printed[-PRINTED:] if case.ending else None,
+            "cpu_seconds": ending.cpu_seconds,
+            "peak_mib": ending.peak_bytes / (1 << 20),
+        }
+
+
+def _complaint(interpreter: str, libraries: Sequence[str]) -> str:
+    """What is wrong with `interpreter`; empty if it is the installed one."""
+    installed = outside.interpreter(libraries)
+    if interpreter == installed:
+        return ""
+    return f"was asked for {interpreter}, but this machine has {installed}; install the former"

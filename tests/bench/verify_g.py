@@ -1,0 +1,75 @@
+"""Programs that attack the machine: how many are contained, and how many harmless ones are run a second."""
+
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from schemas.errors import VerifierBroken
+from tasks.sandbox.endings import Ending, Limits
+from tasks.sandbox.outside import Sandbox
+from tests.attacks import ATTACKS, HONEST
+from tests.bench.figures import Figure
+
+IDS = ("verify.g",)
+LIMITS = Limits(deadline=4.0, cpu=2, memory=256 << 20)
+PROGRAMS = 2000
+SYMPY = "from sympy import symbols, solve\nx = symbols('x')\nprint(solve(x**2 - 5*x + 6, x))"
+WARDENS = 2
+
+
+def measure(programs: int = PROGRAMS) -> Iterator[Figure]:
+    """All attacks on one warden, then the speeds with and without sympy."""
+    try:
+        Sandbox().close()
+    except VerifierBroken as error:
+        print(f"verify.g: skipped: {error}")
+        return
+    yield contained()
+    plain = [HONEST[at % len(HONEST)][0] for at in range(programs)]
+    yield Figure("verify.g.run", round(speed(plain, ())), "programs/s", "", f"{programs:,}, {WARDENS} wardens")
+    sympy = [SYMPY] * (programs // 4)
+    note = f"{len(sympy):,} that solve an equation, {WARDENS} wardens"
+    yield Figure("verify.g.sympy", round(speed(sympy, ("sympy",))), "programs/s", "", note)
+
+
+def contained() -> Figure:
+    """Attacks that ended in time and for the right reason, with no file left and the same warden alive."""
+    held, slowest = 0, 0.0
+    with tempfile.TemporaryDirectory() as folder:
+        sandbox = Sandbox(folder=folder)
+        warden = sandbox.pid
+        for attack in ATTACKS:
+            began = time.monotonic()
+            ending = sandbox.run(attack.program, LIMITS)
+            late = time.monotonic() - began - LIMITS.deadline
+            ended = " ".join(filter(None, ending[:2])) if isinstance(ending, Ending) else ending.error
+            left = [path.name for path in Path(folder).iterdir()]
+            if ended in attack.endings and late < 1 and not left and sandbox.pid == warden:
+                held += 1
+            else:
+                print(f"verify.g: {attack.name}: {ended}, {late:+.1f} s past its deadline, left {left}")
+            slowest = max(slowest, late)
+        sandbox.close()
+    note = f"of {len(ATTACKS)} attacks; the slowest ended {slowest:.2f} s past its deadline"
+    return Figure("verify.g", held, "contained", f"= {len(ATTACKS)}", note)
+
+
+def speed(programs: Sequence[str], libraries: Sequence[str]) -> float:
+    """Programs a second of `WARDENS` wardens that have started."""
+    boxes = [Sandbox(libraries) for _ in range(WARDENS)]
+
+    def work(at: int) -> int:
+        endings = [boxes[at].run(program) for program in programs[at::WARDENS]]
+        return sum(isinstance(ending, Ending) and ending.reason == "ok" for ending in endings)
+
+    began = time.monotonic()
+    with ThreadPoolExecutor(WARDENS) as pool:
+        good = sum(pool.map(work, range(WARDENS)))
+    seconds = time.monotonic() - began
+    for box in boxes:
+        box.close()
+    if good != len(programs):
+        raise AssertionError(f"{len(programs) - good} harmless programs did not end well")
+    return len(programs) / seconds
