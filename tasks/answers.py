@@ -1,5 +1,6 @@
 """Stages that answer questions and judge the answers."""
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import ClassVar
 
@@ -34,6 +35,23 @@ class Solve(Ask):
     table: ClassVar[pa.Schema] = answers.SCHEMA
     role: str | None = "solver"
     sampling: Sampling = Sampling(max_tokens=256)
+    adaptive: bool = False
+    """Stop at fewer than n samples once more than half of n agree, or once so many no longer can."""
+
+    def first(self) -> Sampling:
+        """As many samples as a majority takes, where that may be enough."""
+        return self.sampling.model_copy(update={"n": self.sampling.n // 2 + 1}) if self.adaptive else self.sampling
+
+    def again(self, row: Row, replies: list[Completion]) -> Sampling | None:
+        """As many more samples as the leading answer lacks of a majority of n, while there are so many left."""
+        if not self.adaptive:
+            return None
+        answers = [final_answer(reply.text) for reply in replies if reply.finish_reason == "stop"]
+        leading = max(Counter(answer_key(answer) for answer in answers if answer).values(), default=0)
+        lacking = self.sampling.n // 2 + 1 - leading
+        if lacking <= 0 or lacking > self.sampling.n - len(replies):
+            return None
+        return self.sampling.model_copy(update={"n": lacking})
 
     def prompt(self, row: Row) -> Prompt:
         return self.ask(question=row["question"])

@@ -43,37 +43,63 @@ class Ask(Stage):
         """The stage's prompt with these named inputs."""
         return Prompt(stage=self.name(), inputs=inputs, instruction=self.template)
 
+    def first(self) -> Sampling:
+        """How every row is asked about at first."""
+        return self.sampling
+
+    def again(self, row: Row, replies: list[Completion]) -> Sampling | None:
+        """How to ask once more about `row`, whose replies so far leave something open; None: they do not."""
+        return None
+
     def rows(self, batch: Sequence[Row], engine: Any) -> Iterator[Outcome]:
         """Parse replies as they come; yield in the order of the rows. A row whose request fails is quarantined.
 
         Where a reply cannot be parsed the rest is still waited for: it is paid for, and asking again would cost again.
         """
-        key, place = fingerprint(self), {row["row_id"]: i for i, row in enumerate(batch)}
-        asked = [(row["row_id"], prompt) for row in batch if (prompt := self.prompt(row)) is not None]
-        requests = [Request(i, prompt, sample_seeds(key, i, self.sampling.n)) for i, prompt in asked]
-        silent = place.keys() - {request.row for request in requests}
-        made = {place[i]: list(self.parse(batch[place[i]], [])) for i in silent}
-        following, broken = 0, list[Exception]()
-        for request, reply in self._replies(requests, engine):
-            row = batch[place[request.row]]
-            if isinstance(reply, Failure):
-                made[place[request.row]] = [Quarantine(row, *reply)]
-            else:
-                try:
-                    made[place[request.row]] = list(self.parse(row, reply))
-                except Exception as error:
-                    broken.append(error)
-            while following in made:
+        made, following, broken = dict[int, list[Outcome]](), 0, list[Exception]()
+        for place, outcomes in self._work(batch, engine, broken):
+            made[place] = outcomes
+            while following in made and not broken:
                 yield from made.pop(following)
                 following += 1
         if broken:
             raise broken[0]
-        while following in made:
-            yield from made.pop(following)
-            following += 1
 
-    def _replies(self, requests: list[Request], engine: Any) -> Iterator[tuple[Request, Reply]]:
-        streamed: Iterator[tuple[Request, Reply]] = engine.stream(requests, self.sampling)
+    def _work(self, batch: Sequence[Row], engine: Any, broken: list[Exception]) -> Iterator[tuple[int, list[Outcome]]]:
+        """Each row's place and outcomes, as its last reply comes. Follow-ups are asked when all have been answered."""
+        key, place, sampling = fingerprint(self), {row["row_id"]: i for i, row in enumerate(batch)}, self.first()
+        heard: dict[str, list[Completion]] = {}
+        requests: list[Request] = []
+        for at, row in enumerate(batch):
+            if (prompt := self.prompt(row)) is None:
+                yield at, list(self.parse(row, []))
+            else:
+                requests.append(Request(row["row_id"], prompt, sample_seeds(key, row["row_id"], sampling.n)))
+        rounds = {"": (sampling, requests)}
+        while rounds:
+            sampling, requests = rounds.pop(next(iter(rounds)))
+            for request, reply in self._replies(requests, engine, sampling):
+                at = place[request.row]
+                if isinstance(reply, Failure):
+                    yield at, [Quarantine(batch[at], *reply)]
+                    continue
+                replies = heard[request.row] = heard.get(request.row, []) + reply
+                try:
+                    if (more := self.again(batch[at], replies)) is None:
+                        yield at, list(self.parse(batch[at], replies))
+                    else:
+                        following = self._following(key, request, len(replies), more.n)
+                        rounds.setdefault(more.model_dump_json(), (more, []))[1].append(following)
+                except Exception as error:
+                    broken.append(error)
+
+    def _following(self, key: str, request: Request, begin: int, n: int) -> Request:
+        """The request for `n` more samples of a row, of which `begin` are there."""
+        seeds = sample_seeds(key, request.row, begin + n)[begin:]
+        return Request(request.row, request.prompt, seeds, tuple(range(begin, begin + n)))
+
+    def _replies(self, requests: list[Request], engine: Any, sampling: Sampling) -> Iterator[tuple[Request, Reply]]:
+        streamed: Iterator[tuple[Request, Reply]] = engine.stream(requests, sampling)
         return streamed
 
 
@@ -90,7 +116,7 @@ class Rate(Ask):
             raise ValueError(f"{self.name()}: no prompt for row {row['row_id']!r}; a rated stage asks about every row")
         yield from self.rate(row, float(replies[0].text))
 
-    def _replies(self, requests: list[Request], engine: Any) -> Iterator[tuple[Request, Reply]]:
+    def _replies(self, requests: list[Request], engine: Any, sampling: Sampling) -> Iterator[tuple[Request, Reply]]:
         rated: Iterator[tuple[Request, Reply]] = engine.rate([r._replace(seeds=r.seeds[:1]) for r in requests])
         return rated
 

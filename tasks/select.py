@@ -17,6 +17,9 @@ class SelectAnswer(Merge):
     least_agreement: float = Field(default=0.5, ge=0, le=1)
     """Share of a question's samples that must agree for the question to be published; the paper has none (0)."""
 
+    least_reward: float = Field(default=0.0, ge=0)
+    """Reward below which even the best answer is not published; the paper has none (0)."""
+
     def sql(self) -> str:
         """Equal shares are decided by the higher sum of rewards, then by the answer: the same every time."""
         majority = "answer_key = majority" if self.within_majority else "true"
@@ -41,6 +44,7 @@ class SelectAnswer(Merge):
                 WHEN NOT eligible THEN 'minority answer'
                 WHEN agreement < {self.least_agreement} THEN 'little agreement'
                 WHEN place > 1 THEN 'lower reward'
+                WHEN reward < {self.least_reward} THEN 'little reward'
             END AS reject
             FROM ranked ORDER BY row_id
         """

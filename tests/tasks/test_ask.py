@@ -72,7 +72,6 @@ def test_solve_yields_a_row_for_each_sample_with_its_final_answer() -> None:
         (WriteQuestion, "How many", 2, "cut_off"),
         (RewriteQuestion, " \n", 100, "empty"),
         (JudgeSolvable, "A number is missing.\nVerdict: no", 100, "unsolvable"),
-        (JudgeSolvable, "Hm.", 100, "no_verdict"),
     ],
 )
 def test_a_bad_reply_is_rejected_with_its_reason(stage: type[Ask], text: str, longest: int, reason: str) -> None:
@@ -102,3 +101,67 @@ def test_a_row_without_a_prompt_is_parsed_without_replies() -> None:
 
     engine = saying("")
     assert list(Picky(template="x").rows(ROWS, engine)) == [] and not engine.asked
+
+
+def saying_in_turn(*texts: str) -> Fake:
+    """An engine that writes one text after the other."""
+    said = iter(texts)
+    return Fake(lambda prompt, seed: next(said))
+
+
+@pytest.mark.parametrize(
+    ("answers", "asked"),
+    [
+        ("7 7 7", [3]),  # a majority of 5 is there
+        ("7 8 7 7", [3, 1]),
+        ("7 8 7 9 7", [3, 1, 1]),
+        ("7 8 9 7 7", [3, 2]),
+        ("7 8 9 7 6", [3, 2]),
+        ("7 8 7 9 8", [3, 1, 1]),
+        ("7 8 9 6 5", [3, 2]),
+    ],
+)
+def test_an_adaptive_solver_asks_until_the_majority_is_decided(answers: str, asked: list[int]) -> None:
+    engine = saying_in_turn(*(f"#### {answer}" for answer in answers.split()))
+    rows = list(Solve(sampling=Sampling(n=5, temperature=0.7), adaptive=True).rows(ROWS[:1], engine))
+    assert [len(seeds) for _, seeds in engine.asked] == asked
+    assert [row["row_id"] for row in rows] == [f"r0/{i}" for i in range(sum(asked))]  # type: ignore[index]
+    assert [row["answer"] for row in rows] == answers.split()  # type: ignore[index]
+
+
+def test_an_adaptive_solver_stops_where_no_majority_can_be_reached_any_more() -> None:
+    engine = saying_in_turn(*(f"#### {answer}" for answer in "1 1 2 2 3 4".split()))
+    rows = list(Solve(sampling=Sampling(n=7, temperature=0.7), adaptive=True).rows(ROWS[:1], engine))
+    assert [len(seeds) for _, seeds in engine.asked] == [4, 2] and len(rows) == 6
+
+
+def test_follow_ups_continue_the_seeds_of_the_first_samples() -> None:
+    engine = saying_in_turn(*(f"#### {answer}" for answer in "7 8 7 7".split()))
+    stage = Solve(sampling=Sampling(n=5, temperature=0.7), adaptive=True)
+    list(stage.rows(ROWS[:1], engine))
+    assert sum((seeds for _, seeds in engine.asked), ()) == sample_seeds(fingerprint(stage), "r0", 4)
+
+
+def test_a_judgement_without_a_verdict_is_asked_for_again_once_and_then_quarantined() -> None:
+    kept = list(JudgeSolvable().rows(ROWS[:1], saying_in_turn("Hm.", "Fine.\nVerdict: yes")))
+    assert kept == [ROWS[0]]
+    engine = saying_in_turn("Hm.", "Well.", "Verdict: yes")
+    (outcome,) = JudgeSolvable().rows(ROWS[:1], engine)
+    assert isinstance(outcome, Quarantine) and (outcome.reason, outcome.attempts) == ("no verdict", 2)
+    assert "Well." in outcome.error
+
+
+@pytest.mark.parametrize(
+    ("votes", "kept"), [("yes yes no", True), ("yes no no", False), ("yes no ?  no", False), ("yes no ? yes", True)]
+)
+def test_a_panel_votes_and_a_silent_member_is_asked_again(votes: str, kept: bool) -> None:
+    engine = saying_in_turn(*("?" if vote == "?" else f"Verdict: {vote}" for vote in votes.split()))
+    outcomes = list(JudgeSolvable(sampling=Sampling(n=3, temperature=0.7)).rows(ROWS[:1], engine))
+    assert outcomes == [ROWS[0] if kept else Reject(ROWS[0], "unsolvable")]
+
+
+def test_a_structured_judgement_holds_the_engine_to_a_schema_and_is_read_as_json() -> None:
+    assert JudgeSolvable(structured=True).first().reply_schema["required"] == ["reason", "verdict"]
+    reply = '{"reason": "Verdict: yes is what I would like to say, but a number is missing.", "verdict": "no"}'
+    assert verdict('{"reason": "It works out.", "verdict": "yes"}') is True
+    assert list(JudgeSolvable(structured=True).rows(ROWS[:1], saying(reply))) == [Reject(ROWS[0], "unsolvable")]
