@@ -105,6 +105,10 @@ def _parser() -> argparse.ArgumentParser:
     query.add_argument("sql", help='e.g. "SELECT verdict, count(*) FROM verified GROUP BY ALL"')
     query.add_argument("--format", choices=["table", "csv", "json", "parquet"], help="default: table, csv into a pipe")
     verb("status", _status, "runs, datasets, their current versions, the funnel")
+    told = verb("report", _report, "a published dataset as one page: its funnel, its columns, its price, samples")
+    told.add_argument("dataset")
+    told.add_argument("--version", help="default: the current one")
+    told.add_argument("--out", metavar="FILE", help="write it here: HTML, or Markdown where FILE ends in .md")
     verb("doctor", _doctor, "versions, cores, GPU, store, cluster, verifier")
     rollback = verb("rollback", _rollback, "let a dataset's readers see an earlier version again")
     rollback.add_argument("dataset")
@@ -160,6 +164,12 @@ def _status(options: argparse.Namespace, _: list[str]) -> int:
     from flows import report
 
     return report.status(_store(options))
+
+
+def _report(options: argparse.Namespace, _: list[str]) -> int:
+    from flows import publication
+
+    return publication.report(_store(options), options.dataset, options.version, options.out)
 
 
 def _doctor(options: argparse.Namespace, _: list[str]) -> int:

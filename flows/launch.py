@@ -8,6 +8,7 @@ import distributed
 from prefect import Flow
 from pydantic import BaseModel
 
+from flows import publication
 from flows.run import active_profile, funnel_markdown
 from infra import sources
 from infra.store import open_store
@@ -57,4 +58,6 @@ def run(flow: Flow[..., Manifest | str], recipe: BaseModel, begin: Callable[[], 
     print(funnel_markdown(manifest.ledger))
     print(f"published {manifest.dataset} {manifest.version}: {manifest.rows:,} rows, content {manifest.content}")
     print(f"lake {store.url}, gate report {manifest.report}")
+    if store.read(publication.place(manifest)) is not None:
+        print(f"report {store.locate(publication.place(manifest))}")
     return 0

@@ -21,6 +21,8 @@ from tasks.card import CARD, megabytes, write_card
 from tasks.encode import LessonBook, make_lessons
 from tasks.examine import Exam, examine
 from tasks.export import export
+from tasks.lessons import lesson
+from tasks.own import read_own, write_own
 from tasks.schooling import Schooling
 from tasks.speed import tokens_per_second
 from tasks.templates import library
@@ -32,6 +34,10 @@ class Pupil(Frozen):
 
     lessons: int = Field(default=360_000, ge=1)
     """Examples over all stages, drawn from the proving ground."""
+    own: int = Field(default=0, ge=0)
+    """More lessons, of the own questions and solutions of the model it starts from, judged by the oracle."""
+    own_times: int = Field(default=2, ge=1)
+    """How often each of them is there."""
     schooling: Schooling = Schooling()
     """Architecture and optimisation."""
     exam: Exam = Exam()
@@ -52,7 +58,9 @@ class Pupil(Frozen):
 def pupil(recipe: Pupil) -> str:
     """Lessons, training, export, exam, model card. One machine: training uses its cores or its GPU by itself."""
     # Neither the length nor the exam make another training: a longer one continues the same checkpoints.
-    work = Path(recipe.work, fingerprint(recipe.lessons, recipe.schooling.lasting())[:12])
+    taught = [tuple(lesson(i)) for i in range(200)]
+    whole = (recipe.lessons, recipe.own, recipe.own_times, taught, recipe.schooling.lasting())
+    work = Path(recipe.work, fingerprint(*whole)[:12])
     book = teach(recipe, work)
     school(recipe, work)
     return graduate(recipe, work, book)
@@ -61,8 +69,16 @@ def pupil(recipe: Pupil) -> str:
 @task(cache_policy=NO_CACHE)
 def teach(recipe: Pupil, work: Path) -> LessonBook:
     """Write the lessons, unless they are there."""
+    own = work / "own.jsonl"
+    if recipe.own:
+        quick = Path(recipe.schooling.start).parent / "int8"
+        tell(f"own work of {quick}, to be judged")
+        engine = engines.load(EmbeddedSpec(path=str(quick)))
+        tell(f"{write_own(engine, recipe.own, own):,} lessons of it")
+        engines.unload()
+    more = read_own(own) * recipe.own_times if recipe.own else []
     tell(f"lessons: {recipe.lessons:,} into {work}")
-    return make_lessons(work / "lessons", recipe.lessons, processes=recipe.processes * recipe.threads)
+    return make_lessons(work / "lessons", recipe.lessons, processes=recipe.processes * recipe.threads, own=more)
 
 
 @task(cache_policy=NO_CACHE)

@@ -28,8 +28,15 @@ def recipes() -> dict[str, str]:
     return found
 
 
+PRESETS = Path(__file__).parent / "presets"
+"""`<recipe>-<name>.toml`: what `--preset name` stands for."""
+
+
 def parse(model: type[Recipe], arguments: Sequence[str]) -> Recipe:
-    """Build `model` from `@file.toml` and `--field value` words, the later word winning; raises `BadInput`."""
+    """Build `model` from `--preset name`, `@file.toml` and `--field value` words; raises `BadInput`.
+
+    Of two words for one field the later one wins. A field that is true or false may be named without a value.
+    """
     values: dict[str, Any] = {}
     words = list(arguments)
     given: set[str] = set()
@@ -40,8 +47,13 @@ def parse(model: type[Recipe], arguments: Sequence[str]) -> Recipe:
         elif word.startswith("--"):
             path, equals, value = word[2:].partition("=")
             path = path.replace("-", "_")
+            if not equals and _is_switch(model, path) and (not words or words[0].startswith(("-", "@"))):
+                equals, value = "=", "true"
             if not equals and not words:
                 raise BadInput(f"--{path} needs a value")
+            if path == "preset":
+                _merge(values, _toml(_preset(model, value if equals else words.pop(0))))
+                continue
             _set(values, model, path, value if equals else words.pop(0), repeated=path in given)
             given.add(path)
         else:
@@ -69,6 +81,30 @@ def describe(model: type[BaseModel], prefix: str = "") -> list[tuple[str, str, s
     return lines
 
 
+def presets(model: type[BaseModel]) -> dict[str, Path]:
+    """The presets of a recipe by name."""
+    begin = f"{model.__name__.lower()}-"
+    return {path.stem.removeprefix(begin): path for path in sorted(PRESETS.glob(f"{begin}*.toml"))}
+
+
+def _preset(model: type[BaseModel], name: str) -> Path:
+    known = presets(model)
+    if name not in known:
+        raise BadInput(f"--preset: {model.__name__} has no preset {name!r}; there are: {', '.join(known) or 'none'}")
+    return known[name]
+
+
+def _is_switch(model: type[BaseModel], path: str) -> bool:
+    """Whether `path` names a field that is true or false."""
+    *folders, name = path.split(".")
+    for folder in folders:
+        field = model.model_fields.get(folder)
+        if field is None or (inner := _model(field.annotation)) is None:
+            return False
+        model = inner
+    return name in model.model_fields and model.model_fields[name].annotation is bool
+
+
 def _set(values: dict[str, Any], model: type[BaseModel], path: str, text: str, repeated: bool) -> None:
     *folders, name = path.split(".")
     for folder in folders:
@@ -91,6 +127,9 @@ def _over_defaults(model: type[BaseModel], values: dict[str, Any]) -> dict[str, 
     whole = dict(values)
     for name in values.keys() & model.model_fields.keys():
         default = model.model_fields[name].get_default(call_default_factory=True)
+        inner = _model(model.model_fields[name].annotation)
+        if default is None and inner is not None and not any(f.is_required() for f in inner.model_fields.values()):
+            default = inner()  # what is left out by default begins from its own defaults
         if isinstance(default, BaseModel) and isinstance(values[name], dict):
             whole[name] = default.model_dump()
             _merge(whole[name], values[name])

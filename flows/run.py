@@ -21,8 +21,9 @@ from prefect.context import FlowRunContext
 from prefect.futures import PrefectFuture
 from prefect_dask import DaskTaskRunner
 
+from flows import publication
 from flows.progress import Progress
-from infra import cluster, engines, gates, publish, sources, till, worker
+from infra import cluster, engines, figures, gates, models, publish, sources, till, training, worker
 from infra.store import open_store
 from schemas import attempts
 from schemas.budget import Account, Budget
@@ -30,7 +31,7 @@ from schemas.engine import Spec
 from schemas.errors import BadInput, BudgetSpent, GateFailed, QuestmillError
 from schemas.profile import Profile
 from schemas.source import Source
-from schemas.work import Expect, Frozen, Manifest, Merge, Receipt, Stage, StepCount, fingerprint
+from schemas.work import Expect, Frozen, Manifest, Merge, Receipt, Stage, StepCount, Train, fingerprint
 
 Future = PrefectFuture[Receipt]
 
@@ -98,8 +99,10 @@ SEED = _task(worker.run_seed)
 BLANKS = _task(worker.run_blanks)
 SHARD = _task(worker.run_shard)
 MERGE = _task(worker.run_merge)
+TRAIN = _task(training.run_train)
 GATE = _task(gates.run_gate)
 PUBLISH = _task(publish.run_publish)
+FIGURES = _task(figures.run_figures)
 
 
 @dataclass(frozen=True)
@@ -121,6 +124,7 @@ class Run:
         self.profile, self.store = profile, open_store(profile.store)
         self.id = fingerprint(type(recipe).__name__, recipe)[:12]
         self.tables: list[Table] = []
+        self.cast: dict[str, Spec] = {}
         self.report: str | None = None
         self.progress = Progress(self.id)
         self.record = f"runs/{self.id}/{_now():%Y%m%dT%H%M%S.%f}"
@@ -160,10 +164,34 @@ class Run:
         ]
         return self._made("seed", futures, sum(file.rows for file in files))
 
-    def blanks(self, rows: int, shard_rows: int) -> Table:
-        """Blank rows: what a recipe that makes something from nothing starts from."""
+    def blanks(self, rows: int, shard_rows: int, mark: str = "") -> Table:
+        """Blank rows: what a recipe that makes something from nothing starts from. Their ids begin with `mark`."""
         self._began()
-        return self._made("blanks", [BLANKS.submit(rows, shard_rows, self.store.url)], rows)
+        return self._made("blanks", [BLANKS.submit(rows, shard_rows, self.store.url, mark)], rows)
+
+    def join(self, *tables: Table) -> Table:
+        """The rows of several tables of one shape as one; nothing is worked and nothing waited for."""
+        return Table(tables[0].step, [shard for table in tables for shard in table.shards], sum(t.rows for t in tables))
+
+    def published(self, dataset: str) -> Table | None:
+        """The rows of a published dataset, in the version that was current when this run was first started.
+
+        None where nothing was published then. The version is written down: a run that goes on, or is started again
+        after it has itself published, sees what it saw at first, else it would find its own rows there.
+        """
+        pin = f"pins/{self.id}/{dataset}"
+        self.store.write(pin, (self.store.current(dataset) or "none").encode())
+        version = (self.store.read(pin) or b"").decode()
+        if version == "none":
+            self.progress.note(f"nothing is published as {dataset} yet")
+            return None
+        if (manifest := self.store.manifest(dataset, version)) is None:
+            raise QuestmillError(f"dataset {dataset!r} has no version {version} any more; restore it, or delete {pin}")
+        step = manifest.ledger[-1].step
+        names = [name.split("/") for name in manifest.receipts]
+        receipts = [self.store.receipt(step, key) for made, key in names if made == step]
+        shards: list[tuple[Receipt | Future, int]] = [(r, i) for r in receipts if r for i in range(len(r.parts))]
+        return Table(f"published {dataset}", shards, manifest.rows)
 
     def map(self, stage: Stage, table: Table) -> Table:
         """Work every shard of `table` by `stage`; returns at once."""
@@ -182,6 +210,26 @@ class Run:
         waited = [self._receipts(table) for table in tables]
         future = MERGE.with_options(task_run_name=merge.name()).submit(merge, waited, shard_rows, self.store.url)
         return self._made(merge.name(), [future], tables[0].rows)
+
+    def train(self, step: Train, *tables: Table) -> Receipt:
+        """Wait for `tables` and train on them, from the model of the step's role; the receipt names the new one."""
+        spec = self._engine(step)
+        if spec is None:
+            raise BadInput(f"training {step.name()} starts from no model; give it the role of one, e.g. role='solver'")
+        waited = [self._receipts(table) for table in tables]
+        future = TRAIN.with_options(task_run_name=step.name()).submit(step, spec, waited, self.store.url)
+        self.progress.start(step.name(), tables[0].rows, [future], 1)
+        return self._result(future)
+
+    @contextmanager
+    def using(self, **trained: Receipt) -> Iterator[None]:
+        """Inside, models that were trained play roles: `with run.using(questioner=trained): run.map(...)`."""
+        before = self.cast
+        self.cast = before | {role: self._played(role, made) for role, made in trained.items()}
+        try:
+            yield
+        finally:
+            self.cast = before
 
     def gate(self, suite: str, expects: list[Expect], table: Table) -> Table:
         """Check the whole of `table`; raises `GateFailed` where a critical expectation fails, and reports warnings."""
@@ -217,12 +265,26 @@ class Run:
         create_markdown_artifact(key=f"funnel-{dataset}".replace("_", "-"), markdown=funnel_markdown(manifest.ledger))
         state = f"published {manifest.dataset} {manifest.version}"
         self._write(f"published-{dataset}", {"state": state, "version": manifest.version, "report": self.report})
+        self._tell(manifest)
         return manifest
 
-    def _engine(self, stage: Stage) -> Spec | None:
+    def _tell(self, manifest: Manifest) -> None:
+        """Keep the report of what was published. One that cannot be made does not undo the publication."""
+        name = manifest.dataset.replace("_", "-")
+        future = FIGURES.with_options(task_run_name=f"report {name}").submit(manifest, self.store.url)
+        try:
+            told = publication.keep(self.store, future.result())
+        except QuestmillError as error:
+            self.progress.note(f"no report of {manifest.dataset}: {error}")
+            return
+        create_markdown_artifact(key=f"report-{name}", markdown=told)
+
+    def _engine(self, stage: Stage | Train) -> Spec | None:
         """The engine that plays the stage's role, its model named by content; raises `BadInput` where none does."""
         if stage.role is None:
             return None
+        if stage.role in self.cast:
+            return self.cast[stage.role]
         if (spec := self.profile.roles.get(stage.role)) is None:
             offered = ", ".join(sorted(self.profile.roles)) or "none"
             raise BadInput(f"stage {stage.name()} needs the role {stage.role!r}; the profile offers: {offered}")
@@ -230,6 +292,15 @@ class Run:
             return engines.pin(spec)
         except ValueError as error:
             raise BadInput(f"role {stage.role!r}: {error}") from error
+
+    def _played(self, role: str, made: Receipt) -> Spec:
+        """The engine of `role` with a trained model; raises `BadInput` where there is none that could load it."""
+        if (spec := self.profile.roles.get(role)) is None:
+            raise BadInput(f"nothing plays the role {role!r}; name an engine for it in the profile")
+        try:
+            return models.played(made, spec, self.store.url)
+        except ValueError as error:
+            raise BadInput(f"role {role!r}: {error}") from error
 
     def _made(self, step: str, futures: list[Future], rows: int) -> Table:
         """Wait for a step that makes any number of parts, and turn them into shards."""

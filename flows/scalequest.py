@@ -3,35 +3,58 @@
 from prefect import flow
 from pydantic import Field
 
-from flows.run import Run, on_cluster
-from schemas import selected
+from flows.run import Run, Table, on_cluster
+from schemas import noise, selected
 from schemas.engine import Sampling
 from schemas.work import DatasetName, Frozen, Manifest
 from tasks.answers import JudgeAnswer, Solve
-from tasks.dedupe import DropNearRepeats, DropRepeats
+from tasks.decontaminate import DropOverlaps, FindOverlaps
+from tasks.dedupe import DropNearRepeats, DropPublished, DropRepeats
+from tasks.difficulty import FailRate, ScoreDifficulty
+from tasks.language import KeepLanguage
 from tasks.questions import JudgeSolvable, WriteQuestion
+from tasks.sampling import SampleByDifficulty
 from tasks.select import SelectAnswer
+from tasks.truth import FIGURES, AskOracle, MeasureNoise
 
 
 class ScaleQuest(Frozen):
     """How many questions, and what becomes of them; the defaults are the paper's numbers."""
 
     questions: int = Field(default=2_000_000, ge=1)
-    """Questions asked for (paper, section 3.1: 2 M from two generators)."""
+    """Questions asked for, over all generators (section 3.1: 2 M from two)."""
+    generators: tuple[str, ...] = Field(default=("questioner",), min_length=1)
+    """Roles that write questions, each its share; the paper has two (DeepSeekMath and Qwen2-Math)."""
     synthesize: WriteQuestion = WriteQuestion(sampling=Sampling(temperature=1.0, top_p=0.99, max_tokens=512))
     """From a bare prompt (appendix A)."""
+    language: KeepLanguage = KeepLanguage()
+    """Identified; the paper keeps what is all ASCII (section 2.4)."""
     repeats: DropRepeats = DropRepeats()
     """Not in the paper: users of such data found two thirds of it repeated."""
     near_repeats: DropNearRepeats = DropNearRepeats()
     """The same words but for a few, with the same numbers."""
+    against: tuple[DatasetName, ...] = ()
+    """Published datasets whose questions are not made again."""
+    overlaps: FindOverlaps = FindOverlaps()
+    """With the benchmarks that are named here (`--overlaps.benchmarks`); the paper measures it (table 6)."""
+    decontaminate: DropOverlaps = DropOverlaps()
+    """Which matches drop a question."""
     solvable: JudgeSolvable = JudgeSolvable(sampling=Sampling(max_tokens=2048))
     """One greedy judgement (section 2.4)."""
+    fail_rate: FailRate | None = None
+    """Difficulty: the share of its own samples in which a prober fails, e.g. `--fail_rate.sampling.n 8`."""
+    score: ScoreDifficulty | None = None
+    """Difficulty: what a scorer predicts, a model with a scalar head (section 2.4), e.g. `--score.role difficulty`."""
+    sample: SampleByDifficulty = SampleByDifficulty()
+    """Which questions of which difficulty are kept; the paper drops the easiest 30 % of one generator."""
     solve: Solve = Solve(sampling=Sampling(n=5, temperature=0.7, top_p=0.95, max_tokens=2048))
     """Five solutions a question (appendix A)."""
     reward: JudgeAnswer = JudgeAnswer()
     """A score for each solution (section 2.5)."""
     select: SelectAnswer = SelectAnswer()
     """One solution a question."""
+    truth: bool = False
+    """Ask the oracle of the proving ground about every question, and publish what is wrong as the dataset `noise`."""
     shard_rows: int = Field(default=512, ge=1)
     """Questions a shard."""
     dataset: DatasetName = "scalequest"
@@ -42,12 +65,33 @@ class ScaleQuest(Frozen):
 def scalequest(recipe: ScaleQuest) -> Manifest:
     """What is cheap comes first: every question that is dropped early costs neither judgement nor solutions."""
     run = Run.open(recipe)
-    questions = run.map(recipe.synthesize, run.blanks(recipe.questions, recipe.shard_rows))
+    questions = run.join(*(written(run, recipe, role) for role in recipe.generators))
+    questions = run.map(recipe.language, questions)
     questions = run.merge(recipe.repeats, questions, shard_rows=recipe.shard_rows)
     questions = run.merge(recipe.near_repeats, questions, shard_rows=recipe.shard_rows)
-    questions = run.map(recipe.solvable, questions)
-    answers = run.map(recipe.solve, questions)
+    for name in recipe.against:
+        if (known := run.published(name)) is not None:
+            questions = run.merge(DropPublished(dataset=name), questions, known, shard_rows=recipe.shard_rows)
+    if recipe.overlaps.benchmarks:
+        matches = run.map(recipe.overlaps, questions)
+        questions = run.merge(recipe.decontaminate, questions, matches, shard_rows=recipe.shard_rows)
+    judged = run.map(recipe.solvable, questions)
+    hard = judged
+    for measure in filter(None, (recipe.fail_rate, recipe.score)):
+        hard = run.merge(recipe.sample, hard, run.map(measure, hard), shard_rows=recipe.shard_rows)
+    answers = run.map(recipe.solve, hard)
     rewards = run.map(recipe.reward, answers)
     best = run.merge(recipe.select, answers, rewards)
     run.gate(recipe.dataset, selected.expectations(), best)
+    if recipe.truth:
+        measured = run.blanks(len(FIGURES), len(FIGURES))
+        measured = run.merge(MeasureNoise(), measured, run.map(AskOracle(), questions), judged, best)
+        run.gate("noise", noise.expectations(), measured)
+        run.publish("noise", measured)
     return run.publish(recipe.dataset, best)
+
+
+def written(run: Run, recipe: ScaleQuest, role: str) -> Table:
+    """One generator's share of the questions, whose ids begin with its name."""
+    blanks = run.blanks(-(-recipe.questions // len(recipe.generators)), recipe.shard_rows, mark=f"{role}:")
+    return run.map(recipe.synthesize.model_copy(update={"role": role}), blanks)

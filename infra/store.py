@@ -3,8 +3,10 @@
     objects/<sha256>.parquet            written first; named by their own bytes
     receipts/<step>/<key>.json          exclusive create, written second: this is the commit
     journal/<key>/...                   replies of a shard still being asked, appended to; removed after its receipt
-    reports/<key>.md                    what a gate found
+    reports/<suite>/<key>.md            what a gate found
+    reports/<name>/<version>.html       what there is to see of a published version
     runs/<run>/...                      who ran what, when, and how it ended
+    pins/<run>/<dataset>                which published version a run compares its rows with
     datasets/<name>/<version>/...       parts, then manifest.json; a reader needs the manifest
     datasets/<name>/current/000001.json exclusive create; the highest number names the current version
 

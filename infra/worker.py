@@ -59,15 +59,18 @@ def run_seed(
     return store.commit(book.close(key, (file.digest,), file.rows, started, {"source": file.url}))
 
 
-def run_blanks(rows: int, shard_rows: int, lake: str) -> Receipt:
-    """Make `rows` blank rows, numbered from 0; what a step that makes something from nothing starts from."""
+def run_blanks(rows: int, shard_rows: int, lake: str, mark: str = "") -> Receipt:
+    """Make `rows` blank rows, numbered from 0; what a step that makes something from nothing starts from.
+
+    Their ids begin with `mark`: two generators that are one model must not write the same questions.
+    """
     store, started = open_store(lake), time.monotonic()
-    key = fingerprint("blanks", str(blanks.SCHEMA), rows, shard_rows)
+    key = fingerprint("blanks", str(blanks.SCHEMA), rows, shard_rows, mark)
     if done := store.receipt("blanks", key):
         return done
     book = _Book(store, "blanks", blanks.SCHEMA, shard_rows)
     for number in range(rows):
-        book.add({"row_id": f"{number:09}", "number": number})
+        book.add({"row_id": f"{mark}{number:09}", "number": number})
     return store.commit(book.close(key, (), rows, started))
 
 

@@ -273,5 +273,31 @@ class VllmSpec(Priced):
         return self.tensor_parallel_size if self.device == "cuda" else 0
 
 
-Spec = Annotated[EmbeddedSpec | HttpSpec | VllmSpec, Field(discriminator="kind")]
+class RegressorSpec(Priced):
+    """A model with a scalar head in this worker, through transformers: it scores and writes nothing."""
+
+    kind: Literal["regressor"]
+    path: Annotated[str, Where] = ""
+    """A directory of safetensors with one label, and its tokenizer. Its content is the identity, not its place; empty
+    where a training of the recipe makes it."""
+    digest: str = ""
+    """Content digest of that directory; set by `infra.engines.pin`, and checked on loading."""
+    bound: Literal["sigmoid", "clip"] = "sigmoid"
+    """How the head's value, which knows no bounds, comes to lie in [0, 1]; `clip` suits a head that was trained on bare
+    fail rates, as the paper's (ScaleQuest, section 2.4)."""
+    dtype: Literal["float32", "bfloat16"] = "float32"
+    """Type of weights and activations."""
+    max_batch_tokens: Annotated[int, Where] = Field(default=8192, ge=1)
+    """Tokens of one forward pass, padding included; a longer question goes alone."""
+    device: Annotated[Literal["cuda", "cpu"], Where] = "cpu"
+    threads: Annotated[int, Where] = Field(default=1, ge=1)
+    """On a CPU."""
+
+    @property
+    def gpus(self) -> int:
+        """How many it keeps busy."""
+        return int(self.device == "cuda")
+
+
+Spec = Annotated[EmbeddedSpec | HttpSpec | VllmSpec | RegressorSpec, Field(discriminator="kind")]
 """Every kind of engine that a profile may name for a role; told apart by `kind`."""

@@ -7,7 +7,8 @@ between tasks only a `Receipt` moves.
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 import pyarrow as pa
@@ -123,6 +124,40 @@ class Merge(Step):
         Its ORDER BY is the order of the published rows, so it must name a total order.
         """
         raise NotImplementedError(f"{type(self).__name__} must define sql()")
+
+
+class Train(Step):
+    """A training: whole tables in, a model out. It waits for all of its inputs.
+
+    Fields are the configuration and count for the identity, as those of a stage do.
+    """
+
+    inputs: ClassVar[tuple[str, ...]]
+    """Names under which `fit` is given its tables, in the order in which the flow hands them over."""
+
+    role: Annotated[str | None, Where] = None
+    """Whose model it starts from, e.g. `solver`; the model's content counts for the identity, the role does not."""
+    gpus: Annotated[int, Where] = Field(default=1, ge=1)
+    """GPUs to train on; more than one through `accelerate launch`. Where there is none, the CPU trains."""
+    launch: Annotated[tuple[str, ...], Where] = ()
+    """More words for `accelerate launch`, e.g. `("--config_file", "zero3.yaml")`."""
+
+    def fit(
+        self,
+        tables: Mapping[str, Iterable[pa.RecordBatch]],
+        base: Path,
+        out: Path,
+        checkpoints: Path,
+        report: Callable[[str], None],
+    ) -> dict[str, float]:
+        """Train in this process and return what was measured, by name: `steps`, `loss` ...
+
+        `tables` may be read once. `base` is a folder of safetensors with their tokenizer; what `fit` leaves in `out` is
+        the model: `safetensors/`, and `int8/` where the base has one beside it. A fit that was killed is called again
+        with the same `checkpoints`, and continues from there. `report` takes a line on the progress. With several GPUs
+        each process calls `fit`, and the first one writes.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must define fit()")
 
 
 class Part(Frozen):

@@ -5,7 +5,7 @@ which saves a token per number.
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from functools import partial
@@ -21,10 +21,13 @@ from tokenizers.trainers import BpeTrainer
 
 from schemas.work import Frozen
 from tasks.lessons import CALCULATE, END, Lesson, lesson, special_tokens
+from tasks.templates.oracle import slot_words
 
 PIECES = r" ?\p{L}+(?: (?=\d))?|\d|\n| ?[^\s\p{L}\d]+(?: (?=\d))?|\s+"
-QUESTION_WEIGHT = 1
+QUESTION_WEIGHT = 2
 """Of the questions that lessons begin with: each one also teaches how a question is written, at no cost."""
+SLOT_WEIGHT = 5
+"""Of the names, nouns and colours of a question: half of all failed questions change one of them midway."""
 REPLY_WEIGHT = 2
 RESULT_WEIGHT = 6
 """Of what follows an equals sign in a reply: the words of a solution are learnt long before its numbers."""
@@ -34,6 +37,8 @@ LINE_WEIGHT = 6
 """Of the hidden verdict after each line of a solution to be judged."""
 TRUE_WEIGHT = 2
 """Of the right lines of a solution to be judged: who foresees them notices where a solution departs from them."""
+ASKING = frozenset(("write_question", "rewrite_question"))
+"""Stages whose reply is a question."""
 RESULT = frozenset("0123456789./")
 QUESTION, SOLUTION, REPLY = "<question>", "<solution>", "<reply>"
 TAGS = frozenset((QUESTION, SOLUTION, REPLY))
@@ -60,6 +65,8 @@ class LessonBook(Frozen):
     vocabulary: int
     start: int
     """Index of the first lesson."""
+    own: int = 0
+    """Lessons of the pupil's own work; the last ones."""
 
 
 class Arrays(NamedTuple):
@@ -98,14 +105,27 @@ def encode(tokenizer: Tokenizer, taught: Lesson) -> Encoded:
     drilled = f"<question>{CALCULATE}" in taught.prompt
     if QUESTION in tokens and not drilled:
         begin = tokens.index(QUESTION)
-        weights[begin : next(i for i in range(begin + 1, len(tokens)) if tokens[i] in TAGS)] = QUESTION_WEIGHT
+        end = next(i for i in range(begin + 1, len(tokens)) if tokens[i] in TAGS)
+        weights[begin:end] = QUESTION_WEIGHT
+        _mark_slots(tokens, begin, end, weights)
     if taught.verdicts:
         _judge(tokenizer, tokens, taught, targets, weights, plain=0 if drilled else TRUE_WEIGHT)
         weights[len(prompt) - 1 : -1] = VERDICT_WEIGHT, REPLY_WEIGHT
     else:
         weights[len(prompt) - 1 : -1] = 0 if drilled else REPLY_WEIGHT
-        _mark_results(tokens, len(prompt), len(tokens) - 1, weights, RESULT_WEIGHT, REPLY_WEIGHT)
+        if taught.stage in ASKING:
+            _mark_slots(tokens, len(prompt) - 1, len(tokens) - 1, weights)
+        else:
+            _mark_results(tokens, len(prompt), len(tokens) - 1, weights, RESULT_WEIGHT, REPLY_WEIGHT)
     return Encoded(ids, targets, weights)
+
+
+def _mark_slots(tokens: list[str], begin: int, end: int, weights: NDArray[np.uint8]) -> None:
+    """Words that a slot of a template writes count `SLOT_WEIGHT` times."""
+    words = slot_words()
+    for at in range(begin, end):
+        if tokens[at + 1].strip("\u0120").lower() in words:
+            weights[at] = SLOT_WEIGHT
 
 
 def _mark_results(
@@ -145,12 +165,23 @@ def _judge(
         begin = end
 
 
-def make_lessons(folder: Path, count: int, *, vocabulary: int = 1400, start: int = 0, processes: int = 2) -> LessonBook:
-    """Write `count` encoded lessons and their tokenizer to `folder`; does nothing when they are there already."""
+def make_lessons(
+    folder: Path,
+    count: int,
+    *,
+    vocabulary: int = 1400,
+    start: int = 0,
+    processes: int = 2,
+    own: Sequence[Lesson] = (),
+) -> LessonBook:
+    """Write `count` encoded lessons and their tokenizer to `folder`; does nothing when they are there already.
+
+    `own`: more lessons, of the pupil's own doing (`tasks.own`); those that are longer than all others are left out.
+    """
     path = folder / "lessons.json"
     if path.is_file():
         book = LessonBook.model_validate_json(path.read_text())
-        if (book.lessons, book.start) == (count, start):
+        if (book.lessons - book.own, book.start) == (count, start):
             return book
     folder.mkdir(parents=True, exist_ok=True)
     chunks = [range(i, min(i + CHUNK, start + count)) for i in range(start, start + count, CHUNK)]
@@ -158,6 +189,9 @@ def make_lessons(folder: Path, count: int, *, vocabulary: int = 1400, start: int
         tokenizer = make_tokenizer((t for ts in run(_texts, chunks[:8]) for t in ts), vocabulary)
         tokenizer.save(str(folder / "tokenizer.json"))
         encoded = [e for es in run(partial(_encode_chunk, str(folder / "tokenizer.json")), chunks) for e in es]
+    longest = max(len(e.ids) for e in encoded)
+    extra = [e for e in (encode(tokenizer, taught) for taught in own) if len(e.ids) <= longest]
+    encoded += extra
     lengths = np.array([0, *(len(e.ids) for e in encoded)])
     np.save(folder / "ids.npy", np.concatenate([e.ids for e in encoded]))
     np.save(folder / "targets.npy", np.concatenate([e.targets for e in encoded]))
@@ -165,7 +199,8 @@ def make_lessons(folder: Path, count: int, *, vocabulary: int = 1400, start: int
     np.save(folder / "offsets.npy", np.cumsum(lengths))
     trained = sum(int((e.weights > 0).sum()) for e in encoded)
     book = LessonBook(
-        lessons=count,
+        lessons=count + len(extra),
+        own=len(extra),
         tokens=int(lengths.sum()),
         trained=trained,
         longest=int(lengths.max()),

@@ -8,10 +8,11 @@ from typing import NamedTuple
 from tasks.answers import ANSWER, JudgeAnswer, Solve
 from tasks.questions import VERDICT, JudgeSolvable, RewriteQuestion, WriteQuestion
 from tasks.templates import library, mistakes
-from tasks.templates.arithmetic import Number, Value, equations, operand, write
+from tasks.templates.arithmetic import Number, Value, equations, operand, plain, write
 from tasks.templates.core import Template
-from tasks.templates.oracle import diagnose
+from tasks.templates.oracle import diagnose, read, slot_words
 from tasks.templates.problems import Problem
+from tasks.templates.words import Noun
 
 TRAINING_SEEDS = range(0, 10**9)
 EVALUATION_SEEDS = range(10**9, 2 * 10**9)
@@ -28,8 +29,17 @@ PER_LESSON = 4
 
 UNSOLVABLE_SHARE = 0.22
 """Of the questions to imitate: the pupil's own questions must leave the filter some work."""
-ERRING_SHARE = 0.10
-"""Of the solutions to imitate that are wrong on purpose: errors other than slips are what a filter learns from."""
+HABIT_SHARE = 0.30
+"""Of the solutions to imitate, where a template has a habit of being misread: what voting and rewards are for."""
+ERRING_SHARE = 0.04
+"""Of the solutions to imitate that are wrong anyhow: errors other than slips are what a filter learns from."""
+UNCLEAR = f"The question is not clear.\n{VERDICT} no"
+"""The judgement of a text that is no story of one piece."""
+PRONOUNS = ("he", "she", "his", "her", "him")
+GARBLED_SHARE = 0.4
+"""Of the lessons on unsolvable questions that spoil one: as a small model's own questions often are."""
+NON_INTEGER_SHARE = 0.6
+"""Of the lessons on unsolvable questions that take one with a broken division where one of their seeds draws it."""
 WRONG: dict[mistakes.Mistake, float] = {
     "arithmetic_slip": 0.40,
     "wrong_value": 0.30,
@@ -56,7 +66,9 @@ def solve(seed: int, rng: Random) -> Lesson:
     """A solvable question and its solution; now and then another method, and now and then a wrong one."""
     problem = library.draw(seed)
     solution = problem.second if problem.second and rng.random() < 0.15 else problem.solution
-    if rng.random() < ERRING_SHARE:
+    if rng.random() < HABIT_SHARE:
+        solution = mistakes.misread(problem) or solution
+    elif rng.random() < ERRING_SHARE:
         kind: mistakes.Mistake = "missing_step" if rng.random() < 0.5 else "wrong_operation"
         solution = mistakes.corrupt(problem, kind, rng) or solution
     return Lesson(Solve.name(), Solve().ask(question=problem.question).tagged(), solution)
@@ -114,9 +126,37 @@ def write_question(seed: int, rng: Random) -> Lesson:
 
 def judge_solvable(seed: int, rng: Random) -> Lesson:
     """As many questions with an answer as without; the reason is the calculation, up to where it breaks."""
-    problem = library.draw(seed, solvable=rng.random() < 0.5)
+    problem = library.draw(seed, solvable=rng.random() < 0.45)
+    if problem.unsolvable and rng.random() < GARBLED_SHARE:
+        spoilt = garbled(library.draw(seed), library.draw(seed + 1), rng)
+        return Lesson(JudgeSolvable.name(), JudgeSolvable().ask(question=spoilt).tagged(), UNCLEAR)
+    if problem.unsolvable and rng.random() < NON_INTEGER_SHARE:
+        others = (library.draw(seed + i, solvable=False) for i in range(PER_LESSON))
+        problem = next((other for other in others if other.unsolvable == "non_integer"), problem)
     prompt = JudgeSolvable().ask(question=problem.question).tagged()
     return Lesson(JudgeSolvable.name(), prompt, judgement(problem))
+
+
+def garbled(problem: Problem, other: Problem, rng: Random) -> str:
+    """A text that no template reads: a question that changes a word midway, loses one, or ends as another one does."""
+    entries = [e for each in library.named(problem.template).words.values() for e in each]
+    strange = [e.one for e in entries] + [e.many for e in entries if isinstance(e, Noun)]
+    while True:
+        words = problem.question.split(" ")
+        slots = [i for i, word in enumerate(words) if word.strip(".,?").lower() in slot_words()]
+        kind, at = rng.choice("eewwwwd"), rng.choice(slots or range(len(words)))
+        if kind == "e":
+            text = ". ".join([*problem.question.rsplit(". ", 1)[:1], other.question.rpartition(". ")[2]])
+        elif kind == "d":
+            del words[rng.randrange(len(words))]
+            text = " ".join(words)
+        else:
+            old = words[at].strip(".,?")
+            like = [words[i].strip(".,?") for i in slots] + strange if old.lower() not in PRONOUNS else list(PRONOUNS)
+            new = rng.choice([word for word in like if word.istitle() == old.istitle()] or ["some"])
+            text = " ".join([*words[:at], words[at].replace(old, new), *words[at + 1 :]])
+        if read(text).template is None:
+            return text
 
 
 def judgement(problem: Problem) -> str:
@@ -136,9 +176,13 @@ def _until_broken(template: Template, problem: Problem) -> list[str]:
         after = template.run((step,), state)
         if isinstance(after, str):
             first = step.sums[0]
-            shown = (write(operand(side, state), template.style) for side in (first.left, first.right))
-            fault = "is not whole" if after == "non_integer" else "makes no sense"
-            return [*lines, f"{f' {first.op} '.join(shown)} {fault}."]
+            left, right = (operand(side, state) for side in (first.left, first.right))
+            shown = [write(side, template.style) for side in (left, right)]
+            fault = f"{f' {first.op} '.join(shown)} makes no sense."
+            if after == "non_integer" and first.op == "/":
+                rest = plain(left % right)
+                fault = f"{' / '.join(shown)} = {left // right} and {write(rest, template.style)} over."
+            return [*lines, fault]
         state = after
         lines.append(step.write(after))
     return ["The numbers contradict each other."]
@@ -189,7 +233,8 @@ def judge_answer(seed: int, rng: Random) -> Lesson:
     verdicts = (True,) * len(solution.split("\n"))
     if rng.random() < 0.5:
         kinds: list[mistakes.Mistake] = [rng.choices(list(WRONG), weights=list(WRONG.values()))[0], "arithmetic_slip"]
-        wrong = next((w for kind in kinds if (w := mistakes.corrupt(problem, kind, rng))), None)
+        habit = mistakes.misread(problem) if rng.random() < 0.4 else None
+        wrong = habit or next((w for kind in kinds if (w := mistakes.corrupt(problem, kind, rng))), None)
         if wrong is not None:
             solution, verdicts = wrong, (True,) * (diagnose(problem, wrong).first_wrong_step or 0) + (False,)
     prompt = JudgeAnswer().ask(question=problem.question, solution=solution).tagged()
@@ -197,10 +242,10 @@ def judge_answer(seed: int, rng: Random) -> Lesson:
 
 
 MIX: dict[Callable[[int, Random], Lesson], float] = {
-    solve: 0.34,
+    solve: 0.31,
     drill: 0.13,
-    write_question: 0.10,
-    judge_solvable: 0.10,
+    write_question: 0.12,
+    judge_solvable: 0.11,
     judge_answer: 0.20,
     judge_drill: 0.08,
     rewrite_question: 0.05,

@@ -1,8 +1,10 @@
 """How the pupil is built and taught: its size, its schedule, and the empty model."""
 
+from pathlib import Path
 from typing import Any
 
 import torch
+from tokenizers import Tokenizer
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from schemas.work import Frozen
@@ -37,6 +39,8 @@ class Schooling(Frozen):
     """Share of the training in which the rate falls to zero in a line; it is constant before, so the end may move."""
     weight_decay: float = 0.05
     seed: int = 7
+    start: str = ""
+    """Folder of an exported pupil of the same architecture whose weights to begin with, instead of fresh ones."""
     compiled: bool = True
 
     def lasting(self) -> dict[str, Any]:
@@ -93,3 +97,26 @@ def make_model(schooling: Schooling, vocabulary: int) -> LlamaForCausalLM:
         attn_implementation="sdpa",
     )
     return LlamaForCausalLM(config)
+
+
+def inherit(model: LlamaForCausalLM, folder: Path, tokenizer: Path) -> None:
+    """Take the weights of an exported model; tokens are matched by spelling, so the vocabulary may have changed.
+
+    Raises ValueError when `folder` holds no model of this architecture.
+    """
+    try:
+        old = LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32).state_dict()
+        words = Tokenizer.from_file(str(folder / "tokenizer.json")).get_vocab()
+    except Exception as error:
+        raise ValueError(f"no model to begin with in {folder}: {error}") from error
+    new = model.state_dict()
+    pairs = [(i, words[word]) for word, i in Tokenizer.from_file(str(tokenizer)).get_vocab().items() if word in words]
+    here, there = (torch.tensor(side) for side in zip(*pairs, strict=True))
+    with torch.no_grad():
+        for name, tensor in new.items():
+            if "embed" in name or "lm_head" in name:
+                tensor[here] = old[name][there]
+            elif name in old and old[name].shape == tensor.shape:
+                tensor.copy_(old[name])
+            else:
+                raise ValueError(f"{folder} has another architecture: {name} differs")

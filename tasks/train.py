@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from tasks.batches import Batch, batches, collate
 from tasks.encode import make_lessons, open_lessons
 from tasks.muon import Muon
-from tasks.schooling import Clock, Schooling, make_model
+from tasks.schooling import Clock, Schooling, inherit, make_model
 
 Report = Callable[[str], None]
 
@@ -63,6 +63,8 @@ class Training:
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         vocabulary = -(-(int(self.arrays.ids.max()) + 1) // 64) * 64
         self.model = make_model(schooling, vocabulary).to(self.device)
+        if schooling.start:
+            inherit(self.model, Path(schooling.start), lessons / "tokenizer.json")
         self.gradients = Shared(self.model, self.device)
         matrices = [p for n, p in self.model.named_parameters() if p.ndim == 2 and "embed" not in n]
         others = [p for n, p in self.model.named_parameters() if p.ndim != 2 or "embed" in n]

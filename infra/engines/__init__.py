@@ -13,6 +13,8 @@ YES, NO = ("yes", "Yes", "YES", " yes", " Yes"), ("no", "No", "NO", " no", " No"
 """How models spell a verdict; a score is the probability of the first over that of both."""
 REMOTE = frozenset({"http"})
 """Kinds that hold no model, so that any number of them may be open at once."""
+LOCAL = frozenset({"embedded", "regressor"})
+"""Kinds whose model works in the thread that asks it."""
 
 
 class _Resident:
@@ -76,7 +78,7 @@ def pin(spec: Spec) -> Spec:
 
 def waits(spec: Spec) -> bool:
     """Whether a shard that is asked only waits, because the model works elsewhere or by itself."""
-    return spec.kind != "embedded"
+    return spec.kind not in LOCAL
 
 
 def unload() -> None:
@@ -96,6 +98,12 @@ def messages(prompt: Prompt) -> list[dict[str, str]]:
     if not inputs:
         return [{"role": "user", "content": prompt.instruction}]
     return [{"role": "system", "content": prompt.instruction}, {"role": "user", "content": inputs}]
+
+
+def judged(prompt: Prompt) -> list[dict[str, str]]:
+    """What a reward model reads: a conversation, whose last input the assistant said; instructions are not for it."""
+    *given, said = prompt.inputs.values()
+    return [{"role": "user", "content": "\n\n".join(given)}, {"role": "assistant", "content": said}]
 
 
 def _module(kind: str) -> Any:

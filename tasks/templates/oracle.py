@@ -63,12 +63,13 @@ def _apart(template: Template, values: dict[str, Value]) -> bool:
 
 def _key(text: str) -> str:
     """The words of a text that no slot could have written: equal for all instances of one variant."""
-    slots = _slot_words()
+    slots = slot_words()
     return " ".join(w for w in re.findall(r"[a-z]+", text.lower()) if w not in slots)
 
 
 @cache
-def _slot_words() -> frozenset[str]:
+def slot_words() -> frozenset[str]:
+    """Every word that a slot can write, in lower case: names, nouns, colours, pronouns."""
     forms = (f for t in library.TEMPLATES for v in t.variants for f in v.text.forms)
     return frozenset(w for form in forms for w in re.findall(r"[a-z]+", form.lower()))
 

@@ -2,8 +2,13 @@
 
 from pathlib import Path
 
+import pytest
+
 from flows import recipe
 from flows.scalequest import ScaleQuest
+from schemas.errors import BadInput
+
+NOWHERE = '[{"name": "mine", "path": "/nowhere/mine.jsonl", "column": "question"}]'
 
 
 def test_a_flag_of_a_nested_field_leaves_its_neighbours_as_the_recipe_has_them() -> None:
@@ -13,9 +18,52 @@ def test_a_flag_of_a_nested_field_leaves_its_neighbours_as_the_recipe_has_them()
     assert made.synthesize.template == ScaleQuest().synthesize.template
 
 
+def test_a_flag_of_a_stage_that_is_left_out_by_default_puts_it_in_with_its_own_defaults() -> None:
+    made = recipe.parse(ScaleQuest, ["--fail_rate.sampling.n", "6", "--sample.drop_easy", '{"questioner": 0.3}'])
+    assert made.fail_rate is not None and ScaleQuest().fail_rate is None
+    assert (made.fail_rate.sampling.n, made.sample.drop_easy) == (6, {"questioner": 0.3})
+    assert made.fail_rate.sampling.temperature == type(made.fail_rate)().sampling.temperature > 0
+
+
 def test_a_file_of_overrides_leaves_the_rest_too(tmp_path: Path) -> None:
     path = tmp_path / "less.toml"
     path.write_text("[solve.sampling]\nn = 2\n")
     made = recipe.parse(ScaleQuest, [f"@{path}", "--select.least_agreement", "1"])
     assert (made.solve.sampling.n, made.solve.sampling.temperature) == (2, 0.7)
     assert made.select.least_agreement == 1.0 and made.select.within_majority
+
+
+def test_a_preset_is_a_file_of_overrides_that_has_a_name() -> None:
+    made = recipe.parse(ScaleQuest, ["--preset", "simple", "--questions", "9"])
+    assert (made.generators, made.solvable.role, made.questions) == (("solver",), "solver", 9)
+    assert made.solvable.sampling == ScaleQuest().solvable.sampling
+    with pytest.raises(BadInput, match=r"no preset .easy.; there are: .*simple"):
+        recipe.parse(ScaleQuest, ["--preset=easy"])
+
+
+def test_every_preset_that_ships_is_a_recipe() -> None:
+    for name in recipe.presets(ScaleQuest):
+        assert recipe.parse(ScaleQuest, ["--preset", name]) != ScaleQuest()
+
+
+def test_a_switch_needs_no_value() -> None:
+    assert recipe.parse(ScaleQuest, ["--solve.adaptive"]).solve.adaptive
+    assert recipe.parse(ScaleQuest, ["--solve.adaptive", "--questions", "5"]).solve.adaptive
+    assert not recipe.parse(ScaleQuest, ["--solve.adaptive", "false"]).solve.adaptive
+    with pytest.raises(BadInput, match="--questions needs a value"):
+        recipe.parse(ScaleQuest, ["--questions"])
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--near_repeats.threshold", "1.5"], "less than or equal to 1"),
+        (["--select.least_agreement", "-0.1"], "greater than or equal to 0"),
+        (["--language.languages", "xx"], "'xx' is no language"),
+        (["--overlaps.benchmarks", NOWHERE], "/nowhere/mine.jsonl"),
+    ],
+)
+def test_a_bad_recipe_is_told_in_one_line_before_anything_is_asked(words: list[str], told: str) -> None:
+    with pytest.raises(BadInput, match=told) as caught:
+        recipe.parse(ScaleQuest, words)
+    assert "\n" not in str(caught.value)

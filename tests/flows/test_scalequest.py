@@ -2,34 +2,61 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from runs import ROOT, Command
 
+SIZE = ("--preset", "pupil", "--questions", "60", "--shard_rows", "30")
 
-def test_questions_from_nothing_are_filtered_answered_and_selected(
+
+def asked(command: Command, lake: Path, sql: str) -> list[dict[str, Any]]:
+    """Rows of a query."""
+    return [json.loads(line) for line in command("query", sql, "--store", lake, "--format", "json").out.splitlines()]
+
+
+def test_questions_from_nothing_are_filtered_answered_selected_and_measured(
     command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(ROOT)
-    words = ("--questions", "60", "--shard_rows", "30", "--synthesize.sampling.max_tokens", "128")
-    more = ("--solvable.sampling.max_tokens", "160", "--solve.sampling.max_tokens", "200")
-    done = command("run", "scalequest", *words, *more, "--store", tmp_path / "lake")
+    lake = tmp_path / "lake"
+    two = ("--generators", '["questioner", "solver"]')
+    done = command("run", "scalequest", *SIZE, *two, "--truth", "--store", lake)
     assert done.code == 0, done.err
-    sql = "SELECT question_id, question, answer, agreement, of_majority FROM scalequest"
-    rows = [
-        json.loads(line)
-        for line in command("query", sql, "--store", tmp_path / "lake", "--format", "json").out.splitlines()
-    ]
+    rows = asked(command, lake, "SELECT question_id, question, agreement, of_majority FROM scalequest ORDER BY 1")
     assert 5 < len(rows) == len({row["question_id"] for row in rows})
     assert all(row["of_majority"] and row["agreement"] >= 0.5 for row in rows)
-    funnel = command(
-        "query",
-        "SELECT step, tokens FROM (SELECT step, prompt_tokens + completion_tokens AS tokens, position "
-        "FROM funnel) ORDER BY position",
-        "--store",
-        tmp_path / "lake",
-        "--format",
-        "json",
-    )
-    spent = {row["step"]: row["tokens"] for row in map(json.loads, funnel.out.splitlines())}
-    assert spent["write_question"] > 60 and spent["solve"] > spent["judge_solvable"] > 0
+    written = asked(command, lake, "SELECT split_part(row_id, ':', 1) AS who, question FROM step.write_question")
+    by_generator = [{row["question"] for row in written if row["who"] == who} for who in ("questioner", "solver")]
+    assert all(len(questions) > 20 for questions in by_generator)
+    assert len(by_generator[0] & by_generator[1]) < 5  # one model in two roles does not write the same twice
+    spent = {
+        row["step"]: row["tokens"]
+        for row in asked(command, lake, "SELECT step, prompt_tokens + completion_tokens AS tokens FROM funnel")
+    }
+    assert spent["solve"] > spent["judge_solvable"] > 0
+    noise = {row["figure"]: row for row in asked(command, lake, "SELECT * FROM noise")}
+    assert noise["published: unsolvable questions"]["n"] == len(rows)
+    assert all(0 <= row["low"] <= row["value"] <= row["high"] <= 1 for row in noise.values())
+
+    benchmark = tmp_path / "benchmark.jsonl"
+    benchmark.write_text(json.dumps({"problem": rows[0]["question"].upper()}) + "\n")
+    named = json.dumps([{"name": "mine", "path": str(benchmark), "column": "problem"}])
+    clean = command("run", "scalequest", *SIZE, *two, "--overlaps.benchmarks", named, "--store", lake)
+    assert clean.code == 0, clean.err
+    left = {row["question_id"] for row in asked(command, lake, "SELECT question_id FROM scalequest")}
+    assert left == {row["question_id"] for row in rows[1:]}
+    (match,) = asked(command, lake, "SELECT question_id, benchmark, rule FROM step.find_overlaps WHERE rule = 'whole'")
+    assert match == {"question_id": rows[0]["question_id"], "benchmark": "mine", "rule": "whole"}
+
+    again = command("run", "scalequest", *SIZE, "--against", "scalequest", "--store", lake)
+    assert again.code == 0, again.err
+    known = asked(command, lake, "SELECT row_id FROM rejects WHERE reason = 'published in scalequest'")
+    assert {row["row_id"] for row in known} == {i for i in left if i.startswith("questioner:")}
+
+
+def test_a_role_that_nobody_offers_is_told_before_anything_is_asked(command: Command, tmp_path: Path) -> None:
+    done = command("run", "scalequest", *SIZE, "--generators", '["teacher"]', "--store", tmp_path / "lake")
+    assert done.code == 2
+    assert "needs the role 'teacher'; the profile offers:" in done.err
+    assert "Traceback" not in done.err

@@ -16,7 +16,18 @@ from schemas.work import Step
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = ROOT / "tests" / "golden" / "identities.json"
-MODULES = ("tasks.dedupe", "tasks.join", "tasks.select", "tasks.verify")
+MODULES = (
+    "tasks.decontaminate",
+    "tasks.dedupe",
+    "tasks.difficulty",
+    "tasks.execute",
+    "tasks.join",
+    "tasks.language",
+    "tasks.sampling",
+    "tasks.select",
+    "tasks.truth",
+    "tasks.verify",
+)
 """Modules whose steps are listed."""
 
 

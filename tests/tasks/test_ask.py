@@ -130,13 +130,13 @@ def test_an_adaptive_solver_asks_until_the_majority_is_decided(answers: str, ask
 
 
 def test_an_adaptive_solver_stops_where_no_majority_can_be_reached_any_more() -> None:
-    engine = saying_in_turn(*(f"#### {answer}" for answer in "1 1 2 2 3 4".split()))
+    engine = saying_in_turn(*(f"#### {answer}" for answer in ["1", "1", "2", "2", "3", "4"]))
     rows = list(Solve(sampling=Sampling(n=7, temperature=0.7), adaptive=True).rows(ROWS[:1], engine))
     assert [len(seeds) for _, seeds in engine.asked] == [4, 2] and len(rows) == 6
 
 
 def test_follow_ups_continue_the_seeds_of_the_first_samples() -> None:
-    engine = saying_in_turn(*(f"#### {answer}" for answer in "7 8 7 7".split()))
+    engine = saying_in_turn(*(f"#### {answer}" for answer in ["7", "8", "7", "7"]))
     stage = Solve(sampling=Sampling(n=5, temperature=0.7), adaptive=True)
     list(stage.rows(ROWS[:1], engine))
     assert sum((seeds for _, seeds in engine.asked), ()) == sample_seeds(fingerprint(stage), "r0", 4)

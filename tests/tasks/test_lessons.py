@@ -3,26 +3,30 @@
 import json
 from collections import Counter
 from pathlib import Path
+from random import Random
 
 import pytest
 
 from schemas.engine import Completion
 from schemas.work import Reject
 from tasks.answers import JudgeAnswer, Solve
-from tasks.encode import LINE_WEIGHT, TRUE_WEIGHT, VERDICT_WEIGHT, encode, make_tokenizer
+from tasks.encode import LINE_WEIGHT, REPLY_WEIGHT, SLOT_WEIGHT, TRUE_WEIGHT, VERDICT_WEIGHT, encode, make_tokenizer
 from tasks.lessons import (
     CALCULATE,
     EVALUATION_SEEDS,
     PER_LESSON,
     TRAINING_SEEDS,
+    UNCLEAR,
     Lesson,
     formats,
+    garbled,
     lesson,
     special_tokens,
 )
 from tasks.questions import JudgeSolvable, RewriteQuestion, WriteQuestion, verdict
+from tasks.templates import library
 from tasks.templates.arithmetic import equations
-from tasks.templates.oracle import read
+from tasks.templates.oracle import read, slot_words
 
 TAUGHT = [lesson(i) for i in range(400)]
 LESSONS = [taught for taught in TAUGHT if CALCULATE not in taught.prompt]
@@ -81,7 +85,7 @@ def test_what_is_taught_is_true() -> None:
     for taught in LESSONS:
         given = inputs(taught)
         if taught.stage == JudgeSolvable.name():
-            assert verdict(taught.reply) is (read(given["question"]).unsolvable is None)
+            assert verdict(taught.reply) is (read(given["question"]).answer is not None)
         elif taught.stage == RewriteQuestion.name():
             assert read(taught.reply).answer is not None
         elif taught.stage == WriteQuestion.name():
@@ -152,3 +156,26 @@ def test_the_shipped_pupil_was_taught_what_the_stages_ask() -> None:
 
 def test_tags_are_tokens() -> None:
     assert {"<solve>", "<question>", "<solution>", "<reply>", "<end>"} <= set(special_tokens())
+
+
+def test_a_spoilt_question_is_none_and_is_judged_so() -> None:
+    for seed in range(300):
+        spoilt = garbled(library.draw(seed), library.draw(seed + 1), Random(seed))
+        assert read(spoilt).template is None, spoilt
+    judged = [taught for taught in TAUGHT if taught.stage == "judge_solvable"]
+    unclear = [taught for taught in judged if taught.reply == UNCLEAR]
+    assert 0.1 < len(unclear) / len(judged) < 0.35
+    assert verdict(UNCLEAR) is False
+    assert all(read(inputs(taught)["question"]).template is None for taught in unclear)
+
+
+def test_names_and_things_of_a_question_count_more_than_its_other_words() -> None:
+    tokenizer = make_tokenizer((text for taught in TAUGHT for text in (taught.prompt, taught.reply)), 1400)
+    weights: dict[bool, set[int]] = {True: set(), False: set()}
+    for taught in (taught for taught in TAUGHT if taught.stage == "write_question"):
+        made = encode(tokenizer, taught)
+        begin = made.ids.tolist().index(tokenizer.token_to_id("<reply>"))
+        for target, weight in zip(made.targets[begin:-1], made.weights[begin:-1], strict=True):
+            word = tokenizer.id_to_token(int(target)).strip("\u0120").lower()
+            weights[word in slot_words()].add(int(weight))
+    assert weights == {True: {SLOT_WEIGHT}, False: {REPLY_WEIGHT}}

@@ -78,3 +78,9 @@ def test_answers_that_are_the_same_have_one_key(one: str, other: str) -> None:
 @pytest.mark.parametrize(("one", "other"), [("20%", "0.2"), ("12", "-12"), ("blue", "red"), ("0.333", "1/3")])
 def test_answers_that_differ_have_two(one: str, other: str) -> None:
     assert answer_key(one) != answer_key(other)
+
+
+def test_the_best_answer_of_a_question_must_be_liked_enough_where_a_least_reward_is_asked_for() -> None:
+    tables = answered(("1", 0.4), ("1", 0.3))
+    assert reasons(SelectAnswer(least_reward=0.5), *tables) == {"q/0": "little reward", "q/1": "lower reward"}
+    assert reasons(SelectAnswer(least_reward=0.4), *tables)["q/0"] is None

@@ -11,6 +11,7 @@ import torch
 
 from tasks.batches import batches
 from tasks.encode import LessonBook, make_lessons, open_lessons
+from tasks.export import export
 from tasks.schooling import Clock, Schooling
 from tasks.train import train
 
@@ -84,3 +85,25 @@ def test_the_rate_rises_stays_and_falls_to_zero() -> None:
     ended = Clock(step=700, seconds=0.7 * 600).fixed(plan)
     assert ended.end == 1000 and ended.rate(plan) == pytest.approx(1.0)
     assert ended.model_copy(update={"step": 1000}).rate(plan) == 0.0
+
+
+def test_a_training_may_begin_from_an_exported_pupil_whose_words_stand_elsewhere(lessons: Path, tmp_path: Path) -> None:
+    first = train(lessons, tmp_path / "first", TINY, report=quiet)
+    export(tmp_path / "first" / "latest.pt", lessons, tmp_path / "pupil")
+    make_lessons(tmp_path / "lessons", 300, vocabulary=600, processes=1)
+    start = TINY.model_copy(update={"start": str(tmp_path / "pupil" / "safetensors")})
+    second = train(tmp_path / "lessons", tmp_path / "second", start, stop_after=1, report=quiet)
+    fresh = train(tmp_path / "lessons", tmp_path / "fresh", TINY, stop_after=1, report=quiet)
+    assert second.losses[0] < fresh.losses[0] - 0.3
+    assert second.losses[0] == pytest.approx(first.losses[-1], abs=1.0)
+
+
+def test_a_model_of_another_architecture_is_no_beginning(lessons: Path, tmp_path: Path) -> None:
+    train(lessons, tmp_path, TINY, stop_after=1, report=quiet)
+    export(tmp_path / "latest.pt", lessons, tmp_path / "pupil")
+    wider = TINY.model_copy(update={"feed_forward": 128, "start": str(tmp_path / "pupil" / "safetensors")})
+    with pytest.raises(ValueError, match="another architecture"):
+        train(lessons, tmp_path / "wider", wider, stop_after=1, report=quiet)
+    nowhere = TINY.model_copy(update={"start": str(tmp_path / "nowhere")})
+    with pytest.raises(ValueError, match="no model to begin with"):
+        train(lessons, tmp_path / "none", nowhere, stop_after=1, report=quiet)

@@ -7,7 +7,7 @@ import pytest
 
 from tasks.templates import library, oracle
 from tasks.templates.arithmetic import final, number
-from tasks.templates.mistakes import MISTAKES, Mistake, corrupt
+from tasks.templates.mistakes import HABITS, MISTAKES, Mistake, corrupt, misread
 
 EGGS = (
     "Mia picks 12 pears a day for 3 days. She sells 10 of them. How many pears does she have left?",
@@ -83,3 +83,26 @@ def test_an_unsolvable_problem_is_answered_by_giving_no_number() -> None:
     problem = library.draw(2, solvable=False)
     assert oracle.diagnose(problem, "The question leaves something out.").correct
     assert oracle.diagnose(problem, "1 + 1 = 2\n#### 2") == (False, "other", 1)
+
+
+def test_a_habit_is_one_kind_of_mistake_in_every_problem_of_a_template() -> None:
+    kinds: dict[str, set[str]] = {}
+    for seed in range(1500):
+        problem = library.draw(seed)
+        if (text := misread(problem)) is not None:
+            found = oracle.diagnose(problem, text)
+            assert not found.correct
+            kinds.setdefault(problem.template, set()).add(found.kind)
+    assert all(len(found) == 1 for found in kinds.values())
+    assert 0.3 * len(library.TEMPLATES) < len(kinds) < 0.7 * len(library.TEMPLATES)
+    assert {kind for found in kinds.values() for kind in found} == {kind for kind in HABITS if kind}
+
+
+def test_a_habit_goes_wrong_at_the_same_step_of_a_template() -> None:
+    places: dict[str, Counter[int | None]] = {}
+    for seed in range(3000):
+        problem = library.draw(seed)
+        if (text := misread(problem)) is not None:
+            places.setdefault(problem.template, Counter())[oracle.diagnose(problem, text).first_wrong_step] += 1
+    usual = sum(counts.most_common(1)[0][1] for counts in places.values())
+    assert usual > 0.9 * sum(counts.total() for counts in places.values())

@@ -1,0 +1,130 @@
+"""Which questions are kept by their difficulty: the easiest are dropped, or a histogram is matched."""
+
+from collections.abc import Mapping
+from itertools import pairwise
+from math import fsum, isclose
+from typing import Annotated, Any, ClassVar
+
+import pyarrow as pa
+from pydantic import Field, field_validator, model_validator
+
+from schemas.errors import QuestmillError
+from schemas.work import Merge
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class SampleByDifficulty(Merge):
+    """Drops the easiest questions of a generator, or keeps as many as fit a histogram; of the others it keeps all.
+
+    A question's generator is what its row id says before the first colon: `dsmath:000000012/0`; ids without a colon
+    have the generator `""`. A question of a sampled generator whose difficulty nobody knows is rejected, for it might
+    be any; a question that is outside a band by which its difficulty was measured is rejected, whatever its generator.
+    """
+
+    inputs: ClassVar[tuple[str, ...]] = ("questions", "difficulty")
+
+    drop_easy: Mapping[str, Share] = {}
+    """Generator -> share of its questions to drop, the easiest first, e.g. `{"dsmath": 0.3}`. The paper drops of one
+    generator only, by eye (sections 2.4 and 3.1); its figures come to some 0.3."""
+    target: Mapping[str, tuple[tuple[Share, Share], ...]] = {}
+    """Generator -> bins from easy to hard, each as (its highest fail rate, its share of what is kept), e.g.
+    `{"": ((0.2, 0.1), (0.6, 0.5), (1.0, 0.4))}`. The bin that is scarcest for its share decides how many are kept."""
+
+    @field_validator("target")
+    @classmethod
+    def _histograms(cls, target: Mapping[str, Any]) -> Mapping[str, Any]:
+        for generator, bins in target.items():
+            bounds = [bound for bound, _ in bins]
+            if not bins or any(one >= other for one, other in pairwise(bounds)) or bounds[-1] != 1:
+                raise ValueError(f"the bins of {generator!r} end at {bounds}; let them rise, and end with 1")
+            if not isclose(whole := fsum(share for _, share in bins), 1, abs_tol=1e-6):
+                raise ValueError(f"the shares of {generator!r} sum to {whole:g}; let them sum to 1")
+        return target
+
+    @model_validator(mode="after")
+    def _one_rule(self) -> "SampleByDifficulty":
+        if both := sorted(self.drop_easy.keys() & self.target.keys()):
+            raise ValueError(f"generator {both[0]!r} is in drop_easy and in target; leave it in one of them")
+        return self
+
+    def prepare(self, con: Any) -> None:
+        """Tables `cuts`, a line a generator, and `bins`, a line a bin; raises `QuestmillError` where one is empty."""
+        bins = [
+            {"generator": generator, "above": above, "bound": bound, "share": share}
+            for generator, each in self.target.items()
+            for above, (bound, share) in zip([-1.0, *(bound for bound, _ in each)], each, strict=False)
+        ]
+        cuts = [{"generator": generator, "cut": share} for generator, share in self.drop_easy.items()]
+        con.register("cuts", pa.Table.from_pylist(cuts, pa.schema([("generator", pa.string()), ("cut", pa.float64())])))
+        con.register("bins", pa.Table.from_pylist(bins, _BINS))
+        con.execute(f"CREATE TEMP VIEW rated AS {_RATED}")
+        self._check(con)
+
+    def _check(self, con: Any) -> None:
+        """A generator that is not there is a name spelt wrongly; an empty bin would leave nothing at all."""
+        there = {name for (name,) in con.sql("SELECT DISTINCT generator FROM rated").fetchall()}
+        if there and (absent := sorted({*self.drop_easy, *self.target} - there)):
+            raise QuestmillError(
+                f"step {self.name()}: no question is of generator {absent[0]!r}; there are {sorted(there)}, name those"
+            )
+        filled = con.sql(f"SELECT generator, bound FROM ({_BINNED}) WHERE bound IS NOT NULL GROUP BY ALL").fetchall()
+        for generator, bins in self.target.items():
+            for bound, share in bins:
+                if generator in there and share and (generator, bound) not in filled:
+                    raise QuestmillError(
+                        f"step {self.name()}: no question of {generator!r} is in the bin up to {bound:g}, which is to "
+                        f"have a share of {share:g}; give it 0, or ask for more questions"
+                    )
+
+    def sql(self) -> str:
+        """Equal difficulties are ordered by a hash of the row id: neither order nor number of a question decides.
+
+        1e-9 makes up for shares that no binary fraction equals: 0.3 of 10 are 3.
+        """
+        return f"""
+            WITH placed AS (
+                SELECT *, row_number() OVER (PARTITION BY generator, known ORDER BY fail_rate, tie) AS place,
+                    count(*) OVER (PARTITION BY generator, known) AS of_all,
+                    row_number() OVER (PARTITION BY generator, known, bound ORDER BY tie) AS place_in_bin,
+                    count(*) OVER (PARTITION BY generator, known, bound) AS of_bin
+                FROM ({_BINNED})
+            ),
+            fitted AS (
+                SELECT *, min(CASE WHEN known AND share > 0 THEN of_bin / share END)
+                    OVER (PARTITION BY generator) AS fitting
+                FROM placed
+            ),
+            decided AS (
+                SELECT row_id, fail_rate, CASE
+                    WHEN side = 'below' THEN 'easier than the band'
+                    WHEN side = 'above' THEN 'harder than the band'
+                    WHEN NOT sampled THEN NULL
+                    WHEN fail_rate IS NULL THEN 'no difficulty'
+                    WHEN place <= floor(of_all * cut + 1e-9) THEN 'easy'
+                    WHEN place_in_bin > floor(fitting * share + 1e-9) THEN 'beyond the target histogram'
+                END AS reject
+                FROM fitted
+            )
+            SELECT questions.*, decided.fail_rate, decided.reject
+            FROM questions JOIN decided USING (row_id) ORDER BY row_id
+        """
+
+
+_BINS = pa.schema([("generator", pa.string()), *((name, pa.float64()) for name in ("above", "bound", "share"))])
+
+_RATED = """
+    SELECT row_id, sha256(row_id) AS tie, fail_rate, side,
+        fail_rate IS NOT NULL AND coalesce(side, 'inside') = 'inside' AS known,
+        CASE WHEN contains(row_id, ':') THEN split_part(row_id, ':', 1) ELSE '' END AS generator
+    FROM (SELECT row_id FROM questions) LEFT JOIN difficulty USING (row_id)
+"""
+"""Every question with its generator and what is known of its difficulty; outside a band it counts for no share."""
+
+_BINNED = """
+    SELECT rated.*, cut, bound, share,
+        cut IS NOT NULL OR generator IN (SELECT generator FROM bins) AS sampled
+    FROM rated LEFT JOIN cuts USING (generator)
+    LEFT JOIN bins ON bins.generator = rated.generator AND known AND fail_rate > above AND fail_rate <= bound
+"""
+"""The same with the share that is dropped of its generator, and its bin with the share to be kept."""

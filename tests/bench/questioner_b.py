@@ -1,0 +1,67 @@
+"""What QFT and QPO make of the pupil: the share of questions from nothing that the oracle can solve, and the time."""
+
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from infra.store import open_store
+from tasks.difficulty import wilson
+from tasks.lessons import END
+from tasks.questions import WriteQuestion
+from tasks.templates import oracle
+from tests.bench.figures import ROOT, Figure, questmill
+
+IDS = ("scalequest.b",)
+SAMPLES = 8192
+"""Questions of each model: an interval of some 2 points."""
+BATCH = 512
+PUPIL = ROOT / "data" / "models" / "pupil" / "int8"
+RAW = ("<solve><question>", "<reply>")
+"""The untuned solver is asked as in Magpie: the beginning of a user's turn, and what it writes until the turn ends."""
+BARE = (WriteQuestion().ask().tagged(), END)
+TUNED = {"qft": "tune_questioner", "qpo": "prefer_questions"}
+
+
+def measure() -> Iterator[Figure]:
+    """Minutes of the whole run, and the share before, between and after the two trainings."""
+    with tempfile.TemporaryDirectory() as folder:
+        started = time.monotonic()
+        questmill("run", "scalequest", "--profile", "ci", "--preset", "pupil", "--train", "--store", folder)
+        minutes = (time.monotonic() - started) / 60
+        yield Figure("scalequest.b", round(minutes, 1), "min", "<= 15", "with both trainings")
+        store = open_store(folder)
+        made = {r.step: Path(store.locate(r.detail["model"])) / "int8" for r in store.receipts() if "model" in r.detail}
+        shares = {"raw": share(PUPIL, *RAW), "own": share(PUPIL, *BARE)}
+        shares |= {name: share(made[step], *BARE) for name, step in TUNED.items()}
+    for name, (value, low, high) in shares.items():
+        yield Figure(f"scalequest.b.{name}", round(value, 4), "share", "", f"95 %: {low:.4f} to {high:.4f}")
+    (before, _, high), (after, low, _) = shares["qft"], shares["qpo"]
+    apart = "intervals apart" if low > high else "intervals overlap"
+    yield Figure("scalequest.b.gain", round(100 * (after - before), 1), "points", ">= 3", apart)
+
+
+def share(model: Path, prefix: str, end: str) -> tuple[float, float, float]:
+    """Share of solvable questions at temperature 1 and its 95 % interval; what does not belong is not solvable."""
+    import ctranslate2
+    from tokenizers import Tokenizer
+
+    words = Tokenizer.from_file(str(model / "tokenizer.json"))
+    asked = words.encode(prefix, add_special_tokens=False).tokens
+    ctranslate2.set_random_seed(11)
+    generator = ctranslate2.Generator(str(model), compute_type="int8", intra_threads=1)
+    solvable = 0
+    for _ in range(SAMPLES // BATCH):
+        results = generator.generate_batch(
+            [asked] * BATCH,
+            max_batch_size=128,
+            max_length=256,
+            sampling_topk=0,
+            include_prompt_in_result=False,
+            end_token=list({end, END}),
+            return_end_token=True,
+        )
+        for tokens in (result.sequences[0] for result in results):
+            read = oracle.read(words.decode([words.token_to_id(token) for token in tokens[:-1]]))
+            solvable += tokens[-1] in (end, END) and read.problem is not None and read.unsolvable is None
+    return (solvable / SAMPLES, *wilson(solvable, SAMPLES))

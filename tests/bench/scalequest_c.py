@@ -1,0 +1,60 @@
+"""What published rows are worth, by the oracle; what the solvability filter finds; what adaptive sampling saves.
+
+One lake: the runs share what they have in common, so a run with another selection asks nothing.
+"""
+
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from typing import Any
+
+from tests.bench.figures import Figure, questmill
+
+IDS = ("scalequest.c", "scalequest.d", "scalequest.g")
+QUESTIONS = int(os.environ.get("QUESTMILL_BENCH_QUESTIONS", "3000"))
+PAPER = ("--select.within_majority", "false", "--select.least_agreement", "0", "--select.least_reward", "0")
+
+
+def measure() -> Iterator[Figure]:
+    """The pupil in every role, from blank prompts."""
+    with tempfile.TemporaryDirectory() as lake:
+        ours, paper = run(lake), run(lake, *PAPER)
+        adaptive = run(lake, "--solve.adaptive", "true")
+    for name, found, asked in (("default", ours, "<= 2"), ("paper", paper, "")):
+        for what, short in (("wrong answers", "wrong"), ("unsolvable questions", "unsolvable")):
+            row = found[f"published: {what}"]
+            yield Figure(f"scalequest.c.{name}.{short}", percent(row["value"]), "%", asked, interval(row))
+    for short, asked in (("precision", ">= 93"), ("recall", "")):
+        row = ours[f"solvability filter: {short}"]
+        yield Figure(f"scalequest.d.{short}", percent(row["value"]), "%", asked, interval(row))
+    saved = 1 - adaptive["tokens"]["value"] / ours["tokens"]["value"]
+    yield Figure("scalequest.g", percent(saved), "% tokens", ">= 25", "of solutions and their rewards, against n = 5")
+    for name, found in (("five", ours), ("adaptive", adaptive)):
+        row = found["published: wrong answers"]
+        yield Figure(f"scalequest.g.{name}.wrong", percent(row["value"]), "%", "", interval(row))
+
+
+def run(lake: str, *words: str) -> dict[str, Any]:
+    """One run; its measured noise by figure, and the tokens of its solutions and rewards."""
+    size = ("--questions", str(QUESTIONS), "--shard_rows", "250", "--truth", "true")
+    questmill("run", "scalequest", "--preset", "pupil", *size, *words, "--profile", "ci", "--store", lake)
+    noise = {row["figure"]: row for row in ask(lake, "SELECT * FROM noise")}
+    spent = "SELECT sum(prompt_tokens + completion_tokens) AS value FROM funnel WHERE dataset = 'scalequest' "
+    (noise["tokens"],) = ask(lake, spent + "AND step IN ('solve', 'judge_answer')")
+    return noise
+
+
+def ask(lake: str, sql: str) -> list[dict[str, Any]]:
+    """Rows of a query."""
+    return [json.loads(line) for line in questmill("query", sql, "--store", lake, "--format", "json").splitlines()]
+
+
+def percent(share: float) -> float:
+    """With two decimals."""
+    return round(100 * share, 2)
+
+
+def interval(row: dict[str, Any]) -> str:
+    """For a note."""
+    return f"95 % interval {percent(row['low'])} to {percent(row['high'])}, of {row['n']:,}"

@@ -1,0 +1,161 @@
+"""The regressor keeps the contract of a scorer, and says of a text what transformers' own head says of it."""
+
+import json
+import math
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("torch")
+pytest.importorskip("transformers")
+
+import torch
+import transformers
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+
+from infra import engines
+from infra.engines.regressor import Regressor
+from schemas.engine import Failure, Prompt, RegressorSpec, Request, Watch, score
+from schemas.errors import EngineError
+from schemas.work import fingerprint
+from tests.infra.engines.contract import JUDGE, QUESTION, ScorerContract
+
+SHORT = Prompt(stage="score_difficulty", inputs={"question": QUESTION}, instruction="Is it hard?")
+
+
+@pytest.fixture(scope="session")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An untrained model with one label, of weights so large that its values are far apart; tokens are bytes."""
+    torch.manual_seed(5)
+    folder = tmp_path_factory.mktemp("regressor") / "safetensors"
+    config = transformers.LlamaConfig(
+        vocab_size=257, hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=2,
+        max_position_embeddings=256, num_labels=1, pad_token_id=256, bos_token_id=None, eos_token_id=256,
+        initializer_range=0.3,
+    )  # fmt: skip
+    made = transformers.LlamaForSequenceClassification(config)
+    made.score.weight.data.normal_(0, 0.2)
+    made.save_pretrained(folder)
+    alphabet = {sign: number for number, sign in enumerate(sorted(pre_tokenizers.ByteLevel.alphabet()))}
+    words = Tokenizer(models.BPE(vocab={**alphabet, "<end>": 256}, merges=[]))
+    words.pre_tokenizer, words.decoder = pre_tokenizers.ByteLevel(add_prefix_space=False), decoders.ByteLevel()
+    fast = transformers.PreTrainedTokenizerFast(tokenizer_object=words, eos_token="<end>", pad_token="<end>")
+    fast.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture
+def spec(model: Path) -> RegressorSpec:
+    return RegressorSpec(kind="regressor", path=str(model))
+
+
+@pytest.fixture(scope="module")
+def engine(model: Path) -> Iterator[Regressor]:
+    opened = Regressor(RegressorSpec(kind="regressor", path=str(model)))
+    yield opened
+    opened.close()
+    opened.close()
+
+
+class TestRegressor(ScorerContract):
+    """The contract."""
+
+
+def questions(number: int) -> list[Prompt]:
+    return [
+        SHORT.model_copy(update={"inputs": {"question": "How many? " * (1 + i % 7) + str(i)}}) for i in range(number)
+    ]
+
+
+def test_scores_are_those_of_the_head_alone_however_they_are_batched(spec: RegressorSpec, engine: Regressor) -> None:
+    asked = questions(20)
+    read = [engine.tokenizer(prompt.tagged(), return_tensors="pt").input_ids for prompt in asked]
+    with torch.inference_mode():
+        alone = [float(engine.model(input_ids=ids).logits.sigmoid()) for ids in read]
+    assert max(alone) - min(alone) > 0.05
+    for tokens in (1, 300, 8192):
+        batched = Regressor(spec.model_copy(update={"max_batch_tokens": tokens}))
+        assert score(batched, asked) == pytest.approx(alone, abs=1e-5)
+
+
+def test_a_clipped_value_is_the_bare_one_within_its_bounds(spec: RegressorSpec) -> None:
+    asked = questions(40)
+    clipped = score(Regressor(spec.model_copy(update={"bound": "clip"})), asked)
+    bare = [math.log(bounded / (1 - bounded)) for bounded in score(Regressor(spec), asked)]
+    assert min(bare) < 1 < max(bare)
+    assert clipped == pytest.approx([min(1.0, max(0.0, value)) for value in bare], abs=1e-5)
+
+
+def test_a_chat_template_says_how_a_question_is_read(spec: RegressorSpec, model: Path, tmp_path: Path) -> None:
+    shutil.copytree(model, copy := tmp_path / "copy")
+    told = json.loads((copy / "tokenizer_config.json").read_text())
+    told["chat_template"] = "Q: {{ messages[-1]['content'] }}"
+    (copy / "tokenizer_config.json").write_text(json.dumps(told))
+    chatty = Regressor(spec.model_copy(update={"path": str(copy)}))
+    assert chatty.tokenizer.decode(chatty._read(SHORT)) == f"Q: {QUESTION}"
+
+
+def test_a_question_that_is_too_long_fails_alone(engine: Regressor) -> None:
+    long = SHORT.model_copy(update={"inputs": {"question": "How many? " * 200}})
+    replies = {r.row: reply for r, reply in engine.rate([Request("0", long, (1,)), Request("1", SHORT, (1,))])}
+    assert isinstance(replies["0"], Failure) and replies["0"].reason == "context too long"
+    assert not isinstance(replies["1"], Failure)
+
+
+def test_only_what_may_be_sent_is_scored_and_all_of_it_is_told(engine: Regressor) -> None:
+    class Three(Watch):
+        left, told = 3, 0
+
+        def allows(self) -> bool:
+            self.left -= 1
+            return self.left >= 0
+
+        def arrived(self, request: Request, reply: object) -> None:
+            self.told += 1
+
+    watch = Three()
+    requests = [Request(str(i), prompt, (1,)) for i, prompt in enumerate(questions(8))]
+    assert [request.row for request, _ in engine.rate(requests, watch)] == ["0", "1", "2"] and watch.told == 3
+
+
+def test_the_identity_is_the_content_and_not_the_place(spec: RegressorSpec, model: Path, tmp_path: Path) -> None:
+    shutil.copytree(model, copy := tmp_path / "copy")
+    elsewhere = spec.model_copy(update={"path": str(copy), "threads": 2, "max_batch_tokens": 64})
+    assert fingerprint(engines.pin(spec)) == fingerprint(engines.pin(elsewhere)) != fingerprint(spec)
+    (copy / "config.json").write_text((copy / "config.json").read_text() + "\n")
+    with pytest.raises(ValueError, match="not the pinned one"):
+        Regressor(elsewhere.model_copy(update={"digest": engines.pin(spec).digest}))
+
+
+def test_it_is_loaded_by_its_kind_and_works_in_the_thread_that_asks(spec: RegressorSpec) -> None:
+    try:
+        first = engines.load(spec)
+        assert engines.load(spec) is first and not engines.waits(spec)
+    finally:
+        engines.unload()
+    with pytest.raises(EngineError, match="closed"):
+        score(first, [JUDGE])
+
+
+def test_a_model_without_a_head_of_one_label_is_one_clear_line(
+    spec: RegressorSpec, model: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(model, copy := tmp_path / "copy")
+    config = json.loads((copy / "config.json").read_text())
+    (copy / "config.json").write_text(json.dumps({**config, "id2label": {"0": "a", "1": "b"}}))
+    with pytest.raises(ValueError, match="cannot be loaded") as caught:
+        Regressor(spec.model_copy(update={"path": str(copy)}))
+    assert "\n" not in str(caught.value)
+    writer = transformers.LlamaForCausalLM(transformers.LlamaConfig.from_pretrained(model))
+    writer.save_pretrained(copy)
+    with pytest.raises(ValueError, match="no head of one label; train one with `LearnDifficulty`"):
+        Regressor(spec.model_copy(update={"path": str(copy)}))
+
+
+@pytest.mark.parametrize("path", ["", "nowhere"])
+def test_a_missing_model_is_one_clear_line(spec: RegressorSpec, tmp_path: Path, path: str) -> None:
+    with pytest.raises(ValueError, match="no model in") as caught:
+        engines.pin(spec.model_copy(update={"path": path and str(tmp_path / path)}))
+    assert "\n" not in str(caught.value)

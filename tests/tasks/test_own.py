@@ -1,0 +1,44 @@
+"""Own work: what a pupil writes becomes lessons that are true, and is written once."""
+
+from pathlib import Path
+
+from infra.engines.fake import Fake
+from schemas.engine import Prompt
+from tasks.lessons import UNCLEAR
+from tasks.own import read_own, write_own
+from tasks.questions import verdict
+from tasks.templates import library
+from tasks.templates.oracle import diagnose, read
+
+
+def writes(prompt: Prompt, seed: int) -> str:
+    """Solvable questions, unsolvable ones and garbled ones; right solutions and wrong ones."""
+    if prompt.stage == "write_question":
+        return "How many he?" if seed % 3 == 0 else library.draw(seed, solvable=seed % 3 == 1).question
+    problem = read(prompt.inputs["question"]).problem
+    assert problem is not None
+    return problem.solution if seed % 2 else "1 + 1 = 3\n#### 3"
+
+
+def test_own_questions_and_solutions_are_judged_as_the_oracle_does(tmp_path: Path) -> None:
+    path = tmp_path / "own.jsonl"
+    assert write_own(Fake(writes), 200, path) == len(read_own(path))
+    for taught in read_own(path):
+        parts = dict(part.split(">", 1) for part in taught.prompt.removesuffix("<reply>").split("<")[2:])
+        found = read(parts["question"])
+        if taught.stage == "judge_solvable":
+            assert verdict(taught.reply) is (found.answer is not None)
+            assert (taught.reply == UNCLEAR) is (found.template is None)
+        else:
+            assert found.problem is not None
+            assert (taught.reply == "yes") is diagnose(found.problem, parts["solution"]).correct
+            assert all(taught.verdicts) is (taught.reply == "yes")
+    replies = [taught.reply for taught in read_own(path) if taught.stage == "judge_answer"]
+    assert len(replies) > 50 and replies.count("yes") == replies.count("no")
+
+
+def test_own_work_that_is_there_is_not_asked_for_again(tmp_path: Path) -> None:
+    path = tmp_path / "own.jsonl"
+    write_own(Fake(writes), 40, path)
+    silent = Fake(writes)
+    assert write_own(silent, 40, path) > 20 and not silent.asked
