@@ -33,6 +33,7 @@ class Questioner(Frozen):
 
 def teach(run: Run, recipe: Questioner, corpus: Table, role: str = "questioner") -> tuple[Receipt, Receipt]:
     """The models after QFT and after QPO of whoever plays `role`; `corpus` is any table with a column `question`."""
+    run.needs(recipe.improve, recipe.solvable, recipe.sample.model_copy(update={"role": role}))
     tuned = run.train(recipe.tune.model_copy(update={"role": role}), corpus)
     blanks = run.blanks(recipe.sampled, recipe.shard_rows, mark=f"{role}-qpo:")
     with run.using(**{role: tuned}):

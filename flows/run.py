@@ -141,10 +141,13 @@ class Run:
         context = FlowRunContext.get()
         if context is not None and isinstance(context.task_runner, OnCluster):
             context.task_runner.progress = run.progress
-        for _, field in recipe:
-            if isinstance(field, Stage):
-                run._engine(field)
+        run.needs(*(field for _, field in recipe if isinstance(field, Stage)))
         return run
+
+    def needs(self, *stages: Stage) -> None:
+        """Raises `BadInput` where one of `stages` wants a role that the profile does not offer."""
+        for stage in stages:
+            self._engine(stage)
 
     def seed(self, source: Source, reserved: list[str]) -> Table:
         """Read files into shards of attempts; every file is checked to its end before the first row is written.

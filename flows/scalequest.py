@@ -3,14 +3,17 @@
 from prefect import flow
 from pydantic import Field
 
+from flows.questioner import Questioner, teach
 from flows.run import Run, Table, on_cluster
 from schemas import noise, selected
 from schemas.engine import Sampling
-from schemas.work import DatasetName, Frozen, Manifest
+from schemas.errors import BadInput
+from schemas.work import DatasetName, Frozen, Manifest, Receipt
 from tasks.answers import JudgeAnswer, Solve
 from tasks.decontaminate import DropOverlaps, FindOverlaps
 from tasks.dedupe import DropNearRepeats, DropPublished, DropRepeats
 from tasks.difficulty import FailRate, ScoreDifficulty
+from tasks.draw import Draw
 from tasks.language import KeepLanguage
 from tasks.questions import JudgeSolvable, WriteQuestion
 from tasks.sampling import SampleByDifficulty
@@ -25,6 +28,12 @@ class ScaleQuest(Frozen):
     """Questions asked for, over all generators (section 3.1: 2 M from two)."""
     generators: tuple[str, ...] = Field(default=("questioner",), min_length=1)
     """Roles that write questions, each its share; the paper has two (DeepSeekMath and Qwen2-Math)."""
+    train: bool = False
+    """Train the generators first; else their roles are played by what the profile names."""
+    questioner: Questioner = Questioner()
+    """How they are trained."""
+    corpus: DatasetName | None = None
+    """Published dataset on whose questions they are trained; none: drawn from the proving ground, one in 7 flawed."""
     synthesize: WriteQuestion = WriteQuestion(sampling=Sampling(temperature=1.0, top_p=0.99, max_tokens=512))
     """From a bare prompt (appendix A)."""
     language: KeepLanguage = KeepLanguage()
@@ -65,7 +74,8 @@ class ScaleQuest(Frozen):
 def scalequest(recipe: ScaleQuest) -> Manifest:
     """What is cheap comes first: every question that is dropped early costs neither judgement nor solutions."""
     run = Run.open(recipe)
-    questions = run.join(*(written(run, recipe, role) for role in recipe.generators))
+    with run.using(**(trained(run, recipe) if recipe.train else {})):
+        questions = run.join(*(written(run, recipe, role) for role in recipe.generators))
     questions = run.map(recipe.language, questions)
     questions = run.merge(recipe.repeats, questions, shard_rows=recipe.shard_rows)
     questions = run.merge(recipe.near_repeats, questions, shard_rows=recipe.shard_rows)
@@ -95,3 +105,17 @@ def written(run: Run, recipe: ScaleQuest, role: str) -> Table:
     """One generator's share of the questions, whose ids begin with its name."""
     blanks = run.blanks(-(-recipe.questions // len(recipe.generators)), recipe.shard_rows, mark=f"{role}:")
     return run.map(recipe.synthesize.model_copy(update={"role": role}), blanks)
+
+
+def trained(run: Run, recipe: ScaleQuest) -> dict[str, Receipt]:
+    """A model for each generator: tuned on questions alone, then on preferences between its own."""
+    if recipe.corpus and run.store.current(recipe.corpus) is None:
+        raise BadInput(f"--corpus: no dataset {recipe.corpus!r} is published; publish one with a column `question`")
+    corpus = (run.published(recipe.corpus) if recipe.corpus else None) or drawn(run)
+    return {role: teach(run, recipe.questioner, corpus, role)[1] for role in recipe.generators}
+
+
+def drawn(run: Run) -> Table:
+    """15,000 questions of the proving ground, as many as the paper's; like every real corpus it is not all sound."""
+    sound = run.map(Draw(solvable=True), run.blanks(12_750, 1000, mark="sound:"))
+    return run.join(sound, run.map(Draw(solvable=False), run.blanks(2_250, 1000, mark="flawed:")))

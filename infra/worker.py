@@ -91,10 +91,11 @@ def run_shard(stage: Stage, spec: Any, upstream: Receipt, index: int, lake: str,
     if spec is None:
         _work(stage, store.get(part).to_pylist(), None, book)
         return store.commit(book.close(key, (part.digest,), part.rows, started))
-    from infra import desk, engines, journal, till  # only a stage that asks a model pays for them
+    from infra import desk, engines, journal, models, till  # only a stage that asks a model pays for them
 
     replies = journal.Journal(store, key)
-    with engines.using(spec) as engine, desk.Desk(engine, spec, replies, till.till(account, store)) as asked:
+    paid = till.till(account, store)
+    with engines.using(models.here(spec)) as engine, desk.Desk(engine, spec, replies, paid) as asked:
         _work(stage, store.get(part).to_pylist(), asked, book)
     receipt = store.commit(book.close(key, (part.digest,), part.rows, started, spent=asked.spent))
     replies.remove()

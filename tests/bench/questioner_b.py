@@ -15,6 +15,7 @@ from tests.bench.figures import ROOT, Figure, questmill
 IDS = ("scalequest.b",)
 SAMPLES = 8192
 """Questions of each model: an interval of some 2 points."""
+SIZE = ("--questions", "2000")
 BATCH = 512
 PUPIL = ROOT / "data" / "models" / "pupil" / "int8"
 RAW = ("<solve><question>", "<reply>")
@@ -27,7 +28,7 @@ def measure() -> Iterator[Figure]:
     """Minutes of the whole run, and the share before, between and after the two trainings."""
     with tempfile.TemporaryDirectory() as folder:
         started = time.monotonic()
-        questmill("run", "scalequest", "--profile", "ci", "--preset", "pupil", "--train", "--store", folder)
+        questmill("run", "scalequest", "--profile", "ci", "--preset", "pupil", "--train", *SIZE, "--store", folder)
         minutes = (time.monotonic() - started) / 60
         yield Figure("scalequest.b", round(minutes, 1), "min", "<= 15", "with both trainings")
         store = open_store(folder)
