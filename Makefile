@@ -26,10 +26,14 @@ $(READY): requirements.lock pyproject.toml
 	@$(BIN)/python -m pip check --disable-pip-version-check > $(VENV)/pip-check.txt || { cat $(VENV)/pip-check.txt; exit 1; }
 	@touch $@
 
+# Everything at once on this machine: 2,000 questions from nothing, and what became of them.
 demo: $(READY)
-	$(BIN)/questmill run verify --input data/seeds/attempts.jsonl
-	$(BIN)/questmill query "SELECT step, rows_in, kept, rejected, quarantined FROM funnel ORDER BY position" --format table
-	$(BIN)/questmill query "SELECT model, verdict, rule, gold_parsed, answer_parsed FROM verified LIMIT 3" --format table
+	$(BIN)/questmill run scalequest --preset pupil --questions 2000 --truth
+	$(BIN)/questmill query "SELECT step, rows_in, kept, rejected, quarantined, prompt_tokens + completion_tokens AS tokens FROM funnel WHERE dataset = 'scalequest' ORDER BY position" --format table
+	$(BIN)/questmill query "SELECT count(*) AS published, (SELECT sum(prompt_tokens + completion_tokens) FROM funnel WHERE dataset = 'scalequest') // count(*) AS tokens_per_row FROM scalequest" --format table
+	$(BIN)/questmill query "SELECT figure, round(value, 4) AS value, round(low, 4) AS low, round(high, 4) AS high, n FROM noise" --format table
+	$(BIN)/questmill query "SELECT question, solution, round(reward, 2) AS reward, agreement FROM scalequest ORDER BY hash(question_id) LIMIT 3" --format json
+	@echo "the report, to look at: $$($(BIN)/questmill report scalequest)"
 
 test: $(READY)
 	@$(BIN)/python -m pytest -n 3 --dist load --maxschedchunk 1

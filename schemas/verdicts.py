@@ -5,19 +5,35 @@ import pyarrow as pa
 from schemas.arrow import measured, optional, required
 from schemas.work import Expect
 
-VERDICTS = ("correct", "wrong", "unparseable", "timeout")
+DECIDED = ("correct", "wrong")
+"""Verdicts that say whether the answer is right. The others are none, and least of all a pass."""
+VERDICTS = (*DECIDED, "unparseable", "timeout", "unverifiable")
+"""`unparseable`: no answer, or none that can be read; `timeout`: it took too long to say; `unverifiable`: this verifier
+has no grounds to say, for votes are tied, judges disagree, or the oracle does not know the question."""
 
 SCHEMA = pa.schema(
     [
         required("row_id", pa.string()),
         required("verdict", pa.string()),  # one of VERDICTS
-        required("rule", pa.string()),  # what decided: `number`, `math_verify`, `no_answer`, `deadline` ...
+        required(
+            "rule", pa.string()
+        ),  # the rung that decided: `number`, `unit`, `math_verify` ..., or why none did: `no_answer` ...
         optional("found_by", pa.string()),  # how the answer was found in the response: `boxed`, `hash`, `marker` ...
         optional("gold_parsed", pa.string()),  # both parsed forms, as text
         optional("answer_parsed", pa.string()),
         required("verifier", pa.string()),
         required("verifier_version", pa.string()),
         measured("milliseconds", pa.float32()),
+    ]
+)
+
+FOUND = pa.schema(
+    [
+        required("row_id", pa.string()),
+        required("answer", pa.string()),
+        required("found_by", pa.string()),  # as above
+        required("start", pa.int32()),  # characters of the response before the answer, and up to its end
+        required("end", pa.int32()),
     ]
 )
 
@@ -36,5 +52,10 @@ def expectations() -> list[Expect]:
             kind="expect_column_values_to_not_be_in_set",
             severity="warning",
             arguments={"column": "verdict", "value_set": ["unparseable"], "mostly": 0.9},
+        ),
+        Expect(
+            kind="expect_column_values_to_not_be_in_set",
+            severity="warning",
+            arguments={"column": "verdict", "value_set": ["unverifiable"], "mostly": 0.9},
         ),
     ]

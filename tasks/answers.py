@@ -10,7 +10,7 @@ from schemas import answers
 from schemas.engine import Completion, Prompt, Sampling
 from schemas.work import Reject, Row
 from tasks.ask import Ask, Outcome, Rate, tagged_line
-from tasks.verify import bare, number
+from tasks.ladder.numerals import bare, number
 
 ANSWER = "####"
 """Opens the last line of a solution, followed by the answer."""

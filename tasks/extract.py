@@ -1,14 +1,19 @@
 r"""Finds the final answer in a response, and shows where it stood.
 
-The rules run from the most explicit to the weakest: a `\boxed{}`, a `####`, a marked line, "the answer is", and at last
-the last number. Every rule is linear in the length of the text: a degenerate response of 1 MB takes some 10 ms.
+The rules run from the most explicit to the weakest: a `\boxed{}`, a `####`, a marked line, "the answer is", what a
+program printed, and the last number or the formula that it is a part of. Every rule is linear in the length of the
+text: a degenerate response of 1 MB takes some 10 ms.
 """
 
 import re
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
+import pyarrow as pa
+
+from schemas import verdicts
+from schemas.work import Reject, Row, Stage
 
 MARKERS = ("A:",)
 """How the recorded GSM8K solutions mark their last line."""
@@ -18,11 +23,20 @@ EXPLICIT = frozenset({"boxed", "hash", "marker"})
 _BOX = re.compile(r"\\(?:boxed|fbox)\s*+\{")
 _SPACED_BOX = re.compile(r"\\((?:boxed|fbox)\s++)\{")
 _OPENS_BOX = "\x01"
-_ANSWER_IS = re.compile(r"\banswer\s++is\b\s*+(?::?\*\*(?=\s)|\*\*:|:)?+\s*+(?:(?:\$\$|\\\[)[ \t]*+\n\s*+)?+")
+_BARE_BOX = re.compile(r"\\boxed[ \t]++([0-9][0-9.,]*+|[A-Za-z])(?![A-Za-z0-9])")
+_ANSWER_IS = re.compile(
+    r"\banswer(?:\s++is\b|(?=:|\*\*:))\s*+(?::?\*\*(?=\s)|\*\*:|:)?+\s*+(?:(?:\$\$|\\\[)[ \t]*+\n\s*+)?+"
+)
 r"""With the end of bold type, and with a `$$` or `\[` that is alone on its line."""
+_PRINTED = re.compile(r"^```output[ \t]*+\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _SENTENCE_END = re.compile(r"[.?](?=\s|\Z)|\n")
 _DIGIT = re.compile(r"[0-9]")
-_NUMERAL_REVERSED = re.compile(r"(?:[0-9]++[-+]?[eE](?=[0-9]))?+[0-9.,/]*+(?:\$\\?)?[-−]?")  # noqa: RUF001
+_NUMERAL_REVERSED = re.compile(
+    r"(?:[0-9]++[-+]?[eE](?=[0-9]))?+(?:[0-9]++/[0-9]++ [0-9]++(?![0-9.,/])|[0-9.,/]*+)(?:\$\\?)?[-−]?"  # noqa: RUF001
+)
+_IN_FORMULA = re.compile(r"(?:[{^_]-?|qrt|rac)\Z")
+r"""Inside of braces, or behind `\sqrt` and `\frac`."""
+_PERCENT = re.compile(r" ?\\?%| percent\b")
 _POINT = re.compile(r"(?:\A|[^\w.])\.\Z")
 """A decimal point with nothing before it: that of `.5`, but not that of `p.5`."""
 _GLUED_BEFORE = re.compile(r"\^[{(]?[-+]?\Z|[0-9]:\Z")
@@ -40,7 +54,26 @@ class Extract(NamedTuple):
 
 def extract(text: str, markers: Sequence[str] = MARKERS) -> Extract | None:
     """The final answer in `text`, or None. `markers` open a line whose rest is the answer, e.g. `A:`."""
-    return _boxed(text) or _hash(text) or _marked(text, markers) or _answer_is(text) or _last_number(text)
+    rules = (_boxed, _hash, lambda text: _marked(text, markers), _answer_is, _printed, _last_number)
+    return next((found for rule in rules if (found := rule(text))), None)
+
+
+class ExtractAnswer(Stage):
+    """The final answer of each response, with the rule that found it and where it stood; rejects those without one."""
+
+    table: ClassVar[pa.Schema] = verdicts.FOUND
+
+    markers: tuple[str, ...] = MARKERS
+    """What opens the line of the final answer."""
+
+    def rows(self, batch: Sequence[Row], engine: Any) -> Iterator[Row | Reject]:
+        """One answer for each row that has a `response`; offsets count characters."""
+        for row in batch:
+            if (found := extract(row["response"], self.markers)) is None:
+                yield Reject(row, "no_answer")
+            else:
+                answer, found_by, start, end = found
+                yield {"row_id": row["row_id"], "answer": answer, "found_by": found_by, "start": start, "end": end}
 
 
 def _found(text: str, rule: str, start: int, end: int) -> Extract | None:
@@ -58,7 +91,7 @@ def _boxed(text: str) -> Extract | None:
     """
     first = _BOX.search(text)
     if first is None:
-        return None
+        return _bare_box(text)
     offset = first.start()
     codes = np.frombuffer(_plain(text[offset:]).encode("ascii", "replace"), dtype=np.uint8)  # one byte a character
     is_box = codes == ord(_OPENS_BOX)
@@ -70,6 +103,15 @@ def _boxed(text: str) -> Extract | None:
     start = int(closed[-1])
     length = int(np.argmax(depth[start:] < depth[start]))
     return _found(text, "boxed", offset + start + 1, offset + start + length)
+
+
+def _bare_box(text: str) -> Extract | None:
+    r"""The last `\boxed 5`: TeX needs no braces around one sign."""
+    at = len(text)
+    while (at := text.rfind("\\boxed", 0, at)) >= 0:
+        if box := _BARE_BOX.match(text, at):
+            return _found(text, "boxed", *box.span(1))
+    return None
 
 
 def _plain(text: str) -> str:
@@ -121,8 +163,17 @@ def _answer_is(text: str) -> Extract | None:
     return None
 
 
+def _printed(text: str) -> Extract | None:
+    """The last line that a program printed, in the last block of output."""
+    if "```output" not in text or not (blocks := list(_PRINTED.finditer(text))):
+        return None
+    start, end = blocks[-1].span(1)
+    end = start + len(text[start:end].rstrip())
+    return _found(text, "printed", max(start, text.rfind("\n", start, end) + 1), end)
+
+
 def _last_number(text: str) -> Extract | None:
-    """The last numeral with its sign, currency and percent sign, looked for from the end.
+    """The last numeral with its sign, currency and percent sign, looked for from the end; or the formula it is in.
 
     None where that is only a part of what stands there: `10^6`, `5!`, `1:30`.
     """
@@ -139,9 +190,21 @@ def _last_number(text: str) -> Extract | None:
         start -= 1
     if text[start] in "-\N{MINUS SIGN}" and start and text[start - 1].isalnum():
         start += 1  # the dash of `7-5` or `COVID-19`
-    if _GLUED_BEFORE.search(text[max(0, start - 3) : start]) or _GLUED_BEHIND.match(text, end):
+    before = text[max(0, start - 3) : start]
+    if _IN_FORMULA.search(before) or text[end : end + 1] == "}":
+        return _last_formula(text, start, end)
+    if _GLUED_BEFORE.search(before) or _GLUED_BEHIND.match(text, end):
         return None
-    return _found(text, "last_number", start, end + 1 if text[end : end + 1] == "%" else end)
+    percent = _PERCENT.match(text, end)
+    return _found(text, "last_number", start, percent.end() if percent else end)
+
+
+def _last_formula(text: str, start: int, end: int) -> Extract | None:
+    """What follows the last `=` in the formula, between dollars on one line, that `text[start:end]` is a part of."""
+    left, right = text.rfind("$", 0, start), text.find("$", end)
+    if left < 0 or right < 0 or "\n" in text[left:right]:
+        return None
+    return _found(text, "last_formula", max(left, text.rfind("=", left, right)) + 1, right)
 
 
 def _line_end(text: str, start: int) -> int:

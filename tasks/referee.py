@@ -27,10 +27,12 @@ from schemas.errors import VerifierBroken
 
 T = TypeVar("T")
 
-DEADLINE = 5.0
+DEADLINE = 2.0
 """Seconds a pair may take."""
 STARTUP = 120.0
 """Seconds a child may take to import sympy (1.7 s alone on a core) or for one canary; generous, for loaded machines."""
+TRUSTED = 5000
+"""Pairs that a child judges before it must pass the canaries again: half a second of work in a minute."""
 BATCH = 32
 """Pairs sent at once: enough to hide the pipe, few enough to send again cheaply after a restart."""
 COMMAND = (sys.executable, "-P", "-m", "tasks.umpire")
@@ -38,7 +40,7 @@ COMMAND = (sys.executable, "-P", "-m", "tasks.umpire")
 
 PRINTED = 500
 """Characters kept of a parsed form."""
-THOUSANDS = re.compile(r"(?<=[0-9])(?:,\\!|\{,\})(?=[0-9])")
+THOUSANDS = re.compile(r"(?<=[0-9])(?:,\\!\s?|\{,\})(?=[0-9])")
 r"""How LaTeX sets the comma of 1,000: `,\!` or `{,}`. Math-Verify does not read the first inside a fraction."""
 
 
@@ -110,15 +112,19 @@ class _Died(Exception):
 class Referee:
     """One child process and the pipe to it, for one thread at a time; whoever makes one must `close` it.
 
-    `command` starts a process that runs `umpire.serve`. Raises `VerifierBroken` if that fails or a canary does.
+    `command` starts a process that runs `umpire.serve`. Raises `VerifierBroken` if that fails, or if a canary does,
+    which is asked at the start and after `trusted` pairs.
     """
 
-    def __init__(self, canaries: Sequence[Canary] = CANARIES, command: Sequence[str] = COMMAND) -> None:
+    def __init__(
+        self, canaries: Sequence[Canary] = CANARIES, command: Sequence[str] = COMMAND, trusted: int = TRUSTED
+    ) -> None:
         self.library = ""
-        self._canaries, self._command = canaries, command
+        self._canaries, self._command, self._trusted = canaries, command, trusted
         self._owner = os.getpid()
         self._child: subprocess.Popen[bytes] | None = None
         self._unread = b""
+        self._judged = 0
         self._guarded(self._start)
 
     @property
@@ -154,8 +160,11 @@ class Referee:
             try:
                 if self._child is None:
                     self._start()
+                elif self._judged >= self._trusted:
+                    self._trust(list(self._ask([pair for pair, _ in self._canaries], STARTUP)))
                 for ruling in self._ask(pairs[len(rulings) : len(rulings) + BATCH], deadline):
                     rulings.append(ruling)
+                    self._judged += 1
                     deaths = 0
             except _Late:
                 self.close()
@@ -199,6 +208,7 @@ class Referee:
         self._trust(rulings)
 
     def _trust(self, rulings: Sequence[Ruling]) -> None:
+        self._judged = 0
         for (pair, expected), ruling in zip(self._canaries, rulings, strict=True):
             if ruling.verdict != expected:
                 raise VerifierBroken(

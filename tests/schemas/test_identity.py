@@ -21,6 +21,7 @@ MODULES = (
     "tasks.dedupe",
     "tasks.difficulty",
     "tasks.execute",
+    "tasks.extract",
     "tasks.finetune",
     "tasks.join",
     "tasks.language",

@@ -4,7 +4,10 @@ import time
 
 import pytest
 
-from tasks.extract import extract
+from schemas import verdicts
+from schemas.arrow import conform
+from schemas.work import Reject
+from tasks.extract import ExtractAnswer, extract
 
 
 @pytest.mark.parametrize(
@@ -48,6 +51,21 @@ from tasks.extract import extract
         ("so it is...5", "5", "last_number"),
         ("about 5e3 of them", "5e3", "last_number"),
         ("total:18", "18", "last_number"),
+        ("he ate 1 1/2 cups", "1 1/2", "last_number"),
+        ("it is 20 percent", "20 percent", "last_number"),
+        (r"it is 20\%.", r"20\%", "last_number"),
+        ("I got 12,345,678.90 dollars", "12,345,678.90", "last_number"),
+        (r"So $x = \sqrt{2}$.", r"\sqrt{2}", "last_formula"),
+        (r"which is $\frac{3}{4}$ of it", r"\frac{3}{4}", "last_formula"),
+        (r"so \boxed 5", "5", "boxed"),
+        (r"\boxed{x=1} and \boxed{y=2}", "y=2", "boxed"),
+        (r"\boxed{\text{the answer is } 5}", r"\text{the answer is } 5", "boxed"),
+        ("Answer: (B)", "(B)", "answer_is"),
+        ("**Answer:** 42", "42", "answer_is"),
+        ("**Final answer**: 42", "42", "answer_is"),
+        ("```output\n42\n```", "42", "printed"),
+        ("```python\nf()\n```\n```output\n7\n[1, 2]\n```\nDone in 3 steps.", "[1, 2]", "printed"),
+        ("```output\n42\n```\nSo the answer is 43.", "43", "answer_is"),
     ],
 )
 def test_the_most_explicit_rule_wins_and_shows_its_span(text: str, answer: str, rule: str) -> None:
@@ -58,7 +76,10 @@ def test_the_most_explicit_rule_wins_and_shows_its_span(text: str, answer: str, 
     assert text[found.start : found.end] == found.text
 
 
-@pytest.mark.parametrize("text", ["10^6", "10^{6}", "10^-6", "6^x", "at 1:30", "1:3 it is", "so 5!", "it is 5e"])
+@pytest.mark.parametrize(
+    "text",
+    [r"\frac{3}{4}", r"1\frac{1}{2}", "10^6", "10^{6}", "10^-6", "6^x", "at 1:30", "1:3 it is", "so 5!", "it is 5e"],
+)
 def test_the_last_number_is_not_taken_out_of_something_larger(text: str) -> None:
     assert extract(text) is None
 
@@ -101,6 +122,10 @@ def test_the_markers_can_be_chosen() -> None:
         "\n" * 1_000_000,
         "\\" * 1_000_000 + "\\boxed{3}",
         "lorem ipsum dolor. " * 52_000,
+        "```output\n" * 100_000,
+        "\\boxed 5" * 125_000,
+        "1 1/1 " * 166_000,
+        "$" * 1_000_000 + "{1}",
     ],
     ids=lambda text: repr(text[:12]),
 )
@@ -113,3 +138,11 @@ def _seconds(text: str) -> float:
     began = time.thread_time()
     extract(text)
     return time.thread_time() - began
+
+
+def test_the_stage_keeps_where_an_answer_stood_and_rejects_a_response_without_one() -> None:
+    batch = [{"row_id": "1", "response": r"so \boxed{18}."}, {"row_id": "2", "response": "I do not know"}]
+    kept, rejected = ExtractAnswer().rows(batch, None)
+    assert kept == {"row_id": "1", "answer": "18", "found_by": "boxed", "start": 10, "end": 12}
+    conform([kept], verdicts.FOUND, "extract")
+    assert rejected == Reject(batch[1], "no_answer")

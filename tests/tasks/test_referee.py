@@ -27,14 +27,18 @@ import os, sys, time
 from tasks.referee import Ruling
 from tasks.umpire import serve
 
+drifted = False
+
 def rule(gold, answer):
+    global drifted
+    drifted = drifted or answer == "drift"
     if answer == "abort": os.abort()
     if answer == "memory": raise MemoryError("no room")
     if answer == "hang": time.sleep(600)
     if answer == "once" and not os.path.exists(gold):
         open(gold, "w").close()
         os.abort()
-    return Ruling("correct" if gold == answer else "wrong", "fake")
+    return Ruling("correct" if gold == answer and not drifted else "wrong", "fake")
 
 serve(rule, "fake 1.0")
 """
@@ -236,6 +240,14 @@ def test_the_working_directory_does_not_matter(tmp_path: Path) -> None:
 def test_canaries_refuse_a_library_that_judges_wrongly(tmp_path: Path) -> None:
     with pytest.raises(VerifierBroken, match=r"fake 1\.0 fails a canary: gold .*0\.75.* is correct.*says wrong"):
         Referee(canaries=CANARIES, command=_fake_command(tmp_path))
+
+
+def test_a_child_that_goes_astray_is_found_out(tmp_path: Path) -> None:
+    judge = Referee(canaries=[(Pair("1", "1"), "correct")], command=_fake_command(tmp_path), trusted=3)
+    assert _verdicts(judge.judge([Pair("1", "1"), Pair("1", "drift"), Pair("1", "1")])) == ["correct", "wrong", "wrong"]
+    with pytest.raises(VerifierBroken, match=r"fake 1\.0 fails a canary: gold '1', answer '1' is correct"):
+        judge.judge([Pair("1", "1")])
+    assert judge.pid is None
 
 
 def test_a_child_that_does_not_start_says_why(tmp_path: Path) -> None:

@@ -14,8 +14,10 @@ from schemas.arrow import conform
 from schemas.errors import VerifierBroken
 from schemas.work import Quarantine, Row
 from tasks import referee
+from tasks.ladder.climb import compare
+from tasks.ladder.numerals import LONGEST, bare, number
 from tasks.referee import Pair, Ruling
-from tasks.verify import LONGEST, Verify, bare, compare, gold_answer, number
+from tasks.verify import Verify, gold_answer
 from tests import recorded
 
 EXPLAINED: dict[str, str] = {}
@@ -55,15 +57,16 @@ def test_recorded_solutions_agree_with_their_labels(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("response", "gold", "verdict", "rule", "found_by"),
     [
-        (r"\boxed{18}", "18", "correct", "number", "boxed"),
-        ("A: 18", "A: 18", "correct", "number", "marker"),
+        (r"\boxed{18}", "18", "correct", "identical", "boxed"),
+        ("A: 18", "A: 18.0", "correct", "number", "marker"),
         ("#### 19", "so\n#### 18", "wrong", "number", "hash"),
-        (r"\boxed{0.75}", r"so \boxed{\frac{3}{4}}", "correct", "math_verify", "boxed"),
-        (r"\boxed{x^2+2x+1}", "(x+1)^2", "correct", "math_verify", "boxed"),
+        (r"\boxed{0.75}", r"so \boxed{\frac{3}{4}}", "correct", "rational", "boxed"),
+        (r"\boxed{x^2+2x+1}", "(x+1)^2", "correct", "expression", "boxed"),
         (r"\boxed{\text{east}}", r"\text{east}", "correct", "identical", "boxed"),
-        (r"\boxed{[1,2]}", "(1,2]", "wrong", "math_verify", "boxed"),
-        ("The answer is 18 dollars.", "18", "correct", "number", "answer_is"),
-        ("it is 18", "18", "correct", "number", "last_number"),
+        (r"\boxed{[1,2]}", "(1,2]", "wrong", "tuple", "boxed"),
+        (r"\boxed{\sqrt{6+4\sqrt{2}}}", r"2+\sqrt{2}", "correct", "math_verify", "boxed"),
+        ("The answer is 18 dollars.", "18", "correct", "unit", "answer_is"),
+        ("it is 18", "18", "correct", "identical", "last_number"),
         ("I do not know", "18", "unparseable", "no_answer", None),
         (r"\boxed{18}", "", "unparseable", "gold_unparseable", "boxed"),
         (r"\boxed{18}", r"\sqrt", "unparseable", "gold_unparseable", "boxed"),
@@ -72,7 +75,7 @@ def test_recorded_solutions_agree_with_their_labels(tmp_path: Path) -> None:
         ("A: 1e999999999", "1", "unparseable", "too_large", "marker"),
         ("A: " + "9" * 1_000_000, "1", "unparseable", "too_long", "marker"),
         ("A: 1", "9" * 3000, "unparseable", "gold_too_long", "marker"),
-        ("\\boxed{7}" + " blah" * 200_000, "7", "correct", "number", "boxed"),
+        ("\\boxed{7}" + " blah" * 200_000, "7", "correct", "identical", "boxed"),
         ("A: 3\x00", "3", "unparseable", "answer_unparseable", "marker"),
     ],
     ids=lambda value: str(value)[:20],
@@ -91,57 +94,56 @@ def test_a_tower_of_powers_without_braces_ends_too() -> None:
 
 def test_both_parsed_forms_and_the_verifier_are_written_down() -> None:
     row = _verdict(r"\boxed{0.50}", r"\frac{1}{2}")
-    assert (row["gold_parsed"], row["answer_parsed"][:3]) == ("1/2", "0.5")
+    assert (row["gold_parsed"], row["answer_parsed"]) == (r"\frac{1}{2}", "0.50")
     assert row["verifier"] == "questmill.ladder"
     assert row["verifier_version"] == f"{Verify.version} with {referee.library()}"
     assert row["milliseconds"] > 0
 
 
 @pytest.mark.parametrize(
-    ("gold", "answer", "verdict"),
+    ("gold", "answer", "verdict", "rung"),
     [
-        ("1000", "1,000", "correct"),
-        ("1000", r"\$1{,}000.00", "correct"),
-        ("1000", r"$1,\!000$", "correct"),
-        ("1000", "$1,000.", "correct"),
-        ("16", "016", "correct"),
-        ("-5", "-$5", "correct"),
-        ("-5", "\N{MINUS SIGN}5", "correct"),
-        ("0.75", "3/4", "correct"),
-        ("18", r"18 \text{ dollars}", "correct"),
-        ("18", "18 eggs per day", "correct"),
-        ("20", "20%", "correct"),
-        ("20%", r"20\%", "correct"),
-        ("20", "20 percent", "correct"),
-        ("100000", "1e5", "correct"),
-        ("123456789012345678901", "123456789012345678902", "wrong"),
-        ("0.3", "0.30000000000000004", "wrong"),
-        ("18", "-18", "wrong"),
-        ("18", "19 eggs", "wrong"),
+        ("1000", "1,000", "correct", "number"),
+        ("1000", r"\$1{,}000.00", "correct", "unit"),
+        ("1000", r"$1,\!000$", "correct", "number"),
+        ("1000", "$1,000.", "correct", "unit"),
+        ("16", "016", "correct", "number"),
+        ("0", "-0", "correct", "number"),
+        ("1.5", "1.50", "correct", "number"),
+        ("-5", "-$5", "correct", "unit"),
+        ("-5", "\N{MINUS SIGN}5", "correct", "number"),
+        ("0.75", "3/4", "correct", "rational"),
+        ("1/3", "0.33", "wrong", "rational"),
+        ("1/3", "0.333333333", "wrong", "rational"),
+        ("1/3 cup", "0.33 cup", "wrong", "unit"),
+        ("18", r"18 \text{ dollars}", "correct", "unit"),
+        ("18", "18 eggs per day", "correct", "unit"),
+        ("100000", "1e5", "correct", "rational"),
+        ("123456789012345678901", "123456789012345678902", "wrong", "number"),
+        ("0.3", "0.30000000000000004", "wrong", "number"),
+        ("18", "-18", "wrong", "number"),
+        ("18", "19 eggs", "wrong", "unit"),
     ],
 )
-def test_plain_numbers_are_compared_exactly(gold: str, answer: str, verdict: str) -> None:
+def test_plain_numbers_are_compared_exactly(gold: str, answer: str, verdict: str, rung: str) -> None:
     ruling = compare(gold, answer)
     assert ruling is not None
-    assert (ruling.verdict, ruling.rule) == (verdict, "number")
+    assert (ruling.verdict, ruling.rule) == (verdict, rung)
 
 
 @pytest.mark.parametrize(
     ("gold", "answer"),
     [
-        ("20%", "20"),
-        ("20%", "0.2"),
-        ("0.2", "20%"),
-        ("1/3", "0.33"),
-        ("3", "3x"),
-        ("12", "1,2"),
-        ("1/3 cup", "0.33 cup"),
+        (r"\sqrt{3+2\sqrt{2}}", r"1+\sqrt{2}"),
+        ("1/2x", "x/2"),
+        ("(1,2)", "1<x<2"),
+        (r"\sin^{-1} x", r"\arcsin x"),
+        ("12", "1,234x"),
         ("1", "1/0"),
         ("1", "--1"),
-        ("1", "x=1"),
     ],
 )
-def test_what_numbers_alone_cannot_decide_is_passed_on(gold: str, answer: str) -> None:
+def test_what_may_be_read_in_two_ways_is_passed_on(gold: str, answer: str) -> None:
     assert compare(gold, answer) is None
 
 
@@ -169,9 +171,6 @@ def test_the_library_is_part_of_the_identity_and_must_be_the_installed_one() -> 
     with pytest.raises(ValidationError, match=r"was asked for math-verify 0\.1, but this machine has math-verify"):
         Verify(library="math-verify 0.1")
     elsewhere = Verify().model_copy(update={"library": "math-verify 0.1"})
-    with pytest.raises(ValidationError, match=r"was asked for math-verify 0\.1, but this machine has math-verify"):
-        Verify(library="math-verify 0.1")
-    elsewhere = Verify().model_copy(update={"library": "math-verify 0.1"})
     with pytest.raises(VerifierBroken, match=r"was asked for math-verify 0\.1, but this machine has"):
         list(elsewhere.rows([_attempt("A: 1", "1")], None))
 
@@ -185,22 +184,22 @@ def test_a_deadline_is_at_most_an_hour(deadline: float) -> None:
 @pytest.mark.parametrize(
     ("gold", "answer", "verdict", "rule"),
     [
-        ("18 dollars", "18", "correct", "number"),
-        ("18 dollars", "$18", "correct", "number"),
-        ("$18", "18 dollars", "correct", "number"),
-        ("$18", "18", "correct", "number"),
-        ("18 eggs", "18", "correct", "number"),
-        ("18 eggs", "18 Eggs", "correct", "number"),
-        ("18 eggs", "18 eggs.", "correct", "number"),
-        ("1 egg", "1 eggs", "correct", "number"),
-        ("3/4 cup", "3/4", "correct", "number"),
-        ("18 eggs", "19", "wrong", "number"),
-        ("18 eggs", "19 eggs", "wrong", "number"),
-        (r"440\text{ cm}^2", "440 square cm", "correct", "number"),
+        ("18 dollars", "18", "correct", "unit"),
+        ("18 dollars", "$18", "correct", "unit"),
+        ("$18", "18 dollars", "correct", "unit"),
+        ("$18", "18", "correct", "unit"),
+        ("18 eggs", "18", "correct", "unit"),
+        ("18 eggs", "18 Eggs", "correct", "unit"),
+        ("18 eggs", "18 eggs.", "correct", "unit"),
+        ("1 egg", "1 eggs", "correct", "unit"),
+        ("3/4 cup", "3/4", "correct", "unit"),
+        ("18 eggs", "19", "wrong", "unit"),
+        ("18 eggs", "19 eggs", "wrong", "unit"),
+        (r"440\text{ cm}^2", "440 square cm", "correct", "unit"),
         (r"440\text{ cm}^2", "440 cm", "unparseable", "units_differ"),
-        (r"69\text{ degrees}", r"69^\circ", "correct", "number"),
+        (r"69\text{ degrees}", r"69^\circ", "correct", "unit"),
         (r"\frac{68}{3}\text{ pounds}", r"\frac{68}{3}", "correct", "text"),
-        (r"\frac{3}{4}\text{ cups}", "0.75", "correct", "math_verify"),
+        (r"\frac{3}{4}\text{ cups}", "0.75", "correct", "rational"),
         ("0.75 m", r"\frac{3}{4}\text{ kg}", "unparseable", "units_differ"),
         ("18 eggs", "18 apples", "unparseable", "units_differ"),
         ("5 km", "5 m", "unparseable", "units_differ"),
@@ -228,7 +227,7 @@ def test_a_unit_may_be_left_out_but_not_exchanged(gold: str, answer: str, verdic
         (r"\text{VW}", r"\text{WV}", "wrong", "text"),
         ("Yes", "yes.", "correct", "text"),
         ("True", "true", "correct", "text"),
-        ("(C)", "C.", "correct", "text"),
+        ("(C)", "C.", "correct", "choice"),
         (r"\text{Evelyn}", "evelyn", "correct", "text"),
         ("no solution", "no solutions", "correct", "text"),
         ("yes", "yes, it is", "unparseable", "words"),
@@ -243,10 +242,10 @@ def test_a_unit_may_be_left_out_but_not_exchanged(gold: str, answer: str, verdic
         ("1", "first", "unparseable", "words"),
         ("-5", "negative 5", "unparseable", "number_words"),
         ("18000", "18K", "unparseable", "number_letter"),
-        ("18k", r"k \cdot 18", "correct", "math_verify"),
-        ("xy", "yx", "correct", "math_verify"),
-        (r"\sin x", r"\sin(x)", "correct", "math_verify"),
-        (r"19 \text{ and }43", "43, 19", "correct", "math_verify"),
+        ("18k", r"k \cdot 18", "correct", "expression"),
+        ("xy", "yx", "correct", "expression"),
+        (r"\sin x", r"\sin(x)", "correct", "expression"),
+        (r"19 \text{ and }43", "43, 19", "correct", "list"),
     ],
 )
 def test_words_are_never_products_of_letters(gold: str, answer: str, verdict: str, rule: str) -> None:

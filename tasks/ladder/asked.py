@@ -1,0 +1,79 @@
+"""What a question asks for that decides how its answers are compared: percent, rounding, an order, a base."""
+
+import re
+from functools import lru_cache
+from typing import NamedTuple
+
+_PERCENT = re.compile(r"%|\bper ?cent(?:age)?s?\b", re.IGNORECASE)
+_PLACES = {
+    **{
+        "thousand": -3,
+        "hundred": -2,
+        "ten": -1,
+        "tens": -1,
+        "integer": 0,
+        "whole": 0,
+        "unit": 0,
+        "one": 0,
+        "dollar": 0,
+    },
+    **{"degree": 0, "percent": 0, "day": 0, "year": 0, "inch": 0, "mile": 0, "foot": 0, "hour": 0, "minute": 0},
+    **{"million": -6, "ten thousand": -4, "hundred thousand": -5, "ten-thousandth": 4, "penny": 2, "second": 0},
+    **{"tenth": 1, "hundredth": 2, "cent": 2, "thousandth": 3},
+}
+_NAMED = re.compile(r"\bnearest\s+\$?((?:ten|hundred)[- ]thousandth|(?:ten|hundred) thousand|[a-z]+)\b", re.IGNORECASE)
+_DECIMALS = re.compile(
+    r"\b(one|two|three|four|five|six|[1-9])\s+(?:decimal\s+(?:place|digit|point)|decimals\b)", re.IGNORECASE
+)
+_COUNTS = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6}
+_ORDERED = re.compile(
+    r"\b(?:(?:in|de)creasing|ascending|descending|numerical|alphabetical)\s+order|\brespectively\b|\bordered\b"
+    r"|\bin order\s+from"
+    r"|\bfrom\s+(?:the\s+)?(?:least|smallest|lowest|greatest|largest|highest|shortest|longest)\b",
+    re.IGNORECASE,
+)
+_BASE = re.compile(
+    r"\bbase[- ]?\$?_?\{?(?:[0-9]|two|three|four|five|six|seven|eight|nine|ten)|\bbinary\b|[0-9]_\{?[0-9]",
+    re.IGNORECASE,
+)
+
+
+class Asked(NamedTuple):
+    """What the comparison may forgive, and why: by the question, or by the recipe (`tolerance`)."""
+
+    percent: bool = False
+    """It speaks of percent: 20 and 20% may be the same answer."""
+    places: int | None = None
+    """Decimal places asked for: 2 for the nearest cent, -1 for the nearest ten."""
+    ordered: bool = False
+    """A list is to stand in the order asked for."""
+    base: bool = False
+    """It names a base, so that `101` may stand for `101_2`."""
+    tolerance: float = 0.0
+    """Largest relative difference to the gold number."""
+
+
+@lru_cache(maxsize=4096)
+def asked(question: str, tolerance: float = 0.0) -> Asked:
+    """What `question` asks for; of several roundings the last one counts."""
+    if not question:
+        return Asked(tolerance=tolerance)
+    text = question[-20_000:]
+    return Asked(
+        percent=_PERCENT.search(text.replace("\\%", "%")) is not None,
+        places=_places(text),
+        ordered=_ORDERED.search(text) is not None,
+        base=_BASE.search(text) is not None,
+        tolerance=tolerance,
+    )
+
+
+def _places(text: str) -> int | None:
+    found = dict[int, int]()
+    for match in _NAMED.finditer(text):
+        name = match[1].lower().replace(" thousandth", "-thousandth")
+        if name in _PLACES:
+            found[match.start()] = _PLACES[name]
+    for match in _DECIMALS.finditer(text):
+        found[match.start()] = _COUNTS.get(match[1].lower()) or int(match[1])
+    return found[max(found)] if found else None

@@ -1,0 +1,222 @@
+"""The ladder: each rung says whether two answers are the same, or passes them on; the ruling names the rung.
+
+The rungs, from the cheapest: the same text (`identical`), two plain numbers (`number`, `rational`, `unit`, `percent`),
+words and choices (`text`, `choice`), shapes (`list`, `tuple`, `set`, `interval`, `matrix`, `relation`, `base`) and
+exact algebra (`expression`). What is left is for Math-Verify, about the `bare` texts. Nothing is compared as floats.
+"""
+
+import re
+from functools import cached_property, lru_cache
+
+from tasks.ladder import exact, words
+from tasks.ladder.asked import Asked
+from tasks.ladder.grammar import DEEPEST
+from tasks.ladder.numerals import LONGEST, Numeral, head, number
+from tasks.ladder.reader import digits, shape
+from tasks.ladder.relate import same
+from tasks.ladder.scalars import close, same_percent
+from tasks.ladder.shapes import Based, Scalar, Shape
+from tasks.referee import PRINTED, Ruling
+
+NOTHING_ASKED = Asked()
+REMEMBERED = 8192
+"""Texts whose reading is kept: the gold is read once for all samples of a question. Some 5 kB each."""
+_INTEGER = re.compile(r"-?[1-9][0-9]{0,17}|0")
+_BRACKET = re.compile(r"[()\[\]{}]")
+_APART = re.compile(r"[0-9] [0-9]")
+_BUILT = re.compile(r"\\\{[^{}]*(?:[:|]|\\mid)")
+"""A set by its condition, `\\{x : x > 2\\}`: Math-Verify reads something else in it."""
+_LOST = (("base", re.compile(r"[0-9] ?_ ?[{0-9]")), ("too_large", re.compile(r"[0-9]{4,}[ })]*!")))
+"""What Math-Verify loses: it drops a base, and of very large or small numbers all digits."""
+_LABELLED = re.compile(r"\(?([A-J])(?:\)[.:]?|[.:])(?: .+)?")
+"""A choice with what it stands for: `(B) 15`, `B. 15`."""
+_POISONED = re.compile(r"[\x00-\x08\x0e-\x1f\x7f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Control characters, marks of direction and halves of characters: they may hide or turn round what is read."""
+
+
+class Reading:
+    """One answer, read as far as somebody asked for it."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.plain = words.unwrapped(text)
+        self.numeral = number(text, self.plain)
+
+    @cached_property
+    def bare(self) -> tuple[str, str]:
+        """The text without the unit at its end, and that unit."""
+        return head(self.text, self.plain, self.numeral)
+
+    @cached_property
+    def folded(self) -> str:
+        """What is compared as text."""
+        return words.folded(self.bare[0])
+
+    @cached_property
+    def wordy(self) -> bool:
+        """Whether a word stands in it."""
+        return words.wordy(self.bare[0])
+
+    @cached_property
+    def deep(self) -> bool:
+        """Whether brackets stand in it so deep that a parser takes long, or has no stack left."""
+        depth, deepest = 0, 0
+        for sign in _BRACKET.findall(self.text) if len(self.text) > 2 * DEEPEST else ():
+            depth += 1 if sign in "([{" else -1
+            deepest = max(deepest, depth)
+        return deepest > DEEPEST
+
+    @cached_property
+    def choice(self) -> str:
+        """The capital that names a choice, or empty."""
+        match = words.CHOICE.fullmatch(self.plain.rstrip(". ")) or _LABELLED.fullmatch(self.plain)
+        return match[1] if match and match[1].isupper() else ""
+
+    @cached_property
+    def shape(self) -> Shape | None:
+        """Its shape; None where that is not sure."""
+        if self.numeral and self.numeral.value is not None:
+            return _scalar(self.numeral)
+        return shape(self.bare[0])
+
+
+@lru_cache(maxsize=REMEMBERED)
+def read(text: str) -> Reading:
+    """The reading of `text`, at most `LONGEST` characters."""
+    return Reading(text)
+
+
+def compare(gold: str, answer: str, asked: Asked = NOTHING_ASKED) -> Ruling | None:
+    """Whether both are the same, by the first rung that can say; None: ask Math-Verify about the `bare` texts.
+
+    Math-Verify drops units and reads a word as a product of its letters, so it is asked about neither.
+    """
+    if not gold:
+        return Ruling("unparseable", "gold_unparseable")
+    if len(gold) > LONGEST:
+        return Ruling("unparseable", "gold_too_long")
+    if len(answer) > LONGEST:
+        return Ruling("unparseable", "too_long")
+    if _POISONED.search(gold):
+        return Ruling("unparseable", "gold_unparseable")
+    if _POISONED.search(answer):
+        return Ruling("unparseable", "answer_unparseable")
+    if gold == answer:
+        return Ruling("correct", "identical", gold[:PRINTED], answer[:PRINTED])
+    if not asked.tolerance and _INTEGER.fullmatch(gold) and _INTEGER.fullmatch(answer):
+        return Ruling("wrong", "number", gold, answer)
+    left, right = read(gold), read(answer)
+    return _numbers(left, right, asked) or _texts(left, right) or _unread(left, right) or _shapes(left, right, asked)
+
+
+def _numbers(left: Reading, right: Reading, asked: Asked) -> Ruling | None:
+    """Exact comparison of two plain numbers. A unit may be left out, and never exchanged."""
+    gold, answer = left.numeral, right.numeral
+    if not gold or not answer or gold.value is None or answer.value is None:
+        return None
+    parsed = (str(gold)[:PRINTED], str(answer)[:PRINTED])
+    if gold.unit and answer.unit and gold.unit != answer.unit:
+        return Ruling("unparseable", "units_differ", *parsed)
+    if gold.percent != answer.percent:
+        return _percent(_scalar(gold), _scalar(answer), parsed, asked)
+    equal = gold.value == answer.value
+    if not equal and (gold.about or answer.about):
+        return Ruling("unparseable", "words", *parsed)
+    if not equal and close(_scalar(gold), _scalar(answer), asked):
+        return Ruling("correct", "rounded", *parsed)
+    return Ruling("correct" if equal else "wrong", _number_rung(gold, answer), *parsed)
+
+
+def _number_rung(gold: Numeral, answer: Numeral) -> str:
+    if gold.unit or answer.unit:
+        return "unit"
+    return "rational" if gold.special or answer.special else "number"
+
+
+def _percent(gold: Scalar, answer: Scalar, parsed: tuple[str, str], asked: Asked) -> Ruling | None:
+    """One has a percent sign: 1/2 is 50%, but 50 is 50% only if the question speaks of percent.
+
+    There, a bare gold is the number of percent: whether 0.5 then means 50% or 0.5% nobody knows.
+    """
+    if asked.percent and same_percent(gold, answer):
+        return Ruling("correct", "percent", *parsed)
+    equal = exact.same(gold.value, answer.value)
+    if equal and asked.percent and not gold.percent:
+        return Ruling("unparseable", "percent_unclear", *parsed)
+    return None if equal is None else Ruling("correct" if equal else "wrong", "percent", *parsed)
+
+
+def _texts(left: Reading, right: Reading) -> Ruling | None:
+    """Whether both are the same text but for case, units, a plural, the point at the end, or are different words."""
+    parsed = (left.text[:PRINTED], right.text[:PRINTED])
+    if left.choice and right.choice:
+        return Ruling("correct" if left.choice == right.choice else "wrong", "choice", *parsed)
+    unit, other = left.bare[1], right.bare[1]
+    if unit and other and unit != other:
+        return Ruling("unparseable", "units_differ", *parsed)
+    if left.folded and left.folded == right.folded:
+        return Ruling("correct", "text", *parsed)
+    if not (left.wordy and right.wordy and words.only_words(left.bare[0]) and words.only_words(right.bare[0])):
+        return None
+    some, others = set(left.folded.split()), set(right.folded.split())
+    if some <= others or others <= some or (some & words.NOTHING and others & words.NOTHING):
+        return Ruling("unparseable", "words", *parsed)  # `yes` and `yes, it is`; `none` and `no solution`
+    return Ruling("wrong", "text", *parsed)
+
+
+def _unread(left: Reading, right: Reading) -> Ruling | None:
+    """Why the rungs below must not be asked about two texts that differ; None: they may be."""
+    whys = [side.numeral.why for side in (left, right) if side.numeral and side.numeral.why]
+    if whys and (whys[0] != "number_letter" or (left.numeral and right.numeral)):  # 18k may be a product
+        return Ruling("unparseable", whys[0])
+    if left.deep or right.deep:
+        return Ruling("unparseable", "too_deep")
+    if left.wordy or right.wordy:
+        return Ruling("unparseable", "words")
+    if _BUILT.search(left.text) or _BUILT.search(right.text):
+        return Ruling("unparseable", "set_builder")
+    if any(_APART.search(side.plain if side.bare[0] is side.text else side.bare[0]) for side in (left, right)):
+        return Ruling("unparseable", "digits_apart")
+    return None
+
+
+def _shapes(left: Reading, right: Reading, asked: Asked) -> Ruling | None:
+    gold, answer = left.shape, right.shape
+    if gold is None or answer is None:
+        return next(
+            (Ruling("unparseable", why) for why, sign in _LOST if sign.search(left.text + " " + right.text)), None
+        )
+    parsed = (left.bare[0][:PRINTED], right.bare[0][:PRINTED])
+    if Based in (type(gold), type(answer)):
+        return _based(left, right, asked)
+    if isinstance(gold, Scalar) and isinstance(answer, Scalar) and gold.percent != answer.percent:
+        return _percent(gold, answer, parsed, asked)
+    if (equal := same(gold, answer, asked)) is None:
+        return None
+    return Ruling("correct" if equal else "wrong", _shape_rung(gold, answer, equal), *parsed)
+
+
+def _shape_rung(gold: Shape, answer: Shape, equal: bool) -> str:
+    if isinstance(gold, Scalar) and isinstance(answer, Scalar):
+        if equal and not exact.same(gold.value, answer.value):
+            return "rounded"
+        return "expression" if None in (gold.value.rational, answer.value.rational) else "rational"
+    return answer.kind if isinstance(gold, Scalar) else gold.kind
+
+
+def _based(left: Reading, right: Reading, asked: Asked) -> Ruling:
+    """`101_2` and `101_2`; without the base only where the question names one. No base is converted into another."""
+    parsed = (left.plain[:PRINTED], right.plain[:PRINTED])
+    gold, answer = (side.shape for side in (left, right))
+    if isinstance(gold, Based) and isinstance(answer, Based):
+        return Ruling("correct" if gold == answer else "wrong", "base", *parsed)
+    based, other = (gold, right.plain) if isinstance(gold, Based) else (answer, left.plain)
+    assert isinstance(based, Based)
+    if based.digits == digits(other):
+        return Ruling("correct" if asked.base else "unparseable", "base", *parsed)
+    return Ruling("unparseable" if based.number == other else "wrong", "base", *parsed)
+
+
+def _scalar(numeral: Numeral) -> Scalar:
+    assert numeral.value is not None
+    return Scalar(exact.rational(numeral.value / 100 if numeral.percent else numeral.value), numeral.percent)

@@ -1,0 +1,67 @@
+"""Where the ladder and Math-Verify both decide, they agree, or somebody has written down why not."""
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from tasks import referee
+from tasks.referee import Pair, Ruling
+from tests.answer_pairs import corpus
+from tests.bench.figures import Figure
+from tests.bench.judging import (
+    ABSENT,
+    CHUNK,
+    MATH,
+    Item,
+    adjudicated,
+    judged,
+    of_corpus,
+    own,
+    show,
+    solutions,
+    strangers,
+)
+
+IDS = ("verify.c",)
+DECIDED = ("correct", "wrong")
+
+
+def measure() -> Iterator[Figure]:
+    """The differences over recorded solutions, MATH and the corpus; some 25,000 pairs, 10 ms each for Math-Verify."""
+    if not MATH.exists():
+        print(f"verify.c: skipped: {ABSENT}")
+        return
+    items = gathered()
+    ours, theirs = judged(items), alone(items)
+    show(((one.verdict, other.verdict) for one, other in zip(ours, theirs, strict=True)), "ladder", "Math-Verify")
+    both, differ = 0, []
+    for item, one, other in zip(items, ours, theirs, strict=True):
+        if one.verdict in DECIDED and other.verdict in DECIDED:
+            both += 1
+            differ += [(item, one, other)] if one.verdict != other.verdict else []
+    known = adjudicated("verify.c")
+    for item, one, other in differ:
+        why = known.get(item.name, "not looked at")
+        print(f"  {item.name}: {item.gold!r} {item.answer!r}: {one.verdict} ({one.rule}), not {other.verdict}: {why}")
+    yield Figure("verify.c", round(100 * (1 - len(differ) / both), 3), "%", "", f"{both:,} pairs that both decide")
+    yield Figure("verify.c.unexplained", sum(item.name not in known for item, _, _ in differ), "pairs", "0")
+
+
+def gathered() -> list[Item]:
+    """All items, each pair of texts and question once."""
+    with tempfile.TemporaryDirectory() as folder:
+        items = [item for item, _ in solutions(Path(folder))]
+    items += [*own(), *strangers(), *map(of_corpus, corpus())]
+    once = {(item.gold, item.answer, item.question): item for item in reversed(items)}
+    return list(once.values())[::-1]
+
+
+def alone(items: list[Item]) -> list[Ruling]:
+    """What Math-Verify says of the texts as they are; a text pair without its question is asked about once."""
+    pairs = list(dict.fromkeys(Pair(item.gold, item.answer) for item in items))
+    said: dict[Pair, Ruling] = {}
+    for start in range(0, len(pairs), CHUNK):
+        chunk = pairs[start : start + CHUNK]
+        for pair, outcome in zip(chunk, referee.judge(chunk, 5.0), strict=True):
+            said[pair] = outcome if isinstance(outcome, Ruling) else Ruling("died", outcome.error)
+    return [said[Pair(item.gold, item.answer)] for item in items]
