@@ -128,7 +128,8 @@ def test_a_packed_question_does_not_see_its_neighbours(base: Path) -> None:
     packed = DataCollatorForLanguageModeling(pad_token_id=0, padding_free=True)([row])
     del packed["labels"]
     with torch.no_grad():
-        together, alone = model(**packed, use_cache=False).logits[0, len(first) :], model(torch.tensor([second])).logits[0]
+        together = model(**packed, use_cache=False).logits[0, len(first) :]
+        alone = model(torch.tensor([second])).logits[0]
     torch.testing.assert_close(together, alone, atol=1e-5, rtol=1e-4)
 
 
