@@ -72,13 +72,17 @@ def describe(model: type[BaseModel], prefix: str = "") -> list[tuple[str, str, s
         if (inner := _model(field.annotation)) is not None:
             lines += describe(inner, f"{flag}.")
         else:
-            default = (
-                "required"
-                if field.is_required()
-                else json.dumps(field.get_default(call_default_factory=True), default=str)
-            )
-            lines.append((f"--{flag}", default, " ".join((field.description or "").split())))
+            lines.append((f"--{flag}", _shown(field), " ".join((field.description or "").split())))
     return lines
+
+
+def _shown(field: FieldInfo) -> str:
+    """The default of a field as people are told it."""
+    if field.is_required():
+        return "required"
+    if field.default_factory_takes_validated_data:
+        return "from other fields"
+    return json.dumps(field.get_default(call_default_factory=True), default=str)
 
 
 def presets(model: type[BaseModel]) -> dict[str, Path]:
@@ -126,8 +130,11 @@ def _over_defaults(model: type[BaseModel], values: dict[str, Any]) -> dict[str, 
     """`values` over the recipe's own defaults: `--solve.sampling.n 3` leaves the recipe's temperature as it is."""
     whole = dict(values)
     for name in values.keys() & model.model_fields.keys():
-        default = model.model_fields[name].get_default(call_default_factory=True)
-        inner = _model(model.model_fields[name].annotation)
+        field = model.model_fields[name]
+        if field.default_factory_takes_validated_data:
+            continue
+        default = field.get_default(call_default_factory=True)
+        inner = _model(field.annotation)
         if default is None and inner is not None and not any(f.is_required() for f in inner.model_fields.values()):
             default = inner()  # what is left out by default begins from its own defaults
         if isinstance(default, BaseModel) and isinstance(values[name], dict):

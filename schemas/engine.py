@@ -37,6 +37,7 @@ class Sampling(Frozen):
     temperature: float = 0.0
     """0 is greedy."""
     top_p: float = 1.0
+    """Share of the probability that is sampled from, the likeliest tokens first; 1: all."""
     max_tokens: int = 512
     """Longest reply in tokens; a reply that hits it ends with finish reason `length`."""
     logprobs: bool = False
