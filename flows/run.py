@@ -159,7 +159,7 @@ class Run:
         scans = [SCAN.submit(url, source) for url in urls]
         files = [scan.result() for scan in scans]
         types = sources.common_types(files)
-        self._began()
+        self.began()
         copies = [sum(f.digest == file.digest for f in files[:i]) for i, file in enumerate(files)]
         futures = [
             SEED.submit(file, types, copy, source, [*attempts.SCHEMA.names, *reserved], self.store.url)
@@ -169,7 +169,7 @@ class Run:
 
     def blanks(self, rows: int, shard_rows: int, mark: str = "") -> Table:
         """Blank rows: what a recipe that makes something from nothing starts from. Their ids begin with `mark`."""
-        self._began()
+        self.began()
         return self._made("blanks", [BLANKS.submit(rows, shard_rows, self.store.url, mark)], rows)
 
     def join(self, *tables: Table) -> Table:
@@ -192,8 +192,11 @@ class Run:
             raise QuestmillError(f"dataset {dataset!r} has no version {version} any more; restore it, or delete {pin}")
         step = manifest.ledger[-1].step
         names = [name.split("/") for name in manifest.receipts]
-        receipts = [self.store.receipt(step, key) for made, key in names if made == step]
-        shards: list[tuple[Receipt | Future, int]] = [(r, i) for r in receipts if r for i in range(len(r.parts))]
+        found = [self.store.receipt(step, key) for made, key in names if made == step]
+        receipts = [receipt for receipt in found if receipt is not None]
+        if len(receipts) < len(found):
+            raise QuestmillError(f"a receipt of {dataset} {version} is missing; restore it, or run its recipe again")
+        shards: list[tuple[Receipt | Future, int]] = [(r, i) for r in receipts for i in range(len(r.parts))]
         return Table(f"published {dataset}", shards, manifest.rows)
 
     def map(self, stage: Stage, table: Table) -> Table:
@@ -219,6 +222,9 @@ class Run:
         spec = self._engine(step)
         if spec is None:
             raise BadInput(f"training {step.name()} starts from no model; give it the role of one, e.g. role='solver'")
+        if spec.kind not in models.FORMS:
+            able = " or ".join(models.FORMS)
+            raise BadInput(f"role {step.role!r}: a {spec.kind!r} engine has no weights to train from; name {able}")
         waited = [self._receipts(table) for table in tables]
         future = TRAIN.with_options(task_run_name=step.name()).submit(step, spec, waited, self.store.url)
         self.progress.start(step.name(), tables[0].rows, [future], 1)
@@ -335,7 +341,7 @@ class Run:
                 f"{self.progress.owed()}; the same command with a higher budget continues"
             ) from error
 
-    def _began(self) -> None:
+    def began(self) -> None:
         """Record the start, once the input is known to be good."""
         context = FlowRunContext.get()
         name = context.flow.name if context is not None and context.flow is not None else type(self.recipe).__name__

@@ -1,7 +1,7 @@
 """Questions from nothing, and the best answer to each that several samples agree on (ScaleQuest, arXiv:2410.18693)."""
 
 from prefect import flow
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from flows.questioner import Questioner, teach
 from flows.run import Run, Table, on_cluster
@@ -69,13 +69,33 @@ class ScaleQuest(Frozen):
     dataset: DatasetName = "scalequest"
     """Name under which the rows are published."""
 
+    @model_validator(mode="after")
+    def _sound(self) -> "ScaleQuest":
+        if len(set(self.generators)) < len(self.generators):
+            raise ValueError("generators: one is named twice; name each once")
+        if self.fail_rate and self.score:
+            raise ValueError("fail_rate and score both measure difficulty; give one of them")
+        sampled = {*self.sample.drop_easy, *self.sample.target}
+        if sampled and not (self.fail_rate or self.score):
+            raise ValueError("sample wants a difficulty, and none is measured; give fail_rate or score")
+        if strange := sorted(sampled - {*self.generators}):
+            known = ", ".join(self.generators)
+            raise ValueError(f"sample names {strange[0]!r}, which is no generator; there are: {known}")
+        if self.solve.adaptive and self.select.within_majority and self.select.least_agreement > 0.5:
+            raise ValueError("solve.adaptive stops at a majority; with least_agreement above 0.5 ask for all samples")
+        if self.truth and self.dataset == "noise":
+            raise ValueError("truth publishes the dataset noise; give another name to this one")
+        return self
+
 
 @flow(name="scalequest", task_runner=on_cluster)
 def scalequest(recipe: ScaleQuest) -> Manifest:
     """What is cheap comes first: every question that is dropped early costs neither judgement nor solutions."""
-    run = Run.open(recipe)
+    writers = [recipe.synthesize.model_copy(update={"role": role}) for role in recipe.generators]
+    run = Run.open(recipe.model_copy(update={"synthesize": writers[0]}))
+    run.needs(*writers)
     with run.using(**(trained(run, recipe) if recipe.train else {})):
-        questions = run.join(*(written(run, recipe, role) for role in recipe.generators))
+        questions = run.join(*(written(run, recipe, writer) for writer in writers))
     questions = run.map(recipe.language, questions)
     questions = run.merge(recipe.repeats, questions, shard_rows=recipe.shard_rows)
     questions = run.merge(recipe.near_repeats, questions, shard_rows=recipe.shard_rows)
@@ -87,8 +107,8 @@ def scalequest(recipe: ScaleQuest) -> Manifest:
         questions = run.merge(recipe.decontaminate, questions, matches, shard_rows=recipe.shard_rows)
     judged = run.map(recipe.solvable, questions)
     hard = judged
-    for measure in filter(None, (recipe.fail_rate, recipe.score)):
-        hard = run.merge(recipe.sample, hard, run.map(measure, hard), shard_rows=recipe.shard_rows)
+    if (measure := recipe.fail_rate or recipe.score) is not None:
+        hard = run.merge(recipe.sample, judged, run.map(measure, judged), shard_rows=recipe.shard_rows)
     answers = run.map(recipe.solve, hard)
     rewards = run.map(recipe.reward, answers)
     best = run.merge(recipe.select, answers, rewards)
@@ -96,19 +116,22 @@ def scalequest(recipe: ScaleQuest) -> Manifest:
     if recipe.truth:
         measured = run.blanks(len(FIGURES), len(FIGURES))
         measured = run.merge(MeasureNoise(), measured, run.map(AskOracle(), questions), judged, best)
+        report = run.report
         run.gate("noise", noise.expectations(), measured)
         run.publish("noise", measured)
+        run.report = report
     return run.publish(recipe.dataset, best)
 
 
-def written(run: Run, recipe: ScaleQuest, role: str) -> Table:
+def written(run: Run, recipe: ScaleQuest, writer: WriteQuestion) -> Table:
     """One generator's share of the questions, whose ids begin with its name."""
-    blanks = run.blanks(-(-recipe.questions // len(recipe.generators)), recipe.shard_rows, mark=f"{role}:")
-    return run.map(recipe.synthesize.model_copy(update={"role": role}), blanks)
+    share = -(-recipe.questions // len(recipe.generators))
+    return run.map(writer, run.blanks(share, recipe.shard_rows, mark=f"{writer.role}:"))
 
 
 def trained(run: Run, recipe: ScaleQuest) -> dict[str, Receipt]:
     """A model for each generator: tuned on questions alone, then on preferences between its own."""
+    run.needs(recipe.questioner.improve, recipe.questioner.solvable)
     if recipe.corpus and run.store.current(recipe.corpus) is None:
         raise BadInput(f"--corpus: no dataset {recipe.corpus!r} is published; publish one with a column `question`")
     corpus = (run.published(recipe.corpus) if recipe.corpus else None) or drawn(run)

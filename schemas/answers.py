@@ -12,6 +12,7 @@ SCHEMA = pa.schema(
         required("question", pa.string()),
         required("solution", pa.string()),
         required("answer", pa.string()),  # what the solution states in the end, as written
+        required("asked", pa.int32()),  # samples of the question, whether or not they state an answer
         required("answer_key", pa.string()),  # the same as it is compared: `1.50`, `3/2` and `$1.5` have one key
     ]
 )

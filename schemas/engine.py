@@ -32,13 +32,13 @@ class Prompt(Frozen):
 class Sampling(Frozen):
     """How a model is sampled. Part of the identity of every stage that asks."""
 
-    n: int = 1
+    n: int = Field(default=1, ge=1)
     """Samples per prompt."""
-    temperature: float = 0.0
+    temperature: float = Field(default=0.0, ge=0)
     """0 is greedy."""
-    top_p: float = 1.0
+    top_p: float = Field(default=1.0, gt=0, le=1)
     """Share of the probability that is sampled from, the likeliest tokens first; 1: all."""
-    max_tokens: int = 512
+    max_tokens: int = Field(default=512, ge=1)
     """Longest reply in tokens; a reply that hits it ends with finish reason `length`."""
     logprobs: bool = False
     """Return the log-probability of each sampled token."""

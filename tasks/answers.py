@@ -10,6 +10,7 @@ from schemas import answers
 from schemas.engine import Completion, Prompt, Sampling
 from schemas.work import Reject, Row
 from tasks.ask import Ask, Outcome, Rate, tagged_line
+from tasks.extract import EXPLICIT, extract
 from tasks.ladder.numerals import bare, number
 
 ANSWER = "####"
@@ -17,8 +18,12 @@ ANSWER = "####"
 
 
 def final_answer(text: str) -> str | None:
-    """The answer that a solution ends in, as written; None when it states none."""
-    return tagged_line(text, ANSWER) or None
+    """The answer that a solution ends in, as written and out of its box; None when it states none."""
+    stated = tagged_line(text, ANSWER)
+    found = extract(text if stated is None else stated)
+    if found is not None and found.found_by in {*EXPLICIT, "answer_is"}:
+        return found.text or None
+    return stated or None
 
 
 def answer_key(answer: str) -> str:
@@ -71,6 +76,7 @@ class Solve(Ask):
                     "question": row["question"],
                     "solution": solution,
                     "answer": answer,
+                    "asked": len(replies),
                     "answer_key": answer_key(answer),
                 }
 

@@ -124,12 +124,15 @@ class DropPublished(Near):
     def sql(self) -> str:
         """`known_as`: the published row; null for a question that is kept."""
         return f"""
-            WITH texts AS (SELECT {PLAIN.format("published")} AS plain, min(row_id) AS same FROM published GROUP BY ALL)
-            SELECT questions.*, coalesce(same, known_as) AS known_as, CASE
+            WITH texts AS (
+                SELECT {PLAIN.format("published")} AS plain, min(row_id) AS same FROM published GROUP BY ALL
+            ),
+            given AS (SELECT COLUMNS(lambda c: c <> 'known_as') FROM questions)
+            SELECT given.*, coalesce(same, known_as) AS known_as, CASE
                 WHEN same IS NOT NULL THEN 'published in {self.dataset}'
                 WHEN known_as IS NOT NULL THEN 'near duplicate of one in {self.dataset}'
             END AS reject
-            FROM questions LEFT JOIN known USING (row_id) LEFT JOIN texts ON plain = {PLAIN.format("questions")}
+            FROM given LEFT JOIN known USING (row_id) LEFT JOIN texts ON plain = {PLAIN.format("given")}
             ORDER BY row_id
         """
 

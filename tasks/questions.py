@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any, ClassVar
 
 import pyarrow as pa
+from pydantic import model_validator
 
 from schemas import questions
 from schemas.engine import Completion, Prompt, Sampling
@@ -30,7 +31,7 @@ def verdict(text: str) -> bool | None:
     if text.lstrip().startswith("{"):
         with contextlib.suppress(ValueError, TypeError, AttributeError):
             word = json.loads(text).get("verdict")
-    return {"yes": True, "no": False}.get(str(word).lower().strip(" .*"))
+    return {"yes": True, "no": False}.get(str(word).lower().strip(" .*`\"'"))
 
 
 class WriteQuestion(Ask):
@@ -55,6 +56,12 @@ class JudgeSolvable(Ask):
     sampling: Sampling = Sampling(max_tokens=160)
     structured: bool = False
     """Hold the model to a JSON object of reason and verdict; for engines that can (http, vllm)."""
+
+    @model_validator(mode="after")
+    def _no_echo(self) -> "JudgeSolvable":
+        if self.sampling.n > 1 and self.sampling.temperature == 0:
+            raise ValueError("greedy samples are all equal, and so is no panel; set a temperature above 0")
+        return self
 
     def prompt(self, row: Row) -> Prompt:
         return self.ask(question=row["question"])

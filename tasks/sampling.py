@@ -105,9 +105,9 @@ class SampleByDifficulty(Merge):
                     WHEN place_in_bin > floor(fitting * share + 1e-9) THEN 'beyond the target histogram'
                 END AS reject
                 FROM fitted
-            )
-            SELECT questions.*, decided.fail_rate, decided.reject
-            FROM questions JOIN decided USING (row_id) ORDER BY row_id
+            ),
+            given AS (SELECT COLUMNS(lambda c: c <> 'fail_rate') FROM questions)
+            SELECT given.*, decided.fail_rate, decided.reject FROM given JOIN decided USING (row_id) ORDER BY row_id
         """
 
 

@@ -26,10 +26,11 @@ class SelectAnswer(Merge):
         return f"""
             WITH judged AS (SELECT answers.*, reward FROM answers LEFT JOIN rewards USING (row_id)),
             shares AS (
-                SELECT question_id, answer_key, count(*) AS votes, sum(reward) AS liked FROM judged GROUP BY ALL
+                SELECT question_id, answer_key, count(*) AS votes, round(sum(reward), 9) AS liked, max(asked) AS asked
+                FROM judged GROUP BY question_id, answer_key
             ),
             majorities AS (
-                SELECT question_id, sum(votes)::INTEGER AS samples, max(votes) / sum(votes) AS agreement,
+                SELECT question_id, max(asked)::INTEGER AS samples, max(votes) / max(asked) AS agreement,
                     first(answer_key ORDER BY votes DESC, liked DESC, answer_key) AS majority
                 FROM shares GROUP BY question_id
             ),
@@ -39,7 +40,7 @@ class SelectAnswer(Merge):
                 ) AS place
                 FROM judged JOIN majorities USING (question_id)
             )
-            SELECT * EXCLUDE (eligible, place, majority), answer_key = majority AS of_majority, CASE
+            SELECT * EXCLUDE (eligible, place, majority, asked), answer_key = majority AS of_majority, CASE
                 WHEN reward IS NULL THEN 'no reward'
                 WHEN NOT eligible THEN 'minority answer'
                 WHEN agreement < {self.least_agreement} THEN 'little agreement'

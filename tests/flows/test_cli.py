@@ -170,7 +170,7 @@ def test_a_flag_may_be_repeated_for_a_list(command: Command, tmp_path: Path, goo
 def test_a_recipe_describes_its_fields(command: Command) -> None:
     shown = command(*RUN, "--help")
     assert shown.code == 0
-    assert "--judge.deadline (5.0)\n      Seconds Math-Verify may take" in shown.out
+    assert "--judge.deadline (2.0)\n      Seconds Math-Verify may take" in shown.out
     assert "--input (required)" in shown.out
     assert "verify" in command("run", "--help").out
     assert command(*RUN, "--typo", "x", "--help") == shown, "--help wins over whatever else is there"

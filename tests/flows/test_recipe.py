@@ -61,6 +61,13 @@ def test_a_switch_needs_no_value() -> None:
         (["--select.least_agreement", "-0.1"], "greater than or equal to 0"),
         (["--language.languages", "xx"], "'xx' is no language"),
         (["--overlaps.benchmarks", NOWHERE], "/nowhere/mine.jsonl"),
+        (["--synthesize.sampling.top_p", "7"], "less than or equal to 1"),
+        (["--solve.sampling.n", "0"], "greater than or equal to 1"),
+        (["--solvable.sampling.n", "3"], "greedy samples are all equal"),
+        (["--generators", '["a", "a"]'], "named twice"),
+        (["--sample.drop_easy", '{"questioner": 0.3}'], "none is measured"),
+        (["--fail_rate.sampling.n", "4", "--sample.drop_easy", '{"typo": 0.3}'], "'typo', which is no generator"),
+        (["--solve.adaptive", "--select.least_agreement", "0.8"], "stops at a majority"),
     ],
 )
 def test_a_bad_recipe_is_told_in_one_line_before_anything_is_asked(words: list[str], told: str) -> None:

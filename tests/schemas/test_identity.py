@@ -17,6 +17,8 @@ from schemas.work import Step
 ROOT = Path(__file__).parents[2]
 GOLDEN = ROOT / "tests" / "golden" / "identities.json"
 MODULES = (
+    "tasks.changes",
+    "tasks.compose",
     "tasks.decontaminate",
     "tasks.dedupe",
     "tasks.difficulty",
@@ -24,12 +26,18 @@ MODULES = (
     "tasks.extract",
     "tasks.finetune",
     "tasks.join",
+    "tasks.judge",
     "tasks.language",
+    "tasks.oracle",
+    "tasks.pairs",
+    "tasks.passrate",
     "tasks.preferences",
+    "tasks.reward",
     "tasks.sampling",
     "tasks.select",
     "tasks.truth",
     "tasks.verify",
+    "tasks.vote",
 )
 """Modules whose steps are listed."""
 

@@ -6,7 +6,7 @@ from infra.engines.fake import Fake
 from schemas.arrow import conform
 from schemas.engine import Prompt, Sampling
 from schemas.work import Quarantine, Reject, fingerprint
-from tasks.answers import JudgeAnswer, Solve
+from tasks.answers import JudgeAnswer, Solve, answer_key, final_answer
 from tasks.ask import PROMPTS, Ask, sample_seeds
 from tasks.questions import JudgeSolvable, RewriteQuestion, WriteQuestion, verdict
 
@@ -165,3 +165,20 @@ def test_a_structured_judgement_holds_the_engine_to_a_schema_and_is_read_as_json
     reply = '{"reason": "Verdict: yes is what I would like to say, but a number is missing.", "verdict": "no"}'
     assert verdict('{"reason": "It works out.", "verdict": "yes"}') is True
     assert list(JudgeSolvable(structured=True).rows(ROWS[:1], saying(reply))) == [Reject(ROWS[0], "unsolvable")]
+
+
+@pytest.mark.parametrize(
+    ("text", "answer", "key"),
+    [
+        ("It is 5.\n#### 5", "5", "5"),
+        ("So we get \\boxed{5}.", "5", "5"),
+        ("#### \\boxed{1,000}", "1,000", "1000"),
+        ("The answer is 7.", "7", "7"),
+        ("It might be 7 or 8", None, None),
+    ],
+)
+def test_the_final_answer_of_a_solution_is_read_however_a_model_marks_it(
+    text: str, answer: str | None, key: str | None
+) -> None:
+    assert final_answer(text) == answer
+    assert answer is None or answer_key(answer) == key

@@ -23,9 +23,15 @@ def reasons(merge: Merge, *tables: list[dict[str, Any]]) -> dict[str, Any]:
     return {row_id: row["reject"] for row_id, row in merged(merge, *tables).items()}
 
 
-def answered(*samples: tuple[str, float | None]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+def answered(*samples: tuple[str, float | None], asked: int = 0) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     answers = [
-        {"row_id": f"q/{i}", "question_id": "q", "answer": answer, "answer_key": answer_key(answer)}
+        {
+            "row_id": f"q/{i}",
+            "question_id": "q",
+            "answer": answer,
+            "asked": asked or len(samples),
+            "answer_key": answer_key(answer),
+        }
         for i, (answer, _) in enumerate(samples)
     ]
     return answers, [
@@ -84,3 +90,9 @@ def test_the_best_answer_of_a_question_must_be_liked_enough_where_a_least_reward
     tables = answered(("1", 0.4), ("1", 0.3))
     assert reasons(SelectAnswer(least_reward=0.5), *tables) == {"q/0": "little reward", "q/1": "lower reward"}
     assert reasons(SelectAnswer(least_reward=0.4), *tables)["q/0"] is None
+
+
+def test_samples_without_an_answer_agree_with_nobody() -> None:
+    tables = answered(("1", 0.9), asked=5)
+    assert reasons(SelectAnswer(), *tables) == {"q/0": "little agreement"}
+    assert merged(SelectAnswer(), *answered(("1", 0.9), ("1", 0.8), ("1", 0.7), asked=5))["q/0"]["agreement"] == 0.6

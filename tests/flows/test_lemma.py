@@ -1,0 +1,83 @@
+"""LEMMA through Prefect and Dask, with a student and a teacher behind a server: three datasets, and nothing owed."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from runs import Command
+
+from flows.lemma import Lemma
+from flows.recipe import parse, presets
+from infra.stub.server import Stub
+from tests.teacher import from_tagged, reply
+
+SIZE = ("--problems", "24", "--shard_rows", "12", "--draw.first_seed", "1300000000")
+TYPES = ("--types.types", '["calculation", "missing_step", "confusing_concept"]')
+
+
+def say(body: dict[str, Any], sample: int) -> str:
+    """What student and teacher reply to a request."""
+    return reply(from_tagged(body["prompt"]), int(body.get("seed") or 0) + sample)
+
+
+def profile(folder: Path, url: str) -> Path:
+    """A profile whose student and teacher are the server at `url`."""
+    role = f'kind = "http"\nmodel = "stub"\nform = "tagged"\nbase_url = ["{url}/v1"]\nslots = 16\n'
+    path = folder / "profile.toml"
+    path.write_text(f'[cluster]\nkind = "local"\nprocesses = false\n[roles.student]\n{role}[roles.teacher]\n{role}')
+    return path
+
+
+def asked(command: Command, lake: Path, sql: str) -> list[dict[str, Any]]:
+    """Rows of a query."""
+    return [json.loads(line) for line in command("query", sql, "--store", lake, "--format", "json").out.splitlines()]
+
+
+def test_errors_of_a_student_become_corrections_pairs_and_a_table_of_types(command: Command, tmp_path: Path) -> None:
+    lake = tmp_path / "lake"
+    with Stub(reply=say) as stub:
+        where = ("--store", lake, "--profile", profile(tmp_path, stub.url))
+        done = command("run", "lemma", *SIZE, *TYPES, *where)
+        assert done.code == 0, done.err
+        first = stub.counts().answered
+        again = command("run", "lemma", *SIZE, *TYPES, *where)
+        assert again.code == 0 and stub.counts().answered == first > 100
+    rows = asked(command, lake, "SELECT * FROM corrections")
+    assert {(row["source"], row["strategy"]) for row in rows} == {
+        (source, strategy) for source in ("student", "injected") for strategy in ("fix_continue", "fresh_restart")
+    }
+    for row in rows:
+        assert row["trajectory"].startswith(row["prefix"])
+        assert row["trajectory"].rstrip().endswith(f"#### {row['answer']}")
+    (pairs,) = asked(command, lake, "SELECT count(*) AS n, count_if(chosen = rejected) AS same FROM pairs")
+    assert pairs["n"] > 20 and pairs["same"] == 0
+    types = asked(command, lake, "SELECT type, student, published FROM error_types ORDER BY row_id")
+    assert len(types) == 12 and sum(row["student"] for row in types) > 10
+    funnel = asked(command, lake, "SELECT * FROM funnel WHERE dataset = 'corrections'")
+    assert all(row["rows_in"] == row["kept"] + row["rejected"] + row["quarantined"] for row in funnel)
+
+
+def test_problems_may_come_from_files_and_smoothing_may_be_left_out(command: Command, tmp_path: Path) -> None:
+    from tasks.templates import library
+
+    lake, path = tmp_path / "lake", tmp_path / "problems.jsonl"
+    drawn = [library.draw(seed) for seed in range(1_200_000_000, 1_200_000_016)]
+    lines = [{"question": p.question, "answer": f"{p.solution}"} for p in drawn]
+    lines.append({"question": "What now?", "answer": ""})
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    flags = ("--input", path, "--columns.response", "answer", "--smoothing", "false", *TYPES)
+    with Stub(reply=say) as stub:
+        done = command("run", "lemma", *flags, "--store", lake, "--profile", profile(tmp_path, stub.url))
+    assert done.code == 0, done.err
+    rows = asked(command, lake, "SELECT DISTINCT question, answer FROM corrections")
+    answers = {problem.question: problem.answer for problem in drawn}
+    assert len(rows) > 5 and all(answers[row["question"]] == row["answer"] for row in rows)
+    assert not asked(command, lake, "SELECT * FROM receipts WHERE step = 'smooth'")
+
+
+@pytest.mark.parametrize("name", ["hard", "pupil"])
+def test_the_presets_are_recipes(name: str) -> None:
+    assert name in presets(Lemma)
+    recipe = parse(Lemma, ["--preset", name])
+    assert recipe.balance.hard == (name == "hard") and recipe.attempt.sampling.temperature == 0.7
