@@ -185,7 +185,16 @@ class Referee:
             yield Ruling(*self._receive(deadline)["ruling"])
 
     def _start(self) -> None:
-        """Start a child and run the canaries."""
+        """Start a child and run the canaries; where somebody kills it meanwhile, start one more."""
+        try:
+            self._begin()
+        except VerifierBroken:
+            if self._child is None or self._child.poll() != -signal.SIGKILL:
+                raise
+            self.close()
+            self._begin()
+
+    def _begin(self) -> None:
         with tempfile.TemporaryFile() as complaints:
             self._child = subprocess.Popen(
                 self._command,

@@ -259,3 +259,15 @@ def test_hardly_any_of_the_questions_of_gsm8k_is_like_another() -> None:
     texts = [json.loads(line)["question"] for line in path.read_text().splitlines()]
     rejected = [row for row in near(*texts) if row["reject"]]
     assert len(rejected) < len(texts) / 1000
+
+
+def test_a_second_published_dataset_may_follow_the_first() -> None:
+    con = duckdb.connect()
+    con.register(
+        "questions", pa.table({"row_id": ["0"], "question": [STORY], "known_as": pa.array([None], pa.string())})
+    )
+    con.register("published", pa.table({"row_id": ["p/1"], "question": [STORY]}))
+    merge = DropPublished(dataset="newer")
+    merge.prepare(con)
+    (row,) = con.sql(merge.sql()).to_arrow_table().to_pylist()
+    assert row == {"row_id": "0", "question": STORY, "known_as": "p/1", "reject": "published in newer"}

@@ -1,0 +1,117 @@
+"""Solutions that go wrong, notice and end well, made from a student's errors (LEMMA, arXiv:2503.17439)."""
+
+from prefect import flow
+from pydantic import Field
+
+from flows.run import Run, Table, on_cluster
+from schemas import corrections, error_types, pairs
+from schemas.source import Columns, Source
+from schemas.work import DatasetName, Frozen, Manifest
+from tasks.draw import Draw
+from tasks.lemma.attempt import Grade, Pose, SampleStudent
+from tasks.lemma.balance import Balance, PairSolutions
+from tasks.lemma.check import Check
+from tasks.lemma.correct import FixContinue, FreshRestart
+from tasks.lemma.diagnose import Diagnose
+from tasks.lemma.errors import DropAlike, Truncate
+from tasks.lemma.inject import CountErrors, DrawTypes, Inject
+from tasks.lemma.mix import MeasureTypes
+from tasks.lemma.smooth import Smooth
+from tasks.segment import Segment
+from tasks.taxonomy import TYPES
+
+
+class Lemma(Frozen):
+    """Which problems, and what is made of the errors in them; the defaults are the paper's numbers."""
+
+    input: tuple[str, ...] = ()
+    """Files of problems with a gold answer and a reference solution; the paper takes GSM8K and MATH (14,973)."""
+    columns: Columns = Columns(response="solution")
+    """Which column is which; `response` is the reference. GSM8K has both in one: `--columns.response answer`."""
+    seeds: DatasetName | None = None
+    """A published dataset to take problems from in place of files, e.g. `scalequest`."""
+    problems: int = Field(default=500, ge=1)
+    """Problems of the proving ground, where neither files nor a dataset are named."""
+    draw: Draw = Draw()
+    """Which ones."""
+    pose: Pose = Pose()
+    """Only problems whose answer is sure."""
+    attempt: SampleStudent = SampleStudent()
+    """The student's errors are the seed of everything (section 3.3)."""
+    grade: Grade = Grade()
+    """Right, wrong, or nobody knows."""
+    segment: Segment = Segment()
+    """Into steps."""
+    diagnose: Diagnose = Diagnose()
+    """Type and first wrong step of the student's errors (section 3.2)."""
+    count: CountErrors = CountErrors()
+    """The distribution of each question."""
+    types: DrawTypes = DrawTypes()
+    """Which errors to inject."""
+    inject: Inject = Inject()
+    """Error-type grounded augmentation (section 3.3)."""
+    locate: Diagnose = Diagnose()
+    """First wrong step of the injected errors, held against what their maker says."""
+    truncate: Truncate = Truncate()
+    """At the first wrong step."""
+    alike: DropAlike = DropAlike()
+    """Each error of a question once."""
+    fix: FixContinue = FixContinue()
+    """First strategy (section 3.4)."""
+    fresh: FreshRestart = FreshRestart()
+    """Second strategy."""
+    smoothing: bool = True
+    """Smooth what was found right (section 3.4)."""
+    smooth: Smooth = Smooth()
+    """How."""
+    check: Check = Check()
+    """Before and after smoothing; the paper looks at the answer alone."""
+    balance: Balance = Balance()
+    """What is published."""
+    shard_rows: int = Field(default=256, ge=1)
+    """Problems a shard."""
+    dataset: DatasetName = "corrections"
+    """Name under which the corrections are published."""
+    pairs: DatasetName = "pairs"
+    """Name of the verified-wrong and verified-right pairs."""
+    mix: DatasetName = "error_types"
+    """Name of the table of error types."""
+
+
+@flow(name="lemma", task_runner=on_cluster)
+def lemma(recipe: Lemma) -> Manifest:
+    """Errors from two sources, both strategies for each, and a verdict before anything is built on it."""
+    run = Run.open(recipe)
+    problems = run.map(recipe.pose, seeds(run, recipe))
+    attempts = run.map(recipe.grade, run.map(recipe.attempt, problems))
+    diagnosed = run.map(recipe.diagnose, run.map(recipe.segment, attempts))
+    counts = run.merge(recipe.count, problems, attempts, diagnosed, shard_rows=recipe.shard_rows)
+    drawn = run.map(recipe.types, counts)
+    injected = run.map(recipe.segment, run.map(recipe.grade, run.map(recipe.inject, drawn)))
+    located = run.map(recipe.locate, injected)
+    errors = run.map(recipe.truncate, run.join(diagnosed, located))
+    # A problem has some four errors; shards stay as long as they were, for each one costs five tasks from here on.
+    errors = run.merge(recipe.alike, errors, shard_rows=4 * recipe.shard_rows)
+    drafts = run.join(run.map(recipe.fix, errors), run.map(recipe.fresh, errors))
+    checked = run.map(recipe.check, drafts)
+    if recipe.smoothing:
+        checked = run.map(recipe.check, run.map(recipe.smooth, checked))
+    corrected = run.merge(recipe.balance, checked, counts, drawn)
+    run.gate(recipe.dataset, corrections.expectations(), corrected)
+    paired = run.merge(PairSolutions(), errors, attempts, checked)
+    run.gate(recipe.pairs, pairs.expectations(), paired)
+    mix = run.blanks(len(TYPES), len(TYPES), mark="type:")
+    mix = run.merge(MeasureTypes(), mix, diagnosed, drawn, errors, corrected)
+    run.gate(recipe.mix, error_types.expectations(), mix)
+    run.publish(recipe.mix, mix)
+    run.publish(recipe.pairs, paired)
+    return run.publish(recipe.dataset, corrected)
+
+
+def seeds(run: Run, recipe: Lemma) -> Table:
+    """Problems from files, from a published dataset, or from the proving ground."""
+    if recipe.input:
+        return run.seed(Source(input=recipe.input, columns=recipe.columns, shard_rows=recipe.shard_rows), reserved=[])
+    if recipe.seeds and (known := run.published(recipe.seeds)) is not None:
+        return known
+    return run.map(recipe.draw, run.blanks(recipe.problems, recipe.shard_rows))

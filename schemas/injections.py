@@ -1,0 +1,17 @@
+"""Injections: how often each type of error was found in the attempts at a question, and the types drawn from that."""
+
+import pyarrow as pa
+
+from schemas.arrow import required
+from schemas.solutions import POSED
+
+DRAWN = pa.schema(
+    [
+        *POSED,
+        required("question_id", pa.string()),
+        required("student", pa.string()),  # whose errors are imitated: a role
+        required("type", pa.string()),  # the type of error to make
+        required("types", pa.list_(pa.string())),  # that could have been drawn
+        required("shares", pa.list_(pa.float64())),  # and the probability of each for this question
+    ]
+)

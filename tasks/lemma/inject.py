@@ -1,0 +1,174 @@
+"""Errors made on purpose: the types that a question's attempts suggest, and a wrong solution for each type drawn."""
+
+import contextlib
+import json
+import re
+from collections.abc import Iterator, Sequence
+from random import Random
+from typing import Any, ClassVar
+
+import pyarrow as pa
+from pydantic import Field
+
+from schemas import injections, solutions
+from schemas.engine import Completion, Prompt, Sampling
+from schemas.work import Merge, Reject, Row, Stage
+from tasks.answers import ANSWER, final_answer
+from tasks.ask import Ask, Outcome
+from tasks.lemma.diagnose import STEP
+from tasks.taxonomy import INJECTABLE, TYPES, Injectable
+
+INJECTION: dict[str, Any] = {
+    "type": "object",
+    "properties": {"step": {"type": "integer"}, "solution": {"type": "string"}},
+    "required": ["step", "solution"],
+}
+"""JSON schema of a structured injection."""
+_STEP_LINE = re.compile(rf"^\s*{STEP}\s*([0-9]{{1,4}})\s*\.?\s*$", re.MULTILINE)
+
+
+class CountErrors(Merge):
+    """How often the student failed at each question, and with which types of error; beside it those of all questions.
+
+    Questions at which it never failed are turned down: the authors' code makes no errors for them either.
+    """
+
+    inputs: ClassVar[tuple[str, ...]] = ("problems", "attempts", "diagnosed")
+
+    least_failure: float = Field(default=0.0, ge=0, le=1)
+    """Share of wrong attempts from which a question is kept (the authors' `hard_ratio`)."""
+    easy: bool = False
+    """Keep questions at which the student never failed as well."""
+
+    def sql(self) -> str:
+        """`types` are the question's counts, `overall` those of the dataset: a struct for each of the twelve types."""
+        per_type = ", ".join(f"{{'type': '{t}', 'n': count_if(found_type = '{t}')::BIGINT}}" for t in TYPES)
+        nothing = ", ".join(f"{{'type': '{t}', 'n': 0::BIGINT}}" for t in TYPES)
+        return f"""
+            WITH told AS (SELECT question_id, [{per_type}] AS types FROM diagnosed GROUP BY question_id),
+            everything AS (SELECT [{per_type}] AS overall FROM diagnosed),
+            tried AS (
+                SELECT question_id, min(student) AS student, count(*) AS attempts,
+                    count_if(verdict = 'wrong')::BIGINT AS wrong
+                FROM attempts GROUP BY question_id
+            )
+            SELECT problems.*, student, coalesce(attempts, 0) AS attempts, coalesce(wrong, 0) AS wrong,
+                coalesce(wrong / attempts, 0)::DOUBLE AS failure, coalesce(types, [{nothing}]) AS types, overall,
+                CASE WHEN attempts IS NULL THEN 'no attempt'
+                     WHEN wrong = 0 AND NOT {self.easy} THEN 'never wrong'
+                     WHEN wrong / attempts < {self.least_failure} THEN 'seldom wrong' END AS reject
+            FROM problems LEFT JOIN tried ON problems.row_id = tried.question_id
+                LEFT JOIN told ON problems.row_id = told.question_id CROSS JOIN everything
+            ORDER BY problems.row_id
+        """
+
+
+class DrawTypes(Stage):
+    """The types of error to make for each question, drawn from its own errors, and from all where it has few.
+
+    The draws of a question are spread evenly over its distribution (systematic sampling), so that few draws already
+    follow it, and many do so closely.
+    """
+
+    table: ClassVar[pa.Schema] = injections.DRAWN
+
+    injections: int = Field(default=4, ge=0)
+    """Wrong solutions a question; the paper does not say how many, the authors' code makes 5 of each type."""
+    types: tuple[Injectable, ...] = Field(default=INJECTABLE, min_length=1)
+    """To draw from (section 3.3)."""
+    prior: float = Field(default=1.0, gt=0)
+    """Weight of the dataset's distribution, in errors of one question. Not in the paper; without it a question with one
+    diagnosed error would get one type only."""
+    seed: int = 0
+    """Of the draws."""
+
+    def rows(self, batch: Sequence[Row], engine: Any) -> Iterator[Row | Reject]:
+        for row in batch:
+            shares = self.shares(row)
+            start = Random(f"{self.seed}/{row['row_id']}").random()
+            if not self.injections:
+                yield Reject(row, "no injections wanted")
+            for n in range(self.injections):
+                yield {
+                    **{name: row[name] for name in ("question", "answer", "reference", "student")},
+                    "row_id": f"{row['row_id']}/i{n}",
+                    "question_id": row["row_id"],
+                    "type": self._at((n + start) / self.injections, shares),
+                    "types": list(self.types),
+                    "shares": shares,
+                }
+
+    def shares(self, row: Row) -> list[float]:
+        """The probability of each of `types` for a question; all equal where no such error was found anywhere."""
+        own, overall = ({c["type"]: c["n"] for c in row[name]} for name in ("types", "overall"))
+        total = sum(overall[t] for t in self.types)
+        common = [overall[t] / total if total else 1 / len(self.types) for t in self.types]
+        weights = [own[t] + self.prior * share for t, share in zip(self.types, common, strict=True)]
+        return [weight / sum(weights) for weight in weights]
+
+    def _at(self, place: float, shares: list[float]) -> Injectable:
+        """The type in whose part of [0, 1) a place lies."""
+        for kind, share in zip(self.types, shares, strict=True):
+            place -= share
+            if place < 0:
+                return kind
+        return self.types[shares.index(max(shares))]  # the shares add up to a little less than 1
+
+
+class Inject(Ask):
+    """A wrong solution with an error of a given type, carried on to a wrong answer; the teacher says in which line.
+
+    The paper does not ask where; the line is held against the diagnosis later (`Truncate`).
+    """
+
+    table: ClassVar[pa.Schema] = solutions.WRITTEN
+    role: str | None = "teacher"
+    sampling: Sampling = Sampling(temperature=0.7, max_tokens=4096)
+    """The paper's (appendix A.3.1)."""
+    structured: bool = False
+    """Hold the model to a JSON object of step and solution; for engines that can (http, vllm)."""
+
+    def prompt(self, row: Row) -> Prompt:
+        return self.ask(question=row["question"], reference=row["reference"], type=row["type"].replace("_", " "))
+
+    def first(self) -> Sampling:
+        return self.sampling.model_copy(update={"reply_schema": INJECTION}) if self.structured else self.sampling
+
+    def parse(self, row: Row, replies: list[Completion]) -> Iterator[Outcome]:
+        for sample, reply in enumerate(replies):
+            line, solution = read_injection(reply.text)
+            if reply.finish_reason == "length":
+                yield Reject(row, "cut_off")
+            elif line is None:
+                yield Reject(row, "no step")
+            elif final_answer(solution) is None:
+                yield Reject(row, "no_answer")
+            elif not 1 <= line <= len(solution.splitlines()):
+                yield Reject(row, "step out of range")
+            else:
+                yield {
+                    **{
+                        name: row[name]
+                        for name in ("question_id", "question", "answer", "reference", "student", "type")
+                    },
+                    "row_id": f"{row['row_id']}/{sample}",
+                    "response": solution,
+                    "source": "injected",
+                    "line": line,
+                }
+
+
+def read_injection(text: str) -> tuple[int | None, str]:
+    """The line of the error, from 1, and the wrong solution without blank lines and what follows its answer."""
+    if text.lstrip().startswith("{"):
+        with contextlib.suppress(ValueError, TypeError, KeyError):
+            told = json.loads(text)
+            return int(told["step"]), _plain(str(told["solution"]))
+    found = _STEP_LINE.search(text)
+    return int(found[1]) if found else None, _plain(_STEP_LINE.sub("", text))
+
+
+def _plain(text: str) -> str:
+    lines = [line.rstrip() for line in text.splitlines() if line.strip()]
+    last = next((at for at, line in enumerate(lines) if line.lstrip().startswith(ANSWER)), len(lines))
+    return "\n".join(lines[: last + 1])

@@ -1,0 +1,43 @@
+"""Smoothing: what follows the wrong step is rewritten to read as one line of thought; the prefix is out of reach."""
+
+from collections.abc import Iterator
+from typing import ClassVar
+
+import pyarrow as pa
+
+from schemas import corrections
+from schemas.engine import Completion, Prompt, Sampling
+from schemas.work import Reject, Row
+from tasks.ask import Ask, Outcome
+from tasks.lemma.correct import CORRECTION, joined, read_continuation
+
+
+class Smooth(Ask):
+    """One rewriting of the reflection and the correction (section 3.4); the prefix stays as it is, by construction.
+
+    The paper has the whole trajectory rewritten, and so the error may be mended, or the reflection lost, unseen.
+    """
+
+    table: ClassVar[pa.Schema] = corrections.DRAFTS
+    role: str | None = "teacher"
+    sampling: Sampling = Sampling(temperature=0.7, max_tokens=4096)
+    """The paper's (appendix A.3.1)."""
+    structured: bool = False
+    """Hold the model to a JSON object of reflection and correction; for engines that can (http, vllm)."""
+
+    def prompt(self, row: Row) -> Prompt:
+        rest = row["trajectory"][row["reflection_start"] :]
+        return self.ask(question=row["question"], attempt=row["prefix"], correction=rest)
+
+    def first(self) -> Sampling:
+        return self.sampling.model_copy(update={"reply_schema": CORRECTION}) if self.structured else self.sampling
+
+    def parse(self, row: Row, replies: list[Completion]) -> Iterator[Outcome]:
+        (reply,) = replies[:1]
+        told = read_continuation(reply.text)
+        if reply.finish_reason == "length":
+            yield Reject(row, "cut_off")
+        elif not told.reflection or not told.correction:
+            yield Reject(row, "no correction")
+        else:
+            yield {name: value for name, value in joined(row, told).items() if name in self.table.names}
