@@ -125,7 +125,8 @@ class Run:
         self.id = fingerprint(type(recipe).__name__, recipe)[:12]
         self.tables: list[Table] = []
         self.cast: dict[str, Spec] = {}
-        self.report: str | None = None
+        self.reports: dict[str, str] = {}
+        """Of the gates that were passed, by suite."""
         self.progress = Progress(self.id)
         self.record = f"runs/{self.id}/{_now():%Y%m%dT%H%M%S.%f}"
         before = till.spent_before(self.store, self.id)
@@ -241,15 +242,18 @@ class Run:
             self.cast = before
 
     def gate(self, suite: str, expects: list[Expect], table: Table) -> Table:
-        """Check the whole of `table`; raises `GateFailed` where a critical expectation fails, and reports warnings."""
+        """Check the whole of `table`; raises `GateFailed` where a critical expectation fails, and reports warnings.
+
+        `suite` is the name of the dataset that the table is to be published as.
+        """
         future = GATE.with_options(task_run_name=f"gate {suite}").submit(
             suite, expects, self._receipts(table), self.store.url
         )
         self.progress.start("gate", table.rows, [future], 1)
         receipt = self._result(future)
-        self.report = receipt.detail["report"]
+        report = self.reports[suite] = receipt.detail["report"]
         create_markdown_artifact(
-            key=f"gate-{suite}".replace("_", "-"), markdown=(self.store.read(self.report) or b"").decode()
+            key=f"gate-{suite}".replace("_", "-"), markdown=(self.store.read(report) or b"").decode()
         )
         for line in filter(None, receipt.detail["warned"].splitlines()):
             self.progress.note(f"warning: {line}")
@@ -257,7 +261,7 @@ class Run:
             self._write("ended", {"state": f"stopped by gate {suite}"})
             raise GateFailed(
                 f"gate {suite!r} stopped the run: {'; '.join(failed)}; nothing was published, "
-                f"the report is {self.store.locate(self.report)}"
+                f"the report is {self.store.locate(report)}"
             )
         return table
 
@@ -268,12 +272,12 @@ class Run:
         """
         steps = [self._receipts(t) for t in self.tables if t is not table] + [self._receipts(table)]
         future = PUBLISH.with_options(task_run_name=f"publish {dataset}").submit(
-            dataset, steps, self.recipe.model_dump(mode="json"), self.report, self.store.url
+            dataset, steps, self.recipe.model_dump(mode="json"), self.reports.get(dataset), self.store.url
         )
         manifest: Manifest = future.result()
         create_markdown_artifact(key=f"funnel-{dataset}".replace("_", "-"), markdown=funnel_markdown(manifest.ledger))
         state = f"published {manifest.dataset} {manifest.version}"
-        self._write(f"published-{dataset}", {"state": state, "version": manifest.version, "report": self.report})
+        self._write(f"published-{dataset}", {"state": state, "version": manifest.version, "report": manifest.report})
         self._tell(manifest)
         return manifest
 

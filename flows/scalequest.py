@@ -116,10 +116,8 @@ def scalequest(recipe: ScaleQuest) -> Manifest:
     if recipe.truth:
         measured = run.blanks(len(FIGURES), len(FIGURES))
         measured = run.merge(MeasureNoise(), measured, run.map(AskOracle(), questions), judged, best)
-        report = run.report
         run.gate("noise", noise.expectations(), measured)
         run.publish("noise", measured)
-        run.report = report
     return run.publish(recipe.dataset, best)
 
 

@@ -56,8 +56,6 @@ def verify(recipe: Verification) -> Manifest:
 def compare(run: Run, dataset: str, known: Recorded, attempted: Table, said: Table) -> None:
     """Publish what is judged otherwise than before, and say how much that is."""
     changed = run.merge(CompareVerdicts(), attempted, known.verdicts, said)
-    report = run.report
     run.gate(f"{dataset}_changes", changes.expectations(), changed)
     run.publish(f"{dataset}_changes", changed)
-    run.report = report
     tell(run, f"{dataset} {known.version}", changed)

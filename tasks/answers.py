@@ -20,10 +20,10 @@ ANSWER = "####"
 def final_answer(text: str) -> str | None:
     """The answer that a solution ends in, as written and out of its box; None when it states none."""
     stated = tagged_line(text, ANSWER)
+    if stated is not None and "\\boxed" not in stated:
+        return stated or None
     found = extract(text if stated is None else stated)
-    if found is not None and found.found_by in {*EXPLICIT, "answer_is"}:
-        return found.text or None
-    return stated or None
+    return found.text or None if found is not None and found.found_by in {*EXPLICIT, "answer_is"} else stated or None
 
 
 def answer_key(answer: str) -> str:

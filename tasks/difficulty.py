@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from math import sqrt
 from pathlib import Path
 from typing import Annotated, ClassVar
 
@@ -16,9 +15,7 @@ from schemas.work import Row, Where
 from tasks.answers import Solve, answer_key, final_answer
 from tasks.ask import Ask, Outcome, Rate
 from tasks.finetune import Tuning
-
-Z = 1.959964
-"""Standard deviations to either side that hold 95 % of a normal distribution."""
+from tasks.wilson import wilson
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -164,14 +161,6 @@ PUPIL_DIFFICULTY = LearnDifficulty(
     rate=3e-4, batch=32, micro=32, epochs=4, length=256, before="<solve><question>", after="<reply>"
 )
 """For the pupil, whose solutions begin where it is asked: 188 steps on 1,500 questions."""
-
-
-def wilson(fails: int, samples: int) -> tuple[float, float]:
-    """Wilson's interval of 95 % for a rate of which `fails` of `samples` are known; within [0, 1]."""
-    rate, spread = fails / samples, Z * Z / samples
-    middle = rate + spread / 2
-    reach = Z * sqrt(rate * (1 - rate) / samples + spread / (4 * samples))
-    return max(0.0, (middle - reach) / (1 + spread)), min(1.0, (middle + reach) / (1 + spread))
 
 
 def _against(row: Row) -> Against:

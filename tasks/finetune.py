@@ -102,11 +102,3 @@ class PreferQuestions(Tuning):
 
         pairs = (pair for batch in tables["pairs"] for pair in batch.to_pylist())
         return trainers.prefer(self, pairs, trainers.Folders(base, out, checkpoints), report)
-
-
-# The pupil has 3 M parameters: it needs rates many times those of a model of 7 B, and small batches to make some
-# hundred steps of what two cores train on in minutes. Two threads wait for each other more than they compute.
-PUPIL_QFT = TuneQuestioner(rate=3e-4, batch=8, length=256, threads=1, save_every=100)
-"""For the pupil: 15,000 questions are some 250 steps of 2,048 tokens."""
-PUPIL_QPO = PreferQuestions(rate=2e-5, batch=8, length=256, anchor=2.0, held_out=50, micro=8, threads=1, save_every=100)
-"""For the pupil: 1,000 pairs, of 8,000 questions, are 130 steps."""

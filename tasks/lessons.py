@@ -6,7 +6,8 @@ from random import Random
 from typing import NamedTuple
 
 from tasks.answers import ANSWER, JudgeAnswer, Solve
-from tasks.questions import VERDICT, JudgeSolvable, RewriteQuestion, WriteQuestion
+from tasks.panel import VERDICT
+from tasks.questions import JudgeSolvable, RewriteQuestion, WriteQuestion
 from tasks.templates import library, mistakes
 from tasks.templates.arithmetic import Number, Value, equations, operand, plain, write
 from tasks.templates.core import Template

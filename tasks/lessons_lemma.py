@@ -11,7 +11,7 @@ from tasks.lemma.diagnose import STEP, TYPE, Diagnose
 from tasks.lemma.inject import Inject
 from tasks.lemma.smooth import Smooth
 from tasks.lessons import Lesson
-from tasks.questions import VERDICT
+from tasks.panel import VERDICT
 from tasks.taxonomy import ErrorType
 from tasks.templates import library, mistakes
 from tasks.templates.oracle import Kind

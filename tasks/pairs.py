@@ -13,7 +13,7 @@ from schemas.arrow import measured, optional, required
 from schemas.engine import Completion, Prompt
 from schemas.work import Merge, Row
 from tasks.ask import Outcome
-from tasks.judge import Panel
+from tasks.panel import Panel
 
 CHOICES = pa.schema(
     [

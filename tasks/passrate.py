@@ -12,7 +12,8 @@ from schemas.errors import BadInput
 from schemas.work import Merge, Reject, Row
 from tasks.answers import Solve
 from tasks.ask import Ask, Outcome
-from tasks.difficulty import Share, Z
+from tasks.difficulty import Share
+from tasks.wilson import rated
 
 Model = Annotated[str, Field(pattern=r"^[\w.-]+$")]
 """What a model is called: a part of row ids, so it holds no slash."""
@@ -87,22 +88,16 @@ class PassRate(Merge):
                     avg(tokens) AS tokens, max(verifier) AS verifier, max(verifier_version) AS verifier_version
                 FROM judged GROUP BY problem_id
             ),
-            rated AS (SELECT *, k / greatest(n, 1) AS p, greatest(n, 1) AS m, {Z * Z} AS z FROM counted),
-            spread AS (
-                SELECT *, (p + z / (2 * m)) / (1 + z / m) AS middle,
-                    sqrt(z * (p * (1 - p) + z / (4 * m)) / m) / (1 + z / m) AS wide
-                FROM rated
-            )
+            rated AS ({rated("counted")})
             SELECT concat(problems.row_id, '/{self.model}') AS row_id, problems.row_id AS problem_id,
                 problems.question AS question, problems.answer AS answer, '{self.model}' AS model,
                 coalesce(n, 0) AS samples, coalesce(k, 0) AS passes, {self.asked} - coalesce(n, 0) AS unverified,
-                p AS pass_rate, least(p, greatest(0, middle - wide)) AS low,
-                greatest(p, least(1, middle + wide)) AS high, tokens, verifier, verifier_version, CASE
+                rate AS pass_rate, low, high, tokens, verifier, verifier_version, CASE
                     WHEN coalesce(problems.answer, '') = '' THEN 'no gold'
                     WHEN coalesce(n, 0) = 0 THEN 'no verdict'
                 END AS reject
             FROM (SELECT row_id, question, answer FROM problems) AS problems
-            LEFT JOIN spread ON problem_id = problems.row_id ORDER BY problems.row_id
+            LEFT JOIN rated ON problem_id = problems.row_id ORDER BY problems.row_id
         """
 
 

@@ -1,37 +1,23 @@
 """Stages that make and filter questions: write one from nothing, judge whether it can be solved, improve it."""
 
-import contextlib
-import json
 from collections.abc import Iterator
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import pyarrow as pa
-from pydantic import model_validator
 
 from schemas import questions
 from schemas.engine import Completion, Prompt, Sampling
 from schemas.work import Quarantine, Reject, Row
-from tasks.ask import Ask, Outcome, tagged_line
+from tasks.ask import Ask, Outcome
+from tasks.panel import Panel, said
 
-VERDICT = "Verdict:"
-"""Opens the last line of a judgement, followed by yes or no."""
-
-
-JUDGEMENT: dict[str, Any] = {
-    "type": "object",
-    "properties": {"reason": {"type": "string"}, "verdict": {"enum": ["yes", "no"]}},
-    "required": ["reason", "verdict"],
-}
-"""JSON schema of a structured judgement."""
+WORDS = ("yes", "no")
+"""What a judgement of a question may end in."""
 
 
 def verdict(text: str) -> bool | None:
     """The verdict that a judgement ends in, written as a last line or as JSON; None when it reaches none."""
-    word = tagged_line(text, VERDICT)
-    if text.lstrip().startswith("{"):
-        with contextlib.suppress(ValueError, TypeError, AttributeError):
-            word = json.loads(text).get("verdict")
-    return {"yes": True, "no": False}.get(str(word).lower().strip(" .*`\"'"))
+    return {"yes": True, "no": False}.get(said(text, WORDS) or "")
 
 
 class WriteQuestion(Ask):
@@ -48,34 +34,15 @@ class WriteQuestion(Ask):
         yield from written(row, replies)
 
 
-class JudgeSolvable(Ask):
+class JudgeSolvable(Panel):
     """Keeps a question that the model finds solvable, after a short reason; several samples are a panel that votes."""
 
     table: ClassVar[pa.Schema] = questions.SCHEMA
-    role: str | None = "judge"
+    words: ClassVar[tuple[str, ...]] = WORDS
     sampling: Sampling = Sampling(max_tokens=160)
-    structured: bool = False
-    """Hold the model to a JSON object of reason and verdict; for engines that can (http, vllm)."""
-
-    @model_validator(mode="after")
-    def _no_echo(self) -> "JudgeSolvable":
-        if self.sampling.n > 1 and self.sampling.temperature == 0:
-            raise ValueError("greedy samples are all equal, and so is no panel; set a temperature above 0")
-        return self
 
     def prompt(self, row: Row) -> Prompt:
         return self.ask(question=row["question"])
-
-    def first(self) -> Sampling:
-        return self.sampling.model_copy(update={"reply_schema": JUDGEMENT}) if self.structured else self.sampling
-
-    def again(self, row: Row, replies: list[Completion]) -> Sampling | None:
-        """Judgements without a verdict are asked for once more, warmer: a greedy reply would be the same again."""
-        silent = [verdict(reply.text) for reply in replies].count(None)
-        if not silent or len(replies) > self.sampling.n:
-            return None
-        warmer = max(self.sampling.temperature, 0.7)
-        return self.first().model_copy(update={"n": silent, "temperature": warmer})
 
     def parse(self, row: Row, replies: list[Completion]) -> Iterator[Outcome]:
         votes = [verdict(reply.text) for reply in replies]

@@ -9,6 +9,7 @@ from schemas import truths
 from schemas.work import Merge, Row, Stage
 from tasks.answers import answer_key
 from tasks.templates.oracle import read
+from tasks.wilson import rated
 
 FIGURES = (
     ("solvability filter: precision", "of the questions it kept, solvable ones"),
@@ -61,14 +62,8 @@ class MeasureNoise(Merge):
                 UNION ALL SELECT 2, count_if(NOT solvable), count(*) FROM published
                 UNION ALL SELECT 3, count_if(solvable AND NOT agrees), count_if(solvable) FROM published
             ),
-            rated AS (SELECT *, k / greatest(n, 1) AS p, greatest(n, 1) AS m, 1.96 * 1.96 AS z FROM counted),
-            spread AS (
-                SELECT *, (p + z / (2 * m)) / (1 + z / m) AS middle,
-                    sqrt(z * (p * (1 - p) + z / (4 * m)) / m) / (1 + z / m) AS wide
-                FROM rated
-            )
-            SELECT row_id, CASE number {named} END AS figure, p AS value,
-                least(p, greatest(0, middle - wide)) AS low, greatest(p, least(1, middle + wide)) AS high,
-                n, CASE number {noted} END AS note
-            FROM blanks JOIN spread USING (number) ORDER BY row_id
+            rated AS ({rated("counted")})
+            SELECT row_id, CASE number {named} END AS figure, rate AS value, low, high, n::BIGINT AS n,
+                CASE number {noted} END AS note
+            FROM blanks JOIN rated USING (number) ORDER BY row_id
         """

@@ -5,7 +5,7 @@ from random import Random
 
 from schemas.engine import Prompt
 from tasks.lessons_lemma import TYPE_OF, Case, case_of, diagnosis, fixed, injection, restarted, smoothed
-from tasks.questions import VERDICT
+from tasks.panel import VERDICT
 from tasks.templates import mistakes
 from tasks.templates.oracle import diagnose, read
 from tasks.templates.problems import Problem

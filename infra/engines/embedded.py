@@ -9,20 +9,18 @@ import hashlib
 import json
 import math
 import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
 from infra.engines import NO, YES
+from infra.engines.chunks import CHUNK, chunked
 from schemas.engine import UNWATCHED, Completion, EmbeddedSpec, Prompt, Reply, Request, Sampling, Watch
 from schemas.errors import EngineError
 
 RELOAD_LIMIT = 64 * 2**20
 """Bytes of a model that is reloaded for its seed: 20 ms for the pupil, seconds for a large one."""
-CHUNK = 512
-"""Samples made at once: what a killed process may lose, and what a lake sees of progress."""
 
 
 class Embedded:
@@ -70,30 +68,10 @@ class Embedded:
         for number in sorted({len(request.seeds) for request in requests}):
             alike = [request for request in requests if len(request.seeds) == number]
             make = partial(self._generate, sampling=sampling.model_copy(update={"n": number}))
-            yield from self._chunks(alike, watch, max(1, CHUNK // number), make)
-
-    def _chunks(
-        self, requests: list[Request], watch: Watch, size: int, make: Callable[[list[Request]], Sequence[Reply]]
-    ) -> Iterator[tuple[Request, Reply]]:
-        """Answer `size` requests at a time, as far as `watch` allows."""
-        while requests:
-            asked, allowed = list[Request](), watch.allows()
-            while allowed:
-                asked.append(requests.pop(0))
-                allowed = watch.allows() if requests and len(asked) < size else False
-            if not asked and allowed is None:  # what it waits for is in flight in another shard
-                time.sleep(0.05)
-                continue
-            if not asked:
-                return
-            with self.turn:
-                self._check_open()
-                made = make(asked)
-            for request, reply in zip(asked, made, strict=True):
-                watch.arrived(request, reply)
-            yield from zip(asked, made, strict=True)
+            yield from chunked(alike, watch, max(1, CHUNK // number), self.turn, make)
 
     def _generate(self, requests: Sequence[Request], sampling: Sampling) -> list[list[Completion]]:
+        self._check_open()
         sampled = sampling.temperature > 0
         if sampled:
             self._seed([request.seeds for request in requests])
@@ -146,9 +124,10 @@ class Embedded:
 
     def rate(self, requests: Sequence[Request], watch: Watch = UNWATCHED) -> Iterator[tuple[Request, Reply]]:
         """See `schemas.engine.Scorer`: of the first reply token, over the usual spellings of both words."""
-        yield from self._chunks(list(requests), watch, CHUNK, self._rate)
+        yield from chunked(list(requests), watch, CHUNK, self.turn, self._rate)
 
     def _rate(self, requests: Sequence[Request]) -> list[Reply]:
+        self._check_open()
         yes, no = self.words.single(YES), self.words.single(NO)
         read = [self.words.read(request.prompt) for request in requests]
         odds: dict[int, float] = {}

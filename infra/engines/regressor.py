@@ -2,18 +2,15 @@
 
 import math
 import threading
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from infra.engines import judged
+from infra.engines.chunks import CHUNK, chunked
 from infra.engines.vllm import content_digest
 from schemas.engine import UNWATCHED, Completion, Failure, Prompt, RegressorSpec, Reply, Request, Watch
 from schemas.errors import EngineError
-
-CHUNK = 512
-"""Questions scored at once, in batches of like length: what a killed process may lose."""
 
 
 class Regressor:
@@ -31,24 +28,7 @@ class Regressor:
 
     def rate(self, requests: Sequence[Request], watch: Watch = UNWATCHED) -> Iterator[tuple[Request, Reply]]:
         """See `schemas.engine.Scorer`: the head's value for each prompt, bounded as the spec says."""
-        waiting = list(requests)
-        while waiting:
-            asked, allowed = list[Request](), watch.allows()
-            while allowed:
-                asked.append(waiting.pop(0))
-                allowed = watch.allows() if waiting and len(asked) < CHUNK else False
-            if not asked and allowed is None:  # what it waits for is in flight in another shard
-                time.sleep(0.05)
-                continue
-            if not asked:
-                return
-            with self.turn:
-                if self.model is None:
-                    raise EngineError("the engine was closed; the same command continues")
-                made = self._score(asked)
-            for request, reply in zip(asked, made, strict=True):
-                watch.arrived(request, reply)
-            yield from zip(asked, made, strict=True)
+        yield from chunked(list(requests), watch, CHUNK, self.turn, self._score)
 
     def close(self) -> None:
         """Give the model's memory back. May be called twice."""
@@ -57,6 +37,8 @@ class Regressor:
             self.torch.cuda.empty_cache()
 
     def _score(self, requests: Sequence[Request]) -> list[Reply]:
+        if self.model is None:
+            raise EngineError("the engine was closed; the same command continues")
         read = [self._read(request.prompt) for request in requests]
         made: dict[int, Reply] = {}
         for places in self._batches(read):

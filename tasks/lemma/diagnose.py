@@ -12,7 +12,7 @@ from schemas import diagnoses
 from schemas.engine import Completion, Prompt, Sampling
 from schemas.work import Quarantine, Reject, Row
 from tasks.ask import Ask, Outcome, tagged_line
-from tasks.questions import VERDICT
+from tasks.panel import VERDICT
 from tasks.taxonomy import TYPES, ErrorType, read_type
 
 STEP, TYPE = "Step:", "Type:"

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from infra.store import open_store
-from tasks.difficulty import wilson
 from tasks.lessons import END
 from tasks.questions import WriteQuestion
 from tasks.templates import oracle
+from tasks.wilson import wilson
 from tests.bench.figures import ROOT, Figure, questmill
 
 IDS = ("scalequest.b",)

@@ -10,12 +10,12 @@ import pyarrow as pa
 from infra.engines import embedded
 from schemas.engine import EmbeddedSpec, Sampling
 from schemas.work import Row
-from tasks.difficulty import wilson
 from tasks.lessons import EVALUATION_SEEDS
 from tasks.oracle import ConsultOracle
 from tasks.passrate import Attempt
 from tasks.templates import library
 from tasks.vote import READ, ReadAnswer, Vote
+from tasks.wilson import wilson
 from tests.bench.figures import ROOT, Figure
 
 IDS = ("verify.h",)

@@ -6,7 +6,7 @@ from pathlib import Path
 from runs import Command, ask, write
 
 from infra.store import Store
-from tasks.difficulty import wilson
+from tasks.wilson import wilson
 
 FEW = ("--solve.sampling.n", "4", "--solve.sampling.max_tokens", "192", "--shard_rows", "10")
 WIDE = ("--keep.low", "0", "--keep.high", "1")

@@ -5,7 +5,7 @@ Refresh `tests/golden/identities.json` with `make golden`.
 
 import ast
 import hashlib
-import importlib
+import importlib.util
 import inspect
 import json
 from pathlib import Path
@@ -65,8 +65,8 @@ def shape(node: Any) -> Any:
 def code(module: str, seen: set[str] | None = None) -> list[Any]:
     """The code of a module of tasks, and of those that it imports from there."""
     seen = {module} if seen is None else seen | {module}
-    source = importlib.import_module(module).__spec__.origin  # type: ignore[union-attr]
-    tree = ast.parse(Path(str(source)).read_text())
+    spec = importlib.util.find_spec(module)  # found, not imported: what it imports may be an extra
+    tree = ast.parse(Path(str(spec and spec.origin)).read_text())
     found = [shape(tree.body)]
     for node in ast.walk(tree):
         names = (

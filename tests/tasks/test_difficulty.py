@@ -15,8 +15,9 @@ from schemas.engine import Sampling
 from schemas.errors import QuestmillError
 from schemas.questions import SCHEMA
 from schemas.work import fingerprint
-from tasks.difficulty import FailRate, LearnDifficulty, ScoreDifficulty, wilson
+from tasks.difficulty import FailRate, LearnDifficulty, ScoreDifficulty
 from tasks.sampling import SampleByDifficulty
+from tasks.wilson import wilson
 
 GOLD = {"row_id": "r0", "question": "What is 3 + 4?", "answer": "7"}
 FREE = {"row_id": "r0", "question": "What is 3 + 4?"}

@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from schemas.work import fingerprint
-from tasks.finetune import PUPIL_QFT, PUPIL_QPO, PreferQuestions, TuneQuestioner
+from tasks.finetune import PreferQuestions, TuneQuestioner
 
 WORDS = ["<pad>", "<unk>", "<begin>", "<user>", "<end>", "<write_question>", "<reply>", "how", "many", "are", "?"]
 WORDS += [str(n) for n in range(30)]
@@ -25,7 +25,6 @@ def test_only_what_says_where_is_no_part_of_the_identity() -> None:
     where = {"micro": 2, "threads": 3, "save_every": 9, "gpus": 4, "launch": ("--mixed_precision", "bf16")}
     assert fingerprint(TuneQuestioner(**where)) == fingerprint(TuneQuestioner())
     assert fingerprint(TuneQuestioner(rate=1e-4)) != fingerprint(TuneQuestioner())
-    assert fingerprint(PUPIL_QFT) != fingerprint(PUPIL_QPO)
 
 
 def test_a_batch_that_cannot_be_shared_out_is_refused() -> None:

@@ -9,9 +9,10 @@ from schemas import verdicts
 from schemas.arrow import conform
 from schemas.engine import Prompt, Sampling
 from schemas.work import Row
-from tasks.judge import PANEL, JudgeResponse, reason, said
+from tasks.judge import PANEL, JudgeResponse
 from tasks.oracle import ConsultOracle
 from tasks.pairs import CHOICES, JudgePair, SetRival, SettlePairs
+from tasks.panel import reason, said
 from tasks.templates import library
 from tasks.vote import READ, ReadAnswer
 from tests.tasks.merging import merged

@@ -11,8 +11,8 @@ from schemas.arrow import conform
 from schemas.engine import Sampling
 from schemas.errors import BadInput
 from schemas.work import Reject
-from tasks.difficulty import wilson
 from tasks.passrate import Attempt, KeepBand, PassRate
+from tasks.wilson import wilson
 from tests.tasks.merging import merged
 
 PROBLEM = {"row_id": "p", "question": "1 + 1?", "answer": "2", "tokens": 7, "verdict": "theirs"}
