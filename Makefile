@@ -26,7 +26,7 @@ $(READY): requirements.lock pyproject.toml
 	@$(BIN)/python -m pip check --disable-pip-version-check > $(VENV)/pip-check.txt || { cat $(VENV)/pip-check.txt; exit 1; }
 	@touch $@
 
-# Everything at once on this machine: 2,000 questions from nothing, and what became of them.
+# Everything at once on this machine: 2,000 questions from nothing and what became of them, then mistakes and their corrections.
 demo: $(READY)
 	$(BIN)/questmill run scalequest --preset pupil --questions 2000 --truth
 	$(BIN)/questmill query "SELECT step, rows_in, kept, rejected, quarantined, prompt_tokens + completion_tokens AS tokens FROM funnel WHERE dataset = 'scalequest' ORDER BY position" --format table
@@ -34,6 +34,9 @@ demo: $(READY)
 	$(BIN)/questmill query "SELECT figure, round(value, 4) AS value, round(low, 4) AS low, round(high, 4) AS high, n FROM noise" --format table
 	$(BIN)/questmill query "SELECT question, solution, round(reward, 2) AS reward, agreement FROM scalequest ORDER BY hash(question_id) LIMIT 3" --format json
 	@echo "the report, to look at: $$($(BIN)/questmill report scalequest)"
+	$(BIN)/questmill run lemma --preset pupil --problems 100
+	$(BIN)/questmill query "SELECT type, student, made, published, round(published_share, 2) AS share, round(target_share, 2) AS target FROM error_types WHERE student + drawn > 0 ORDER BY row_id" --format table
+	$(BIN)/questmill query "SELECT question, trajectory, type, source, strategy FROM corrections ORDER BY hash(row_id) LIMIT 2" --format json
 
 test: $(READY)
 	@$(BIN)/python -m pytest -n 3 --dist load --maxschedchunk 1

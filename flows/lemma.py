@@ -4,7 +4,7 @@ from prefect import flow
 from pydantic import Field
 
 from flows.run import Run, Table, on_cluster
-from schemas import corrections, error_types, pairs
+from schemas import corrections, error_types, injections, pairs
 from schemas.source import Columns, Source
 from schemas.work import DatasetName, Frozen, Manifest
 from tasks.draw import Draw
@@ -76,6 +76,8 @@ class Lemma(Frozen):
     """Name of the verified-wrong and verified-right pairs."""
     mix: DatasetName = "error_types"
     """Name of the table of error types."""
+    counts: DatasetName = "error_counts"
+    """Name of the table of each question's errors: how often the student failed, and of which types."""
 
 
 @flow(name="lemma", task_runner=on_cluster)
@@ -103,6 +105,8 @@ def lemma(recipe: Lemma) -> Manifest:
     mix = run.blanks(len(TYPES), len(TYPES), mark="type:")
     mix = run.merge(MeasureTypes(), mix, diagnosed, drawn, errors, corrected)
     run.gate(recipe.mix, error_types.expectations(), mix)
+    run.gate(recipe.counts, injections.expectations(), counts)
+    run.publish(recipe.counts, counts)
     run.publish(recipe.mix, mix)
     run.publish(recipe.pairs, paired)
     return run.publish(recipe.dataset, corrected)
@@ -112,6 +116,6 @@ def seeds(run: Run, recipe: Lemma) -> Table:
     """Problems from files, from a published dataset, or from the proving ground."""
     if recipe.input:
         return run.seed(Source(input=recipe.input, columns=recipe.columns, shard_rows=recipe.shard_rows), reserved=[])
-    if recipe.seeds and (known := run.published(recipe.seeds)) is not None:
-        return known
+    if recipe.seeds:
+        return run.known(recipe.seeds, "question", "answer")
     return run.map(recipe.draw, run.blanks(recipe.problems, recipe.shard_rows))

@@ -5,6 +5,7 @@ from itertools import accumulate
 
 from flows.look import STYLE
 from flows.story import Bars, Block, Code, Columns, Fold, Grid, Section, Story, Text
+from infra.columns import number_text
 
 SCALE = 1000
 """Units of a picture's width; it is stretched to the place that it has."""
@@ -73,7 +74,7 @@ def _bars(bars: Bars) -> str:
     for label, amounts, told in bars.lines:
         starts = [0, *accumulate(amounts)]
         rects = "".join(
-            _rect(number, start / most * SCALE, 0, amount / most * SCALE, HEIGHT, f"{kind} {amount:,}")
+            _rect(number, start / most * SCALE, 0, amount / most * SCALE, HEIGHT, f"{kind} {number_text(amount)}")
             for number, (kind, amount, start) in enumerate(zip(bars.kinds, amounts, starts, strict=False))
             if amount
         )

@@ -18,10 +18,10 @@ from infra import engines
 from schemas.engine import EmbeddedSpec
 from schemas.work import Frozen, fingerprint
 from tasks.card import CARD, megabytes, write_card
+from tasks.curriculum import lesson
 from tasks.encode import LessonBook, make_lessons
 from tasks.examine import Exam, examine
 from tasks.export import export
-from tasks.lessons import lesson
 from tasks.own import read_own, write_own
 from tasks.schooling import Schooling
 from tasks.speed import tokens_per_second

@@ -191,4 +191,6 @@ def _explain(model: type[BaseModel], error: Any) -> str:
     if error["type"] == "extra_forbidden":
         near = difflib.get_close_matches(path, [flag[2:] for flag, _, _ in describe(model)], n=1)
         return f"field {path!r} is unknown" + (f"; did you mean {near[0]!r}?" if near else "")
-    return f"--{path}: {error['msg'].removeprefix('Value error, ')} (got {error['input']!r})"
+    where = f"--{path}: " if path else ""
+    given = "" if isinstance(error["input"], dict) else f" (got {error['input']!r})"  # a part of the recipe
+    return f"{where}{error['msg'].removeprefix('Value error, ')}{given}"

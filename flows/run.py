@@ -177,11 +177,18 @@ class Run:
         """The rows of several tables of one shape as one; nothing is worked and nothing waited for."""
         return Table(tables[0].step, [shard for table in tables for shard in table.shards], sum(t.rows for t in tables))
 
-    def published(self, dataset: str) -> Table | None:
+    def known(self, dataset: str, *columns: str) -> Table:
+        """As `published`, of a dataset that must be there with these columns; raises `BadInput` where it is not."""
+        if self.store.current(dataset) is None or (found := self.published(dataset, *columns)) is None:
+            raise BadInput(f"no dataset {dataset!r} is published; publish it first, or name another one")
+        return found
+
+    def published(self, dataset: str, *columns: str) -> Table | None:
         """The rows of a published dataset, in the version that was current when this run was first started.
 
-        None where nothing was published then. The version is written down: a run that goes on, or is started again
-        after it has itself published, sees what it saw at first, else it would find its own rows there.
+        None where nothing was published then. Raises `BadInput` where it lacks one of `columns`. The version is written
+        down: a run that goes on, or is started again after it has itself published, sees what it saw at first, else it
+        would find its own rows there.
         """
         pin = f"pins/{self.id}/{dataset}"
         self.store.write(pin, (self.store.current(dataset) or "none").encode())
@@ -197,6 +204,9 @@ class Run:
         receipts = [receipt for receipt in found if receipt is not None]
         if len(receipts) < len(found):
             raise QuestmillError(f"a receipt of {dataset} {version} is missing; restore it, or run its recipe again")
+        there = [name for r in receipts[:1] for name in self.store.schema(r.parts[0]).names]
+        if missing := [name for name in columns if name not in there]:
+            raise BadInput(f"dataset {dataset!r} has no column {missing[0]!r}; it has {', '.join(there)}")
         shards: list[tuple[Receipt | Future, int]] = [(r, i) for r in receipts for i in range(len(r.parts))]
         return Table(f"published {dataset}", shards, manifest.rows)
 

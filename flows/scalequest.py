@@ -7,7 +7,6 @@ from flows.questioner import Questioner, teach
 from flows.run import Run, Table, on_cluster
 from schemas import noise, selected
 from schemas.engine import Sampling
-from schemas.errors import BadInput
 from schemas.work import DatasetName, Frozen, Manifest, Receipt
 from tasks.answers import JudgeAnswer, Solve
 from tasks.decontaminate import DropOverlaps, FindOverlaps
@@ -81,8 +80,8 @@ class ScaleQuest(Frozen):
         if strange := sorted(sampled - {*self.generators}):
             known = ", ".join(self.generators)
             raise ValueError(f"sample names {strange[0]!r}, which is no generator; there are: {known}")
-        if self.solve.adaptive and self.select.within_majority and self.select.least_agreement > 0.5:
-            raise ValueError("solve.adaptive stops at a majority; with least_agreement above 0.5 ask for all samples")
+        if self.solve.adaptive and self.select.within_majority and self.select.least_agreement > self.solve.enough:
+            raise ValueError("solve.adaptive stops before least_agreement is decided; set solve.enough to it")
         if self.truth and self.dataset == "noise":
             raise ValueError("truth publishes the dataset noise; give another name to this one")
         return self
@@ -100,7 +99,7 @@ def scalequest(recipe: ScaleQuest) -> Manifest:
     questions = run.merge(recipe.repeats, questions, shard_rows=recipe.shard_rows)
     questions = run.merge(recipe.near_repeats, questions, shard_rows=recipe.shard_rows)
     for name in recipe.against:
-        if (known := run.published(name)) is not None:
+        if (known := run.published(name, "question")) is not None:
             questions = run.merge(DropPublished(dataset=name), questions, known, shard_rows=recipe.shard_rows)
     if recipe.overlaps.benchmarks:
         matches = run.map(recipe.overlaps, questions)
@@ -130,9 +129,7 @@ def written(run: Run, recipe: ScaleQuest, writer: WriteQuestion) -> Table:
 def trained(run: Run, recipe: ScaleQuest) -> dict[str, Receipt]:
     """A model for each generator: tuned on questions alone, then on preferences between its own."""
     run.needs(recipe.questioner.improve, recipe.questioner.solvable)
-    if recipe.corpus and run.store.current(recipe.corpus) is None:
-        raise BadInput(f"--corpus: no dataset {recipe.corpus!r} is published; publish one with a column `question`")
-    corpus = (run.published(recipe.corpus) if recipe.corpus else None) or drawn(run)
+    corpus = run.known(recipe.corpus, "question") if recipe.corpus else drawn(run)
     return {role: teach(run, recipe.questioner, corpus, role)[1] for role in recipe.generators}
 
 

@@ -1,6 +1,7 @@
 """A published version told to people: its figures as sections of text, tables, bars and folds, for any renderer."""
 
 import json
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +12,8 @@ from schemas.work import Row, Spent, StepCount
 
 LONG = 5_000
 """Characters of a dropped row that are shown; published rows are shown whole."""
+LABEL = 60
+"""Characters of a text that can name a row."""
 GLANCE = 110
 """Characters of a fold that are seen before it is opened."""
 
@@ -40,7 +43,7 @@ class Bars:
 
     title: str
     kinds: tuple[str, ...]
-    lines: Sequence[tuple[str, tuple[int, ...], str]]
+    lines: Sequence[tuple[str, tuple[float, ...], str]]
     note: str = ""
 
 
@@ -109,7 +112,11 @@ def _sections(figures: Figures) -> Iterator[Section]:
         yield Section(f"Generator {name}" if name else "Rows of no generator", _funnel(ledger))
     yield Section("What the labels are worth", _noise(figures.noise))
     yield Section("Warnings of the gate", [Text(line) for line in figures.warned])
-    yield Section("What the columns hold", _columns(figures.columns), side_by_side=True)
+    small = len(figures.samples) == manifest.rows and _rows(figures.samples)
+    if small:
+        yield Section("Row by row", small, side_by_side=True)
+    else:
+        yield Section("What the columns hold", _columns(figures.columns), side_by_side=True)
     yield Section("A few rows, drawn by chance", _samples(figures.samples))
     yield Section("What was dropped, and why", list(_dropped(figures.dropped)))
     yield Section("How to get it", _ways(figures))
@@ -199,6 +206,26 @@ def _columns(columns: Iterable[Histogram | Values]) -> list[Block]:
         else:
             pictures.append(_column(column))
     return [*pictures, Fold("the same in every row", same, open=True)] if same else pictures
+
+
+def _rows(rows: Sequence[Row]) -> list[Block]:
+    """Of a table small enough to be looked at whole: each column of numbers as bars, one a row, by its first text."""
+    columns = {name: [row[name] for row in rows] for name in (rows[0] if rows else {})}
+    texts = [name for name, values in columns.items() if all(isinstance(v, str) and len(v) <= LABEL for v in values)]
+    label = next((name for name in texts if name != "row_id" and len({*columns[name]}) == len(rows)), None)
+    return [
+        Bars(
+            name,
+            (name,),
+            [(at, (max(0, value),), number_text(value)) for at, value in zip(columns[label], values, strict=True)],
+        )
+        for name, values in columns.items()
+        if label and all(map(_is_number, values)) and len({*values}) > 1
+    ]
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _column(column: Histogram | Values) -> Block:

@@ -21,6 +21,8 @@ from schemas.work import Manifest, Part, Receipt, Row, StepCount
 
 SAMPLES = 8
 """Published rows that are shown whole."""
+SMALL = 24
+"""A table of so many rows is one to look at: all of it is shown."""
 EXAMPLES = 2
 """Dropped rows that are shown for each step and reason."""
 NOISE = "noise"
@@ -119,7 +121,8 @@ def _run(store: Store, manifest: Manifest) -> Row:
 
 def _samples(con: duckdb.DuckDBPyConnection, store: Store, manifest: Manifest) -> list[Row]:
     """Rows drawn by the version's name, the same every time, in the order of the table."""
-    drawn = sorted(random.Random(manifest.version).sample(range(manifest.rows), min(SAMPLES, manifest.rows)))
+    count = manifest.rows if manifest.rows <= SMALL else SAMPLES
+    drawn = sorted(random.Random(manifest.version).sample(range(manifest.rows), count))
     folder, found, before = f"datasets/{manifest.dataset}/{manifest.version}", list[Row](), 0
     for name, part in zip(manifest.files, manifest.parts, strict=True):
         places = [place - before for place in drawn if before <= place < before + part.rows]

@@ -45,9 +45,11 @@ def run_train(step: Train, spec: Spec, tables: list[list[Receipt]], lake: str) -
     base = models.base(spec)
     origin = models.content(base)
     key = fingerprint(step, origin, [[p.digest for p in table] for table in parts])
-    if done := store.receipt(step.name(), key):
-        return done
     work = _workshop(store, key)
+    if done := store.receipt(step.name(), key):  # a process may have ended between the receipt and the last line
+        shutil.rmtree(work, ignore_errors=True)
+        return done
+    work.mkdir(parents=True, exist_ok=True)
     with _alone(work) as lock:
         if done := store.receipt(step.name(), key):
             return done
@@ -84,7 +86,6 @@ def _receipt(
 def _workshop(store: Store, key: str) -> Path:
     """Where checkpoints wait: in a local lake, else on this machine; another machine would start afresh."""
     work = Path(store.locate("training")) if store.is_local else models.cache() / "training"
-    (work / key).mkdir(parents=True, exist_ok=True)
     return work / key
 
 

@@ -28,6 +28,13 @@ class Prompt(Frozen):
         """The text the pupil reads: `<solve><question>How many ...<reply>`."""
         return f"<{self.stage}>" + "".join(f"<{k}>{v}" for k, v in self.inputs.items()) + "<reply>"
 
+    def messages(self) -> list[dict[str, str]]:
+        """What an instruct model reads: the instruction, constant over a stage, then the inputs under their names."""
+        inputs = "\n\n".join(f"{name.replace('_', ' ').capitalize()}:\n{text}" for name, text in self.inputs.items())
+        if not inputs:
+            return [{"role": "user", "content": self.instruction}]
+        return [{"role": "system", "content": self.instruction}, {"role": "user", "content": inputs}]
+
 
 class Sampling(Frozen):
     """How a model is sampled. Part of the identity of every stage that asks."""
@@ -178,7 +185,7 @@ class EmbeddedSpec(Priced):
     digest: str = ""
     """Content digest of the directory; set by `infra.engines.pin`, and checked on loading."""
     compute_type: str = "int8"
-    max_batch_size: Annotated[int, Where] = 128
+    max_batch_size: Annotated[int, Where] = 32
     """Prompts in one forward pass."""
     threads: Annotated[int, Where] = 1
 

@@ -4,6 +4,7 @@ import pyarrow as pa
 
 from schemas.arrow import required
 from schemas.solutions import POSED
+from schemas.work import Expect
 
 DRAWN = pa.schema(
     [
@@ -15,3 +16,14 @@ DRAWN = pa.schema(
         required("shares", pa.list_(pa.float64())),  # and the probability of each for this question
     ]
 )
+
+
+def expectations() -> list[Expect]:
+    """What a table of each question's errors promises."""
+    return [
+        Expect(kind="expect_column_values_to_be_unique", arguments={"column": "row_id"}),
+        Expect(
+            kind="expect_column_values_to_be_between",
+            arguments={"column": "failure", "min_value": 0, "max_value": 1},
+        ),
+    ]

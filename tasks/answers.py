@@ -2,9 +2,11 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from math import ceil
 from typing import ClassVar
 
 import pyarrow as pa
+from pydantic import Field
 
 from schemas import answers
 from schemas.engine import Completion, Prompt, Sampling
@@ -41,19 +43,26 @@ class Solve(Ask):
     role: str | None = "solver"
     sampling: Sampling = Sampling(max_tokens=256)
     adaptive: bool = False
-    """Stop at fewer than n samples once more than half of n agree, or once so many no longer can."""
+    """Stop at fewer than n samples once enough of n agree, or once so many no longer can."""
+    enough: float = Field(default=0.5, ge=0.5, le=1)
+    """Share of n that is enough for `adaptive`; 0.5: a majority. What is selected is then the same as with all n."""
+
+    @property
+    def wanted(self) -> int:
+        """Samples that must agree."""
+        return max(self.sampling.n // 2 + 1, ceil(round(self.enough * self.sampling.n, 9)))
 
     def first(self) -> Sampling:
-        """As many samples as a majority takes, where that may be enough."""
-        return self.sampling.model_copy(update={"n": self.sampling.n // 2 + 1}) if self.adaptive else self.sampling
+        """As many samples as must agree, for fewer decide nothing."""
+        return self.sampling.model_copy(update={"n": self.wanted}) if self.adaptive else self.sampling
 
     def again(self, row: Row, replies: list[Completion]) -> Sampling | None:
-        """As many more samples as the leading answer lacks of a majority of n, while there are so many left."""
+        """As many more samples as the leading answer lacks of what is wanted, while there are so many left."""
         if not self.adaptive:
             return None
         answers = [final_answer(reply.text) for reply in replies if reply.finish_reason == "stop"]
         leading = max(Counter(answer_key(answer) for answer in answers if answer).values(), default=0)
-        lacking = self.sampling.n // 2 + 1 - leading
+        lacking = self.wanted - leading
         if lacking <= 0 or lacking > self.sampling.n - len(replies):
             return None
         return self.sampling.model_copy(update={"n": lacking})

@@ -39,11 +39,13 @@ class Bare:
     def write(self, words: Any, folder: Path) -> None:
         """Write the tokeniser of a model that was taught this format, so that whoever loads it asks in the same way.
 
-        Its chat template is the bare prefix, whatever the messages: a questioner has nothing else to be told.
+        Asked for a turn, its chat template is the bare prefix, whatever the messages: a questioner has nothing else to
+        be told. Given a turn, it is prefix and question, so that `bare` reads the same format from it again.
         """
         words.eos_token = words.convert_ids_to_tokens(self.end)
         if self.own:
-            words.chat_template = "{{ " + json.dumps(self.prefix) + " }}"
+            turn = f"{json.dumps(self.blank)} + messages[-1]['content']"
+            words.chat_template = f"{{{{ {json.dumps(self.prefix)} + ('' if add_generation_prompt else {turn}) }}}}"
         words.save_pretrained(folder)
 
 
@@ -52,7 +54,7 @@ def bare(words: Any) -> Bare:
     if not words.chat_template:
         return Bare(WriteQuestion().ask().tagged(), "", _end(words, ""), False)
     text = words.apply_chat_template([{"role": "user", "content": MARK}], tokenize=False)
-    before, _, after = text.partition(MARK)  # a questioner's own template holds no question: all of it is prefix
+    before, _, after = text.partition(MARK)
     prefix = before.rstrip(" ")
     return Bare(prefix, before[len(prefix) :], _end(words, after), True)
 

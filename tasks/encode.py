@@ -20,7 +20,10 @@ from tokenizers.models import BPE
 from tokenizers.trainers import BpeTrainer
 
 from schemas.work import Frozen
-from tasks.lessons import CALCULATE, END, Lesson, lesson, special_tokens
+from tasks.answers import Solve
+from tasks.curriculum import lesson, special_tokens
+from tasks.lemma.diagnose import Diagnose
+from tasks.lessons import CALCULATE, END, Lesson
 from tasks.templates.oracle import slot_words
 
 PIECES = r" ?\p{L}+(?: (?=\d))?|\d|\n| ?[^\s\p{L}\d]+(?: (?=\d))?|\s+"
@@ -33,6 +36,8 @@ RESULT_WEIGHT = 6
 """Of what follows an equals sign in a reply: the words of a solution are learnt long before its numbers."""
 VERDICT_WEIGHT = 12
 """Of the one token that is the reward; a lesson of 100 tokens would hardly teach it otherwise."""
+DIAGNOSIS_WEIGHT = 6
+"""Of the two lines that say where a solution goes wrong and how; what comes before them is copied."""
 LINE_WEIGHT = 6
 """Of the hidden verdict after each line of a solution to be judged."""
 TRUE_WEIGHT = 2
@@ -41,7 +46,7 @@ ASKING = frozenset(("write_question", "rewrite_question"))
 """Stages whose reply is a question."""
 RESULT = frozenset("0123456789./")
 QUESTION, SOLUTION, REPLY = "<question>", "<solution>", "<reply>"
-TAGS = frozenset((QUESTION, SOLUTION, REPLY))
+TAGS = frozenset(special_tokens())
 CHUNK = 2000
 
 
@@ -112,11 +117,15 @@ def encode(tokenizer: Tokenizer, taught: Lesson) -> Encoded:
         _judge(tokenizer, tokens, taught, targets, weights, plain=0 if drilled else TRUE_WEIGHT)
         weights[len(prompt) - 1 : -1] = VERDICT_WEIGHT, REPLY_WEIGHT
     else:
-        weights[len(prompt) - 1 : -1] = 0 if drilled else REPLY_WEIGHT
+        blind = drilled and taught.stage == Solve.name()  # nothing tells what is to be calculated
+        weights[len(prompt) - 1 : -1] = 0 if blind else REPLY_WEIGHT
         if taught.stage in ASKING:
             _mark_slots(tokens, len(prompt) - 1, len(tokens) - 1, weights)
         else:
             _mark_results(tokens, len(prompt), len(tokens) - 1, weights, RESULT_WEIGHT, REPLY_WEIGHT)
+        if taught.stage == Diagnose.name():
+            last = len(tokenizer.encode("\n".join(taught.reply.split("\n")[-2:]) + END).ids)
+            weights[-last - 1 : -1] = DIAGNOSIS_WEIGHT
     return Encoded(ids, targets, weights)
 
 

@@ -8,7 +8,8 @@ import torch
 from tokenizers import Tokenizer
 from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
-from tasks.lessons import END, formats
+from tasks.curriculum import formats
+from tasks.lessons import END
 from tasks.schooling import Schooling, make_model
 
 

@@ -1,11 +1,9 @@
-"""What the pupil is taught: examples of every stage, drawn from the proving ground and written as the stages ask."""
+"""Lessons of the stages that write, solve and judge, drawn from the proving ground and written as the stages ask."""
 
-import re
-from collections.abc import Callable
 from random import Random
 from typing import NamedTuple
 
-from tasks.answers import ANSWER, JudgeAnswer, Solve
+from tasks.answers import JudgeAnswer, Solve
 from tasks.panel import VERDICT
 from tasks.questions import JudgeSolvable, RewriteQuestion, WriteQuestion
 from tasks.templates import library, mistakes
@@ -23,6 +21,8 @@ END = "<end>"
 """The token that ends every reply."""
 CALCULATIONS = 8
 """In a drill."""
+DIVISIONS = 6
+"""In a drill of divisions."""
 CALCULATE = "Calculate."
 """The question of a drill: what comes without a story."""
 PER_LESSON = 4
@@ -30,7 +30,7 @@ PER_LESSON = 4
 
 UNSOLVABLE_SHARE = 0.22
 """Of the questions to imitate: the pupil's own questions must leave the filter some work."""
-HABIT_SHARE = 0.30
+HABIT_SHARE = 0.25
 """Of the solutions to imitate, where a template has a habit of being misread: what voting and rewards are for."""
 ERRING_SHARE = 0.04
 """Of the solutions to imitate that are wrong anyhow: errors other than slips are what a filter learns from."""
@@ -65,7 +65,11 @@ class Lesson(NamedTuple):
 
 def solve(seed: int, rng: Random) -> Lesson:
     """A solvable question and its solution; now and then another method, and now and then a wrong one."""
-    problem = library.draw(seed)
+    return solved(library.draw(seed), rng)
+
+
+def solved(problem: Problem, rng: Random) -> Lesson:
+    """A solvable problem, solved as the pupil is to solve it."""
     solution = problem.second if problem.second and rng.random() < 0.15 else problem.solution
     if rng.random() < HABIT_SHARE:
         solution = mistakes.misread(problem) or solution
@@ -117,6 +121,24 @@ def calculation(rng: Random) -> tuple[str, Number]:
     left = rng.randrange(2, 100)
     right = rng.randrange(2, max(3, min(100, 1200 // left)))
     return (f"{left} * {right}", left * right) if op == "*" else (f"{left * right} / {left}", right)
+
+
+def divide(_: int, rng: Random) -> Lesson:
+    """Divisions that come out even and others: what tells a question that can be solved from one that cannot."""
+    told = list[str]()
+    for _ in range(DIVISIONS):
+        by = rng.randrange(2, rng.choice((13, 100)))
+        left = by * rng.randrange(1, max(2, min(200, 2000 // by))) + (rng.randrange(by) if rng.random() < 0.5 else 0)
+        told.append(remainder(left, by))
+    sums = ", ".join(line.partition(" =")[0] for line in told)
+    prompt = JudgeSolvable().ask(question=f"{CALCULATE} {sums}").tagged()
+    return Lesson(JudgeSolvable.name(), prompt, "\n".join(told))
+
+
+def remainder(left: int, by: int) -> str:
+    """A division and what it leaves over."""
+    whole, rest = divmod(left, by)
+    return f"{left} / {by} = {whole}" + (f" and {rest} over." if rest else "")
 
 
 def write_question(seed: int, rng: Random) -> Lesson:
@@ -240,45 +262,3 @@ def judge_answer(seed: int, rng: Random) -> Lesson:
             solution, verdicts = wrong, (True,) * (diagnose(problem, wrong).first_wrong_step or 0) + (False,)
     prompt = JudgeAnswer().ask(question=problem.question, solution=solution).tagged()
     return Lesson(JudgeAnswer.name(), prompt, "yes" if all(verdicts) else "no", verdicts)
-
-
-MIX: dict[Callable[[int, Random], Lesson], float] = {
-    solve: 0.31,
-    drill: 0.13,
-    write_question: 0.12,
-    judge_solvable: 0.11,
-    judge_answer: 0.20,
-    judge_drill: 0.08,
-    rewrite_question: 0.05,
-}
-"""Shares of the lessons, by number."""
-
-
-def lesson(index: int) -> Lesson:
-    """Lesson `index`, the same in every process. Raises ValueError outside of the training seeds."""
-    seed = index * PER_LESSON
-    if seed not in TRAINING_SEEDS:
-        raise ValueError(
-            f"lesson {index} has no training seed; indices go from 0 to {len(TRAINING_SEEDS) // PER_LESSON}"
-        )
-    rng = Random(f"lesson/{index}")
-    teach = rng.choices(list(MIX), weights=list(MIX.values()))[0]
-    return teach(seed, rng)
-
-
-def formats() -> dict[str, str]:
-    """How each stage asks and how its reply ends; a pupil that was taught anything else must be taught again."""
-    taught = [
-        (Solve().ask(question="..."), f"{ANSWER} ..."),
-        (JudgeAnswer().ask(question="...", solution="..."), "yes | no"),
-        (WriteQuestion().ask(), "..."),
-        (JudgeSolvable().ask(question="..."), f"{VERDICT} yes | {VERDICT} no"),
-        (RewriteQuestion().ask(question="..."), "..."),
-    ]
-    return {prompt.tagged(): reply + END for prompt, reply in taught}
-
-
-def special_tokens() -> list[str]:
-    """Tokens that stand for themselves: padding, unknown, end, and the tags of every stage and input."""
-    tags = [tag for prompt in formats() for tag in re.findall(r"<\w+>", prompt)]
-    return list(dict.fromkeys(["<pad>", "<unk>", END, "<reply>", *tags]))

@@ -1,7 +1,7 @@
 """What the pupil is taught of errors: to find, make, mend and avoid them, in the words in which the stages ask."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from random import Random
 from typing import NamedTuple
 
@@ -105,11 +105,23 @@ def case_of(problem: Problem, wrong: str) -> Case | None:
         return None
     lines = tuple(wrong.split("\n"))
     methods = [tuple(text.split("\n")) for text in (problem.solution, problem.second or "") if text]
-    for number, method in enumerate(methods):
-        if method[:at] == lines[:at] and at < len(method):
-            other = methods[1 - number] if len(methods) > 1 else ()
-            return Case(problem, lines, kind, at, method, other)
-    return None
+    number = followed(methods, lines[: at + 1])
+    if number is None:
+        return None
+    other = methods[1 - number] if len(methods) > 1 else ()
+    return Case(problem, lines, kind, at, methods[number], other)
+
+
+def followed(methods: Sequence[Sequence[str]], prefix: Sequence[str]) -> int | None:
+    """Which method a prefix follows whose last line is wrong: the same lines before, and best the same words in it."""
+    at = len(prefix) - 1
+    fitting = [n for n, method in enumerate(methods) if tuple(method[:at]) == tuple(prefix[:at]) and at < len(method)]
+    alike = [n for n in fitting if _words(methods[n][at]) == _words(prefix[at])]
+    return next(iter(alike or fitting), None)
+
+
+def _words(line: str) -> list[str]:
+    return re.findall("[A-Za-z]+", line)
 
 
 def diagnosis(case: Case) -> str:
@@ -234,17 +246,17 @@ def _fits(case: Case, rng: Random, two_methods: bool) -> bool:
 
 
 LEMMA: dict[Callable[[int, Random], Lesson], float] = {
-    diagnose: 0.3,
-    inject: 0.2,
-    fix_continue: 0.2,
-    fresh_restart: 0.2,
-    smooth: 0.1,
+    diagnose: 0.25,
+    inject: 0.30,
+    fix_continue: 0.175,
+    fresh_restart: 0.175,
+    smooth: 0.10,
 }
 """Shares among the lessons on errors."""
 
 
 def formats() -> dict[str, str]:
-    """How each of these stages asks and how its reply ends, as `tasks.lessons.formats`."""
+    """How each of these stages asks and how its reply ends, without the end token."""
     taught = [
         (
             Diagnose().ask(question="...", reference="...", attempt="1) ..."),

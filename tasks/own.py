@@ -1,19 +1,22 @@
 """What a pupil writes by itself, judged by the oracle: lessons on its own mistakes, which no template could write.
 
-A judge that was taught on mistakes made up for it finds those, and not the ones it would make itself.
+A judge that was taught on mistakes made up for it finds those, and not the ones it would make itself. A writer that
+is shown those of its own questions that belong, which is rejection sampling, writes fewer that do not.
 """
 
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from random import Random
 
 from schemas.engine import Generator, Prompt, Sampling, generate
 from tasks.answers import JudgeAnswer, Solve
 from tasks.ask import sample_seeds
-from tasks.lessons import TRAINING_SEEDS, UNCLEAR, Lesson, judgement
+from tasks.lessons import TRAINING_SEEDS, UNCLEAR, Lesson, judgement, solved
 from tasks.questions import JudgeSolvable, WriteQuestion
 from tasks.templates import library
 from tasks.templates.oracle import diagnose, read
+from tasks.templates.problems import Problem
 
 BATCH = 512
 SAMPLES = 4
@@ -21,12 +24,15 @@ SAMPLES = 4
 
 
 def write_own(engine: Generator, count: int, path: Path) -> int:
-    """Write about `count` lessons, one a line: judged questions, and judged solutions, half of them wrong.
+    """Write lessons on `count // 2` own questions, and about as many on own solutions, half of them wrong; one a line.
 
     Does nothing where the file is there. Returns the number of lessons.
     """
     if not path.is_file():
-        lessons = [*questions(engine, count // 2), *solutions(engine, count - count // 2)]
+        written = questions(engine, count // 2)
+        found = [problem for _, problem in written if problem and problem.unsolvable is None]
+        lessons = [taught for text, problem in written for taught in about(text, problem)]
+        lessons += solutions(engine, [*found, *drawn(count // 4)], count // 2)
         path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_suffix(".part")
         part.write_text("".join(json.dumps(taught) + "\n" for taught in lessons))
@@ -40,19 +46,30 @@ def read_own(path: Path) -> list[Lesson]:
     return [Lesson(stage, prompt, reply, tuple(verdicts)) for stage, prompt, reply, verdicts in fields]
 
 
-def questions(engine: Generator, count: int) -> Iterator[Lesson]:
-    """Judgements of `count` questions from nothing, each text once."""
+def questions(engine: Generator, count: int) -> list[tuple[str, Problem | None]]:
+    """`count` questions from nothing, each text once, as the oracle reads them; None for those that do not belong."""
     sampling = Sampling(temperature=1.0, max_tokens=128)
     texts = (reply for (reply,) in _asked(engine, [WriteQuestion().ask()] * count, sampling))
-    for text in filter(None, dict.fromkeys(texts)):
-        found = read(text).problem
-        reply = UNCLEAR if found is None else judgement(found)
-        yield Lesson(JudgeSolvable.name(), JudgeSolvable().ask(question=text).tagged(), reply)
+    return [(text, read(text).problem) for text in dict.fromkeys(texts) if text]
 
 
-def solutions(engine: Generator, count: int) -> list[Lesson]:
+def about(text: str, problem: Problem | None) -> Iterator[Lesson]:
+    """A judgement of an own question; where it belongs it is also one to imitate, and to solve where it can be."""
+    reply = UNCLEAR if problem is None else judgement(problem)
+    yield Lesson(JudgeSolvable.name(), JudgeSolvable().ask(question=text).tagged(), reply)
+    if problem is not None:
+        yield Lesson(WriteQuestion.name(), WriteQuestion().ask().tagged(), text)
+        if problem.unsolvable is None:
+            yield solved(problem, Random(f"own/{text}"))
+
+
+def drawn(count: int) -> list[Problem]:
+    """Problems that no other lesson takes: there, numbers always come out even."""
+    return [library.draw(TRAINING_SEEDS[-1 - i]) for i in range(count)]
+
+
+def solutions(engine: Generator, problems: Sequence[Problem], count: int) -> list[Lesson]:
     """Judgements of wrong solutions, and of as many right ones; `count` at the most."""
-    problems = [library.draw(TRAINING_SEEDS[-1 - i]) for i in range(count)]
     sampling = Sampling(n=SAMPLES, temperature=0.7, max_tokens=192)
     made: dict[bool, list[Lesson]] = {True: [], False: []}
     replies = _asked(engine, [Solve().ask(question=problem.question) for problem in problems], sampling)
@@ -67,7 +84,7 @@ def solutions(engine: Generator, count: int) -> list[Lesson]:
             prompt = JudgeAnswer().ask(question=problem.question, solution=text).tagged()
             made[right].append(Lesson(JudgeAnswer.name(), prompt, "yes" if right else "no", verdicts))
     most = min(count // 2, len(made[True]), len(made[False]))
-    return made[True][:: max(1, len(made[True]) // max(1, most))][:most] + made[False][:most]
+    return [taught for side in made.values() for taught in side[:: max(1, len(side) // max(1, most))][:most]]
 
 
 def _asked(engine: Generator, prompts: Sequence[Prompt], sampling: Sampling) -> Iterator[list[str]]:

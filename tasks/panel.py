@@ -1,7 +1,5 @@
 """A model that judges by a reason and a last word, or several samples of it that vote."""
 
-import contextlib
-import json
 from collections import Counter
 from collections.abc import Sequence
 from functools import cached_property
@@ -12,6 +10,7 @@ from pydantic import model_validator
 from schemas.engine import Completion, Sampling
 from schemas.work import Row, fingerprint
 from tasks.ask import Ask, tagged_line
+from tasks.structured import fields
 
 VERDICT = "Verdict:"
 """Opens the last line of a judgement, followed by its word."""
@@ -68,17 +67,12 @@ def reply_schema(words: Sequence[str]) -> dict[str, Any]:
 
 def said(text: str, words: Sequence[str]) -> str | None:
     """The one of `words` that a judgement ends in, written as a last line or as JSON; None when it reaches none."""
-    word = tagged_line(text, VERDICT) or ""
-    if text.lstrip().startswith("{"):
-        with contextlib.suppress(ValueError, TypeError, AttributeError):
-            word = str(json.loads(text).get("verdict"))
+    word = str(fields(text).get("verdict") or tagged_line(text, VERDICT))
     word = word.lower().strip(" .*`\"'")
     return word if word in words else None
 
 
 def reason(text: str) -> str:
     """What a judgement says before its verdict."""
-    if text.lstrip().startswith("{"):
-        with contextlib.suppress(ValueError, TypeError, AttributeError):
-            return str(json.loads(text).get("reason", "")).strip()
-    return text.rpartition(VERDICT)[0].strip()
+    told = fields(text)
+    return str(told.get("reason", "")).strip() if told else text.rpartition(VERDICT)[0].strip()

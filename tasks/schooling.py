@@ -28,7 +28,7 @@ class Schooling(Frozen):
     """Tokens of one forward pass; one core's cache decides on a CPU, 65536 suits a GPU."""
     accumulate: int = 2
     """Forward passes a step, shared out among the processes."""
-    widths: tuple[int, ...] = (32, 48, 64, 72, 88, 144)
+    widths: tuple[int, ...] = (40, 64, 72, 80, 96, 128, 160, 208, 352)
     """Lengths that lessons are padded to; each that occurs is compiled once (20 to 30 s)."""
     rate: float = 0.005
     """Peak learning rate of the matrices (Muon); embeddings and norms get `vector_rate` (AdamW)."""

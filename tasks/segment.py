@@ -19,7 +19,7 @@ FARTHEST = 4000
 _SEAM = re.compile(
     r"(?P<open>\\\[|\\\(|\$\$|```|\\begin\{(?P<name>\w+\*?)\})"
     r"|(?P<line>\n\s*)"
-    r"|(?P<end>[.?!]++[\"')\]}*\u201d\u2019]*+)(?P<blank>[^\S\n]++)(?=[\"'(\[*\u201c\u2018\\$]*[A-Z0-9])"
+    r"|(?P<end>[.?!]++(?:[\"')\]}*\u201d\u2019]|\$(?!\$))*+)(?P<blank>[^\S\n]++)(?=[\"'(\[*\u201c\u2018\\$]*[A-Z0-9])"
 )
 _CLOSED_BY = {"\\[": "\\]", "\\(": "\\)", "$$": "$$", "```": "```"}
 _DISPLAY = re.compile(r"\\\[|\$\$|\\begin\{")
@@ -78,7 +78,7 @@ def _seams(text: str) -> Iterator[int]:
 
 def _ended(line: str) -> bool:
     """Whether a line ends in the end of a sentence."""
-    return line.rstrip().rstrip("\"')]}*")[-1:] in (".", "?", "!")
+    return line.rstrip().rstrip("\"')]}*$")[-1:] in (".", "?", "!")
 
 
 def _shortened(text: str, begin: int, found: re.Match[str]) -> bool:

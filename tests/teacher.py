@@ -4,7 +4,7 @@ import re
 from random import Random
 
 from schemas.engine import Prompt
-from tasks.lessons_lemma import TYPE_OF, Case, case_of, diagnosis, fixed, injection, restarted, smoothed
+from tasks.lessons_lemma import TYPE_OF, Case, case_of, diagnosis, fixed, followed, injection, restarted, smoothed
 from tasks.panel import VERDICT
 from tasks.templates import mistakes
 from tasks.templates.oracle import diagnose, read
@@ -55,8 +55,7 @@ def _begun(problem: Problem, prefix: str) -> Case:
     """The case of a prefix that ends in its first wrong line."""
     lines = tuple(prefix.split("\n"))
     at, methods = len(lines) - 1, [tuple(t.split("\n")) for t in (problem.solution, problem.second or "") if t]
-    found = [number for number, method in enumerate(methods) if method[:at] == lines[:at]]
-    right = methods[found[0]]
-    other = methods[1 - found[0]] if len(methods) > 1 else ()
+    number = followed(methods, lines) or 0
+    right, other = methods[number], methods[1 - number] if len(methods) > 1 else ()
     kind = TYPE_OF.get(diagnose(problem, f"{prefix}\n#### -1").kind, "missing_step")
     return Case(problem, lines, kind, at, right, other)

@@ -92,14 +92,6 @@ def unload() -> None:
         _changed.notify_all()
 
 
-def messages(prompt: Prompt) -> list[dict[str, str]]:
-    """What an instruct model reads: the instruction, constant over a stage, then the inputs under their names."""
-    inputs = "\n\n".join(f"{name.replace('_', ' ').capitalize()}:\n{text}" for name, text in prompt.inputs.items())
-    if not inputs:
-        return [{"role": "user", "content": prompt.instruction}]
-    return [{"role": "system", "content": prompt.instruction}, {"role": "user", "content": inputs}]
-
-
 def judged(prompt: Prompt) -> list[dict[str, str]]:
     """What a reward model reads: a conversation, whose last input the assistant said; instructions are not for it."""
     *given, said = prompt.inputs.values()

@@ -178,11 +178,9 @@ class Words:
     def _chat(self, prompt: Prompt) -> str:
         from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-        from infra.engines import messages
-
         environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
         template = environment.from_string(cast(str, self.chat))
-        return template.render(messages=messages(prompt), add_generation_prompt=True, **self.special)
+        return template.render(messages=prompt.messages(), add_generation_prompt=True, **self.special)
 
     def text(self, tokens: list[str]) -> str:
         """The text of a reply."""

@@ -10,7 +10,6 @@ from typing import Any
 import aiohttp
 import orjson
 
-from infra.engines import messages
 from infra.engines.servers import Servers
 from infra.engines.window import Limit, Passing, Window
 from schemas.engine import UNWATCHED, Completion, Failure, HttpSpec, Reply, Request, Sampling, Watch
@@ -112,7 +111,7 @@ class Http:
         """What is constant over a stage comes first, so that servers can cache it."""
         prompt = request.prompt
         body: dict[str, Any] = {"model": self.spec.model}
-        body |= {"messages": messages(prompt)} if self.spec.form == "chat" else {"prompt": prompt.tagged()}
+        body |= {"messages": prompt.messages()} if self.spec.form == "chat" else {"prompt": prompt.tagged()}
         body |= {"max_tokens": sampling.max_tokens, "temperature": sampling.temperature, "top_p": sampling.top_p}
         body |= {"n": len(request.seeds), "seed": request.seeds[0]}
         if sampling.reply_schema:

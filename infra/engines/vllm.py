@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, cast
 
-from infra.engines import NO, YES, judged, messages
+from infra.engines import NO, YES, judged
 from infra.engines.core import Core, Shared
 from infra.engines.window import Passing
 from schemas.engine import UNWATCHED, Completion, Failure, Prompt, Reply, Request, Sampling, VllmSpec, Watch
@@ -140,7 +140,7 @@ class Vllm:
         """The prompt's tokens: through the chat template if the model has one, else tagged, as the pupil was taught."""
         if not self.tokenizer.chat_template:
             return cast(list[int], self.tokenizer.encode(prompt.tagged(), add_special_tokens=False))
-        told = judged(prompt) if self.spec.pooling else messages(prompt)
+        told = judged(prompt) if self.spec.pooling else prompt.messages()
         text = self.tokenizer.apply_chat_template(told, tokenize=False, add_generation_prompt=not self.spec.pooling)
         return cast(list[int], self.tokenizer.encode(text, add_special_tokens=False))
 

@@ -13,26 +13,19 @@ from tasks.answers import ANSWER
 from tasks.extract import EXPLICIT, extract
 from tasks.lemma.correct import overlap
 from tasks.lemma.errors import adds_up
+from tasks.lemma.leaks import leaked
 from tasks.segment import steps
 from tasks.verify import Verify
 
-_DOUBT = re.compile(
-    r"\b(?:wait|hold on|hang on|hm+|stop|no,|oops|actually|however|but|yet|mistake|mistaken|error|slip|slipped|wrong"
-    r"|incorrect|not right|not correct|amiss|doubt|doubtful|unsure|check|recheck|verify|again|reconsider|rethink"
+DOUBT = re.compile(
+    r"\b(?:wait|hold on|hang on|hm+|stop|no(?=,)|oops|actually|however|but|yet|mistake|mistaken|error|slip|slipped"
+    r"|wrong|incorrect|not right|not correct|amiss|doubt|doubtful|unsure|check|recheck|verify|again|reconsider|rethink"
     r"|re-?read|re-?count|re-?do|re-?work|look back|go back|step back|too (?:high|low|large|small|many|few|much|little)"
     r"|cannot be|can't be|does not|doesn't|do not|don't|should|instead|start over|fresh|another way|overlooked|missed"
     r"|forgot|forgotten|left out|skipped|misread|mixed up|confused|suspicious|implausible|odd|strange|make sense)\b",
     re.IGNORECASE,
 )
 """What a student says who has noticed something."""
-_LEAKED = re.compile(
-    r"<\|?/?[a-z_]+\|?>|\[/?[A-Z][A-Za-z _]+\]|^#{1,3} |^\s*(?:reflection|correction|attempt|reference|question|step"
-    r"|type|verdict|trajectory)\s*:|```|\{\s*\"|\bas an ai\b|\blanguage model\b|\bthe (?:student|teacher)\b"
-    r"|\b(?:previous|given|provided|above|earlier|your|original) (?:attempt|solution|trajectory|reference)\b"
-    r"|\breference (?:solution|answer)\b|\b(?:smoothed|rewritten|revised version|the instruction)\b",
-    re.IGNORECASE | re.MULTILINE,
-)
-"""Labels of prompts, and talk about the task in place of the problem."""
 
 
 class Check(Stage):
@@ -74,16 +67,17 @@ class Check(Stage):
         """What is wrong with the text of a trajectory; None: nothing, so that its answer can be judged."""
         text, prefix = row["trajectory"], row["prefix"]
         reflection, correction = part(row, "reflection"), part(row, "correction")
+        given = (row["question"], row["reference"], prefix)
         tests = {
             "prefix changed": not (text.startswith(prefix) and row["response"].startswith(prefix)),
             "wrong step gone": row["wrong_end"] != len(prefix) or not part(row, "wrong").strip(),
             "wrong step is right": row["type"] == "calculation" and adds_up(part(row, "wrong")),
-            "no reflection": not _DOUBT.search(reflection),
+            "no reflection": not DOUBT.search(reflection),
             "reflection too long": len(reflection) > self.longest_reflection,
             "answers twice": ANSWER in reflection or correction.count(ANSWER) > 1,
             "answer not last": not _ends_in_answer(text, correction),
             "wrong step again": _plain(part(row, "wrong")) in {_plain(correction[a:b]) for a, b in steps(correction)},
-            "meta talk": bool(_LEAKED.search(f"{reflection}\n{correction}")),
+            "meta talk": leaked(f"{reflection}\n{correction}", *given),
             "too short": len(correction) < self.shortest,
             "too long": len(text) > self.longest,
             "same method": row["strategy"] == "fresh_restart" and overlap(prefix, correction) > self.most_overlap,

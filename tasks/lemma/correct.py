@@ -1,7 +1,5 @@
 """Corrections: the teacher goes on behind the wrong step, with a reflection and a right solution."""
 
-import contextlib
-import json
 import re
 from collections.abc import Iterator
 from typing import Any, ClassVar, Literal, NamedTuple
@@ -15,6 +13,7 @@ from schemas.work import Reject, Row
 from tasks.answers import answer_key, final_answer
 from tasks.ask import Ask, Outcome
 from tasks.segment import steps
+from tasks.structured import fields
 
 CORRECTION: dict[str, Any] = {
     "type": "object",
@@ -23,7 +22,13 @@ CORRECTION: dict[str, Any] = {
 }
 """JSON schema of a structured correction."""
 _OPERATION = re.compile(r"[0-9][0-9.]*(?: *[-+*/x\u00d7\u00f7] *[0-9][0-9.]*)+(?= *=)")
-_CLUTTER = re.compile(r"<<[^<>\n]*>>|[$€£]|(?<=[0-9]),(?=[0-9]{3})")
+_CLUTTER = re.compile(r"<<[^<>\n]*>>|[$€£()]|(?<=[0-9]),(?=[0-9]{3})|\\(?:text|mathrm|mbox)\{[^{}]*\}|\\[()\[\]]")
+_MULTIPLIED, _DIVIDED = re.compile(r"\\times|\\cdot|\u00d7"), re.compile(r"\\div|\u00f7")
+_UNIT = re.compile(r"(?<=[0-9]) +[A-Za-z]+(?= *[-+*/=])")
+
+
+OTHER = "another answer"
+"""Fault of a reply whose answer is not the gold one letter for letter: reason to ask again, none to turn it down."""
 
 
 class Continuation(NamedTuple):
@@ -36,7 +41,7 @@ class Continuation(NamedTuple):
 class Correct(Ask):
     """One correction of each error. The trajectory is the prefix and the reply, joined: the teacher never copies it.
 
-    A reply whose answer is wrong is followed by another one, up to `tries` in all; the paper asks once.
+    A reply whose answer looks wrong is followed by another one, up to `tries` in all; the paper asks once.
     """
 
     table: ClassVar[pa.Schema] = corrections.DRAFTS
@@ -59,10 +64,11 @@ class Correct(Ask):
         return self.first().model_copy(update={"n": 1, "temperature": max(self.sampling.temperature, 0.7)})
 
     def parse(self, row: Row, replies: list[Completion]) -> Iterator[Outcome]:
-        """The first reply without a fault; where there is none, why not."""
+        """The first reply without a fault, else the first whose answer may be right in another form; else why not."""
         faults = [self.fault(row, reply) for reply in replies]
-        if None in faults:
-            told = read_continuation(replies[faults.index(None)].text)
+        best = next((fault for fault in (None, OTHER) if fault in faults), "")
+        if best != "":
+            told = read_continuation(replies[faults.index(best)].text)
             yield joined(row, told) | {
                 "row_id": f"{row['row_id']}/{self.strategy}",
                 "strategy": self.strategy,
@@ -72,7 +78,7 @@ class Correct(Ask):
             yield Reject(row, faults[0] or "")
 
     def fault(self, row: Row, reply: Completion) -> str | None:
-        """What can be seen to be wrong with a reply; None: nothing. The verifier judges the answer again."""
+        """What can be seen to be wrong with a reply; None: nothing. The verifier judges the answer later."""
         told = read_continuation(reply.text)
         if reply.finish_reason == "length":
             return "cut_off"
@@ -81,7 +87,7 @@ class Correct(Ask):
         answer = final_answer(told.correction)
         if answer is None:
             return "no_answer"
-        return None if answer_key(answer) == answer_key(row["answer"]) else "wrong answer"
+        return None if answer_key(answer) == answer_key(row["answer"]) else OTHER
 
 
 class FixContinue(Correct):
@@ -107,17 +113,16 @@ class FreshRestart(Correct):
 
     def fault(self, row: Row, reply: Completion) -> str | None:
         found = super().fault(row, reply)
-        if found is None and overlap(row["prefix"], read_continuation(reply.text).correction) > self.most_overlap:
-            return "same method"
-        return found
+        if found not in (None, OTHER):
+            return found
+        shared = overlap(row["prefix"], read_continuation(reply.text).correction)
+        return "same method" if shared > self.most_overlap else found
 
 
 def read_continuation(text: str) -> Continuation:
-    """The first paragraph or line that is not blank is the reflection, the rest is the correction; or JSON."""
-    if text.lstrip().startswith("{"):
-        with contextlib.suppress(ValueError, TypeError, KeyError):
-            told = json.loads(text)
-            return Continuation(str(told["reflection"]).strip(), str(told["correction"]).strip())
+    """The first line that is not blank is the reflection, the rest is the correction; or JSON."""
+    if (told := fields(text)).keys() >= {"reflection", "correction"}:
+        return Continuation(str(told["reflection"]).strip(), str(told["correction"]).strip())
     reflection, _, rest = text.strip().partition("\n")
     return Continuation(reflection.strip(), rest.strip())
 
@@ -138,8 +143,8 @@ def joined(row: Row, told: Continuation) -> Row:
 def overlap(prefix: str, correction: str) -> float:
     """The share of the prefix's steps that the correction repeats, in [0, 1]; 0 where there is nothing to compare.
 
-    A step is known by the numbers that it calculates with, not by its result or operation, of which one may be the
-    mistake; where a prefix has no calculation, by its words.
+    A step is known by the numbers that it calculates with, not by its result or its operation, for either may be the
+    mistake; where a prefix has no calculation, by its words. A mistaken number is not seen through.
     """
     before, after = _operations(prefix), _operations(correction)
     if not before:
@@ -148,9 +153,10 @@ def overlap(prefix: str, correction: str) -> float:
 
 
 def _operations(text: str) -> set[str]:
-    found = _OPERATION.findall(_CLUTTER.sub("", text))
+    text = _DIVIDED.sub("/", _MULTIPLIED.sub("*", _CLUTTER.sub("", text)))
+    found = _OPERATION.findall(_UNIT.sub("", text))
     return {" ".join(sorted(re.findall(r"[0-9]+(?:\.[0-9]+)?", each))) for each in found}
 
 
 def _worded(text: str) -> set[str]:
-    return {" ".join(re.findall(r"\w+", text[start:end].lower())) for start, end in steps(text)}
+    return {" ".join(re.findall(r"[^\W\d]+", text[start:end].lower())) for start, end in steps(text)}

@@ -1,7 +1,5 @@
 """Diagnosis: the teacher names the first wrong step of a solution and the type of its error, and is asked twice."""
 
-import contextlib
-import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, Literal, NamedTuple
@@ -13,6 +11,7 @@ from schemas.engine import Completion, Prompt, Sampling
 from schemas.work import Quarantine, Reject, Row
 from tasks.ask import Ask, Outcome, tagged_line
 from tasks.panel import VERDICT
+from tasks.structured import fields, whole
 from tasks.taxonomy import TYPES, ErrorType, read_type
 
 STEP, TYPE = "Step:", "Type:"
@@ -87,18 +86,19 @@ def read_diagnosis(text: str, count: int) -> Diagnosis:
     told = _fields(text)
     if str(told.get("verdict")).lower().strip(" .*") == "correct":
         return Diagnosis("correct")
-    step, kind = str(told.get("step")).strip(" .*"), read_type(str(told.get("type")))
-    if kind is None or not (step.isascii() and step.isdigit()):
+    step, kind = whole(told.get("step")), read_type(str(told.get("type")))
+    if kind is None or step is None:
         return Diagnosis("unreadable")
-    return Diagnosis("wrong", int(step), kind) if 1 <= int(step[:9]) <= count else Diagnosis("step out of range")
+    return Diagnosis("wrong", step, kind) if 1 <= step <= count else Diagnosis("step out of range")
 
 
 def _fields(text: str) -> Mapping[str, Any]:
-    if text.lstrip().startswith("{"):
-        with contextlib.suppress(ValueError):
-            told = json.loads(text)
-            return told if isinstance(told, dict) else {}
-    return {"verdict": tagged_line(text, VERDICT), "step": tagged_line(text, STEP), "type": tagged_line(text, TYPE)}
+    if told := fields(text):
+        return told
+    last = text[text.rfind(VERDICT) :] if VERDICT in text else ""
+    found = {"step": tagged_line(text, STEP), "type": tagged_line(text, TYPE)}
+    # What comes last counts: `correct` may be said of a step before the verdict on the whole.
+    return found if STEP in last and TYPE in last else {"verdict": tagged_line(text, VERDICT), **found}
 
 
 def _winner(row: Row, replies: list[Completion]) -> tuple[Diagnosis, int]:

@@ -9,14 +9,17 @@ import pyarrow as pa
 
 from schemas import diagnoses
 from schemas.work import Merge, Reject, Row, Stage
+from tasks.lemma.leaks import confessed, leaked
 
 _NUMBER = r"[0-9]+(?:\.[0-9]+)?"
 _SIGN = r" *[-+*/x\u00d7\u00f7] *"
-_EQUATION = re.compile(rf"({_NUMBER})((?:{_SIGN}{_NUMBER})+) *= *(-?{_NUMBER})(?![0-9/]|\.[0-9]|{_SIGN}[0-9(])")
+_EQUATION = re.compile(
+    rf"(?<![\^0-9.])({_NUMBER})((?:{_SIGN}{_NUMBER})+) *= *(-?{_NUMBER})(?![0-9/]|\.[0-9]|{_SIGN}[0-9(])"
+)
 _SINGLE = re.compile(rf"({_SIGN})({_NUMBER})")
 _CLUTTER = re.compile(r"<<[^<>\n]*>>|[$€£]|(?<=[0-9]),(?=[0-9]{3})")
-_ROUNDED = Fraction(1, 100)
-"""Relative difference up to which a result counts as rounded, and not as wrong."""
+_RUN_ON = re.compile(rf"= *-?{_NUMBER}{_SIGN}[0-9(]")
+"""`10 - 2 = 8 * 3 = 24`: whether the first half is right, the second does not say."""
 
 
 class Truncate(Stage):
@@ -44,8 +47,15 @@ class Truncate(Stage):
             return "injected elsewhere"
         if row["type"] is not None and self.same_type and row["type"] != row["found_type"]:
             return "another type"
+        if row["source"] == "injected" and self._says_so(row, step["end"]):
+            return "meta talk"
         kind, text = row["type"] or row["found_type"], row["response"][step["start"] : step["end"]]
         return "calculation adds up" if kind == "calculation" and adds_up(text) else None
+
+    def _says_so(self, row: Row, end: int) -> bool:
+        """Whether the prefix of an injection talks of the task, or tells that it is wrong."""
+        prefix, given = row["response"][:end], (row["question"], row["reference"])
+        return leaked(prefix, *given) or confessed(prefix, *given)
 
 
 def truncated(row: Row) -> Row:
@@ -67,8 +77,9 @@ def truncated(row: Row) -> Row:
 
 def adds_up(step: str) -> bool:
     """Whether a step has calculations like `12 * 3 = 36` and all of them are right, or rounded; not so where unsure."""
-    found = _EQUATION.findall(_CLUTTER.sub("", step))
-    return bool(found) and all(_right(*equation) for equation in found)
+    text = _CLUTTER.sub("", step)
+    found = _EQUATION.findall(text)
+    return bool(found) and not _RUN_ON.search(text) and all(_right(*equation) for equation in found)
 
 
 def _right(left: str, rest: str, result: str) -> bool:
@@ -77,7 +88,8 @@ def _right(left: str, rest: str, result: str) -> bool:
         return False  # `2 + 3 * 4`, of which the order is not worked out here
     a, op, b, c = Fraction(left), single[1].strip(), Fraction(single[2]), Fraction(result)
     if op in "/\u00f7":
-        return b != 0 and abs(a / b - c) <= _ROUNDED * abs(c)
+        unit = Fraction(1, 10 ** len(result.partition(".")[2]))
+        return b != 0 and (a / b == c or ((a / b / unit).denominator > 1 and abs(a / b - c) < unit))
     return (a + b if op == "+" else a - b if op == "-" else a * b) == c
 
 
@@ -98,17 +110,20 @@ class DropAlike(Merge):
     inputs: ClassVar[tuple[str, ...]] = ("errors",)
 
     def sql(self) -> str:
-        """Signs and numbers in their order are what is compared, and the words where there are none of them.
+        """Signs and numbers in their order are what is compared, and the words where there is no calculation.
 
         First are the student's own, for those are what it does.
         """
         figures = (
-            r"regexp_extract_all(regexp_replace(prefix, '<<[^<>\n]*>>|,', '', 'g'), '[0-9]+(?:\.[0-9]+)?|[-+*/=^]')"
+            r"regexp_extract_all(regexp_replace(prefix, '<<[^<>\n]*>>|,', '', 'g'), "
+            r"'[0-9]+(?:\.[0-9]+)?|[-+*/=^\x{00d7}\x{00f7}]|\\times|\\cdot|\\div')"
         )
         words = r"lower(trim(regexp_replace(prefix, '\s+', ' ', 'g')))"
         return f"""
             WITH told AS (
-                SELECT *, CASE WHEN len({figures}) > 0 THEN array_to_string({figures}, ' ') ELSE {words} END AS told
+                SELECT *, CASE
+                    WHEN len({figures}) >= 4 AND list_contains({figures}, '=') THEN array_to_string({figures}, ' ')
+                    ELSE {words} END AS told
                 FROM errors
             )
             SELECT * EXCLUDE (told), CASE WHEN row_number() OVER (

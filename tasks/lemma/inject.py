@@ -1,7 +1,5 @@
 """Errors made on purpose: the types that a question's attempts suggest, and a wrong solution for each type drawn."""
 
-import contextlib
-import json
 import re
 from collections.abc import Iterator, Sequence
 from random import Random
@@ -16,6 +14,7 @@ from schemas.work import Merge, Reject, Row, Stage
 from tasks.answers import ANSWER, final_answer
 from tasks.ask import Ask, Outcome
 from tasks.lemma.diagnose import STEP
+from tasks.structured import fields, whole
 from tasks.taxonomy import INJECTABLE, TYPES, Injectable
 
 INJECTION: dict[str, Any] = {
@@ -24,7 +23,7 @@ INJECTION: dict[str, Any] = {
     "required": ["step", "solution"],
 }
 """JSON schema of a structured injection."""
-_STEP_LINE = re.compile(rf"^\s*{STEP}\s*([0-9]{{1,4}})\s*\.?\s*$", re.MULTILINE)
+_STEP_LINE = re.compile(rf"^\s*\**{STEP}\**\s*([0-9]{{1,4}})\s*\.?\**\s*$", re.MULTILINE)
 
 
 class CountErrors(Merge):
@@ -160,10 +159,8 @@ class Inject(Ask):
 
 def read_injection(text: str) -> tuple[int | None, str]:
     """The line of the error, from 1, and the wrong solution without blank lines and what follows its answer."""
-    if text.lstrip().startswith("{"):
-        with contextlib.suppress(ValueError, TypeError, KeyError):
-            told = json.loads(text)
-            return int(told["step"]), _plain(str(told["solution"]))
+    if (told := fields(text)).keys() >= {"step", "solution"}:
+        return whole(told["step"]), _plain(str(told["solution"]))
     found = _STEP_LINE.search(text)
     return int(found[1]) if found else None, _plain(_STEP_LINE.sub("", text))
 

@@ -14,13 +14,14 @@ from tests.bench.figures import Figure, questmill
 IDS = ("scalequest.c", "scalequest.d", "scalequest.g")
 QUESTIONS = int(os.environ.get("QUESTMILL_BENCH_QUESTIONS", "3000"))
 PAPER = ("--select.within_majority", "false", "--select.least_agreement", "0", "--select.least_reward", "0")
+MAJORITY = ("--select.least_agreement", "0.5", "--select.least_reward", "0")
 
 
 def measure() -> Iterator[Figure]:
     """The pupil in every role, from blank prompts."""
     with tempfile.TemporaryDirectory() as lake:
         ours, paper = run(lake), run(lake, *PAPER)
-        adaptive = run(lake, "--solve.adaptive", "true")
+        five, adaptive = run(lake, *MAJORITY), run(lake, *MAJORITY, "--solve.adaptive", "true")
     for name, found, asked in (("default", ours, "<= 2"), ("paper", paper, "")):
         for what, short in (("wrong answers", "wrong"), ("unsolvable questions", "unsolvable")):
             row = found[f"published: {what}"]
@@ -28,9 +29,10 @@ def measure() -> Iterator[Figure]:
     for short, asked in (("precision", ">= 93"), ("recall", "")):
         row = ours[f"solvability filter: {short}"]
         yield Figure(f"scalequest.d.{short}", percent(row["value"]), "%", asked, interval(row))
-    saved = 1 - adaptive["tokens"]["value"] / ours["tokens"]["value"]
-    yield Figure("scalequest.g", percent(saved), "% tokens", ">= 25", "of solutions and their rewards, against n = 5")
-    for name, found in (("five", ours), ("adaptive", adaptive)):
+    saved = 1 - adaptive["tokens"]["value"] / five["tokens"]["value"]
+    note = "of solutions and their rewards, against n = 5; a majority is published"
+    yield Figure("scalequest.g", percent(saved), "% tokens", ">= 25", note)
+    for name, found in (("five", five), ("adaptive", adaptive)):
         row = found["published: wrong answers"]
         yield Figure(f"scalequest.g.{name}.wrong", percent(row["value"]), "%", "", interval(row))
 

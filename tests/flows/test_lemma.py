@@ -43,6 +43,10 @@ def test_errors_of_a_student_become_corrections_pairs_and_a_table_of_types(comma
         first = stub.counts().answered
         again = command("run", "lemma", *SIZE, *TYPES, *where)
         assert again.code == 0 and stub.counts().answered == first > 100
+        other = command("run", "lemma", "--seeds", "error_types", *TYPES, *where)
+        assert other.code == 2 and "dataset 'error_types' has no column 'question'; it has row_id, type" in other.err
+        other = command("run", "lemma", "--seeds", "nothing", *TYPES, *where)
+        assert other.code == 2 and "no dataset 'nothing' is published" in other.err
     rows = asked(command, lake, "SELECT * FROM corrections")
     assert {(row["source"], row["strategy"]) for row in rows} == {
         (source, strategy) for source in ("student", "injected") for strategy in ("fix_continue", "fresh_restart")

@@ -67,7 +67,7 @@ def test_a_switch_needs_no_value() -> None:
         (["--generators", '["a", "a"]'], "named twice"),
         (["--sample.drop_easy", '{"questioner": 0.3}'], "none is measured"),
         (["--fail_rate.sampling.n", "4", "--sample.drop_easy", '{"typo": 0.3}'], "'typo', which is no generator"),
-        (["--solve.adaptive", "--select.least_agreement", "0.8"], "stops at a majority"),
+        (["--solve.adaptive", "--select.least_agreement", "0.8"], "set solve.enough to it"),
     ],
 )
 def test_a_bad_recipe_is_told_in_one_line_before_anything_is_asked(words: list[str], told: str) -> None:

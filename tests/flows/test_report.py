@@ -12,7 +12,7 @@ from runs import Command, Lake, write
 
 from flows.markdown import markdown
 from flows.page import page
-from flows.story import LONG, Columns, Story, tell
+from flows.story import LONG, Bars, Columns, Story, tell
 from infra.columns import Bin, Histogram, Values
 from infra.figures import Dropped, Figures
 from schemas.work import Manifest, Part, Row, Spent, StepCount
@@ -173,6 +173,22 @@ def test_what_is_the_same_in_every_row_is_said_once() -> None:
     section = tell(figures(columns=same)).sections[1]
     assert not any(isinstance(block, Columns) for block in section.blocks)
     assert Checker(page(tell(figures(columns=same)))).texts.count("ladder") == 1
+
+
+def test_a_small_table_is_a_picture_of_its_rows() -> None:
+    rows: tuple[Row, ...] = tuple(
+        {"row_id": f"type:{i}", "type": kind, "student": i * 3, "share": i / 4, "same": 1, "odd": float("nan")}
+        for i, kind in enumerate(("calculation", "operator", "missing_step"))
+    )
+    manifest = figures().manifest.model_copy(update={"rows": 3})
+    told = tell(figures(manifest=manifest, samples=rows, columns=(Values("topic", 0, 2, (("area", 30),), 0),)))
+    assert "Row by row" in titles(told) and "What the columns hold" not in titles(told)
+    (section,) = [section for section in told.sections if section.title == "Row by row"]
+    assert [(block.title, block.lines[2]) for block in section.blocks if isinstance(block, Bars)] == [
+        ("student", ("missing_step", (6,), "6")),
+        ("share", ("missing_step", (0.5,), "0.5")),
+    ]
+    assert "missing_step: 0.5" in page(told)
 
 
 # -- made by a run ----------------------------------------------------------------------------------------------------

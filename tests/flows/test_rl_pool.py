@@ -48,12 +48,12 @@ def test_files_of_problems_need_no_responses_and_every_model_has_a_rate_of_its_o
     problems = [{"task": f"What is {n} + 1?", "gold": n + 1} for n in range(3)]
     source, lake = write(tmp_path / "p.jsonl", problems), ("--store", tmp_path / "lake")
     columns = ("--columns.question", "task", "--columns.answer", "gold")
-    models = ("--models", json.dumps(["solver", "questioner"]))
+    models = ("--models", json.dumps(["solver", "judge"]))
     done = command("run", "rl_pool", "--input", source, *columns, *models, *FEW, *WIDE, *lake)
     assert done.code == 0, done.err
     store = Store(str(tmp_path / "lake"))
     found = ask(store, "SELECT model, count(*), min(answer) FROM rl_pool GROUP BY model ORDER BY model")
-    assert found == [("questioner", 3, "1"), ("solver", 3, "1")]
+    assert found == [("judge", 3, "1"), ("solver", 3, "1")]
     assert ask(store, "SELECT count(DISTINCT row_id) FROM step.attempt") == [(24,)]
 
 

@@ -56,9 +56,7 @@ def test_questions_from_nothing_are_filtered_answered_selected_and_measured(
 
 
 def test_a_role_that_nobody_offers_is_told_before_anything_is_asked(command: Command, tmp_path: Path) -> None:
-    done = command(
-        "run", "scalequest", *SIZE, "--generators", '["questioner", "teacher"]', "--store", tmp_path / "lake"
-    )
+    done = command("run", "scalequest", *SIZE, "--generators", '["questioner", "oracle"]', "--store", tmp_path / "lake")
     assert done.code == 2 and not list(tmp_path.glob("lake/receipts/*"))
-    assert "needs the role 'teacher'; the profile offers:" in done.err
+    assert "needs the role 'oracle'; the profile offers:" in done.err
     assert "Traceback" not in done.err

@@ -45,6 +45,7 @@ MODULES = (
     "tasks.sampling",
     "tasks.segment",
     "tasks.select",
+    "tasks.student",
     "tasks.truth",
     "tasks.verify",
     "tasks.vote",

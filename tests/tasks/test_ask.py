@@ -135,6 +135,15 @@ def test_an_adaptive_solver_stops_where_no_majority_can_be_reached_any_more() ->
     assert [len(seeds) for _, seeds in engine.asked] == [4, 2] and len(rows) == 6
 
 
+@pytest.mark.parametrize(
+    ("answers", "asked"), [("7 7 7 7", [4]), ("7 8 7 7 7", [4, 1]), ("7 8 7 7 9", [4, 1]), ("7 8 7 9", [4])]
+)
+def test_an_adaptive_solver_may_be_asked_until_a_larger_share_is_decided(answers: str, asked: list[int]) -> None:
+    engine = saying_in_turn(*(f"#### {answer}" for answer in answers.split()))
+    list(Solve(sampling=Sampling(n=5, temperature=0.7), adaptive=True, enough=0.8).rows(ROWS[:1], engine))
+    assert [len(seeds) for _, seeds in engine.asked] == asked
+
+
 def test_follow_ups_continue_the_seeds_of_the_first_samples() -> None:
     engine = saying_in_turn(*(f"#### {answer}" for answer in ["7", "8", "7", "7"]))
     stage = Solve(sampling=Sampling(n=5, temperature=0.7), adaptive=True)

@@ -98,7 +98,7 @@ def test_whoever_loads_a_questioner_asks_it_by_its_bare_prefix(tmp_path: Path) -
     again = AutoTokenizer.from_pretrained(tmp_path)
     told = [{"role": "user", "content": "Invent a question."}]
     assert again.apply_chat_template(told, tokenize=False, add_generation_prompt=True) == "<begin><user>"
-    assert bare(again) == Bare("<begin><user>", "", chat.convert_tokens_to_ids("<end>"), True)
+    assert bare(again) == bare(chat) == Bare("<begin><user>", "  ", chat.convert_tokens_to_ids("<end>"), True)
 
 
 def test_a_tokeniser_without_an_end_is_refused() -> None:

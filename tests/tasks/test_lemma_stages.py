@@ -1,6 +1,7 @@
 """Each stage of LEMMA alone: what it asks, what it makes of a reply, and why it turns a row down."""
 
 import json
+import re
 from collections import Counter
 from random import Random
 from typing import Any
@@ -22,9 +23,11 @@ from tasks.lemma.correct import Continuation, FixContinue, FreshRestart, joined,
 from tasks.lemma.diagnose import Diagnose, Diagnosis, read_diagnosis
 from tasks.lemma.errors import DropAlike, Truncate, adds_up
 from tasks.lemma.inject import DrawTypes, Inject
+from tasks.lemma.leaks import leaked
 from tasks.lemma.smooth import Smooth
 from tasks.segment import steps
 from tasks.taxonomy import DEFINITIONS, INJECTABLE, TYPES, read_type
+from tasks.templates import library
 
 QUESTION = "A box holds 12 eggs. How many eggs are in 3 boxes, when 5 eggs break?"
 REFERENCE = "3 boxes hold 12 * 3 = 36 eggs.\n36 - 5 = 31 eggs are whole.\n#### 31"
@@ -300,7 +303,8 @@ def test_a_trajectory_is_prefix_and_reply_with_the_place_of_each_part() -> None:
 
 def test_a_wrong_correction_is_asked_for_once_more() -> None:
     assert isinstance(one(FixContinue(), ERROR, FIXED.replace("31", "33"), FIXED), dict)
-    assert one(FixContinue(), ERROR, *[FIXED.replace("31", "33")] * 2) == "wrong answer"
+    (wrong,) = FixContinue().rows([ERROR], said(*[FIXED.replace("31", "33")] * 2))
+    assert one(Check(), wrong) == "answer wrong", "whether an answer is right, the verifier says"
     assert one(FixContinue(tries=1), ERROR, "Wait, that is wrong.") == "no correction"
 
 
@@ -425,3 +429,73 @@ def test_lessons_are_written_as_the_stages_ask_and_read(teach: Any) -> None:
 def test_what_is_turned_down_is_kept_with_its_row() -> None:
     (found,) = FixContinue(tries=1).rows([ERROR], said(""))
     assert found == Reject(ERROR, "no correction")
+
+
+@pytest.mark.parametrize(
+    ("step", "right"),
+    [
+        ("10 - 2 = 9 * 3 = 27", False),
+        ("1000 / 8 = 124", False),
+        ("1000 / 8 = 125", True),
+        ("100 / 3 = 33.33", True),
+        ("100 / 3 = 33.3 litres", True),
+        ("100 / 3 = 34", True),
+        ("100 / 3 = 35", False),
+        ("x^2 + 1 = 3", False),
+    ],
+)
+def test_a_calculation_adds_up_where_that_is_sure(step: str, right: bool) -> None:
+    assert adds_up(step) is right
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("The teacher has 36 - 5 = 31 eggs.", False),
+        ("The equation can be rewritten as $x = 3$.", False),
+        ("We have $[ABC] = 31$.", False),
+        ("The student forgot to subtract.", True),
+        ("As the reference solution says, it is 31.", True),
+        ("Correction: 36 - 5 = 31", True),
+        ("[/INST] 31", True),
+    ],
+)
+def test_talk_of_the_task_is_told_from_talk_of_the_story(text: str, told: bool) -> None:
+    assert leaked(text, "The teacher has 36 eggs, and 5 break.") is told
+
+
+def test_an_injection_that_says_that_it_is_wrong_teaches_nothing() -> None:
+    response = "3 boxes hold 12 * 3 = 35 eggs (this is the mistake).\n35 - 5 = 30\n#### 30"
+    row = {**DIAGNOSED, "response": response, "steps": [s._asdict() for s in steps(response)], "source": "injected"}
+    row |= {"found_step": 1, "line": 1, "type": "calculation", "found_type": "calculation"}
+    assert one(Truncate(), row) == "meta talk"
+    assert one(Truncate(), row | {"source": "student", "line": None, "type": None}) != "meta talk"
+
+
+def test_an_answer_in_another_form_is_left_to_the_verifier() -> None:
+    row = ERROR | {"answer": r"\frac{1}{2}"}
+    (made,) = FixContinue(tries=1).rows([row], said("Wait, that is wrong.\nIt is 1 of 2.\n#### 1/2"))
+    assert one(Check(), made)["right_rule"]
+
+
+def test_overlap_sees_through_units_and_signs_of_latex() -> None:
+    for one_way, other in (
+        (r"We have $12 \times 3 = 35$ eggs.", r"So $12 \times 3 = 36$ eggs."),
+        ("12 eggs * 3 boxes = 35 eggs", "3 boxes * 12 eggs = 36"),
+        ("(12 + 3) * 2 = 31", "(12 + 3) * 2 = 30"),
+    ):
+        assert overlap(one_way, other) == 1
+    assert overlap("12 * 3 = 35", "12 + 12 = 24\n24 + 12 = 36") == 0
+
+
+def test_a_case_knows_the_method_that_a_first_line_follows() -> None:
+    two = [p for p in (library.draw(seed) for seed in range(400)) if p.second and p.second != p.solution]
+    seen = 0
+    for problem in two:
+        lines = str(problem.second).split("\n")
+        first = re.sub(r"= (\d+)", lambda m: f"= {int(m[1]) + 1}", lines[0])
+        case = lessons_lemma.case_of(problem, "\n".join([first, *lines[1:-1], "#### 0"]))
+        if case is not None and case.at == 0 and first.split(" = ")[0] not in problem.solution:
+            seen += 1
+            assert case.right == tuple(lines)
+    assert seen > 10

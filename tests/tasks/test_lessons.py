@@ -1,6 +1,7 @@
 """Lessons: written as the stages ask, and true."""
 
 import json
+import re
 from collections import Counter
 from pathlib import Path
 from random import Random
@@ -10,28 +11,37 @@ import pytest
 from schemas.engine import Completion
 from schemas.work import Reject
 from tasks.answers import JudgeAnswer, Solve
-from tasks.encode import LINE_WEIGHT, REPLY_WEIGHT, SLOT_WEIGHT, TRUE_WEIGHT, VERDICT_WEIGHT, encode, make_tokenizer
+from tasks.curriculum import formats, lesson, special_tokens
+from tasks.encode import (
+    DIAGNOSIS_WEIGHT,
+    LINE_WEIGHT,
+    REPLY_WEIGHT,
+    SLOT_WEIGHT,
+    TRUE_WEIGHT,
+    VERDICT_WEIGHT,
+    encode,
+    make_tokenizer,
+)
 from tasks.lessons import (
     CALCULATE,
+    DIVISIONS,
     EVALUATION_SEEDS,
     PER_LESSON,
     TRAINING_SEEDS,
     UNCLEAR,
     Lesson,
-    formats,
     garbled,
-    lesson,
-    special_tokens,
 )
 from tasks.questions import JudgeSolvable, RewriteQuestion, WriteQuestion, verdict
 from tasks.templates import library
 from tasks.templates.arithmetic import equations
 from tasks.templates.oracle import read, slot_words
 
-TAUGHT = [lesson(i) for i in range(400)]
-LESSONS = [taught for taught in TAUGHT if CALCULATE not in taught.prompt]
-DRILLS = [taught for taught in TAUGHT if CALCULATE in taught.prompt]
 STAGES = {s.name(): s for s in (Solve, JudgeSolvable, RewriteQuestion, WriteQuestion)}
+TAUGHT = [lesson(i) for i in range(600)]
+DRILLS = [taught for taught in TAUGHT if CALCULATE in taught.prompt]
+ON_ERRORS = [taught for taught in TAUGHT if taught.stage not in {*STAGES, JudgeAnswer.name()}]
+LESSONS = [taught for taught in TAUGHT if taught not in DRILLS and taught not in ON_ERRORS]
 
 
 def inputs(taught: Lesson) -> dict[str, str]:
@@ -56,10 +66,10 @@ def test_a_lesson_is_the_same_every_time() -> None:
 
 
 def test_every_stage_is_taught() -> None:
-    counts = Counter(taught.stage for taught in LESSONS)
-    assert counts.keys() == {*STAGES, JudgeAnswer.name()}
-    assert {taught.stage for taught in DRILLS} == {Solve.name(), JudgeAnswer.name()}
-    assert min(counts.values()) >= 0.03 * len(LESSONS)
+    counts = Counter(taught.stage for taught in TAUGHT)
+    assert counts.keys() == {prompt.split(">")[0][1:] for prompt in formats()}
+    assert {taught.stage for taught in DRILLS} == {Solve.name(), JudgeAnswer.name(), JudgeSolvable.name()}
+    assert min(counts.values()) >= 0.01 * len(TAUGHT)
 
 
 def test_prompts_are_written_as_the_stages_ask() -> None:
@@ -94,7 +104,7 @@ def test_what_is_taught_is_true() -> None:
 
 def test_a_lesson_is_encoded_without_loss_and_its_reply_counts_whole() -> None:
     tokenizer = make_tokenizer((text for it in LESSONS for text in (it.prompt, it.reply)), 1000)
-    for taught in LESSONS[:100]:
+    for taught in LESSONS[:100] + ON_ERRORS[:50]:
         made = encode(tokenizer, taught)
         assert tokenizer.decode(made.ids.tolist(), skip_special_tokens=False) == f"{taught.prompt}{taught.reply}<end>"
         begin = made.ids.tolist().index(tokenizer.token_to_id("<reply>"))
@@ -103,7 +113,8 @@ def test_a_lesson_is_encoded_without_loss_and_its_reply_counts_whole() -> None:
         question = inputs(taught).get("question")
         if question and not taught.verdicts:
             before = [int(t) for t, w in zip(made.targets[:begin], made.weights[:begin], strict=True) if w]
-            assert tokenizer.decode(before, skip_special_tokens=False) == f"{question}<reply>"
+            following = [*inputs(taught), "reply"][1]
+            assert tokenizer.decode(before, skip_special_tokens=False) == f"{question}<{following}>"
 
 
 def test_every_digit_is_a_token_of_its_own() -> None:
@@ -138,7 +149,7 @@ def test_the_lines_of_a_judged_solution_are_foreseen_only_where_they_are_right()
 
 def test_drills_are_as_true_as_they_say_and_only_their_results_and_verdicts_count() -> None:
     tokenizer = make_tokenizer((text for it in TAUGHT for text in (it.prompt, it.reply)), 1000)
-    for taught in DRILLS:
+    for taught in (taught for taught in DRILLS if taught.stage != JudgeSolvable.name()):
         told = inputs(taught)["solution"] if taught.verdicts else taught.reply
         verdicts = taught.verdicts or (True,) * told.count("\n") + (True,)
         assert tuple(equation.true for _, equation in equations(told)) == verdicts
@@ -147,6 +158,25 @@ def test_drills_are_as_true_as_they_say_and_only_their_results_and_verdicts_coun
             counted = [int(t) for t, w in zip(made.targets, made.weights, strict=True) if w]
             results = [line.split(" = ")[1] for line in told.split("\n")]
             assert tokenizer.decode(counted, skip_special_tokens=False) == "\n".join(results) + "<end>"
+
+
+def test_divisions_say_what_is_left_over() -> None:
+    drills = [taught for taught in DRILLS if taught.stage == JudgeSolvable.name()]
+    found = [re.findall(r"(\d+) / (\d+) = (\d+)(?: and (\d+) over\.)?(?:\n|$)", taught.reply) for taught in drills]
+    told = [tuple(int(number or 0) for number in each) for line in found for each in line]
+    assert len(told) == DIVISIONS * len(drills) > 50
+    assert all(divmod(left, by) == (whole, rest) for left, by, whole, rest in told)
+    assert 0.3 < sum(rest > 0 for *_, rest in told) / len(told) < 0.6
+
+
+def test_where_a_solution_goes_wrong_counts_more_than_what_is_copied() -> None:
+    tokenizer = make_tokenizer((text for it in TAUGHT for text in (it.prompt, it.reply)), 1400)
+    for taught in (taught for taught in ON_ERRORS if taught.stage == "diagnose"):
+        made = encode(tokenizer, taught)
+        counted = [int(t) for t, w in zip(made.targets, made.weights, strict=True) if w == DIAGNOSIS_WEIGHT]
+        assert tokenizer.decode(counted, skip_special_tokens=False).endswith(
+            "\n".join(taught.reply.split("\n")[-2:]) + "<end>"
+        )
 
 
 def test_the_shipped_pupil_was_taught_what_the_stages_ask() -> None:
@@ -162,7 +192,7 @@ def test_a_spoilt_question_is_none_and_is_judged_so() -> None:
     for seed in range(300):
         spoilt = garbled(library.draw(seed), library.draw(seed + 1), Random(seed))
         assert read(spoilt).template is None, spoilt
-    judged = [taught for taught in TAUGHT if taught.stage == "judge_solvable"]
+    judged = [taught for taught in LESSONS if taught.stage == "judge_solvable"]
     unclear = [taught for taught in judged if taught.reply == UNCLEAR]
     assert 0.1 < len(unclear) / len(judged) < 0.35
     assert verdict(UNCLEAR) is False

@@ -25,8 +25,13 @@ def test_own_questions_and_solutions_are_judged_as_the_oracle_does(tmp_path: Pat
     assert write_own(Fake(writes), 200, path) == len(read_own(path))
     for taught in read_own(path):
         parts = dict(part.split(">", 1) for part in taught.prompt.removesuffix("<reply>").split("<")[2:])
-        found = read(parts["question"])
-        if taught.stage == "judge_solvable":
+        found = read(parts.get("question", taught.reply))
+        if taught.stage == "write_question":
+            assert found.problem is not None, "only what belongs is imitated"
+        elif taught.stage == "solve":
+            assert found.problem is not None and found.problem.solution
+            assert diagnose(found.problem, taught.reply).kind != "no_answer"
+        elif taught.stage == "judge_solvable":
             assert verdict(taught.reply) is (found.answer is not None)
             assert (taught.reply == UNCLEAR) is (found.template is None)
         else:
@@ -34,6 +39,7 @@ def test_own_questions_and_solutions_are_judged_as_the_oracle_does(tmp_path: Pat
             assert (taught.reply == "yes") is diagnose(found.problem, parts["solution"]).correct
             assert all(taught.verdicts) is (taught.reply == "yes")
     replies = [taught.reply for taught in read_own(path) if taught.stage == "judge_answer"]
+    assert {taught.stage for taught in read_own(path)} == {"judge_solvable", "write_question", "solve", "judge_answer"}
     assert len(replies) > 50 and replies.count("yes") == replies.count("no")
 
 

@@ -114,7 +114,7 @@ def test_a_chat_template_is_applied_when_the_model_has_one(spec: EmbeddedSpec, t
 
 
 def test_a_prompt_without_inputs_is_all_instruction() -> None:
-    assert engines.messages(Prompt(stage="x", instruction="Write.")) == [{"role": "user", "content": "Write."}]
+    assert Prompt(stage="x", instruction="Write.").messages() == [{"role": "user", "content": "Write."}]
 
 
 def test_an_unknown_kind_is_named() -> None:

@@ -1,0 +1,117 @@
+"""LEMMA on the pupil, which is student and teacher: how long a run takes, and what the oracle says of every stage.
+
+What the teacher did is read from the steps of the lake: before the filters from those that ask, with what they turned
+down counted as wrong; after them from what is published.
+"""
+
+import json
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+from infra.store import Store, open_store
+from schemas.corrections import STRATEGIES
+from schemas.work import Row
+from tasks.answers import answer_key, final_answer
+from tasks.lessons_lemma import TYPE_OF
+from tasks.templates.oracle import Diagnosis, diagnose, read
+from tasks.wilson import wilson
+from tests.bench.figures import Figure, questmill
+
+IDS = ("lemma.a", "lemma.b", "lemma.c", "lemma.d")
+PROBLEMS = 500
+
+
+def measure() -> Iterator[Figure]:
+    """One run in a lake of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        started = time.monotonic()
+        run(folder)
+        yield Figure("lemma.a", round(time.monotonic() - started, 1), "s", "<= 180", f"{PROBLEMS} problems, n = 4")
+        store = open_store(folder)
+        yield from published(store)
+        yield from teacher(store)
+        yield from mixed(store)
+
+
+def run(lake: str | Path, problems: int = PROBLEMS) -> None:
+    """The recipe as the pupil plays it."""
+    size = ("--problems", str(problems))
+    questmill("run", "lemma", "--preset", "pupil", "--profile", "ci", *size, "--store", str(lake))
+
+
+def rows(store: Store, step: str) -> list[Row]:
+    """What a step kept, each row once; of a recipe that takes it twice what it kept in either."""
+    parts = [part for receipt in store.receipts() if receipt.step == step for part in receipt.parts]
+    return list({row["row_id"]: row for part in parts for row in store.get(part).to_pylist()}.values())
+
+
+def turned_down(store: Store, step: str) -> list[Row]:
+    """What a step rejected or could not work."""
+    parts = [p for r in store.receipts() if r.step == step for p in (r.rejects, r.quarantine) if p is not None]
+    return [json.loads(row["row"]) for part in parts for row in store.get(part).to_pylist()]
+
+
+def published(store: Store) -> Iterator[Figure]:
+    """b: answers, first wrong steps and types of published corrections, one by one against the oracle."""
+    made, whole = rows(store, "balance"), {row["row_id"]: row for row in rows(store, "check")}
+    found = [told(whole[row["row_id"]]) for row in made]
+    yield figure("lemma.b.answer", [ends_right(row) for row in made], "= 100")
+    first = [one.first_wrong_step == row["step"] - 1 for row, one in zip(made, found, strict=True)]
+    yield figure("lemma.b.step", first, ">= 95")
+    kinds = [TYPE_OF.get(one.kind) == row["type"] for row, one in zip(made, found, strict=True)]
+    yield figure("lemma.b.type", kinds, ">= 80")
+
+
+def teacher(store: Store) -> Iterator[Figure]:
+    """c: before the filters; a diagnosis that is no diagnosis is a wrong one."""
+    diagnosed = rows(store, "diagnose")
+    located = [(row["type"] or "", told(row).first_wrong_step == row["found_step"] - 1) for row in diagnosed]
+    yield from by_type("lemma.c.located", located, ">= 80")
+    injected = [(row["type"], not told(row).correct) for row in rows(store, "inject")]
+    yield from by_type("lemma.c.injected", injected, ">= 85")
+    for strategy in STRATEGIES:
+        yield from by_type(
+            f"lemma.c.{strategy}", [(row["type"], ends_right(row)) for row in rows(store, strategy)], ">= 70"
+        )
+
+
+def mixed(store: Store) -> Iterator[Figure]:
+    """d: errors of which both strategies passed, and how far the types are from those that were to be made."""
+    gone = {row["row_id"] for step in ("check", "smooth") for row in turned_down(store, step)}
+    passed = [row for row in rows(store, "check") if row["row_id"] not in gone]
+    for name, there, asked in (("both", rows(store, "balance"), ">= 90"), ("before", passed, "")):
+        made = Counter(row["row_id"].rpartition("/")[0] for row in there)
+        note = "published: errors with one are left out" if name == "both" else "passed, before any is left out"
+        yield figure(f"lemma.d.{name}", [count == len(STRATEGIES) for count in made.values()], asked, note)
+    (distance,) = {row["distance"] for row in rows(store, "measure_types")}
+    yield Figure("lemma.d.distance", round(distance, 4), "", "<= 0.1", "total variation of types, target to published")
+
+
+def ends_right(row: Row) -> bool:
+    """Whether a correction ends in the oracle's answer."""
+    said = final_answer(row["trajectory"][row["correction_start"] : row["correction_end"]])
+    return said is not None and answer_key(said) == answer_key(read(row["question"]).answer or "")
+
+
+def told(row: Row) -> Diagnosis:
+    """What the oracle says of a wrong solution."""
+    problem = read(row["question"]).problem
+    assert problem is not None
+    return diagnose(problem, row["response"])
+
+
+def figure(name: str, facts: list[bool], asked: str, more: str = "") -> Figure:
+    """A share in percent with its interval."""
+    low, high = wilson(sum(facts), max(1, len(facts)))
+    note = f"95 %: {100 * low:.1f} to {100 * high:.1f}, of {len(facts):,}" + (f"; {more}" if more else "")
+    return Figure(name, round(100 * sum(facts) / max(1, len(facts)), 1), "%", asked, note)
+
+
+def by_type(name: str, facts: list[tuple[str, bool]], asked: str, more: str = "") -> Iterator[Figure]:
+    """The share over all, and for each type; errors of the student were not asked for by type."""
+    yield figure(name, [fact for _, fact in facts], asked, more)
+    for kind in sorted({kind for kind, _ in facts if kind}):
+        yield figure(f"{name}.{kind}", [fact for found, fact in facts if found == kind], "")
