@@ -21,7 +21,7 @@ from schemas.work import Manifest, Part, Receipt, Row, StepCount
 
 SAMPLES = 8
 """Published rows that are shown whole."""
-SMALL = 24
+SMALL = 16
 """A table of so many rows is one to look at: all of it is shown."""
 EXAMPLES = 2
 """Dropped rows that are shown for each step and reason."""

@@ -13,8 +13,8 @@ from runs import ROOT, Command, Process, end, until
 from infra.store import Store, open_store
 
 RECIPES = {
-    "scalequest": ("--questions", "48", "--shard_rows", "12", "--generators", '["questioner", "solver"]'),
-    "lemma": ("--problems", "24", "--shard_rows", "6"),
+    "scalequest": ("--questions", "32", "--shard_rows", "8", "--generators", '["questioner", "solver"]'),
+    "lemma": ("--problems", "12", "--shard_rows", "4"),
 }
 PUBLISHED = {"scalequest": "scalequest", "lemma": "corrections"}
 
@@ -50,7 +50,7 @@ def test_a_spent_budget_ends_lemma_and_a_higher_one_continues_it(
 ) -> None:
     monkeypatch.chdir(ROOT)
     words = ("run", "lemma", "--preset", "pupil", *RECIPES["lemma"], "--profile", "ci", "--store")
-    poor = command(*words, tmp_path / "poor", "--budget-tokens", "6000")
+    poor = command(*words, tmp_path / "poor", "--budget-tokens", "4000")
     assert poor.code == 4 and "owed" in poor.err
     assert Store(str(tmp_path / "poor")).manifest("corrections") is None
     richer = command(*words, tmp_path / "poor", "--budget-tokens", "10000000")
