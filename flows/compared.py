@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 from prefect.artifacts import create_markdown_artifact
 
-from flows.run import Run, Table, active_profile
+from flows.run import Run, Table, active_profile, stands_on
 from infra import catalog
-from infra.store import Store, open_store
+from infra.store import open_store
 from schemas.changes import CHANGES
-from schemas.errors import BadInput, QuestmillError
-from schemas.work import Manifest, Receipt
+from schemas.errors import BadInput
+from schemas.work import Receipt
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Recorded:
     def attempts(self, run: Run) -> Table:
         """The attempts as the step of `run` that they are: its ledger begins with them, as if it had read the files."""
         run.began()
-        table = _table("seed", self.seeds)
+        table = Table.of("seed", self.seeds)
         run.tables.append(table)
         run.progress.note(f"{'read':<14} {table.rows:,} attempts of version {self.version}")
         return table
@@ -40,29 +40,12 @@ def recorded(dataset: str) -> Recorded:
     if manifest is None:
         known = ", ".join(store.datasets()) or "none"
         raise BadInput(f"--dataset {dataset}: nothing is published under this name; give --input, or one of: {known}")
-    seeds, last = _receipts(store, manifest, "seed"), _receipts(store, manifest, manifest.ledger[-1].step)
+    seeds, last = stands_on(store, manifest, "seed"), stands_on(store, manifest, manifest.ledger[-1].step)
     if not seeds or "verdict" not in store.schema(last[0].parts[0]).names:
         raise BadInput(
             f"--dataset {dataset}: was not made by `questmill run verify`; export it, and give the file with --input"
         )
-    return Recorded(manifest.version, seeds, _table(f"published {dataset}", last))
-
-
-def _receipts(store: Store, manifest: Manifest, step: str) -> list[Receipt]:
-    """What a version stands on of one step; raises `QuestmillError` where a receipt is gone."""
-    keys = [name.split("/")[1] for name in manifest.receipts if name.split("/")[0] == step]
-    found = [store.receipt(step, key) for key in keys]
-    if lost := [key for key, receipt in zip(keys, found, strict=True) if receipt is None]:
-        raise QuestmillError(
-            f"dataset {manifest.dataset!r}: receipt {step}/{lost[0]} is gone, and with it a part of the attempts; "
-            "restore it, or give the files again with --input"
-        )
-    return [receipt for receipt in found if receipt is not None]
-
-
-def _table(step: str, receipts: list[Receipt]) -> Table:
-    rows = sum(part.rows for receipt in receipts for part in receipt.parts)
-    return Table(step, [(receipt, index) for receipt in receipts for index in range(len(receipt.parts))], rows)
+    return Recorded(manifest.version, seeds, Table.of(f"published {dataset}", last))
 
 
 def tell(run: Run, before: str, changed: Table) -> None:

@@ -33,7 +33,7 @@ def _block(block: Block) -> str:
         case Bars(title, _, lines, note):
             most = max((sum(amounts) for _, amounts, _ in lines), default=0) or 1
             drawn = [[label, _bar(amounts[0] / most), told] for label, amounts, told in lines]
-            return _table([title, "", "rows"], ["---", "---", "--:"], drawn) + (f"\n\n{_line(note)}" if note else "")
+            return _table([title, "", ""], ["---", "---", "--:"], drawn) + (f"\n\n{_line(note)}" if note else "")
         case Columns(title, bars, note):
             most = max((n for _, n in bars), default=0) or 1
             drawn = [[label, _bar(n / most), f"{n:,}"] for label, n in bars]

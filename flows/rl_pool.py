@@ -75,9 +75,8 @@ def pinned(recipe: RlPool) -> RlPool:
 
 def given(run: Run, recipe: RlPool) -> Table:
     """The problems. A file of them has no responses, so its questions are read in their place."""
-    if recipe.problems and (known := run.published(recipe.problems)) is not None:
-        run.began()
-        return known
+    if recipe.problems:
+        return run.known(recipe.problems, "question", "answer")
     columns = recipe.columns.model_copy(update={"response": recipe.columns.question})
     source = Source(input=recipe.input, columns=columns, shard_rows=recipe.shard_rows)
     return run.seed(source, reserved=[])

@@ -24,7 +24,7 @@ from prefect_dask import DaskTaskRunner
 from flows import publication
 from flows.progress import Progress
 from infra import cluster, engines, figures, gates, models, publish, sources, till, training, worker
-from infra.store import open_store
+from infra.store import Store, open_store
 from schemas import attempts
 from schemas.budget import Account, Budget
 from schemas.engine import Spec
@@ -114,6 +114,12 @@ class Table:
     rows: int
     """Rows known or expected; exact for a table that is made."""
 
+    @classmethod
+    def of(cls, step: str, receipts: list[Receipt]) -> "Table":
+        """What these receipts hold."""
+        rows = sum(part.rows for receipt in receipts for part in receipt.parts)
+        return cls(step, [(receipt, index) for receipt in receipts for index in range(len(receipt.parts))], rows)
+
 
 class Run:
     """One run of one recipe."""
@@ -198,17 +204,12 @@ class Run:
             return None
         if (manifest := self.store.manifest(dataset, version)) is None:
             raise QuestmillError(f"dataset {dataset!r} has no version {version} any more; restore it, or delete {pin}")
-        step = manifest.ledger[-1].step
-        names = [name.split("/") for name in manifest.receipts]
-        found = [self.store.receipt(step, key) for made, key in names if made == step]
-        receipts = [receipt for receipt in found if receipt is not None]
-        if len(receipts) < len(found):
-            raise QuestmillError(f"a receipt of {dataset} {version} is missing; restore it, or run its recipe again")
-        there = [name for r in receipts[:1] for name in self.store.schema(r.parts[0]).names]
+        receipts = stands_on(self.store, manifest, manifest.ledger[-1].step)
+        there = self.store.schema(receipts[0].parts[0]).names
         if missing := [name for name in columns if name not in there]:
             raise BadInput(f"dataset {dataset!r} has no column {missing[0]!r}; it has {', '.join(there)}")
-        shards: list[tuple[Receipt | Future, int]] = [(r, i) for r in receipts for i in range(len(r.parts))]
-        return Table(f"published {dataset}", shards, manifest.rows)
+        self.began()
+        return Table.of(f"published {dataset}", receipts)
 
     def map(self, stage: Stage, table: Table) -> Table:
         """Work every shard of `table` by `stage`; returns at once."""
@@ -369,6 +370,18 @@ class Run:
     def _remember(self, table: Table) -> Table:
         self.tables.append(table)
         return table
+
+
+def stands_on(store: Store, manifest: Manifest, step: str) -> list[Receipt]:
+    """The receipts of one step that a published version was made of; raises `QuestmillError` where one is gone."""
+    keys = [key for made, key in (name.split("/") for name in manifest.receipts) if made == step]
+    found = {key: store.receipt(step, key) for key in keys}
+    if lost := [key for key, receipt in found.items() if receipt is None]:
+        raise QuestmillError(
+            f"dataset {manifest.dataset!r}: receipt {step}/{lost[0]} is gone, and with it a part of its rows; "
+            "restore it, or run its recipe again from the files"
+        )
+    return [receipt for receipt in found.values() if receipt is not None]
 
 
 def _now() -> datetime.datetime:

@@ -45,7 +45,8 @@ class Solve(Ask):
     adaptive: bool = False
     """Stop at fewer than n samples once enough of n agree, or once so many no longer can."""
     enough: float = Field(default=0.5, ge=0.5, le=1)
-    """Share of n that is enough for `adaptive`; 0.5: a majority. What is selected is then the same as with all n."""
+    """Share of n that is enough for `adaptive`, that which selection asks for; 0.5: a majority. The same questions are
+    published as with all n, each with the best of fewer solutions."""
 
     @property
     def wanted(self) -> int:

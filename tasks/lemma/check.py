@@ -11,8 +11,8 @@ from schemas import corrections
 from schemas.work import Quarantine, Reject, Row, Stage
 from tasks.answers import ANSWER
 from tasks.extract import EXPLICIT, extract
+from tasks.lemma.calculations import adds_up
 from tasks.lemma.correct import overlap
-from tasks.lemma.errors import adds_up
 from tasks.lemma.leaks import leaked
 from tasks.segment import steps
 from tasks.verify import Verify

@@ -12,6 +12,7 @@ from schemas.engine import Completion, Prompt, Sampling
 from schemas.work import Reject, Row
 from tasks.answers import answer_key, final_answer
 from tasks.ask import Ask, Outcome
+from tasks.lemma.calculations import NUMBER, SIGN, plain
 from tasks.segment import steps
 from tasks.structured import fields
 
@@ -21,12 +22,7 @@ CORRECTION: dict[str, Any] = {
     "required": ["reflection", "correction"],
 }
 """JSON schema of a structured correction."""
-_OPERATION = re.compile(r"[0-9][0-9.]*(?: *[-+*/x\u00d7\u00f7] *[0-9][0-9.]*)+(?= *=)")
-_CLUTTER = re.compile(r"<<[^<>\n]*>>|[$€£()]|(?<=[0-9]),(?=[0-9]{3})|\\(?:text|mathrm|mbox)\{[^{}]*\}|\\[()\[\]]")
-_MULTIPLIED, _DIVIDED = re.compile(r"\\times|\\cdot|\u00d7"), re.compile(r"\\div|\u00f7")
-_UNIT = re.compile(r"(?<=[0-9]) +[A-Za-z]+(?= *[-+*/=])")
-
-
+_OPERATION = re.compile(rf"{NUMBER}(?:{SIGN}{NUMBER})+(?= *=)")
 OTHER = "another answer"
 """Fault of a reply whose answer is not the gold one letter for letter: reason to ask again, none to turn it down."""
 
@@ -153,9 +149,8 @@ def overlap(prefix: str, correction: str) -> float:
 
 
 def _operations(text: str) -> set[str]:
-    text = _DIVIDED.sub("/", _MULTIPLIED.sub("*", _CLUTTER.sub("", text)))
-    found = _OPERATION.findall(_UNIT.sub("", text))
-    return {" ".join(sorted(re.findall(r"[0-9]+(?:\.[0-9]+)?", each))) for each in found}
+    found = _OPERATION.findall(plain(text))
+    return {" ".join(sorted(re.findall(NUMBER, each))) for each in found}
 
 
 def _worded(text: str) -> set[str]:

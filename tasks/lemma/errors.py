@@ -1,25 +1,14 @@
 """Errors as they are learned from: a wrong solution cut off behind its first wrong step, each error once."""
 
-import re
 from collections.abc import Iterator, Sequence
-from fractions import Fraction
 from typing import Any, ClassVar
 
 import pyarrow as pa
 
 from schemas import diagnoses
 from schemas.work import Merge, Reject, Row, Stage
+from tasks.lemma.calculations import adds_up
 from tasks.lemma.leaks import confessed, leaked
-
-_NUMBER = r"[0-9]+(?:\.[0-9]+)?"
-_SIGN = r" *[-+*/x\u00d7\u00f7] *"
-_EQUATION = re.compile(
-    rf"(?<![\^0-9.])({_NUMBER})((?:{_SIGN}{_NUMBER})+) *= *(-?{_NUMBER})(?![0-9/]|\.[0-9]|{_SIGN}[0-9(])"
-)
-_SINGLE = re.compile(rf"({_SIGN})({_NUMBER})")
-_CLUTTER = re.compile(r"<<[^<>\n]*>>|[$€£]|(?<=[0-9]),(?=[0-9]{3})")
-_RUN_ON = re.compile(rf"= *-?{_NUMBER}{_SIGN}[0-9(]")
-"""`10 - 2 = 8 * 3 = 24`: whether the first half is right, the second does not say."""
 
 
 class Truncate(Stage):
@@ -73,24 +62,6 @@ def truncated(row: Row) -> Row:
         "wrong_end": len(prefix),
         "wrong_rule": row["rule"],
     }
-
-
-def adds_up(step: str) -> bool:
-    """Whether a step has calculations like `12 * 3 = 36` and all of them are right, or rounded; not so where unsure."""
-    text = _CLUTTER.sub("", step)
-    found = _EQUATION.findall(text)
-    return bool(found) and not _RUN_ON.search(text) and all(_right(*equation) for equation in found)
-
-
-def _right(left: str, rest: str, result: str) -> bool:
-    single = _SINGLE.fullmatch(rest)
-    if single is None:
-        return False  # `2 + 3 * 4`, of which the order is not worked out here
-    a, op, b, c = Fraction(left), single[1].strip(), Fraction(single[2]), Fraction(result)
-    if op in "/\u00f7":
-        unit = Fraction(1, 10 ** len(result.partition(".")[2]))
-        return b != 0 and (a / b == c or ((a / b / unit).denominator > 1 and abs(a / b - c) < unit))
-    return (a + b if op == "+" else a - b if op == "-" else a * b) == c
 
 
 def _lines(text: str, start: int, end: int) -> range:

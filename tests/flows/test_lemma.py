@@ -58,6 +58,9 @@ def test_errors_of_a_student_become_corrections_pairs_and_a_table_of_types(comma
     assert pairs["n"] > 20 and pairs["same"] == 0
     types = asked(command, lake, "SELECT type, student, published FROM error_types ORDER BY row_id")
     assert len(types) == 12 and sum(row["student"] for row in types) > 10
+    counts = asked(command, lake, "SELECT question, student, attempts, wrong, types FROM error_counts")
+    assert all(0 < row["wrong"] <= row["attempts"] == 4 and len(row["types"]) == 12 for row in counts)
+    assert sum(each["n"] for row in counts for each in row["types"]) == sum(row["student"] for row in types)
     funnel = asked(command, lake, "SELECT * FROM funnel WHERE dataset = 'corrections'")
     assert all(row["rows_in"] == row["kept"] + row["rejected"] + row["quarantined"] for row in funnel)
 

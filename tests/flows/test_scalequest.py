@@ -48,6 +48,8 @@ def test_questions_from_nothing_are_filtered_answered_selected_and_measured(
     # With one question less in its shard the pupil's samples are others, so that a few other rows may come or go.
     kept = {row["question_id"] for row in rows[1:]}
     assert rows[0]["question_id"] not in left and len(left & kept) > 0.7 * len(kept)
+    dropped = asked(command, lake, "SELECT row_id FROM rejects WHERE stage = 'drop_overlaps'")
+    assert dropped == [{"row_id": rows[0]["question_id"]}]
     (match,) = asked(command, lake, "SELECT question_id, benchmark, rule FROM step.find_overlaps WHERE rule = 'whole'")
     assert match == {"question_id": rows[0]["question_id"], "benchmark": "mine", "rule": "whole"}
 

@@ -40,7 +40,9 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, Llama
 from transformers import PreTrainedTokenizerFast as Fast  # noqa: E402
 
 from tasks.bare import Bare, bare  # noqa: E402
-from tasks.trainers import last_checkpoint  # noqa: E402
+from tasks.lemma.attempt import SampleStudent  # noqa: E402
+from tasks.student import TuneStudent  # noqa: E402
+from tasks.trainers import IGNORED, _example, last_checkpoint  # noqa: E402
 
 # torch and transformers warn about what their next versions will want of each other.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
@@ -99,6 +101,19 @@ def test_whoever_loads_a_questioner_asks_it_by_its_bare_prefix(tmp_path: Path) -
     told = [{"role": "user", "content": "Invent a question."}]
     assert again.apply_chat_template(told, tokenize=False, add_generation_prompt=True) == "<begin><user>"
     assert bare(again) == bare(chat) == Bare("<begin><user>", "  ", chat.convert_tokens_to_ids("<end>"), True)
+
+
+def test_a_student_reads_the_turns_of_its_own_chat_template() -> None:
+    """Prompt in the model's own turns, the reply and its end; nothing of the prompt is learnt."""
+    chat = words(
+        "{% for m in messages %}<user> {{ m['content'] }} <end>{% endfor %}"
+        "{% if add_generation_prompt %} <reply>{% endif %}"
+    )
+    step = TuneStudent(asked=SampleStudent(template="how many"))
+    made = _example(step, chat, {"question": "are 7 ?", "text": "7 8", "masked_start": 0, "masked_end": 0})
+    read = chat.convert_ids_to_tokens(made["input_ids"])
+    assert read[:2] == ["<user>", "how"] and read[-4:] == ["<reply>", "7", "8", "<end>"]
+    assert made["labels"][: len(read) - 3] == [IGNORED] * (len(read) - 3)
 
 
 def test_a_tokeniser_without_an_end_is_refused() -> None:

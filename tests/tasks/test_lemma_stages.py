@@ -18,10 +18,11 @@ from tasks import lessons_lemma
 from tasks.ask import instruction
 from tasks.lemma.attempt import Grade, Pose, SampleStudent
 from tasks.lemma.balance import Balance, fitting
+from tasks.lemma.calculations import adds_up
 from tasks.lemma.check import Check
 from tasks.lemma.correct import Continuation, FixContinue, FreshRestart, joined, overlap
 from tasks.lemma.diagnose import Diagnose, Diagnosis, read_diagnosis
-from tasks.lemma.errors import DropAlike, Truncate, adds_up
+from tasks.lemma.errors import DropAlike, Truncate
 from tasks.lemma.inject import DrawTypes, Inject
 from tasks.lemma.leaks import leaked
 from tasks.lemma.smooth import Smooth
@@ -442,6 +443,11 @@ def test_what_is_turned_down_is_kept_with_its_row() -> None:
         ("100 / 3 = 34", True),
         ("100 / 3 = 35", False),
         ("x^2 + 1 = 3", False),
+        ("f(2) + 3 = 5", False),
+        ("-2 + 3 = 5", False),
+        (r"So $12 \times 3 = 36$.", True),
+        ("12 eggs * 3 boxes = 36 eggs", True),
+        (r"So $12 \times 3 = 35$.", False),
     ],
 )
 def test_a_calculation_adds_up_where_that_is_sure(step: str, right: bool) -> None:
