@@ -11,14 +11,14 @@ import torch
 from prefect import flow, task
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from flows.progress import tell
 from infra import engines
 from schemas.engine import EmbeddedSpec
 from schemas.work import Frozen, fingerprint
 from tasks.card import CARD, megabytes, write_card
-from tasks.curriculum import lesson
+from tasks.curriculum import lesson, shares
 from tasks.encode import LessonBook, make_lessons
 from tasks.examine import Exam, examine
 from tasks.export import export
@@ -38,6 +38,8 @@ class Pupil(Frozen):
     """More lessons, of the own questions and solutions of the model it starts from, judged by the oracle."""
     own_times: int = Field(default=2, ge=1)
     """How often each of them is there."""
+    stress: dict[str, float] = Field(default={})
+    """Kinds of lesson (`tasks/curriculum.py`) and by how much their share is raised: `'{"write_question": 2}'`."""
     schooling: Schooling = Schooling()
     """Architecture and optimisation."""
     exam: Exam = Exam()
@@ -53,12 +55,18 @@ class Pupil(Frozen):
     note: str = ""
     """What a reader of the card should know about this training in particular."""
 
+    @field_validator("stress")
+    @classmethod
+    def _known(cls, stress: dict[str, float]) -> dict[str, float]:
+        shares(stress)
+        return stress
+
 
 @flow(name="pupil")
 def pupil(recipe: Pupil) -> str:
     """Lessons, training, export, exam, model card. One machine: training uses its cores or its GPU by itself."""
     # Neither the length nor the exam make another training: a longer one continues the same checkpoints.
-    taught = [tuple(lesson(i)) for i in range(200)]
+    taught = [tuple(lesson(i, recipe.stress)) for i in range(200)]
     whole = (recipe.lessons, recipe.own, recipe.own_times, taught, recipe.schooling.lasting())
     work = Path(recipe.work, fingerprint(*whole)[:12])
     book = teach(recipe, work)
@@ -77,8 +85,16 @@ def teach(recipe: Pupil, work: Path) -> LessonBook:
         tell(f"{write_own(engine, recipe.own, own):,} lessons of it")
         engines.unload()
     more = read_own(own) * recipe.own_times if recipe.own else []
+    start = recipe.schooling.start
     tell(f"lessons: {recipe.lessons:,} into {work}")
-    return make_lessons(work / "lessons", recipe.lessons, processes=recipe.processes * recipe.threads, own=more)
+    return make_lessons(
+        work / "lessons",
+        recipe.lessons,
+        processes=recipe.processes * recipe.threads,
+        own=more,
+        stress=recipe.stress,
+        spelling=Path(start, "tokenizer.json") if start else None,
+    )
 
 
 @task(cache_policy=NO_CACHE)

@@ -1,7 +1,7 @@
 """What the pupil is taught: how often each kind of lesson comes, how each stage asks and how its reply ends."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from random import Random
 
 from tasks import lessons_lemma
@@ -39,7 +39,15 @@ MIX: dict[Callable[[int, Random], Lesson], float] = {
 """Shares of the lessons, by number."""
 
 
-def lesson(index: int) -> Lesson:
+def shares(stress: Mapping[str, float]) -> dict[Callable[[int, Random], Lesson], float]:
+    """`MIX`, with the shares of some kinds of lesson, by name, so many times as large; raises ValueError for others."""
+    names = {teach.__name__ for teach in MIX}
+    if strange := sorted(set(stress) - names):
+        raise ValueError(f"no lesson is called {strange[0]!r}; there are {', '.join(sorted(names))}")
+    return {teach: share * stress.get(teach.__name__, 1.0) for teach, share in MIX.items()}
+
+
+def lesson(index: int, stress: Mapping[str, float] | None = None) -> Lesson:
     """Lesson `index`, the same in every process. Raises ValueError outside of the training seeds."""
     seed = index * PER_LESSON
     if seed not in TRAINING_SEEDS:
@@ -47,7 +55,8 @@ def lesson(index: int) -> Lesson:
             f"lesson {index} has no training seed; indices go from 0 to {len(TRAINING_SEEDS) // PER_LESSON}"
         )
     rng = Random(f"lesson/{index}")
-    teach = rng.choices(list(MIX), weights=list(MIX.values()))[0]
+    mix = shares(stress or {})
+    teach = rng.choices(list(mix), weights=list(mix.values()))[0]
     return teach(seed, rng)
 
 

@@ -5,7 +5,7 @@ which saves a token per number.
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from functools import partial
@@ -182,10 +182,14 @@ def make_lessons(
     start: int = 0,
     processes: int = 2,
     own: Sequence[Lesson] = (),
+    stress: Mapping[str, float] | None = None,
+    spelling: Path | None = None,
 ) -> LessonBook:
     """Write `count` encoded lessons and their tokenizer to `folder`; does nothing when they are there already.
 
     `own`: more lessons, of the pupil's own doing (`tasks.own`); those that are longer than all others are left out.
+    `stress`: by how much the share of a kind of lesson is raised (`tasks.curriculum.shares`).
+    `spelling`: file of the tokenizer to keep, if it knows every tag; else one is made of these lessons.
     """
     path = folder / "lessons.json"
     if path.is_file():
@@ -195,9 +199,12 @@ def make_lessons(
     folder.mkdir(parents=True, exist_ok=True)
     chunks = [range(i, min(i + CHUNK, start + count)) for i in range(start, start + count, CHUNK)]
     with _mapping(processes) as run:
-        tokenizer = make_tokenizer((t for ts in run(_texts, chunks[:8]) for t in ts), vocabulary)
+        tokenizer = _kept(spelling)
+        if tokenizer is None:
+            texts = (text for some in run(partial(_texts, stress), chunks[:8]) for text in some)
+            tokenizer = make_tokenizer(texts, vocabulary)
         tokenizer.save(str(folder / "tokenizer.json"))
-        encoded = [e for es in run(partial(_encode_chunk, str(folder / "tokenizer.json")), chunks) for e in es]
+        encoded = [e for es in run(partial(_encode_chunk, str(folder / "tokenizer.json"), stress), chunks) for e in es]
     longest = max(len(e.ids) for e in encoded)
     extra = [e for e in (encode(tokenizer, taught) for taught in own) if len(e.ids) <= longest]
     encoded += extra
@@ -238,10 +245,15 @@ def _mapping(processes: int) -> Iterator[Callable[..., Iterable[Any]]]:
         yield pool.map
 
 
-def _texts(indices: range) -> list[str]:
-    return [text for i in indices for text in (lambda it: (it.prompt, it.reply))(lesson(i))]
+def _kept(spelling: Path | None) -> Tokenizer | None:
+    tokenizer = Tokenizer.from_file(str(spelling)) if spelling and spelling.is_file() else None
+    return tokenizer if tokenizer and tokenizer.get_vocab().keys() >= TAGS else None
 
 
-def _encode_chunk(tokenizer_path: str, indices: range) -> list[Encoded]:
+def _texts(stress: Mapping[str, float] | None, indices: range) -> list[str]:
+    return [text for i in indices for text in (lambda it: (it.prompt, it.reply))(lesson(i, stress))]
+
+
+def _encode_chunk(tokenizer_path: str, stress: Mapping[str, float] | None, indices: range) -> list[Encoded]:
     tokenizer = Tokenizer.from_file(tokenizer_path)
-    return [encode(tokenizer, lesson(i)) for i in indices]
+    return [encode(tokenizer, lesson(i, stress)) for i in indices]

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 import pyarrow as pa
+from pydantic import Field
 
 from schemas import questions
 from schemas.engine import Completion, Prompt, Sampling
@@ -40,15 +41,18 @@ class JudgeSolvable(Panel):
     table: ClassVar[pa.Schema] = questions.SCHEMA
     words: ClassVar[tuple[str, ...]] = WORDS
     sampling: Sampling = Sampling(max_tokens=160)
+    least: float = Field(default=0.5, ge=0.5, le=1)
+    """Share of the panel's verdicts, more than half in any case, that must find the question solvable."""
 
     def prompt(self, row: Row) -> Prompt:
         return self.ask(question=row["question"])
 
     def parse(self, row: Row, replies: list[Completion]) -> Iterator[Outcome]:
         votes = [verdict(reply.text) for reply in replies]
-        if votes.count(True) > votes.count(False):
+        found, doubted = votes.count(True), votes.count(False)
+        if found > doubted and found >= self.least * (found + doubted):
             yield {"row_id": row["row_id"], "question": row["question"]}
-        elif False in votes:
+        elif doubted:
             yield Reject(row, "unsolvable")
         else:
             yield Quarantine(row, "no verdict", f"the last judgement ends in {replies[-1].text[-80:]!r}", len(replies))

@@ -169,6 +169,13 @@ def test_a_panel_votes_and_a_silent_member_is_asked_again(votes: str, kept: bool
     assert outcomes == [ROWS[0] if kept else Reject(ROWS[0], "unsolvable")]
 
 
+@pytest.mark.parametrize(("least", "kept"), [(0.5, True), (0.75, True), (0.8, False), (1.0, False)])
+def test_a_larger_share_of_a_panel_may_be_asked_for(least: float, kept: bool) -> None:
+    engine = saying_in_turn(*(f"Verdict: {vote}" for vote in ("yes", "no", "yes", "yes")))
+    stage = JudgeSolvable(sampling=Sampling(n=4, temperature=0.7), least=least)
+    assert list(stage.rows(ROWS[:1], engine)) == [ROWS[0] if kept else Reject(ROWS[0], "unsolvable")]
+
+
 def test_a_structured_judgement_holds_the_engine_to_a_schema_and_is_read_as_json() -> None:
     assert JudgeSolvable(structured=True).first().reply_schema["required"] == ["reason", "verdict"]
     reply = '{"reason": "Verdict: yes is what I would like to say, but a number is missing.", "verdict": "no"}'

@@ -209,3 +209,11 @@ def test_names_and_things_of_a_question_count_more_than_its_other_words() -> Non
             word = tokenizer.id_to_token(int(target)).strip("\u0120").lower()
             weights[word in slot_words()].add(int(weight))
     assert weights == {True: {SLOT_WEIGHT}, False: {REPLY_WEIGHT}}
+
+
+def test_a_kind_of_lesson_may_come_more_often() -> None:
+    often = Counter(lesson(i, {"write_question": 5}).stage for i in range(600))
+    assert often["write_question"] > 2 * Counter(taught.stage for taught in TAUGHT)["write_question"]
+    assert lesson(3, {}) == TAUGHT[3]
+    with pytest.raises(ValueError, match="no lesson is called 'write'"):
+        lesson(3, {"write": 2})

@@ -9,6 +9,7 @@ pytest.importorskip("transformers")
 
 import torch
 
+from tasks.answers import Solve
 from tasks.batches import batches
 from tasks.encode import LessonBook, make_lessons, open_lessons
 from tasks.export import export
@@ -96,6 +97,15 @@ def test_a_training_may_begin_from_an_exported_pupil_whose_words_stand_elsewhere
     fresh = train(tmp_path / "lessons", tmp_path / "fresh", TINY, stop_after=1, report=quiet)
     assert second.losses[0] < fresh.losses[0] - 0.3
     assert second.losses[0] == pytest.approx(first.losses[-1], abs=1.0)
+
+
+def test_a_tokenizer_that_knows_every_tag_may_be_kept(lessons: Path, tmp_path: Path) -> None:
+    words = lessons / "tokenizer.json"
+    make_lessons(tmp_path / "kept", 300, vocabulary=600, processes=1, spelling=words)
+    assert (tmp_path / "kept" / "tokenizer.json").read_text() == words.read_text()
+    (tmp_path / "other.json").write_text(words.read_text().replace(f'"<{Solve.name()}>"', '"<unheard>"'))
+    book = make_lessons(tmp_path / "made", 300, vocabulary=600, processes=1, spelling=tmp_path / "other.json")
+    assert book.vocabulary <= 600
 
 
 def test_a_model_of_another_architecture_is_no_beginning(lessons: Path, tmp_path: Path) -> None:
