@@ -50,7 +50,7 @@ lint: $(READY)
 bench: $(READY)
 	@$(BIN)/python -m tests.bench $(ONLY)
 
-# Train the model that ships in data/models/pupil: some 90 minutes on 2 cores, minutes on a GPU; a killed one continues.
+# Train the model that ships in data/models/pupil: some 130 minutes on 2 cores, minutes on a GPU; a killed one continues.
 pupil: $(VENV)/train
 	$(BIN)/questmill run pupil
 

@@ -1,10 +1,13 @@
 """From a solver to a questioner: QFT on questions, then QPO on pairs of its own (ScaleQuest, sections 2.2 and 2.3)."""
 
+from pathlib import Path
+from typing import Annotated
+
 from pydantic import Field
 
 from flows.run import Run, Table
 from schemas.engine import Sampling
-from schemas.work import Frozen, Receipt
+from schemas.work import Frozen, Receipt, Where
 from tasks.finetune import PreferQuestions, TuneQuestioner
 from tasks.preferences import ImproveQuestion, KeepFaulty, PairQuestions
 from tasks.questions import JudgeSolvable, WriteQuestion
@@ -13,6 +16,8 @@ from tasks.questions import JudgeSolvable, WriteQuestion
 class Questioner(Frozen):
     """How a questioner is made; the defaults are the paper's numbers."""
 
+    base: str | None = None
+    """Role whose model is trained, a solver; none: that of the generator itself."""
     tune: TuneQuestioner = TuneQuestioner()
     """QFT."""
     sampled: int = Field(default=10_000, ge=1)
@@ -29,12 +34,14 @@ class Questioner(Frozen):
     """QPO."""
     shard_rows: int = Field(default=512, ge=1)
     """Questions a shard."""
+    keep: Annotated[str, Where] = ""
+    """Folder that gets a copy of each trained model, under the name of its generator, for a profile to name."""
 
 
 def teach(run: Run, recipe: Questioner, corpus: Table, role: str = "questioner") -> tuple[Receipt, Receipt]:
     """The models after QFT and after QPO of whoever plays `role`; `corpus` is any table with a column `question`."""
     run.needs(recipe.improve, recipe.solvable, recipe.sample.model_copy(update={"role": role}))
-    tuned = run.train(recipe.tune.model_copy(update={"role": role}), corpus)
+    tuned = run.train(recipe.tune.model_copy(update={"role": recipe.base or role}), corpus)
     blanks = run.blanks(recipe.sampled, recipe.shard_rows, mark=f"{role}-qpo:")
     with run.using(**{role: tuned}):
         questions = run.map(recipe.sample.model_copy(update={"role": role}), blanks)
@@ -44,4 +51,7 @@ def teach(run: Run, recipe: Questioner, corpus: Table, role: str = "questioner")
     rewrites = run.map(recipe.improve, questions)
     pairs = run.merge(PairQuestions(), rewrites, run.map(recipe.solvable, rewrites))
     with run.using(**{role: tuned}):
-        return tuned, run.train(recipe.prefer.model_copy(update={"role": role}), pairs)
+        preferred = run.train(recipe.prefer.model_copy(update={"role": role}), pairs)
+    if recipe.keep:
+        run.keep(preferred, Path(recipe.keep, role))
+    return tuned, preferred

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ParamSpec, TypeVar, cast
 
 import dask
@@ -241,6 +242,11 @@ class Run:
         future = TRAIN.with_options(task_run_name=step.name()).submit(step, spec, waited, self.store.url)
         self.progress.start(step.name(), tables[0].rows, [future], 1)
         return self._result(future)
+
+    def keep(self, trained: Receipt, folder: Path) -> None:
+        """Copy a trained model out of the lake."""
+        models.keep(trained, self.store.url, folder)
+        self.progress.note(f"{trained.step} is kept in {folder}")
 
     @contextmanager
     def using(self, **trained: Receipt) -> Iterator[None]:

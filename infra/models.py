@@ -88,20 +88,29 @@ def fetch(url: str) -> Path:
     target = cache() / "models" / url.rpartition("/")[2]
     if target.is_dir():
         return target
-    fs, root = fsspec.core.url_to_fs(url)
-    files = fs.find(root)
-    if not files:
-        raise QuestmillError(f"model {url} is missing; restore it, or delete the receipt that names it and run again")
     part = target.with_name(f".tmp-{uuid.uuid4().hex}")
-    for path in files:
-        local = part / str(path)[len(str(root).rstrip("/")) + 1 :]
-        local.parent.mkdir(parents=True, exist_ok=True)
-        fs.get_file(path, str(local))
+    _download(url, part)
     try:
         part.rename(target)
     except OSError:  # another process was first
         shutil.rmtree(part)
     return target
+
+
+def keep(made: Receipt, lake: str, folder: Path) -> None:
+    """Copy a trained model out of a lake; files of the same names are replaced."""
+    _download(open_store(lake).locate(made.detail["model"]), folder)
+
+
+def _download(url: str, folder: Path) -> None:
+    fs, root = fsspec.core.url_to_fs(url)
+    files = fs.find(root)
+    if not files:
+        raise QuestmillError(f"model {url} is missing; restore it, or delete the receipt that names it and run again")
+    for path in files:
+        local = folder / str(path)[len(str(root).rstrip("/")) + 1 :]
+        local.parent.mkdir(parents=True, exist_ok=True)
+        fs.get_file(path, str(local))
 
 
 def cache() -> Path:

@@ -1,5 +1,6 @@
 """What QFT and QPO make of the pupil: the share of questions from nothing that the oracle can solve, and the time."""
 
+import os
 import tempfile
 import time
 from collections.abc import Iterator
@@ -17,6 +18,8 @@ SAMPLES = 8192
 """Questions of each model: an interval of some 2 points."""
 SIZE = ("--questions", "2000")
 BATCH = 512
+KEEP = os.environ.get("QUESTMILL_BENCH_KEEP", "")
+"""Folder for the trained questioner, which is how the one in `data/models` came there."""
 PUPIL = ROOT / "data" / "models" / "pupil" / "int8"
 RAW = ("<solve><question>", "<reply>")
 """The untuned solver is asked as in Magpie: the beginning of a user's turn, and what it writes until the turn ends."""
@@ -26,9 +29,10 @@ TUNED = {"qft": "tune_questioner", "qpo": "prefer_questions"}
 
 def measure() -> Iterator[Figure]:
     """Minutes of the whole run, and the share before, between and after the two trainings."""
+    how = ("--profile", "ci", "--preset", "pupil", "--train", "--questioner.keep", KEEP)
     with tempfile.TemporaryDirectory() as folder:
         started = time.monotonic()
-        questmill("run", "scalequest", "--profile", "ci", "--preset", "pupil", "--train", *SIZE, "--store", folder)
+        questmill("run", "scalequest", *how, *SIZE, "--store", folder)
         minutes = (time.monotonic() - started) / 60
         yield Figure("scalequest.b", round(minutes, 1), "min", "<= 15", "with both trainings")
         store = open_store(folder)

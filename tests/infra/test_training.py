@@ -160,6 +160,16 @@ def test_a_model_of_a_remote_lake_is_fetched_once(
     assert train(Count(), spec, lake).kept == 5, "what was fetched can be trained on"
 
 
+def test_a_trained_model_may_be_copied_out_of_any_lake(base: EmbeddedSpec, lake: str, tmp_path: Path) -> None:
+    made = train(Count(), base, lake)
+    models.keep(made, lake, tmp_path / "kept")
+    assert models.content(tmp_path / "kept" / "int8") == made.detail["int8"]
+    models.keep(made, lake, tmp_path / "kept")
+    open_store(lake).remove(made.detail["model"])
+    with pytest.raises(QuestmillError, match="is missing; restore it"):
+        models.keep(made, lake, tmp_path / "none")
+
+
 def test_a_lost_model_is_named(base: EmbeddedSpec, lake: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("QUESTMILL_CACHE", str(tmp_path / "cache"))
     made = train(Count(), base, lake)
