@@ -13,7 +13,9 @@ from schemas.engine import Completion, Prompt, Sampling
 from schemas.work import Reject, Row
 from tasks.ask import Ask, Outcome, Rate, tagged_line
 from tasks.extract import EXPLICIT, extract
-from tasks.ladder.numerals import bare, number
+from tasks.ladder.climb import read
+from tasks.ladder.numerals import LONGEST
+from tasks.ladder.shapes import Scalar
 
 ANSWER = "####"
 """Opens the last line of a solution, followed by the answer."""
@@ -30,10 +32,14 @@ def final_answer(text: str) -> str | None:
 
 def answer_key(answer: str) -> str:
     """The answer as it is compared with others of the same question: a number by its value, a text without its form."""
-    read = number(answer)
-    if read is not None and read.value is not None:
-        return str(read)
-    return " ".join(bare(answer)[0].lower().split())
+    if len(answer) > LONGEST:
+        return " ".join(answer.lower().split())
+    reading = read(answer)
+    if reading.numeral is not None and reading.numeral.value is not None:
+        return str(reading.numeral)
+    if isinstance(reading.shape, Scalar) and (value := reading.shape.value.rational) is not None:
+        return str(value)
+    return " ".join(reading.bare[0].lower().split())
 
 
 class Solve(Ask):

@@ -13,7 +13,7 @@ from pydantic import Field, ValidationInfo, field_validator
 from schemas import verdicts
 from schemas.arrow import measured, optional
 from schemas.errors import BadInput, VerifierBroken
-from schemas.work import Quarantine, Row, Stage
+from schemas.work import Quarantine, Row, Stage, fingerprint
 from tasks.programs import as_mathematics, find_program, last_line
 from tasks.sandbox import outside
 from tasks.sandbox.endings import Ending, Failure, Limits
@@ -136,7 +136,8 @@ class Execute(Stage):
     def _outcome(self, case: _Case, ruling: Row) -> Row:
         ending = case.ending or Ending("no_program")
         found_by = ruling.get("found_by")
-        ours = f"{self.version} with {self.interpreter}{', unsafe' if self.unsafe else ''}"
+        unsafe = ", unsafe" if self.unsafe else ""
+        ours = f"{self.version} with {self.interpreter}{unsafe} {fingerprint(self)[:12]}"
         return {
             "row_id": case.row["row_id"],
             "verdict": ruling.get("verdict", "timeout" if ending.reason == "timeout" else "unparseable"),

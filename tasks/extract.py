@@ -29,10 +29,15 @@ _ANSWER_IS = re.compile(
 )
 r"""With the end of bold type, and with a `$$` or `\[` that is alone on its line."""
 _PRINTED = re.compile(r"^```output[ \t]*+\n(.*?)^```", re.MULTILINE | re.DOTALL)
-_SENTENCE_END = re.compile(r"[.?](?=\s|\Z)|\n")
+_SENTENCE_END = re.compile(r"[.?](?=\s|\Z|\*\*)|\n")
+_HEADING = re.compile(r"(?![ \t]*[-+$€£¥₹(\[{\\]*[0-9])[^\n]*[A-Za-z]{3}[^\n]*\n\s*\S")
+"""A line of words, and more below it: in Markdown, `####` opens a heading."""
+EMPTY_BOXES = 8
+"""Boxes with nothing in them that are passed over, from the last one."""
 _DIGIT = re.compile(r"[0-9]")
 _NUMERAL_REVERSED = re.compile(
-    r"(?:[0-9]++[-+]?[eE](?=[0-9]))?+(?:[0-9]++/[0-9]++ [0-9]++(?![0-9.,/])|[0-9.,/]*+)(?:\$\\?)?[-−]?"  # noqa: RUF001
+    r"(?:[0-9]++[-+]?[eE](?=[0-9]))?+"
+    r"(?:[0-9]++/[0-9]++ [0-9]++(?![0-9.,/])|(?:[0-9]{3} )++[0-9]{1,3}(?![0-9.,/])|[0-9.,/]*+)(?:\$\\?|[€£¥₹])?[-−]?"  # noqa: RUF001
 )
 _IN_FORMULA = re.compile(r"(?:[{^_]-?|qrt|rac)\Z")
 r"""Inside of braces, or behind `\sqrt` and `\frac`."""
@@ -100,9 +105,11 @@ def _boxed(text: str) -> Extract | None:
     closed = np.flatnonzero(is_box & (lowest_after < depth))
     if not closed.size:
         return None
-    start = int(closed[-1])
-    length = int(np.argmax(depth[start:] < depth[start]))
-    return _found(text, "boxed", offset + start + 1, offset + start + length)
+    for start in map(int, closed[: -EMPTY_BOXES - 1 : -1]):
+        length = int(np.argmax(depth[start:] < depth[start]))
+        if found := _found(text, "boxed", offset + start + 1, offset + start + length):
+            return found
+    return None
 
 
 def _bare_box(text: str) -> Extract | None:
@@ -123,9 +130,9 @@ def _plain(text: str) -> str:
 
 
 def _hash(text: str) -> Extract | None:
-    """What follows the last `####`, to the end of its line (GSM8K)."""
+    """What follows the last `####`, to the end of its line (GSM8K); None where that is a heading."""
     at = text.rfind("####")
-    return None if at < 0 else _found(text, "hash", at + 4, _line_end(text, at))
+    return None if at < 0 or _HEADING.match(text, at + 4) else _found(text, "hash", at + 4, _line_end(text, at))
 
 
 def _marked(text: str, markers: Sequence[str]) -> Extract | None:
@@ -144,10 +151,18 @@ def _after_marker(text: str, marker: str) -> int:
     while marker and (at := text.rfind(marker, 0, end)) >= 0:
         line = text.rfind("\n", 0, at) + 1
         opening = text[line : at + len(marker)]
-        if opening.lstrip().startswith(marker):
+        if opening.lstrip().startswith(marker) and not _listed(text, at, marker):
             return line + len(opening) - len(opening.lstrip()) + len(marker)
         end = line
     return -1
+
+
+def _listed(text: str, at: int, marker: str) -> bool:
+    """Whether `A:` opens the first of several choices: the next line opens with `B:`."""
+    if len(marker) != 2 or not "A" <= marker[0] < "Z":
+        return False
+    following = text[_line_end(text, at) : _line_end(text, at) + 80].lstrip()
+    return following.startswith(chr(ord(marker[0]) + 1) + marker[1])
 
 
 def _answer_is(text: str) -> Extract | None:
@@ -158,8 +173,12 @@ def _answer_is(text: str) -> Extract | None:
     at = len(text)
     while (at := lowered.rfind("answer", 0, at)) >= 0:
         if opening := _ANSWER_IS.match(lowered, at):
-            end = _SENTENCE_END.search(text, opening.end())
-            return _found(text, "answer_is", opening.end(), end.start() if end else len(text))
+            match = _SENTENCE_END.search(text, opening.end())
+            end = match.start() if match else len(text)
+            bold = text[opening.end() : end].rstrip()
+            if bold.endswith("**") and bold.count("**") % 2:
+                end = opening.end() + len(bold) - 2
+            return _found(text, "answer_is", opening.end(), end)
     return None
 
 

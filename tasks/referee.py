@@ -61,13 +61,6 @@ class Ruling(NamedTuple):
     milliseconds: float = 0.0
 
 
-class Failure(NamedTuple):
-    """A pair that ended `attempts` children: a failure of the work, not a verdict."""
-
-    error: str
-    attempts: int
-
-
 class Health(NamedTuple):
     """What `check` found: the library and its version, and how long a child takes to start and pass its canaries."""
 
@@ -106,7 +99,11 @@ class _Late(Exception):
 
 
 class _Died(Exception):
-    """The child ended."""
+    """The child ended; `told`: it said why, so that nobody else can have ended it."""
+
+    def __init__(self, why: str, *, told: bool = False) -> None:
+        super().__init__(why)
+        self.told = told
 
 
 class Referee:
@@ -137,8 +134,8 @@ class Referee:
         """Whether this process started it: a fork inherits the object, but the pipe is its parent's."""
         return self._owner == os.getpid()
 
-    def judge(self, pairs: Sequence[Pair], deadline: float = DEADLINE) -> list[Ruling | Failure]:
-        """One ruling for each pair, in order. A pair past `deadline` (seconds) is a `timeout` and costs a restart."""
+    def judge(self, pairs: Sequence[Pair], deadline: float = DEADLINE) -> list[Ruling]:
+        """One ruling for each pair, in order: `timeout` past `deadline` seconds, `unparseable` where the child died."""
         return self._guarded(lambda: self._judge(pairs, deadline))
 
     def close(self) -> None:
@@ -153,8 +150,8 @@ class Referee:
             assert pipe is not None
             pipe.close()
 
-    def _judge(self, pairs: Sequence[Pair], deadline: float) -> list[Ruling | Failure]:
-        rulings: list[Ruling | Failure] = []
+    def _judge(self, pairs: Sequence[Pair], deadline: float) -> list[Ruling]:
+        rulings: list[Ruling] = []
         deaths = 0  # of the pair whose turn it is
         while len(rulings) < len(pairs):
             try:
@@ -173,8 +170,8 @@ class Referee:
             except _Died as death:
                 self.close()
                 deaths += 1
-                if deaths == 2:
-                    rulings.append(Failure(str(death), deaths))
+                if death.told or deaths == 2:  # else somebody may have killed it: the pair is asked once more
+                    rulings.append(Ruling("unparseable", "verifier_died"))
                     deaths = 0
         return rulings
 
@@ -250,7 +247,7 @@ class Referee:
         line, _, self._unread = self._unread.partition(b"\n")
         message: dict[str, Any] = json.loads(line)
         if "died" in message:
-            raise _Died(message["died"])
+            raise _Died(message["died"], told=True)
         return message
 
     def _cause(self) -> str:
@@ -276,7 +273,7 @@ def _environment() -> dict[str, str]:
 _idle: deque[Referee] = deque()
 
 
-def judge(pairs: Sequence[Pair], deadline: float = DEADLINE) -> list[Ruling | Failure]:
+def judge(pairs: Sequence[Pair], deadline: float = DEADLINE) -> list[Ruling]:
     """One ruling for each pair, in order, from any thread of any process; `deadline` in seconds a pair.
 
     Children are started on demand, as many as threads ask at a time, and end with the process.

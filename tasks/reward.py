@@ -41,8 +41,9 @@ class AcceptReward(Merge):
 
     def sql(self) -> str:
         """A lead is that over the best other answer: negative for all but the best."""
-        held = "false" if self.margin is None else f"lead < {self.margin} AND lead > -{self.margin}"
-        behind = "false" if self.margin is None else f"lead <= -{self.margin}"
+        held = "false" if self.margin is None else f"abs(lead) < {self.margin} OR (lead = 0 AND rivals > 0)"
+        behind = "false" if self.margin is None else "lead < 0"
+        rated = "reward" if self.margin is None else "best_reward"
         return f"""
             WITH rated AS (
                 SELECT * FROM (SELECT row_id FROM attempts)
@@ -53,7 +54,8 @@ class AcceptReward(Merge):
                 WHERE answer_key IS NOT NULL GROUP BY ALL
             ),
             led AS (
-                SELECT one.question_id, one.answer_key, one.reward - coalesce(max(other.reward), 0) AS lead
+                SELECT one.question_id, one.answer_key, one.reward AS best_reward, count(other.reward) AS rivals,
+                    one.reward - coalesce(max(other.reward), 0) AS lead
                 FROM best AS one LEFT JOIN best AS other
                     ON one.question_id = other.question_id AND one.answer_key <> other.answer_key
                 GROUP BY one.question_id, one.answer_key, one.reward
@@ -62,10 +64,10 @@ class AcceptReward(Merge):
                 SELECT rated.*, lead, CASE
                     WHEN answer_key IS NULL THEN 'no_answer'
                     WHEN reward IS NULL THEN 'no_reward'
-                    WHEN abs(reward - {self.threshold}) < {self.doubt} THEN 'doubt'
-                    WHEN reward < {self.threshold} THEN 'low_reward'
-                    WHEN {behind} THEN 'behind'
+                    WHEN abs({rated} - {self.threshold}) < {self.doubt} THEN 'doubt'
+                    WHEN {rated} < {self.threshold} THEN 'low_reward'
                     WHEN {held} THEN 'small_margin'
+                    WHEN {behind} THEN 'behind'
                     ELSE 'high_reward'
                 END AS rule
                 FROM rated LEFT JOIN led USING (question_id, answer_key)

@@ -6,6 +6,7 @@ comparison is a `timeout`, an unreadable answer `unparseable`; `wrong` is only s
 
 import time
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from typing import Any, ClassVar, NamedTuple
 
 import pyarrow as pa
@@ -13,12 +14,12 @@ from pydantic import Field, field_validator
 
 from schemas import verdicts
 from schemas.errors import VerifierBroken
-from schemas.work import Quarantine, Row, Stage
+from schemas.work import Row, Stage, fingerprint
 from tasks import referee
 from tasks.extract import EXPLICIT, MARKERS, Extract, extract
 from tasks.ladder.asked import asked
-from tasks.ladder.climb import compare, read
-from tasks.referee import Failure, Pair, Ruling
+from tasks.ladder.climb import compare, read, trust
+from tasks.referee import Pair, Ruling
 
 CHUNK = 256
 """Rows looked at before the referee is asked: eight of its batches."""
@@ -35,10 +36,10 @@ class _Case(NamedTuple):
 
 
 class Verify(Stage):
-    """One verdict for each attempt. A pair that ends its verifier twice is quarantined; a broken verifier raises."""
+    """One verdict for each attempt, whatever it is; a broken verifier raises."""
 
     table: ClassVar[pa.Schema] = verdicts.SCHEMA
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
 
     markers: tuple[str, ...] = MARKERS
     """What opens the line of the final answer, in responses and in golds that are whole solutions; GSM8K's is `A:`."""
@@ -56,10 +57,16 @@ class Verify(Stage):
             raise ValueError(complaint)
         return library
 
-    def rows(self, batch: Sequence[Row], engine: Any) -> Iterator[Row | Quarantine]:
+    @cached_property
+    def identity(self) -> str:
+        """For the rows: the version, the library, and all that was configured."""
+        return f"{self.version} with {self.library} {fingerprint(self)[:12]}"
+
+    def rows(self, batch: Sequence[Row], engine: Any) -> Iterator[Row]:
         """One verdict, in the order of `batch`, for each row of `schemas.attempts`. Raises `VerifierBroken`."""
         if complaint := _complaint(self.library):  # a worker need not have what the machine it was asked on has
             raise VerifierBroken(f"{self.name()} {complaint}")
+        trust()
         for start in range(0, len(batch), CHUNK):
             cases = [self._look(row) for row in batch[start : start + CHUNK]]
             rulings = iter(referee.judge([case.pair for case in cases if case.ruling is None], self.deadline))
@@ -76,9 +83,7 @@ class Verify(Stage):
         pair = Pair(gold, answer) if ruling else Pair(read(gold).bare[0], read(answer).bare[0])
         return _Case(row, found, ruling, pair, (time.perf_counter() - began) * 1e3)
 
-    def _outcome(self, case: _Case, ruling: Ruling | Failure) -> Row | Quarantine:
-        if isinstance(ruling, Failure):
-            return Quarantine(case.row, "verifier_died", ruling.error, ruling.attempts)
+    def _outcome(self, case: _Case, ruling: Ruling) -> Row:
         return {
             "row_id": case.row["row_id"],
             "verdict": ruling.verdict,
@@ -87,7 +92,7 @@ class Verify(Stage):
             "gold_parsed": ruling.gold_parsed,
             "answer_parsed": ruling.answer_parsed,
             "verifier": "questmill.ladder",
-            "verifier_version": f"{self.version} with {self.library}",
+            "verifier_version": self.identity,
             "milliseconds": case.milliseconds + ruling.milliseconds,
         }
 

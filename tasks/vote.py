@@ -70,7 +70,7 @@ class Vote(Merge):
     least_agreement: float = Field(default=0.5, ge=0, le=1)
     """Share of the samples that must state the leading answer; below it nothing is said of any of them."""
     least_samples: int = Field(default=2, ge=1)
-    """Of a question; with fewer there is no consensus."""
+    """Of a question, that state an answer; with fewer there is no consensus."""
 
     def sql(self) -> str:
         """Sums are rounded, for their last digits depend on the order in which they are made."""
@@ -91,7 +91,8 @@ class Vote(Merge):
                 FROM shares
             ),
             counted AS (
-                SELECT question_id, sum(votes)::INTEGER AS samples, count_if(place = 1) AS leaders,
+                SELECT question_id, sum(votes)::INTEGER AS samples,
+                    sum(votes) FILTER (answer_key IS NOT NULL) AS stated, count_if(place = 1) AS leaders,
                     min(answer_key) FILTER (place = 1) AS leader, max(share) FILTER (place = 1) AS agreement,
                     abs(round(coalesce(sum(share * log2(nullif(share, 0))), 0), 9)) AS entropy
                 FROM shared GROUP BY question_id
@@ -99,7 +100,7 @@ class Vote(Merge):
             ruled AS (
                 SELECT answered.* EXCLUDE (question_id), counted.* EXCLUDE (question_id), CASE
                     WHEN answer_key IS NULL THEN 'no_answer'
-                    WHEN samples < {self.least_samples} THEN 'few_samples'
+                    WHEN stated < {self.least_samples} THEN 'few_samples'
                     WHEN leaders > 1 THEN 'tie'
                     WHEN agreement < {self.least_agreement} THEN 'little_agreement'
                     WHEN answer_key = leader THEN 'majority' ELSE 'minority'

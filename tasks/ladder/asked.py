@@ -4,7 +4,14 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
-_PERCENT = re.compile(r"%|\bper ?cent(?:age)?s?\b", re.IGNORECASE)
+_PERCENT = re.compile(
+    r"\b(?:what|which|how\s+(?:many|much|large|great)|find|compute|calculate|determine|express|give|state|write|estimate)\b"
+    r"[^.?!]{0,200}?(?<![0-9])(?<![0-9][\s-])(?:%|\bper\s?cent(?:age)?s?\b)"
+    r"|\b(?:as|in|nearest)\s+(?:an?\s+|the\s+)?(?:whole\s+)?per\s?cent(?:age)?s?\b"
+    r"|\bnearest\s+\$?[0-9.]*\s?%|(?<![A-Za-z])[A-Za-z]\$?\s?%",
+    re.IGNORECASE,
+)
+"""A percentage is wanted: `what percent`, `as a percentage`, `x%`. That of `20% of 50` is given."""
 _PLACES = {
     **{
         "thousand": -3,
@@ -42,7 +49,7 @@ class Asked(NamedTuple):
     """What the comparison may forgive, and why: by the question, or by the recipe (`tolerance`)."""
 
     percent: bool = False
-    """It speaks of percent: 20 and 20% may be the same answer."""
+    """It asks for a percentage: 20 and 20% may be the same answer."""
     places: int | None = None
     """Decimal places asked for: 2 for the nearest cent, -1 for the nearest ten."""
     ordered: bool = False

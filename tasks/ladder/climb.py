@@ -8,10 +8,12 @@ exact algebra (`expression`). What is left is for Math-Verify, about the `bare` 
 import re
 from functools import cached_property, lru_cache
 
+from schemas.errors import VerifierBroken
 from tasks.ladder import exact, words
 from tasks.ladder.asked import Asked
 from tasks.ladder.grammar import DEEPEST
 from tasks.ladder.numerals import LONGEST, Numeral, head, number
+from tasks.ladder.polynomials import Unsure, bounded
 from tasks.ladder.reader import digits, shape
 from tasks.ladder.relate import same
 from tasks.ladder.scalars import close, same_percent
@@ -19,16 +21,37 @@ from tasks.ladder.shapes import Based, Scalar, Shape
 from tasks.referee import PRINTED, Ruling
 
 NOTHING_ASKED = Asked()
+CANARIES = (
+    ("18", "18.0", "correct"),
+    ("18", "19", "wrong"),
+    ("0.5", "50%", "correct"),
+    ("5", "5%", "wrong"),
+    ("1.5", "1 1/2", "correct"),
+    (r"\frac12", r"\frac{2}{4}", "correct"),
+    ("(1,2)", "(2,1)", "wrong"),
+    (r"\{1,2\}", r"\{2,1\}", "correct"),
+    ("(1,2]", "[1,2]", "wrong"),
+    (r"2\sqrt{2}", r"\sqrt{8}", "correct"),
+    ("x^2+2x+1", "(x-1)^2", "wrong"),
+    ("5 km", "5 m", "unparseable"),
+)
+"""Known pairs, asked before every batch."""
 REMEMBERED = 8192
 """Texts whose reading is kept: the gold is read once for all samples of a question. Some 5 kB each."""
 _INTEGER = re.compile(r"-?[1-9][0-9]{0,17}|0")
 _BRACKET = re.compile(r"[()\[\]{}]")
-_APART = re.compile(r"[0-9] [0-9]")
+_APART = re.compile(r"(?<!_)[0-9] [0-9]")
+_DOTS = re.compile(r"\\[lcv]?dots[bcimo]?(?![A-Za-z])|\.\.|…")
+"""What goes on: where, and how far, only the reader knows."""
+_SIGNS = re.compile(
+    r"\\(?:not|neq?|to|rightarrow|mapsto|approx|sim|equiv|propto|mid)(?![A-Za-z])|[≠≈~&']|\A(?:[<>≤≥]|\\[gl](?:eq?|t)(?![A-Za-z]))"
+)
+_CLOCK = re.compile(r"[0-9]{1,2}:[0-5][0-9]")
 _BUILT = re.compile(r"\\\{[^{}]*(?:[:|]|\\mid)")
 """A set by its condition, `\\{x : x > 2\\}`: Math-Verify reads something else in it."""
 _LOST = (("base", re.compile(r"[0-9] ?_ ?[{0-9]")), ("too_large", re.compile(r"[0-9]{4,}[ })]*!")))
 """What Math-Verify loses: it drops a base, and of very large or small numbers all digits."""
-_LABELLED = re.compile(r"\(?([A-J])(?:\)[.:]?|[.:])(?: .+)?")
+_LABELLED = re.compile(r"\(?([A-J])(?:\)[.:]?|[.:])(?: (.+))?")
 """A choice with what it stands for: `(B) 15`, `B. 15`."""
 _POISONED = re.compile(r"[\x00-\x08\x0e-\x1f\x7f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 """Control characters, marks of direction and halves of characters: they may hide or turn round what is read."""
@@ -56,6 +79,11 @@ class Reading:
     def wordy(self) -> bool:
         """Whether a word stands in it."""
         return words.wordy(self.bare[0])
+
+    @cached_property
+    def dots(self) -> bool:
+        """Whether something is left out of it."""
+        return _DOTS.search(self.text) is not None
 
     @cached_property
     def deep(self) -> bool:
@@ -105,8 +133,41 @@ def compare(gold: str, answer: str, asked: Asked = NOTHING_ASKED) -> Ruling | No
         return Ruling("correct", "identical", gold[:PRINTED], answer[:PRINTED])
     if not asked.tolerance and _INTEGER.fullmatch(gold) and _INTEGER.fullmatch(answer):
         return Ruling("wrong", "number", gold, answer)
-    left, right = read(gold), read(answer)
-    return _numbers(left, right, asked) or _texts(left, right) or _unread(left, right) or _shapes(left, right, asked)
+    left, right = _beside(read(gold), read(answer)), _beside(read(answer), read(gold))
+    if left.dots or right.dots:
+        alike = left.dots and right.dots and left.folded == right.folded
+        return Ruling("correct", "text", gold[:PRINTED], answer[:PRINTED]) if alike else Ruling("unparseable", "dots")
+    try:
+        with bounded():
+            return (
+                _numbers(left, right, asked)
+                or _texts(left, right)
+                or _unread(left, right)
+                or _shapes(left, right, asked)
+                or _dropped(left, right)
+            )
+    except Unsure:  # of two sides that can be read, what they come to is too large
+        return Ruling("unparseable", "too_large")
+
+
+def trust() -> None:
+    """Raises `VerifierBroken` where the ladder misjudges a known pair."""
+    for gold, answer, expected in CANARIES:
+        ruling = compare(gold, answer)
+        if ruling is None or ruling.verdict != expected:
+            raise VerifierBroken(f"the ladder fails a canary: gold {gold!r}, answer {answer!r} is {expected}: {ruling}")
+
+
+def _beside(one: Reading, other: Reading) -> Reading:
+    """`15` of `(B) 15`, where the other side names no choice."""
+    labelled = _LABELLED.fullmatch(one.plain)
+    return read(labelled[2]) if labelled and labelled[2] and not other.choice else one
+
+
+def _dropped(left: Reading, right: Reading) -> Ruling | None:
+    """Signs that Math-Verify passes over when it looks for a number: `\\neq 2` is not 2. None: there are none."""
+    signs = [frozenset(_SIGNS.findall(side.plain)) for side in (left, right)]
+    return Ruling("unparseable", "sign_lost") if signs[0] != signs[1] else None
 
 
 def _numbers(left: Reading, right: Reading, asked: Asked) -> Ruling | None:
@@ -173,6 +234,8 @@ def _unread(left: Reading, right: Reading) -> Ruling | None:
         return Ruling("unparseable", "too_deep")
     if left.wordy or right.wordy:
         return Ruling("unparseable", "words")
+    if _CLOCK.fullmatch(left.plain) and _CLOCK.fullmatch(right.plain):
+        return Ruling("unparseable", "clock")  # 6:15 and 12:30 are two times, or one ratio
     if _BUILT.search(left.text) or _BUILT.search(right.text):
         return Ruling("unparseable", "set_builder")
     if any(_APART.search(side.plain if side.bare[0] is side.text else side.bare[0]) for side in (left, right)):

@@ -18,11 +18,12 @@ _NUMERAL = re.compile(
         (?:(?P<mixed>[0-9]++)\ (?=[0-9]++\ ?/))?+
         (?P<whole>[0-9]{{1,3}}(?:,[0-9]{{3}})++ | [0-9]{{1,3}}(?:\ [0-9]{{3}})++ | [0-9]*+) (?P<part>\.[0-9]++)?+
         (?:[eE](?P<exponent>[-+]?[0-9]++) | \ ?/\ ?(?P<over>[0-9]++))?+
-        \ ?(?P<percent>%|percent\b)?+\ ?(?P<late_currency>[$€£¥₹]?)
+        \ ?(?P<percent>%|per\ ?cents?\b|pct\b)?+\ ?(?P<late_currency>[$€£¥₹]?)
         (?P<words>(?:km|cm|mm|kg|mg|lbs?|oz|ft|mph)[²³]?(?![A-Za-z]) | (?:\ {_UNIT_WORD})++)?+\ ?[.,;]?""",
     re.VERBOSE,
 )
 """Of text without a blank beside a blank: then no part of it can be matched in many ways, and it is linear."""
+_REPEATING = re.compile(r"(-?)([0-9]{0,20})\.([0-9]{0,20})\\(?:overline|bar|dot) ?\{?([0-9]{1,20}+)\}?")
 _LETTERED = re.compile(r"[-+]?[$€£¥₹]?[0-9][0-9.,]*+ ?[kKMBcdghlmost]\.?")
 """A letter behind a number: a factor, a variable, or one of the units that Math-Verify drops even from `5t`."""
 _DROPPED = re.compile(r"\A[^=,<>]*[0-9})][cdghlmost]\Z")
@@ -59,6 +60,8 @@ def number(text: str, plain: str | None = None) -> Numeral | None:
     """
     text = unwrapped(text) if plain is None else plain
     before: list[str] = []
+    if (repeating := _REPEATING.fullmatch(text)) is not None:
+        return _repeating(repeating)
     match = _NUMERAL.fullmatch(text)
     if not _has_digits(match):
         before, rest = _sentence(text)
@@ -69,6 +72,12 @@ def number(text: str, plain: str | None = None) -> Numeral | None:
     if NOT_UNITS.search(" ".join([*before, words])):
         return Numeral(None, why="number_words")
     return _read(match, before, unit(words, match["currency"] or match["late_currency"] or money(before)))
+
+
+def _repeating(match: re.Match[str]) -> Numeral:
+    sign, whole, part, again = match.groups()
+    value = Fraction(f"{whole or '0'}.{part or '0'}") + Fraction(int(again), (10 ** len(again) - 1) * 10 ** len(part))
+    return Numeral(-value if sign else value, special=True, written=f"{sign}{value}")
 
 
 def _has_digits(match: re.Match[str] | None) -> bool:

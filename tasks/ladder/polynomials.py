@@ -5,9 +5,12 @@ kind are linearly independent over the rationals (Besicovitch 1940), so one numb
 are different numbers.
 """
 
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from decimal import Context, Decimal
 from fractions import Fraction
+from math import inf
 
 Rational = int | Fraction
 Monomial = tuple[tuple[str, Rational], ...]
@@ -18,6 +21,8 @@ ZERO: Terms = {}
 
 TERMS = 200
 """Of a polynomial: `(x+1)^{100}` is left to others."""
+MOST = 100_000
+"""Products of two monomials in reading or comparing one answer: some tenths of a second."""
 BITS = 20_000
 """Of a numerator or denominator; `2^{2005}` is an answer of MATH."""
 UNIT, PI, E, INFINITY = "i", "\\pi", "e", "\\infty"
@@ -27,6 +32,23 @@ _PI = Decimal("3.14159265358979323846264338327950288419716939937510582097494459"
 
 class Unsure(Exception):
     """What was written has no exact form here: the next rung may look at it."""
+
+
+class _Work(threading.local):
+    left: float = inf
+
+
+_work = _Work()
+
+
+@contextmanager
+def bounded() -> Iterator[None]:
+    """Inside, `MOST` products of monomials are made, and the next one raises `Unsure`."""
+    before, _work.left = _work.left, MOST
+    try:
+        yield
+    finally:
+        _work.left = before
 
 
 def plus(left: Terms, right: Terms) -> Terms:
@@ -47,7 +69,9 @@ def product(left: Terms, right: Terms) -> Terms:
     if left is ONE or right is ONE:
         return right if left is ONE else left
     total = dict[Monomial, Rational]()
-    if len(left) * len(right) > TERMS * 4:
+    count = len(left) * len(right)
+    _work.left -= count
+    if count > TERMS * 4 or _work.left < 0:
         raise Unsure
     for one, first in left.items():
         for other, second in right.items():

@@ -8,7 +8,7 @@ from collections.abc import Container, Sequence
 from fractions import Fraction
 
 from tasks.ladder import exact, grammar
-from tasks.ladder.polynomials import Unsure
+from tasks.ladder.polynomials import Unsure, bounded
 from tasks.ladder.shapes import Based, Joined, Many, Matrix, Relation, Scalar, Shape
 from tasks.ladder.words import DEGREES_SIGN, unwrapped
 from tasks.referee import THOUSANDS
@@ -52,7 +52,8 @@ def shape(text: str) -> Shape | None:
     if text[:1] not in _BRACKETS and _GROUPED.search(text):
         return None  # 1,234x is one product or two answers
     try:
-        return _list(grammar.tokens(_JUNCTION.sub(" , ", text) if "r" in text or "d" in text else text))
+        with bounded():
+            return _list(grammar.tokens(_JUNCTION.sub(" , ", text) if "r" in text or "d" in text else text))
     except (Unsure, RecursionError):
         return None
 

@@ -12,7 +12,10 @@ from tasks.ladder.spans import spans_of, surely_interval
 
 def same(gold: Shape, answer: Shape, asked: Asked) -> Known:
     """Whether `answer` says what `gold` says, under what the question asked for."""
-    gold, answer = _alone(gold), _alone(answer)
+    return _same(_alone(gold), _alone(answer), asked)
+
+
+def _same(gold: Shape, answer: Shape, asked: Asked) -> Known:
     if isinstance(gold, Relation) or isinstance(answer, Relation):
         return _relations(gold, answer, asked)
     if isinstance(gold, Scalar) and isinstance(answer, Scalar):
@@ -38,8 +41,10 @@ def _column(gold: Shape, answer: Shape, asked: Asked) -> Known:
 
 
 def _alone(shape: Shape) -> Shape:
-    """The only member instead of a list or set of one."""
+    """The only member instead of a list or set of one; a set in a set stays there."""
     while isinstance(shape, Many) and shape.kind != "tuple" and len(shape.items) == 1:
+        if shape.kind == "set" and isinstance(shape.items[0], Many):
+            return shape
         shape = shape.items[0]
     return shape
 
@@ -62,7 +67,7 @@ def _any(known: Iterable[Known]) -> Known:
 def _in_order(gold: Sequence[Shape], answer: Sequence[Shape], asked: Asked) -> Known:
     if len(gold) != len(answer):
         return False
-    return _all(same(left, right, asked) for left, right in zip(gold, answer, strict=True))
+    return _all(_same(left, right, asked) for left, right in zip(gold, answer, strict=True))
 
 
 def _in_any_order(gold: Sequence[Shape], answer: Sequence[Shape], asked: Asked, repeats: bool) -> Known:
@@ -71,7 +76,7 @@ def _in_any_order(gold: Sequence[Shape], answer: Sequence[Shape], asked: Asked, 
         return False
     left, unsure = list(answer), False
     for one in gold:
-        found = [same(one, other, asked) for other in left]
+        found = [_same(one, other, asked) for other in left]
         if True in found:
             if repeats:
                 left.pop(found.index(True))
@@ -81,7 +86,7 @@ def _in_any_order(gold: Sequence[Shape], answer: Sequence[Shape], asked: Asked, 
             return False
     if unsure:
         return None
-    return repeats or _all(_any(same(one, other, asked) for one in gold) for other in answer)
+    return repeats or _all(_any(_same(one, other, asked) for one in gold) for other in answer)
 
 
 def _manies(gold: Many, answer: Many, asked: Asked) -> Known:
@@ -89,13 +94,17 @@ def _manies(gold: Many, answer: Many, asked: Asked) -> Known:
     if kinds == {"tuple"}:
         return _tuples(gold, answer, asked)
     if "tuple" not in kinds:
-        if kinds == {"list"} and (asked.ordered or _named_by_place(gold, answer)):
+        if asked.ordered or (kinds == {"list"} and _named_by_place(gold, answer)):
             return _in_order(gold.items, answer.items, asked)
         return _in_any_order(gold.items, answer.items, asked, repeats=kinds == {"list"})
-    brackets = (gold if gold.kind == "tuple" else answer).left
+    left, right = next((one.left, one.right) for one in (gold, answer) if one.kind == "tuple")
+    if (left, right) in (("(", "]"), ("[", ")")) and len(gold.items) == 2:
+        return False  # surely an interval
     if "set" in kinds:  # a pair or an interval is no set of its two ends
-        return False if brackets == "(" else None
-    if brackets == "[" and len(gold.items) == len(answer.items) == 2:
+        return False if left == "(" else None
+    if asked.ordered:
+        return _in_order(gold.items, answer.items, asked)
+    if left == "[" and len(gold.items) == len(answer.items) == 2:
         return None
     ordered = _in_order(gold.items, answer.items, asked)
     if ordered is not False or len(gold.items) != len(answer.items):

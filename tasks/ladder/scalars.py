@@ -32,8 +32,8 @@ def same_percent(gold: Scalar, answer: Scalar) -> Known:
 
 def close(gold: Scalar, answer: Scalar, asked: Asked) -> bool:
     """Whether two numbers that differ agree to the places or the tolerance that were asked for."""
-    if asked.places is None and not asked.tolerance:
-        return False
+    if (asked.places is None or answer.value.rational is None) and not asked.tolerance:
+        return False  # who is to round, and writes a root, has not rounded
     left, right = exact.approximate(gold.value), exact.approximate(answer.value)
     if left is None or right is None or gold.percent != answer.percent:
         return False
@@ -41,7 +41,7 @@ def close(gold: Scalar, answer: Scalar, asked: Asked) -> bool:
         left, right = left * 100, right * 100
     if asked.tolerance and abs(left - right) <= Decimal(str(asked.tolerance)) * abs(left):
         return True
-    return asked.places is not None and _rounded_alike(left, right, asked.places)
+    return asked.places is not None and answer.value.rational is not None and _rounded_alike(left, right, asked.places)
 
 
 def _rounded_alike(gold: Decimal, answer: Decimal, places: int) -> bool:

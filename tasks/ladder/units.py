@@ -10,6 +10,7 @@ NOT_UNITS = re.compile(
         |one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|score|squared|cubed|root|sqrt|factorial
         |percent|percentage|infinity|more|less|fewer|least|most|than|above|below|between|not|no|never|cannot|[a-z]+n't
         |neither|without|except|wrong|incorrect|false|unless|if|increased?|decreased?|off|discount|loss|debt|deficit
+        |bn|mn|ppm|ppb|gross|couples?|bps|basis|pct|per\ cents?
         |short|base|step|problem|question|exercise|page|january|february|march|april|may|june|july|august|september
         |october|november|december|jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec|[ap]m|o'clock|(?:mon|tues|wednes|thurs
         |fri|satur|sun)day)(?![A-Za-z'])""",
@@ -25,6 +26,7 @@ _UNITS = {
     **{"lb": "pound", "oz": "ounce", "l": "liter", "litre": "liter"},
 }
 """Other ways to write a unit. None is converted into another."""
+_RATE = re.compile(r"\b(dollars?|euros?|pounds?|yen|rupees?) (?:an?|each|every) ")
 _MONEY = frozenset({"dollar", "euro", "pound", "yen", "rupee"})
 
 
@@ -37,7 +39,8 @@ def unit(words: str, currency: str = "") -> str:
     """A unit in one of the ways to write it. What follows money says what it is for, unless it is a rate."""
     if words.strip().casefold() == "in":
         return "inch"
-    names = [singular(word) for word in words.casefold().split() if word not in _SENSELESS]
+    words = _RATE.sub(r"\1 per ", words.casefold())
+    names = [singular(word) for word in words.split() if word not in _SENSELESS]
     for prefix, power in (("square", "²"), ("sq", "²"), ("cubic", "³")):
         if len(names) > 1 and names[0] == prefix:
             names = [names[1] + power, *names[2:]]

@@ -13,9 +13,14 @@ _SPACING = re.compile(r"(?<!\\)\\[!,;: ]|~|\\q?quad(?![A-Za-z])")
 _TEXT = re.compile(r"\\(?:text|textrm|textbf|textit|mathrm|mbox)\s*+\{([^{}]*+)\}")
 DEGREES_SIGN = re.compile(r"\^ ?(?:\\circ\b|\{ ?\\circ ?\})|°")
 _SQUARED = re.compile(r"(?<=[0-9})] )([A-Za-z]++) ?\^ ?(?:([23])|\{([23])\}) ?\.?$")
+_LETTER_UNITS = {"m": "meter", "g": "gram", "s": "second", "L": "liter", "l": "liter"}
+"""In text they are units, and in mathematics letters."""
 _COMMAND = re.compile(r"\\(?:begin|end)\{[a-z*]*+\}|\\[A-Za-z]++")
 _PLAIN_WORD = re.compile(r"[A-Za-z]{3,}+|\bno\b", re.IGNORECASE)
 _HOUR = re.compile(r"[0-9] ?(?:\\text\{)? ?[ap]\.? ?m\b", re.IGNORECASE)
+_BLANK = re.compile(r"(?<![0-9]) | (?![0-9])")
+"""One that sets apart; between two digits it tells two numbers from one."""
+_FRACTION = re.compile(r"(\\[dt]?frac) ?([0-9]) ([0-9])")
 _ONLY_WORDS = re.compile(r"[A-Za-z',;:! -]++")
 MATHEMATICS = frozenset(
     {
@@ -51,7 +56,7 @@ def folded(text: str) -> str:
     if choice := CHOICE.fullmatch(plain):
         return choice[1].casefold()
     if not wordy(text):
-        return plain.replace(" ", "")
+        return _BLANK.sub("", plain)
     words = [word.strip(",;:!").casefold() for word in plain.split()]
     return " ".join(singular(word) for word in words if word not in ("a", "an", "the"))
 
@@ -63,8 +68,12 @@ def unwrapped(text: str) -> str:
         if len(text) > len(left + right) and text.startswith(left) and text.endswith(right):
             text = text[len(left) : -len(right)].strip()
     text = THOUSANDS.sub(",", text).replace("\\$", "$").replace("\\%", "%").replace("\N{MINUS SIGN}", "-")
-    text = DEGREES_SIGN.sub(" degrees", _SPACING.sub(" ", _TEXT.sub(r" \1", text)))
-    return _SQUARED.sub(_power, " ".join(text.split()))
+    text = DEGREES_SIGN.sub(" degrees", _SPACING.sub(" ", _TEXT.sub(_inside, text)))
+    return _FRACTION.sub(r"\1\2\3", _SQUARED.sub(_power, " ".join(text.split())))
+
+
+def _inside(match: re.Match[str]) -> str:
+    return " " + _LETTER_UNITS.get(match[1].strip(), match[1])
 
 
 def _power(match: re.Match[str]) -> str:

@@ -12,7 +12,7 @@ from tasks import referee
 from tasks.extract import extract
 from tasks.ladder.asked import asked
 from tasks.ladder.climb import compare, read
-from tasks.referee import Failure, Pair, Ruling
+from tasks.referee import Pair, Ruling
 from tasks.verify import gold_answer
 from tests import recorded
 
@@ -48,11 +48,7 @@ def _judged(batch: Sequence[Item], deadline: float) -> list[Ruling]:
     decided = [compare(item.gold, item.answer, asked(item.question)) for item in batch]
     left = [item for item, ruling in zip(batch, decided, strict=True) if ruling is None]
     rest = iter(referee.judge([Pair(read(item.gold).bare[0], read(item.answer).bare[0]) for item in left], deadline))
-    return [ruling or _ruling(next(rest)) for ruling in decided]
-
-
-def _ruling(outcome: Ruling | Failure) -> Ruling:
-    return outcome if isinstance(outcome, Ruling) else Ruling("died", outcome.error)
+    return [ruling or next(rest) for ruling in decided]
 
 
 @cache

@@ -6,8 +6,9 @@ from collections import Counter
 
 import pytest
 
+from schemas.errors import VerifierBroken
 from tasks import referee
-from tasks.ladder import exact, grammar
+from tasks.ladder import climb, exact, grammar
 from tasks.ladder.asked import Asked, asked
 from tasks.ladder.climb import compare, read
 from tasks.ladder.numerals import LONGEST
@@ -213,3 +214,18 @@ def test_whatever_a_grammar_makes_has_a_ruling_or_is_passed_on() -> None:
 
 
 _REFUSED = ("gold_unparseable", "answer_unparseable")
+
+
+def test_a_comparison_of_many_large_expressions_ends_soon() -> None:
+    items = [f"{k}(x+y)^8/(a+b)^9" for k in range(2, 62)]
+    began = time.process_time()
+    ruling = compare("\\{" + ",".join(items) + "\\}", "\\{" + ",".join(reversed(items)) + "\\}")
+    assert ruling is not None and (ruling.verdict, ruling.rule) == ("unparseable", "too_large")
+    assert time.process_time() - began < 2
+
+
+def test_a_ladder_that_misjudges_is_not_trusted(monkeypatch: pytest.MonkeyPatch) -> None:
+    climb.trust()
+    monkeypatch.setattr(climb, "CANARIES", (("1", "2", "correct"),))
+    with pytest.raises(VerifierBroken, match="fails a canary: gold '1', answer '2'"):
+        climb.trust()

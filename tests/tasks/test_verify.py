@@ -96,7 +96,9 @@ def test_both_parsed_forms_and_the_verifier_are_written_down() -> None:
     row = _verdict(r"\boxed{0.50}", r"\frac{1}{2}")
     assert (row["gold_parsed"], row["answer_parsed"]) == (r"\frac{1}{2}", "0.50")
     assert row["verifier"] == "questmill.ladder"
-    assert row["verifier_version"] == f"{Verify.version} with {referee.library()}"
+    assert row["verifier_version"] == Verify().identity
+    assert Verify().identity.startswith(f"{Verify.version} with {referee.library()} ")
+    assert Verify(tolerance=0.01).identity != Verify().identity
     assert row["milliseconds"] > 0
 
 

@@ -74,6 +74,14 @@ def test_samples_that_all_agree_have_no_entropy() -> None:
     assert {row["entropy"] for row in judged(Vote(), attempts("1", "1"))} == {0.0}
 
 
+def test_equal_answers_are_one_however_they_are_written() -> None:
+    assert {verdict for verdict, _ in rules(Vote(), attempts("1/2", "0.5", r"\frac12", r"\frac{1}{2}"))} == {"correct"}
+
+
+def test_one_answer_beside_none_is_no_consensus() -> None:
+    assert rules(Vote(), attempts("1", ""))[0] == ("unverifiable", "few_samples")
+
+
 def test_samples_are_grouped_by_the_column_that_was_named() -> None:
     rows = [row | {"problem": at % 2} for at, row in enumerate(attempts("1", "2", "1", "2"))]
     read = conform(list(ReadAnswer(group="problem").rows(rows, None)), READ, "read")
@@ -133,7 +141,8 @@ def test_the_reward_of_a_response_is_asked_for_as_the_pupil_was_taught() -> None
         (AcceptReward(threshold=0.6, doubt=0.3), ["doubt", "low_reward", "doubt", "no_answer"]),
         (AcceptReward(threshold=0, margin=0.3), ["high_reward", "high_reward", "behind", "no_answer"]),
         (AcceptReward(threshold=0, margin=0.5), ["small_margin", "small_margin", "small_margin", "no_answer"]),
-        (AcceptReward(threshold=0.3, margin=0.3), ["high_reward", "low_reward", "behind", "no_answer"]),
+        (AcceptReward(threshold=0.3, margin=0.3), ["high_reward", "high_reward", "behind", "no_answer"]),
+        (AcceptReward(threshold=0.5, margin=0.3), ["high_reward", "high_reward", "low_reward", "no_answer"]),
     ],
 )
 def test_a_reward_accepts_by_threshold_and_by_its_lead_over_other_answers(
@@ -141,6 +150,11 @@ def test_a_reward_accepts_by_threshold_and_by_its_lead_over_other_answers(
 ) -> None:
     table = rewards(0.8, 0.1, 0.4, 0.9)
     assert [rule for _, rule in rules(merge, attempts("1", "1", "2", ""), table)] == found
+
+
+def test_two_answers_of_one_reward_decide_nothing() -> None:
+    found = rules(AcceptReward(threshold=0, margin=0), attempts("1", "2"), rewards(0.5, 0.5))
+    assert found == [("unverifiable", "small_margin")] * 2
 
 
 def test_an_attempt_without_a_reward_is_unverifiable() -> None:
