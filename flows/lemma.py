@@ -1,7 +1,7 @@
 """Solutions that go wrong, notice and end well, made from a student's errors (LEMMA, arXiv:2503.17439)."""
 
 from prefect import flow
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from flows.run import Run, Table, on_cluster
 from schemas import corrections, error_types, injections, pairs
@@ -79,6 +79,15 @@ class Lemma(Frozen):
     counts: DatasetName = "error_counts"
     """Name of the table of each question's errors: how often the student failed, and of which types."""
 
+    @model_validator(mode="after")
+    def _sound(self) -> "Lemma":
+        names = [self.dataset, self.pairs, self.mix, self.counts]
+        if len({*names}) < len(names):
+            raise ValueError(f"dataset, pairs, mix and counts are four tables; one name is given twice in {names}")
+        if self.input and self.seeds:
+            raise ValueError("input and seeds both name the problems; give one of them")
+        return self
+
 
 @flow(name="lemma", task_runner=on_cluster)
 def lemma(recipe: Lemma) -> Manifest:
@@ -87,7 +96,8 @@ def lemma(recipe: Lemma) -> Manifest:
     problems = run.map(recipe.pose, seeds(run, recipe))
     attempts = run.map(recipe.grade, run.map(recipe.attempt, problems))
     diagnosed = run.map(recipe.diagnose, run.map(recipe.segment, attempts))
-    counts = run.merge(recipe.count, problems, attempts, diagnosed, shard_rows=recipe.shard_rows)
+    count = recipe.count.model_copy(update={"samples": recipe.attempt.sampling.n})
+    counts = run.merge(count, problems, attempts, diagnosed, shard_rows=recipe.shard_rows)
     drawn = run.map(recipe.types, counts)
     injected = run.map(recipe.segment, run.map(recipe.grade, run.map(recipe.inject, drawn)))
     located = run.map(recipe.locate, injected)

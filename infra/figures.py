@@ -6,9 +6,11 @@ DuckDB reads the columns where they lie; of the rows only the samples come here.
 import contextlib
 import json
 import random
+import tomllib
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -25,6 +27,10 @@ SMALL = 16
 """A table of so many rows is one to look at: all of it is shown."""
 EXAMPLES = 2
 """Dropped rows that are shown for each step and reason."""
+TRUST = Path(__file__).parent / "trust.toml"
+"""What the ladder's verdicts are worth, as `make bench ONLY=verify.d` measured it."""
+JUDGED = frozenset({"verify", "grade", "check"})
+"""Steps that let the ladder judge."""
 NOISE = "noise"
 """The dataset of a lake that holds the measured noise."""
 
@@ -57,7 +63,7 @@ class Figures:
     """What the gate warned of, one line each."""
     samples: tuple[Row, ...]
     noise: tuple[Row, ...]
-    """Rows of `schemas.noise`."""
+    """Rows of `schemas.noise`: of the verifier, and what was measured in this lake."""
 
 
 def run_figures(manifest: Manifest, lake: str) -> Figures:
@@ -86,7 +92,7 @@ def read(store: Store, manifest: Manifest, measured: Sequence[Row] | None = None
                 dropped=tuple(_dropped(con, store, receipts, [count.step for count in manifest.ledger])),
                 warned=tuple(warned),
                 samples=tuple(_samples(con, store, manifest)),
-                noise=tuple(_noise(con, store) if measured is None else measured),
+                noise=(*_trust(manifest), *(_noise(con, store) if measured is None else measured)),
             )
     except (duckdb.Error, OSError) as error:
         raise QuestmillError(
@@ -172,6 +178,14 @@ def _examples(con: duckdb.DuckDBPyConnection, picked: list[Any], failed: bool) -
 def _objects(store: Store, parts: list[Part]) -> str:
     listed = ", ".join("'" + store.object_url(part).replace("'", "''") + "'" for part in parts)
     return f"read_parquet([{listed}], filename = true)"
+
+
+def _trust(manifest: Manifest) -> list[Row]:
+    """False accepts and false rejects of the ladder, for what it has judged."""
+    if JUDGED.isdisjoint(count.step for count in manifest.ledger):
+        return []
+    rows: list[Row] = tomllib.loads(TRUST.read_text())["figures"]
+    return rows
 
 
 def _noise(con: duckdb.DuckDBPyConnection, store: Store) -> list[Row]:

@@ -55,13 +55,18 @@ class Solve(Ask):
     published as with all n, each with the best of fewer solutions."""
 
     @property
+    def decided(self) -> int:
+        """Samples that must agree for no other answer to be chosen."""
+        return max(self.sampling.n // 2 + 1, self.wanted)
+
+    @property
     def wanted(self) -> int:
-        """Samples that must agree."""
-        return max(self.sampling.n // 2 + 1, ceil(round(self.enough * self.sampling.n, 9)))
+        """Samples that must agree for a question to be published."""
+        return ceil(round(self.enough * self.sampling.n, 9))
 
     def first(self) -> Sampling:
         """As many samples as must agree, for fewer decide nothing."""
-        return self.sampling.model_copy(update={"n": self.wanted}) if self.adaptive else self.sampling
+        return self.sampling.model_copy(update={"n": self.decided}) if self.adaptive else self.sampling
 
     def again(self, row: Row, replies: list[Completion]) -> Sampling | None:
         """As many more samples as the leading answer lacks of what is wanted, while there are so many left."""
@@ -69,10 +74,10 @@ class Solve(Ask):
             return None
         answers = [final_answer(reply.text) for reply in replies if reply.finish_reason == "stop"]
         leading = max(Counter(answer_key(answer) for answer in answers if answer).values(), default=0)
-        lacking = self.wanted - leading
-        if lacking <= 0 or lacking > self.sampling.n - len(replies):
+        left = self.sampling.n - len(replies)
+        if not left or leading >= self.decided or leading + left < self.wanted:
             return None
-        return self.sampling.model_copy(update={"n": lacking})
+        return self.sampling.model_copy(update={"n": min(left, self.decided - leading)})
 
     def prompt(self, row: Row) -> Prompt:
         return self.ask(question=row["question"])

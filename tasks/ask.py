@@ -39,6 +39,13 @@ class Ask(Stage):
         """Turn the replies, one a sample, into at least one outcome."""
         raise NotImplementedError(f"{type(self).__name__} must define parse()")
 
+    @model_validator(mode="after")
+    def _varied(self) -> "Ask":
+        sampling = getattr(self, "sampling", None)
+        if sampling is not None and sampling.n > 1 and sampling.temperature == 0:
+            raise ValueError(f"{sampling.n} greedy samples say the same; set a temperature above 0, or n to 1")
+        return self
+
     def ask(self, **inputs: str) -> Prompt:
         """The stage's prompt with these named inputs."""
         return Prompt(stage=self.name(), inputs=inputs, instruction=self.template)

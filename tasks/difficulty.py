@@ -37,8 +37,6 @@ class FailRate(Ask):
 
     @model_validator(mode="after")
     def _meaningful(self) -> "FailRate":
-        if self.sampling.n > 1 and self.sampling.temperature == 0:
-            raise ValueError("greedy samples are all equal, and so is no fail rate; set a temperature above 0")
         if self.band is not None and self.band[0] > self.band[1]:
             raise ValueError(f"the band {self.band} ends before it begins; write the lower rate first")
         return self

@@ -23,6 +23,9 @@ _SIGNS = str.maketrans(
     | {"\N{MINUS SIGN}": "-", "\N{EN DASH}": "-", "\N{MULTIPLICATION SIGN}": "*", "\N{MIDDLE DOT}": "*"}
     | {"\N{DIVISION SIGN}": "/", "\N{FRACTION SLASH}": "/"}
 )
+_POWER = re.compile(r"(?=[²³¹⁰⁴-⁹])")
+_SET = re.compile(r"\\(?:([dtc]frac)|left|right|bigg?[lr]?|(?:display|text)style|[,;: ]|q?quad)(?![A-Za-z])")
+"""Commands that only say how a formula is set."""
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 _WORD = re.compile(r"(?:[+*/=<>^]\s*|-\s*(?=[\d.]|[^\W\d_]\b))*(?:[^\W\d_]+|\d*\.?\d+)")
 """A word or a number with the signs before it; a hyphen between words is none."""
@@ -38,8 +41,9 @@ def words(text: str) -> list[str]:
     Signs of mathematics belong to the word after them, `x^2 - 1` is `x`, `^2`, `-1`: a formula has few words, so that
     13 of them in a row say as much as 13 words of a story.
     """
-    plain = text if text.isascii() else unicodedata.normalize("NFKC", text)
-    plain = plain.lower().replace(",\\!", ",").translate(_SIGNS)
+    plain = text if text.isascii() else unicodedata.normalize("NFKC", _POWER.sub("^", text))
+    plain = _SET.sub(lambda found: "\\frac" if found[1] else " ", plain.lower())
+    plain = plain.replace(",\\!", ",").translate(_SIGNS)
     found = _WORD.findall(_THOUSANDS.sub("", plain))
     return [word if word.isalnum() else "".join(word.split()) for word in found]
 

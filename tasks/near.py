@@ -22,15 +22,22 @@ PAIRS = 50_000
 DIGESTED = 10_000
 """Questions whose MinHash digests are Python numbers at once, some 20 MB."""
 _ODD = np.uint64(0x9E3779B97F4A7C15)
-_TOKEN = re.compile(r"[^\W\d_]+|\d+(?:,\d{3})*(?:\.\d+)?|\.\d+|(?<!\d)-(?=\.?\d)|[+*/=<>^%]")
+_TOKEN = re.compile(r"[^\W\d_]+|\d+(?:,\d{3})*(?:\.\d+)?|\.\d+|(?<!\d)-(?=\.?\d)|[+*/=<>^%≤≥≠√]")
 """Words, numbers and signs of mathematics; a hyphen or a dash is none of them, nor is the minus of `12 - 5`."""
+_POWER = re.compile(r"(?=[²³¹⁰⁴-⁹])")
 _SIGNS = str.maketrans("\N{MINUS SIGN}\N{MULTIPLICATION SIGN}\N{DIVISION SIGN}\N{FRACTION SLASH}", "-*//")
 _ONES = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen"
 _TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
 _SPELT = {word: str(n) for n, word in enumerate([*_ONES.split(), "seventeen", "eighteen", "nineteen"])}
 _SPELT |= {word: f"{n}0" for n, word in enumerate(_TENS.split(), start=2)}
 _SPELT |= {"dozen": "12", "hundred": "100", "thousand": "1000", "million": "1000000", "percent": "%"}
-_PORTIONS = frozenset(["half", "halves", "third", "thirds", "quarter", "quarters", "twice", "thrice", "double"])
+_SPELT |= {"billion": "1000000000", "trillion": "1000000000000"}
+_ORDINALS = "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth hundredth thousandth"
+_TIMES = "half halve quarter once twice thrice double triple quadruple treble single squared cubed square cube"
+_ENDED = [*_ORDINALS.split(), *_TIMES.split(), "halv", "tripl"]
+_PORTIONS = frozenset(word + end for word in _ENDED for end in ("", "s", "d", "es", "ed"))
+_PORTIONS |= {"le", "leq", "ge", "geq", "ne", "neq", "lt", "gt", "sqrt"}
+"""Words that count, divide or multiply, and the names of signs in TeX."""
 
 
 @dataclass(frozen=True)
@@ -184,7 +191,7 @@ def _tokens(texts: pa.Array) -> tuple[Hashes, Rows, NDArray[np.bool_], NDArray[n
 
 def _read(word: str) -> list[str]:
     """The tokens of what stands between two blanks: no case, numbers in one form, `1,000.50` as `1000.5`."""
-    plain = word if word.isascii() else unicodedata.normalize("NFKC", word).translate(_SIGNS)
+    plain = word if word.isascii() else unicodedata.normalize("NFKC", _POWER.sub("^", word)).translate(_SIGNS)
     return [_SPELT.get(token) or _figures(token) for token in _TOKEN.findall(plain.lower())]
 
 

@@ -1,19 +1,19 @@
 """A model that judges by a reason and a last word, or several samples of it that vote."""
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Any, ClassVar
 
-from pydantic import model_validator
-
 from schemas.engine import Completion, Sampling
 from schemas.work import Row, fingerprint
-from tasks.ask import Ask, tagged_line
+from tasks.ask import Ask
 from tasks.structured import fields
 
 VERDICT = "Verdict:"
 """Opens the last line of a judgement, followed by its word."""
+_LAST = re.compile(r"[\W_]*verdict[\W_]*([a-z]+)(.*)")
 
 
 class Panel(Ask):
@@ -28,12 +28,6 @@ class Panel(Ask):
     structured: bool = False
     """Hold the model to a JSON object of reason and verdict; for engines that can (http, vllm)."""
 
-    @model_validator(mode="after")
-    def _meaningful(self) -> "Panel":
-        if self.sampling.n > 1 and self.sampling.temperature == 0:
-            raise ValueError("a greedy panel says the same n times; set a temperature above 0, or n to 1")
-        return self
-
     @cached_property
     def identity(self) -> str:
         """For the rows: the version, and all that was configured."""
@@ -44,14 +38,14 @@ class Panel(Ask):
 
     def again(self, row: Row, replies: list[Completion]) -> Sampling | None:
         """Members who said none of the words are asked once more, warmer: a greedy reply would be the same again."""
-        silent = [said(reply.text, self.words) for reply in replies].count(None)
+        silent = [heard(reply, self.words) for reply in replies].count(None)
         if not silent or len(replies) > self.sampling.n:
             return None
         return self.first().model_copy(update={"n": silent, "temperature": max(self.sampling.temperature, 0.7)})
 
     def decided(self, replies: list[Completion]) -> tuple[str | None, str, str | None]:
         """What more than half of the panel says, or None; the votes; and the reason of one who says it."""
-        spoken = [said(reply.text, self.words) for reply in replies]
+        spoken = [heard(reply, self.words) for reply in replies]
         word, count = Counter(filter(None, spoken)).most_common(1)[0] if any(spoken) else (None, 0)
         votes = " ".join(each or "-" for each in spoken)
         if 2 * count <= self.sampling.n:
@@ -65,11 +59,23 @@ def reply_schema(words: Sequence[str]) -> dict[str, Any]:
     return {"type": "object", "properties": properties, "required": ["reason", "verdict"]}
 
 
+def heard(reply: Completion, words: Sequence[str]) -> str | None:
+    """What a member of a panel says; one that was cut off has not come to its verdict."""
+    return said(reply.text, words) if reply.finish_reason == "stop" else None
+
+
 def said(text: str, words: Sequence[str]) -> str | None:
-    """The one of `words` that a judgement ends in, written as a last line or as JSON; None when it reaches none."""
-    word = str(fields(text).get("verdict") or tagged_line(text, VERDICT))
-    word = word.lower().strip(" .*`\"'")
-    return word if word in words else None
+    """The one of `words` that a judgement ends in, as its last line or as JSON; None when it reaches none.
+
+    A verdict that is followed by second thoughts is none: whoever wrote it may have changed its mind.
+    """
+    if "verdict" in (told := fields(text)):
+        word = str(told["verdict"]).lower().strip(" .*`\"'")
+        return word if word in words else None
+    last = _LAST.match(text.strip().rpartition("\n")[2].lower())
+    if last is None or last[1] not in words:
+        return None
+    return None if set(re.findall("[a-z]+", last[2])) & set(words) else last[1]
 
 
 def reason(text: str) -> str:

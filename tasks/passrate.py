@@ -31,12 +31,6 @@ class Attempt(Ask):
     model: Model = "solver"
     """What the model is called in the pool."""
 
-    @model_validator(mode="after")
-    def _meaningful(self) -> "Attempt":
-        if self.sampling.n > 1 and self.sampling.temperature == 0:
-            raise ValueError("greedy samples are all equal, and pass all or never; set a temperature above 0")
-        return self
-
     def rows(self, batch: Sequence[Row], engine: Any) -> Iterator[Outcome]:
         """Raises `BadInput` where the problems have no column `question` or `answer`."""
         if lacking := sorted({"question", "answer"} - batch[0].keys()) if batch else []:

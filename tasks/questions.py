@@ -10,7 +10,7 @@ from schemas import questions
 from schemas.engine import Completion, Prompt, Sampling
 from schemas.work import Quarantine, Reject, Row
 from tasks.ask import Ask, Outcome
-from tasks.panel import Panel, said
+from tasks.panel import Panel, heard, said
 
 WORDS = ("yes", "no")
 """What a judgement of a question may end in."""
@@ -48,8 +48,8 @@ class JudgeSolvable(Panel):
         return self.ask(question=row["question"])
 
     def parse(self, row: Row, replies: list[Completion]) -> Iterator[Outcome]:
-        votes = [verdict(reply.text) for reply in replies]
-        found, doubted = votes.count(True), votes.count(False)
+        votes = [heard(reply, WORDS) for reply in replies]
+        found, doubted = votes.count("yes"), votes.count("no")
         if found > doubted and found >= self.least * (found + doubted):
             yield {"row_id": row["row_id"], "question": row["question"]}
         elif doubted:

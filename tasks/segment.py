@@ -22,17 +22,20 @@ _SEAM = re.compile(
     r"|(?P<end>[.?!]++(?:[\"')\]}*\u201d\u2019]|\$(?!\$))*+)(?P<blank>[^\S\n]++)(?=[\"'(\[*\u201c\u2018\\$]*[A-Z0-9])"
 )
 _CLOSED_BY = {"\\[": "\\]", "\\(": "\\)", "$$": "$$", "```": "```"}
+_DOLLAR = re.compile(r"(?<![\\$])\$(?!\$)")
 _DISPLAY = re.compile(r"\\\[|\$\$|\\begin\{")
 _NUMBERED = re.compile(r"[\s*#>(-]*(?:(?:step|part|case|equation|figure)\s)?(?:[0-9]{1,3}|[a-z]|[ivx]{2,4})", re.I)
 """What opens a numbered line, up to its point: `1`, `(b`, `Step 2`."""
 _SHORT = re.compile(
-    r"\b(?:mr|mrs|ms|dr|prof|st|jr|sr|vs|etc|cf|ca|approx|resp|dept|inc|ltd"
+    r"\b(?:mr|mrs|ms|dr|prof|st|mt|jr|sr|vs|etc|al|cf|ca|approx|avg|resp|dept|inc|ltd|gov|gen|sgt|capt|lt|rev|hon"
     r"|jan|feb|mar|apr|jun|jul|aug|sept|sep|oct|nov|dec|e\.g|i\.e|a\.m|p\.m|u\.s|u\.k|w\.r\.t)\Z",
     re.I,
 )
 """Abbreviations: their point ends no sentence."""
 _BEFORE_NUMBER = re.compile(
-    r"(?:[0-9] ?(?:in|ft|yd|mi|lbs?|oz|gal|qt|pt|hrs?|mins?|secs?)|\b(?:nos?|figs?|eqs?|vol))\Z", re.I
+    r"(?:[0-9] ?(?:in|ft|yd|mi|lbs?|oz|gal|qt|pt|hrs?|mins?|secs?)"
+    r"|\b(?:nos?|figs?|eqs?|vol|pp?|ch|sec|def|prop|thm|lem|cor|ex|max|min))\Z",
+    re.I,
 )
 """Those that are whole words too, or end a sentence as well: only before a number, as in `5 ft. 3 in.` or `no. 7`."""
 _INITIAL = re.compile(r"(?:^|[\s(.])[A-Z]\Z")
@@ -70,10 +73,20 @@ def _seams(text: str) -> Iterator[int]:
             open_until[closing] = at if close >= 0 else max(at, at + FARTHEST - len(closing))
             at = close + len(closing) if close >= 0 else at
         elif found["line"]:
+            if _within(text[max(begin, found.start() - FARTHEST) : found.start()], text[at : at + FARTHEST]):
+                continue
             if _ended(text[begin : found.start()]) or not _DISPLAY.match(text, at):
                 yield (begin := at)
         elif not _shortened(text, begin, found):
             yield (begin := at)
+
+
+def _within(before: str, behind: str) -> bool:
+    """Whether a line ends inside of a formula between single dollars; the dollar of `$5` opens none."""
+    marks = [found.start() for found in _DOLLAR.finditer(before)]
+    if len(marks) % 2 == 0 or "$" not in behind.partition("\n")[0]:
+        return False
+    return before[marks[-1] + 1 :][:1].isalpha() or before[marks[-1] + 1 :][:1] in ("\\", "(", "{", "|")
 
 
 def _ended(line: str) -> bool:
@@ -90,7 +103,7 @@ def _shortened(text: str, begin: int, found: re.Match[str]) -> bool:
     if point - begin <= LONGEST_SHORT and _NUMBERED.fullmatch(before):
         return True
     if _BEFORE_NUMBER.search(before):
-        return found.string[found.end()].isdigit()
+        return found.string[found.end() : found.end() + 2].lstrip("($")[:1].isdigit()
     return bool(_INITIAL.search(before) or _SHORT.search(before))
 
 

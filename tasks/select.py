@@ -17,7 +17,7 @@ class SelectAnswer(Merge):
     least_agreement: float = Field(default=0.5, ge=0, le=1)
     """Share of a question's samples that must agree for the question to be published; the paper has none (0)."""
 
-    least_reward: float = Field(default=0.0, ge=0)
+    least_reward: float = Field(default=0.0, ge=0, le=1)
     """Reward below which even the best answer is not published; the paper has none (0)."""
 
     def sql(self) -> str:

@@ -135,6 +135,17 @@ def _member(answer: str, rng: random.Random) -> str | None:
     return left if plain else None
 
 
+def _apart(answer: str, rng: random.Random) -> str | None:
+    """Two numbers of one; three digits at the end might be thousands."""
+    found = [match for match in _ANY_NUMBER.finditer(answer) if match[0].isdigit() and len(match[0]) > 1]
+    if not found:
+        return None
+    match = rng.choice(found)
+    places = [at for at in range(1, len(match[0])) if len(match[0]) - at != 3]
+    at = match.start() + rng.choice(places) if places else 0
+    return f"{answer[:at]} {answer[at:]}" if at else None
+
+
 MISTAKES: dict[str, Callable[[str, random.Random], str | None]] = {
     "digit": _digit,
     "sign": _sign,
@@ -150,4 +161,5 @@ MISTAKES: dict[str, Callable[[str, random.Random], str | None]] = {
     "root or pi left out": _unrooted,
     "member left out": _member,
     "percent sign": _percent,
+    "digits apart": _apart,
 }

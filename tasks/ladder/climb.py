@@ -211,9 +211,13 @@ def _texts(left: Reading, right: Reading) -> Ruling | None:
     """Whether both are the same text but for case, units, a plural, the point at the end, or are different words."""
     parsed = (left.text[:PRINTED], right.text[:PRINTED])
     if left.choice and right.choice:
+        one, other = (_LABELLED.fullmatch(side.plain) for side in (left, right))
+        if left.choice == right.choice and one and other and one[2] and other[2]:
+            told = compare(one[2], other[2])
+            if told is not None and told.verdict == "wrong":
+                return Ruling("unparseable", "choice")  # the same letter beside another value
         return Ruling("correct" if left.choice == right.choice else "wrong", "choice", *parsed)
-    unit, other = left.bare[1], right.bare[1]
-    if unit and other and unit != other:
+    if left.bare[1] and right.bare[1] and left.bare[1] != right.bare[1]:
         return Ruling("unparseable", "units_differ", *parsed)
     if left.folded and left.folded == right.folded:
         return Ruling("correct", "text", *parsed)

@@ -10,6 +10,15 @@ from schemas.work import Merge
 
 ERROR_OF = "regexp_replace({}.row_id, '/[^/]+$', '')"
 """SQL: the error that a correction is of."""
+TWINS = f"""
+    WITH told AS (
+        SELECT row_id, strategy, {ERROR_OF.format("corrections")} AS error,
+            trim(lower(regexp_replace(substr(trajectory, correction_start + 1), '\\W+', ' ', 'g'))) AS said
+        FROM corrections
+    )
+    SELECT fresh.row_id FROM told AS fresh JOIN told AS fixed USING (error, said)
+    WHERE fresh.strategy = 'fresh_restart' AND fixed.strategy = 'fix_continue'
+"""
 
 
 class Balance(Merge):
@@ -30,7 +39,10 @@ class Balance(Merge):
     Not in the paper."""
 
     def prepare(self, con: Any) -> None:
-        """`chosen(error, place, limit, turn)` of each error, and `allowed(type, most)` of each injected type."""
+        """`twins(row_id)`: restarts that say what their error's continuation says.
+
+        `chosen(error, place, limit, turn)` of each error, and `allowed(type, most)` of each injected type."""
+        con.execute(f"CREATE TEMP TABLE twins AS {TWINS}")
         con.execute(f"CREATE TEMP TABLE chosen AS {self._chosen()}")
         counts = dict(
             con.execute(
@@ -49,7 +61,7 @@ class Balance(Merge):
             WITH errors AS (
                 SELECT {ERROR_OF.format("corrections")} AS error, question_id, source, type, count(*) AS told,
                     count(DISTINCT strategy) AS strategies
-                FROM corrections GROUP BY ALL
+                FROM corrections ANTI JOIN twins USING (row_id) GROUP BY ALL
             ),
             eligible AS (SELECT * FROM errors WHERE strategies = 2 OR NOT {self.paired}),
             turned AS (
@@ -72,6 +84,7 @@ class Balance(Merge):
         return f"""
             SELECT corrections.* EXCLUDE (response), counts.failure, CASE
                 WHEN counts.row_id IS NULL THEN 'question left out'
+                WHEN twins.row_id IS NOT NULL THEN 'the other strategy again'
                 WHEN chosen.error IS NULL THEN 'one strategy only'
                 WHEN NOT within THEN 'enough of this question'
                 WHEN injected AND nth > most THEN 'enough of this type'
@@ -79,6 +92,7 @@ class Balance(Merge):
             FROM corrections LEFT JOIN chosen ON {ERROR_OF.format("corrections")} = chosen.error
                 LEFT JOIN allowed ON chosen.type = allowed.type
                 LEFT JOIN counts ON corrections.question_id = counts.row_id
+                LEFT JOIN twins ON corrections.row_id = twins.row_id
             ORDER BY corrections.row_id
         """
 

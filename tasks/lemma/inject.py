@@ -34,6 +34,8 @@ class CountErrors(Merge):
 
     inputs: ClassVar[tuple[str, ...]] = ("problems", "attempts", "diagnosed")
 
+    samples: int = Field(default=0, ge=0)
+    """Attempts at each question; 0: as many as came to an answer. One that was cut off has failed as well."""
     least_failure: float = Field(default=0.0, ge=0, le=1)
     """Share of wrong attempts from which a question is kept (the authors' `hard_ratio`)."""
     easy: bool = False
@@ -42,20 +44,22 @@ class CountErrors(Merge):
     def sql(self) -> str:
         """`types` are the question's counts, `overall` those of the dataset: a struct for each of the twelve types."""
         per_type = ", ".join(f"{{'type': '{t}', 'n': count_if(found_type = '{t}')::BIGINT}}" for t in TYPES)
+        total = self.samples or "count(*)"
         nothing = ", ".join(f"{{'type': '{t}', 'n': 0::BIGINT}}" for t in TYPES)
         return f"""
             WITH told AS (SELECT question_id, [{per_type}] AS types FROM diagnosed GROUP BY question_id),
             everything AS (SELECT [{per_type}] AS overall FROM diagnosed),
             tried AS (
-                SELECT question_id, min(student) AS student, count(*) AS attempts,
-                    count_if(verdict = 'wrong')::BIGINT AS wrong
+                SELECT question_id, min(student) AS student, {total} AS attempts,
+                    count_if(verdict = 'wrong')::BIGINT AS wrong,
+                    1 - count_if(verdict = 'correct') / {total} AS failure
                 FROM attempts GROUP BY question_id
             )
             SELECT problems.*, student, coalesce(attempts, 0) AS attempts, coalesce(wrong, 0) AS wrong,
-                coalesce(wrong / attempts, 0)::DOUBLE AS failure, coalesce(types, [{nothing}]) AS types, overall,
+                coalesce(failure, 0)::DOUBLE AS failure, coalesce(types, [{nothing}]) AS types, overall,
                 CASE WHEN attempts IS NULL THEN 'no attempt'
-                     WHEN wrong = 0 AND NOT {self.easy} THEN 'never wrong'
-                     WHEN wrong / attempts < {self.least_failure} THEN 'seldom wrong' END AS reject
+                     WHEN failure = 0 AND NOT {self.easy} THEN 'never wrong'
+                     WHEN failure < {self.least_failure} THEN 'seldom wrong' END AS reject
             FROM problems LEFT JOIN tried ON problems.row_id = tried.question_id
                 LEFT JOIN told ON problems.row_id = told.question_id CROSS JOIN everything
             ORDER BY problems.row_id

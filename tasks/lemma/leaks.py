@@ -4,14 +4,16 @@ import re
 
 _LABELS = re.compile(
     r"<\|?/?[a-z_]+\|?>|\[/?(?:question|attempt|reference|reflection|correction|solution|inst)\]|^#{1,3} "
-    r"|^\s*(?:reflection|correction|attempt|reference|question|step|type|verdict|trajectory)\s*:|```|\{\s*\""
-    r"|\bas an ai\b|\blanguage model\b",
+    r"|^[\s*_#>-]*(?:reflection|correct(?:ion|ed [a-z]+)|continuation|attempt|reference|question|step|type|verdict"
+    r"|trajectory)[\s*_]*:|```|\{\s*\"|\bas an ai\b|\blanguage model\b",
     re.IGNORECASE | re.MULTILINE,
 )
 _TALK = re.compile(
-    r"\b(?:the (?:student|teacher)|(?:previous|given|provided|above|earlier|your|original) (?:attempt|solution"
-    r"|trajectory|reference)|reference (?:solution|answer)|smoothed|revised version|rewritten (?:version|solution)"
-    r"|the instruction)\b",
+    r"\b(?:the (?:student|teacher|prompt|reference)|(?<!my )(?:previous|given|provided|above|earlier|your|original)"
+    r" (?:attempt|trajectory|reference|solution(?! [a-z] *[=<>]))|reference (?:solution|answer)|answer key|gold answer"
+    r"|(?:solution|answer|hint|reference) (?:that )?(?:I|we) (?:was|were|am|are|have been) given|according to the hint"
+    r"|as instructed|the error type|smooth(?:ed|er) version|smoothed|revised version|rewritten (?:version|solution)"
+    r"|corrected (?:continuation|version|solution)|here is the|the instructions?)\b",
     re.IGNORECASE,
 )
 _CONFESSED = re.compile(r"\b(?:mistakes?|errors?|incorrect|erroneous|wrong (?:step|solution|answer))\b", re.IGNORECASE)

@@ -63,5 +63,5 @@ def alone(items: list[Item]) -> list[Ruling]:
     for start in range(0, len(pairs), CHUNK):
         chunk = pairs[start : start + CHUNK]
         for pair, outcome in zip(chunk, referee.judge(chunk, 5.0), strict=True):
-            said[pair] = outcome if isinstance(outcome, Ruling) else Ruling("died", outcome.error)
+            said[pair] = outcome
     return [said[Pair(item.gold, item.answer)] for item in items]

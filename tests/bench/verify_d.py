@@ -1,13 +1,24 @@
-"""Mutation score: right answers with one mistake in them must not be called correct."""
+"""Mutation score: right answers with one mistake in them must not be called correct, and right ones must.
+
+Every report of verified rows shows the two rates, which are written to `infra/trust.toml`.
+"""
 
 import random
+import tempfile
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 
+from infra.figures import TRUST
+from tasks import referee
+from tasks.ladder.asked import asked
+from tasks.verify import Verify
+from tasks.wilson import wilson
 from tests.answer_pairs import corpus
 from tests.bench.figures import Figure
-from tests.bench.judging import ABSENT, MATH, Item, adjudicated, gsm8k, judged, math, of_corpus, show
+from tests.bench.judging import ABSENT, MATH, Item, adjudicated, gsm8k, judged, math, of_corpus, show, solutions
 from tests.mutants import MISTAKES, mutants
+from tests.recorded import SOLUTIONS
 
 IDS = ("verify.d",)
 
@@ -29,8 +40,46 @@ def measure() -> Iterator[Figure]:
     score = 100 * (1 - (len(alive) - len(equal)) / count)
     yield Figure("verify.d", round(score, 3), "%", ">= 99.5", f"{count:,} mutants of {len(MISTAKES)} kinds")
     yield Figure("verify.d.survivors", len(alive) - len(equal), "mutants", "", f"and {len(equal)} that are no mistakes")
+    yield from against_corpus()
+    trust = {
+        "false accepts": (len(alive) - len(equal), count, f"{len(MISTAKES)} kinds of mistakes made in right answers")
+    }
+    right = [item for item in accepted() if item.gold != item.answer] + true_solutions()
+    missed = [item for item, ruling in zip(right, judged(right), strict=True) if ruling.verdict != "correct"]
+    trust["false rejects"] = (len(missed), len(right), "right answers in other forms and recorded right solutions")
+    for name, (wrong, of, _) in trust.items():
+        yield Figure(f"verify.d.{name.replace(' ', '_')}", round(100 * wrong / of, 3), "%", "", f"{wrong} of {of:,}")
+    write_trust(trust)
     late = Counter(ruling.verdict for ruling in rulings)
-    yield Figure("verify.d.timeouts", late["timeout"] + late["died"], "mutants", "")
+    yield Figure("verify.d.timeouts", late["timeout"], "mutants", "")
+
+
+def against_corpus() -> Iterator[Figure]:
+    """The verdicts on the corpus beside those expected."""
+    rows = corpus()
+    said = [ruling.verdict for ruling in judged(map(of_corpus, rows))]
+    show(((f"expected {row['verdict']}", verdict) for row, verdict in zip(rows, said, strict=True)), "corpus", "said")
+    agree = sum(row["verdict"] == verdict for row, verdict in zip(rows, said, strict=True))
+    yield Figure("verify.d.corpus", round(100 * agree / len(rows), 3), "%", "100", f"{len(rows):,} pairs")
+
+
+def true_solutions() -> list[Item]:
+    """Recorded solutions that are labelled right."""
+    if not SOLUTIONS.exists():
+        return []
+    with tempfile.TemporaryDirectory() as folder:
+        return [item for item, label in solutions(Path(folder)) if label]
+
+
+def write_trust(rates: dict[str, tuple[int, int, str]]) -> None:
+    """For the reports: each rate with its interval, and on what it was counted."""
+    verifier = f"questmill.ladder {Verify.version} with {referee.library()}"
+    lines = ["# Written by `make bench ONLY=verify.d`; reports of verified rows show it.", f'verifier = "{verifier}"']
+    for name, (wrong, of, what) in rates.items():
+        low, high = wilson(wrong, of)
+        lines += ["", "[[figures]]", f'figure = "verifier: {name}"', f"value = {wrong / of:.6f}"]
+        lines += [f"low = {low:.6f}", f"high = {high:.6f}", f"n = {of}", f'note = "{verifier}, on {what}"']
+    TRUST.write_text("\n".join(lines) + "\n")
 
 
 def accepted() -> list[Item]:
@@ -44,9 +93,9 @@ def accepted() -> list[Item]:
 
 
 def mutated(items: list[Item]) -> Iterator[tuple[str, Item]]:
-    """The kind of mistake and the item that has it; a percent sign is none where the question speaks of percent."""
+    """The kind of mistake and the item that has it; a percent sign is none where a percentage is asked for."""
     for item in items:
         for name, mutant in mutants(item.answer, random.Random(item.name)):
-            if name == "percent sign" and ("percent" in item.question.lower() or "%" in item.question):
+            if name == "percent sign" and asked(item.question).percent:
                 continue
             yield name, Item(f"{item.name} | {name}", item.gold, mutant, item.question)

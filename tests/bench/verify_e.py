@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from tasks.extract import extract
 from tasks.ladder.climb import compare, read
-from tasks.referee import DEADLINE, Failure, Pair, Referee
+from tasks.referee import DEADLINE, Pair, Referee
 from tests.bench.figures import Figure
 from tests.strings import POISON, made_by_grammar, made_by_hypothesis
 
@@ -41,9 +41,9 @@ def measure() -> Iterator[Figure]:
     grown = resident(os.getpid()) - before
     verdicts = sum((each.verdicts for each in seen), Counter[str]())
     print("  " + ", ".join(f"{name} {count:,}" for name, count in verdicts.most_common()))
-    judged = sum(count for name, count in verdicts.items() if name not in ("crash", "died"))
+    judged = sum(count for name, count in verdicts.items() if name != "crash")
     yield Figure("verify.e", judged, "verdicts", f"{len(strings)}", f"{len(POISON)} of the strings are poison")
-    yield Figure("verify.e.crashes", verdicts["crash"] + verdicts["died"], "strings", "0")
+    yield Figure("verify.e.crashes", verdicts["crash"], "strings", "0")
     longest = round(max(each.longest for each in seen), 2)
     yield Figure("verify.e.longest", longest, "s", f"<= {DEADLINE + 1}", "for a pair")
     yield Figure("verify.e.growth", round(grown), "MB", "flat", "of this process")
@@ -80,9 +80,9 @@ def judge(strings: Sequence[str]) -> Seen:
             began = time.perf_counter()
             (outcome,) = referee.judge([pair])
             longest = max(longest, time.perf_counter() - began)
-            if isinstance(outcome, Failure):
-                print(f"  died of {pair}: {outcome.error}")
-            verdicts["died" if isinstance(outcome, Failure) else outcome.verdict] += 1
+            if outcome.rule == "verifier_died":
+                print(f"  the child died of {pair}")
+            verdicts[outcome.verdict] += 1
         children.setdefault(referee.pid, []).append(resident(referee.pid))
     referee.close()
     return Seen(verdicts, longest, max((max(sizes) - sizes[len(sizes) // 5] for sizes in children.values()), default=0))

@@ -4,7 +4,7 @@ import pytest
 
 from infra.engines.fake import Fake
 from schemas.arrow import conform
-from schemas.engine import Prompt, Sampling
+from schemas.engine import Completion, Prompt, Sampling
 from schemas.work import Quarantine, Reject, fingerprint
 from tasks.answers import JudgeAnswer, Solve, answer_key, final_answer
 from tasks.ask import PROMPTS, Ask, sample_seeds
@@ -29,7 +29,7 @@ def test_every_stage_has_a_prompt_of_its_own() -> None:
 
 def test_the_prompt_text_is_part_of_the_identity_and_the_role_is_not() -> None:
     assert fingerprint(Solve()) != fingerprint(Solve(template="Solve it."))
-    assert fingerprint(Solve()) != fingerprint(Solve(sampling=Sampling(n=2)))
+    assert fingerprint(Solve()) != fingerprint(Solve(sampling=Sampling(max_tokens=2)))
     assert fingerprint(Solve()) == fingerprint(Solve(role="other"))
 
 
@@ -142,6 +142,41 @@ def test_an_adaptive_solver_may_be_asked_until_a_larger_share_is_decided(answers
     engine = saying_in_turn(*(f"#### {answer}" for answer in answers.split()))
     list(Solve(sampling=Sampling(n=5, temperature=0.7), adaptive=True, enough=0.8).rows(ROWS[:1], engine))
     assert [len(seeds) for _, seeds in engine.asked] == asked
+
+
+@pytest.mark.parametrize(("answers", "asked"), [("1 2 3 1", [3, 1]), ("1 1 1", [3]), ("1 2 1 1", [3, 1])])
+def test_an_even_number_of_samples_is_asked_until_no_half_can_be_reached(answers: str, asked: list[int]) -> None:
+    """Of four, two that agree are published, so that three different answers decide nothing."""
+    engine = saying_in_turn(*(f"#### {answer}" for answer in answers.split()))
+    list(Solve(sampling=Sampling(n=4, temperature=0.7), adaptive=True).rows(ROWS[:1], engine))
+    assert [len(seeds) for _, seeds in engine.asked] == asked
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("It works.\n**Verdict:** Yes.", True),
+        ("verdict: no", False),
+        ("Verdict: Yes, it can be solved.", True),
+        ("Verdict: yes\n\nWait, a number is missing, so the answer is no.", None),
+        ("Verdict: yes or no?", None),
+        ("Verdict: yes. The verdict is final, so no.", None),
+        ("The verdict is yes", None),
+    ],
+)
+def test_the_last_line_of_a_judgement_is_its_verdict(text: str, found: bool | None) -> None:
+    assert verdict(text) is found
+
+
+def test_a_judgement_that_was_cut_off_has_no_verdict() -> None:
+    reply = Completion(text="So far\nVerdict: yes", finish_reason="length", prompt_tokens=1, completion_tokens=9)
+    (outcome,) = JudgeSolvable().parse(ROWS[0], [reply])
+    assert isinstance(outcome, Quarantine) and outcome.reason == "no verdict"
+
+
+def test_greedy_samples_are_refused() -> None:
+    with pytest.raises(ValueError, match="5 greedy samples say the same"):
+        Solve(sampling=Sampling(n=5))
 
 
 def test_follow_ups_continue_the_seeds_of_the_first_samples() -> None:

@@ -156,6 +156,10 @@ def test_signs_belong_to_the_word_after_them_and_hyphens_to_none() -> None:
     assert words(r"10,\!000 and (100, 200)") == ["10000", "and", "100", "200"]
 
 
+def test_how_a_formula_is_set_makes_no_other_words() -> None:
+    assert words(r"Find $\dfrac{1}{2}\left(x^2\right)$") == words(r"find $\frac{1}{2} \, (x²)$")
+
+
 def test_masked_numbers_in_a_row_are_one() -> None:
     assert masked(words("twenty-five of 1 1/2")) == ["#", "of", "#", "/#"]
     assert masked(words("x^2+5")) == ["x", "^#", "+#"]

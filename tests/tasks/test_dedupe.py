@@ -87,6 +87,26 @@ def test_the_same_template_with_other_numbers_is_no_duplicate(other: str) -> Non
     assert reasons(STORY, other) == [None, None]
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("one fourth", "one fifth"),
+        ("three-fourths", "three-fifths"),
+        ("a tenth", "an eighth"),
+        ("the fourth", "the fifth"),
+        ("doubled", "tripled"),
+        ("x ≤ 5", "x ≥ 5"),
+        (r"$x \leq 5$", r"$x \geq 5$"),
+        ("√2", "2"),
+        ("x²", "x2"),
+        ("a million", "a billion"),
+    ],
+)
+def test_a_number_in_words_and_a_sign_make_another_question(one: str, other: str) -> None:
+    text = "On a farm with hens and cows, a farmer collects some eggs and then {} of them are counted again; how many?"
+    assert reasons(text.format(one), text.format(other)) == [None, None]
+
+
 def test_another_sign_makes_another_question() -> None:
     text = "Find the value of x that solves the equation 3x + 5 = 20, and write it down as a whole number."
     assert reasons(text, text.replace("+", "-"), text.replace("+", "*")) == [None] * 3

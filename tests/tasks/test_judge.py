@@ -70,7 +70,7 @@ def test_the_known_answer_is_shown_unless_the_judge_is_to_solve_the_question_its
 
 
 def test_a_greedy_panel_is_refused() -> None:
-    with pytest.raises(ValueError, match="says the same n times"):
+    with pytest.raises(ValueError, match="3 greedy samples say the same"):
         JudgeResponse(sampling=Sampling(n=3))
 
 

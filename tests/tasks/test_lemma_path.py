@@ -3,6 +3,7 @@
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from infra.engines.fake import Fake
@@ -47,7 +48,8 @@ def made() -> dict[str, Any]:
     mix = path.merge(MeasureTypes(), blanks(len(TYPES)), diagnosed, drawn, errors, corrected)
     tables = {"problems": problems, "attempts": attempts, "errors": errors, "drawn": drawn, "checked": checked}
     rows = {name: table.to_pylist() for name, table in {**tables, "corrected": corrected, "paired": paired}.items()}
-    return {**rows, "mix": mix.to_pylist(), "path": path}
+    kept = {"problems table": problems, "attempts table": attempts, "diagnosed table": diagnosed}
+    return {**rows, **kept, "mix": mix.to_pylist(), "path": path}
 
 
 def test_every_published_trajectory_holds_its_prefix_its_error_a_reflection_and_the_right_answer(
@@ -94,6 +96,7 @@ def test_a_teacher_that_knows_the_truth_loses_nothing_without_a_reason(made: dic
     assert reasons <= {
         *("right", "no step", "alike", "same method", "never wrong", "answer not last", "called correct"),
         *("wrong in form", "enough of this type", "enough of this question", "nothing right to compare with"),
+        "the other strategy again",
         *("wrong step again", "no agreement"),
     }
 
@@ -105,3 +108,12 @@ def test_real_errors_and_a_careless_teacher_lose_no_row() -> None:
     assert {reason for step, reason in staged.turned_down if step == "diagnose"} >= {
         *("called correct", "no agreement", "step out of range")
     }
+
+
+def test_an_attempt_that_came_to_no_answer_has_failed_as_well(made: dict[str, Any]) -> None:
+    """Of 8 attempts at most 4 were graded: the others were cut off."""
+    path, attempts = made["path"], made["attempts table"]
+    right = attempts.filter(pc.equal(attempts["verdict"], "correct"))
+    none = made["diagnosed table"].slice(0, 0)
+    counted = path.merge(CountErrors(samples=8), made["problems table"], right, none).to_pylist()
+    assert counted and all(row["attempts"] == 8 and row["wrong"] == 0 and row["failure"] >= 0.5 for row in counted)

@@ -376,10 +376,16 @@ def balanced(merge: Balance, corrections: list[dict[str, Any]], failure: float =
 def corrections(source: str, kind: str, count: int, strategies: str = "fix_continue fresh_restart") -> list[Any]:
     return [
         {"row_id": f"q/{source}-{kind}{n}/{s}", "question_id": "q", "source": source, "type": kind, "strategy": s}
-        | {"response": ""}
+        | {"response": "", "trajectory": f"{n}: {s}", "correction_start": 0}
         for n in range(count)
         for s in strategies.split()
     ]
+
+
+def test_a_restart_that_says_what_the_continuation_says_is_none() -> None:
+    fixed, fresh = corrections("student", "operator", 1)
+    fresh |= {"trajectory": f"xx{fixed['trajectory']}.", "correction_start": 2}
+    assert balanced(Balance(), [fixed, fresh]) == {None: 1, "the other strategy again": 1}
 
 
 def test_no_question_gets_more_than_its_share() -> None:
@@ -464,6 +470,14 @@ def test_a_calculation_adds_up_where_that_is_sure(step: str, right: bool) -> Non
         ("As the reference solution says, it is 31.", True),
         ("Correction: 36 - 5 = 31", True),
         ("[/INST] 31", True),
+        ("Looking at the reference, 35 is wrong.", True),
+        ("The correct solution I was given says 36.", True),
+        ("As the answer key shows, 35 is a mistake.", True),
+        ("Here is the corrected continuation: 31", True),
+        ("**Reflection:** Wait, that is wrong.", True),
+        ("According to the hint, it is 31.", True),
+        ("My previous attempt was wrong.", False),
+        ("Let me check the given solution x = 3.", False),
     ],
 )
 def test_talk_of_the_task_is_told_from_talk_of_the_story(text: str, told: bool) -> None:

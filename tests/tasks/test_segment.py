@@ -51,6 +51,12 @@ def test_sentences_and_lines_are_counted_and_decimal_points_are_none(numbers: li
         ("One\n\n\n  Two  \n", ["One\n\n\n  ", "Two  \n"]),
         ("Is it so? Yes! (It is.) Good.", ["Is it so? ", "Yes! ", "(It is.) ", "Good."]),
         ("J. Smith and U.S. Grant met.", None),
+        ("By Eq. (3) and Thm. 2 of Gov. Smith et al. (2020) on Mt. Everest it is so.", None),
+        (
+            "Because $\\left(120 -\nk^2\\right)^2$ is so.\nIt ends.",
+            ["Because $\\left(120 -\nk^2\\right)^2$ is so.\n", "It ends."],
+        ),
+        ("He has $5\nand she has $6", ["He has $5\n", "and she has $6"]),
         ("\\[ never closed. Two\nThree", ["\\[ never closed. ", "Two\n", "Three"]),
         ("", []),
         (" \n", None),
