@@ -231,6 +231,15 @@ def test_measured_noise_is_taken_from_the_dataset_of_that_name(lake: str) -> Non
     assert figures.read(store, manifest, measured=[]).noise == ()
 
 
+def test_what_the_ladder_judged_says_what_the_ladder_is_worth(lake: str) -> None:
+    class Grade(Halve):
+        """A step of that name."""
+
+    told = figures.read(open_store(lake), published(lake, {"ann": 9}, Grade())).noise
+    assert [row["figure"] for row in told] == ["verifier: false accepts", "verifier: false rejects"]
+    assert all(row["low"] <= row["value"] <= row["high"] < 0.01 for row in told)
+
+
 def test_a_dataset_called_noise_of_another_shape_is_none(lake: str) -> None:
     store = open_store(lake)
     part = store.put(pa.table({"row_id": ["hiss"]}))

@@ -2,6 +2,7 @@
 
 import json
 import time
+import tomllib
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from schemas import verdicts
+from infra.figures import TRUST
+from schemas import noise, verdicts
 from schemas.arrow import conform
 from schemas.errors import VerifierBroken
 from schemas.work import Quarantine, Row
@@ -309,3 +311,10 @@ def _judged(gold: str, answer: str) -> tuple[str, str]:
 def test_a_hung_comparison_is_a_timeout_and_never_wrong() -> None:
     row = _verdict(r"\boxed{10^{10^{10}}}", "1", deadline=0.5)
     assert (row["verdict"], row["rule"], row["found_by"]) == ("timeout", "deadline", "boxed")
+
+
+def test_what_reports_say_of_the_verifier_was_measured_of_this_one() -> None:
+    told = tomllib.loads(TRUST.read_text())
+    assert told["verifier"] == f"questmill.ladder {Verify.version} with {referee.library()}", "make bench ONLY=verify.d"
+    assert [row["figure"] for row in told["figures"]] == ["verifier: false accepts", "verifier: false rejects"]
+    assert all(row.keys() == set(noise.SCHEMA.names) and row["n"] > 2000 for row in told["figures"])
