@@ -110,11 +110,12 @@ def scalequest(recipe: ScaleQuest) -> Manifest:
         hard = run.merge(recipe.sample, judged, run.map(measure, judged), shard_rows=recipe.shard_rows)
     answers = run.map(recipe.solve, hard)
     rewards = run.map(recipe.reward, answers)
-    best = run.merge(recipe.select, answers, rewards)
+    truths = run.map(AskOracle(), questions) if recipe.truth else hard
+    best = run.merge(recipe.select, answers, rewards, hard, truths)
     run.gate(recipe.dataset, selected.expectations(), best)
     if recipe.truth:
         measured = run.blanks(len(FIGURES), len(FIGURES))
-        measured = run.merge(MeasureNoise(), measured, run.map(AskOracle(), questions), judged, best)
+        measured = run.merge(MeasureNoise(), measured, truths, judged, best)
         run.gate("noise", noise.expectations(), measured)
         run.publish("noise", measured)
     return run.publish(recipe.dataset, best)

@@ -8,9 +8,12 @@ from schemas.work import Merge
 
 
 class SelectAnswer(Merge):
-    """One answer a question, with its votes beside its reward; ScaleQuest (section 2.5) looks at rewards alone."""
+    """One answer a question, with its votes beside its reward; ScaleQuest (section 2.5) looks at rewards alone.
 
-    inputs: ClassVar[tuple[str, ...]] = ("answers", "rewards")
+    Of `questions` and `truths`, the fail rate and the topic go with the row, where they were measured.
+    """
+
+    inputs: ClassVar[tuple[str, ...]] = ("answers", "rewards", "questions", "truths")
 
     within_majority: bool = True
     """Only answers that the most samples agree on; false is the paper's rule: the highest reward, whoever agrees."""
@@ -39,7 +42,9 @@ class SelectAnswer(Merge):
                     PARTITION BY question_id ORDER BY {majority} DESC, reward DESC NULLS LAST, row_id
                 ) AS place
                 FROM judged JOIN majorities USING (question_id)
-            )
+            ),
+            hard AS (SELECT COLUMNS(name -> name IN ('row_id', 'fail_rate')) FROM questions),
+            known AS (SELECT COLUMNS(name -> name IN ('row_id', 'topic')) FROM truths)
             SELECT * EXCLUDE (eligible, place, majority, asked), answer_key = majority AS of_majority, CASE
                 WHEN reward IS NULL THEN 'no reward'
                 WHEN NOT eligible THEN 'minority answer'
@@ -47,5 +52,7 @@ class SelectAnswer(Merge):
                 WHEN place > 1 THEN 'lower reward'
                 WHEN reward < {self.least_reward} THEN 'little reward'
             END AS reject
-            FROM ranked ORDER BY row_id
+            FROM ranked LEFT JOIN (SELECT * RENAME (row_id AS question_id) FROM hard) USING (question_id)
+                LEFT JOIN (SELECT * RENAME (row_id AS question_id) FROM known) USING (question_id)
+            ORDER BY row_id
         """

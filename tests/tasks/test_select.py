@@ -14,7 +14,7 @@ from tasks.select import SelectAnswer
 def merged(merge: Merge, *tables: list[dict[str, Any]]) -> dict[str, Any]:
     """Row id -> reason, or None where the row is kept; and the kept rows under `rows`."""
     con = duckdb.connect()
-    for name, table in zip(merge.inputs, tables, strict=True):
+    for name, table in zip(merge.inputs, (*tables, [{"row_id": "q"}], [{"row_id": "q"}]), strict=False):
         con.register(name, pa.Table.from_pylist(table))
     return {row["row_id"]: row for row in con.sql(merge.sql()).to_arrow_table().to_pylist()}
 
@@ -96,3 +96,11 @@ def test_samples_without_an_answer_agree_with_nobody() -> None:
     tables = answered(("1", 0.9), asked=5)
     assert reasons(SelectAnswer(), *tables) == {"q/0": "little agreement"}
     assert merged(SelectAnswer(), *answered(("1", 0.9), ("1", 0.8), ("1", 0.7), asked=5))["q/0"]["agreement"] == 0.6
+
+
+def test_difficulty_and_topic_go_with_the_row_where_they_were_measured() -> None:
+    tables = answered(("12", 0.2), ("12", 0.8))
+    hard = [{"row_id": "q", "question": "?", "fail_rate": 0.25}]
+    found = merged(SelectAnswer(), *tables, hard, [{"row_id": "q", "answer": "7", "topic": "rates"}])["q/1"]
+    assert (found["fail_rate"], found["topic"], found["answer"]) == (0.25, "rates", "12")
+    assert not {"fail_rate", "topic"} & merged(SelectAnswer(), *tables)["q/1"].keys()
