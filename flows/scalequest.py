@@ -93,13 +93,15 @@ def scalequest(recipe: ScaleQuest) -> Manifest:
     writers = [recipe.synthesize.model_copy(update={"role": role}) for role in recipe.generators]
     run = Run.open(recipe.model_copy(update={"synthesize": writers[0]}))
     run.needs(*writers)
-    against = [(name, run.known(name, "question")) for name in recipe.against]
+    against = {name: run.published(name, "question") for name in recipe.against}
     with run.using(**(trained(run, recipe) if recipe.train else {})):
         questions = run.join(*(written(run, recipe, writer) for writer in writers))
     questions = run.map(recipe.language, questions)
     questions = run.merge(recipe.repeats, questions, shard_rows=recipe.shard_rows)
     questions = run.merge(recipe.near_repeats, questions, shard_rows=recipe.shard_rows)
-    for name, known in against:
+    for name, known in against.items():
+        if known is None:
+            continue  # on the first day of a schedule, nothing is published yet
         questions = run.merge(DropPublished(dataset=name), questions, known, shard_rows=recipe.shard_rows)
     if recipe.overlaps.benchmarks:
         matches = run.map(recipe.overlaps, questions)
