@@ -78,7 +78,8 @@ class Embedded:
         read = [self.words.read(request.prompt) for request in requests]
         results = self.model.generate_batch(
             read,
-            max_batch_size=self.spec.max_batch_size,
+            # Each sample is a row of the batch: 160 rows leave the cache, and are a third slower than 40.
+            max_batch_size=max(1, self.spec.max_batch_size // (sampling.n if sampled else 1)),
             num_hypotheses=sampling.n if sampled else 1,
             max_length=sampling.max_tokens,
             sampling_temperature=sampling.temperature if sampled else 1.0,

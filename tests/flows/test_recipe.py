@@ -63,7 +63,7 @@ def test_a_switch_needs_no_value() -> None:
         (["--overlaps.benchmarks", NOWHERE], "/nowhere/mine.jsonl"),
         (["--synthesize.sampling.top_p", "7"], "less than or equal to 1"),
         (["--solve.sampling.n", "0"], "greater than or equal to 1"),
-        (["--solvable.sampling.n", "3"], "a greedy panel says the same n times"),
+        (["--solvable.sampling.n", "3"], "greedy samples say the same"),
         (["--generators", '["a", "a"]'], "named twice"),
         (["--sample.drop_easy", '{"questioner": 0.3}'], "none is measured"),
         (["--fail_rate.sampling.n", "4", "--sample.drop_easy", '{"typo": 0.3}'], "'typo', which is no generator"),
