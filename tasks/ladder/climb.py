@@ -101,6 +101,12 @@ class Reading:
         return match[1] if match and match[1].isupper() else ""
 
     @cached_property
+    def value(self) -> str:
+        """What stands beside the choice, `15` of `(B) 15`, or empty."""
+        match = None if self.numeral else _LABELLED.fullmatch(self.plain)
+        return (match[2] or "") if match else ""
+
+    @cached_property
     def shape(self) -> Shape | None:
         """Its shape; None where that is not sure."""
         if self.numeral and self.numeral.value is not None:
@@ -133,19 +139,17 @@ def compare(gold: str, answer: str, asked: Asked = NOTHING_ASKED) -> Ruling | No
         return Ruling("correct", "identical", gold[:PRINTED], answer[:PRINTED])
     if not asked.tolerance and _INTEGER.fullmatch(gold) and _INTEGER.fullmatch(answer):
         return Ruling("wrong", "number", gold, answer)
-    left, right = _beside(read(gold), read(answer)), _beside(read(answer), read(gold))
+    left, right = read(gold), read(answer)
+    if left.value or right.value:
+        left, right = _beside(left, right), _beside(right, left)
     if left.dots or right.dots:
         alike = left.dots and right.dots and left.folded == right.folded
         return Ruling("correct", "text", gold[:PRINTED], answer[:PRINTED]) if alike else Ruling("unparseable", "dots")
     try:
+        if ruling := _numbers(left, right, asked) or _texts(left, right) or _unread(left, right):
+            return ruling
         with bounded():
-            return (
-                _numbers(left, right, asked)
-                or _texts(left, right)
-                or _unread(left, right)
-                or _shapes(left, right, asked)
-                or _dropped(left, right)
-            )
+            return _shapes(left, right, asked) or _dropped(left, right)
     except Unsure:  # of two sides that can be read, what they come to is too large
         return Ruling("unparseable", "too_large")
 
@@ -160,8 +164,7 @@ def trust() -> None:
 
 def _beside(one: Reading, other: Reading) -> Reading:
     """`15` of `(B) 15`, where the other side names no choice."""
-    labelled = _LABELLED.fullmatch(one.plain)
-    return read(labelled[2]) if labelled and labelled[2] and not other.choice else one
+    return read(one.value) if one.value and not other.choice else one
 
 
 def _dropped(left: Reading, right: Reading) -> Ruling | None:
@@ -211,9 +214,8 @@ def _texts(left: Reading, right: Reading) -> Ruling | None:
     """Whether both are the same text but for case, units, a plural, the point at the end, or are different words."""
     parsed = (left.text[:PRINTED], right.text[:PRINTED])
     if left.choice and right.choice:
-        one, other = (_LABELLED.fullmatch(side.plain) for side in (left, right))
-        if left.choice == right.choice and one and other and one[2] and other[2]:
-            told = compare(one[2], other[2])
+        if left.choice == right.choice and left.value and right.value:
+            told = compare(left.value, right.value)
             if told is not None and told.verdict == "wrong":
                 return Ruling("unparseable", "choice")  # the same letter beside another value
         return Ruling("correct" if left.choice == right.choice else "wrong", "choice", *parsed)
