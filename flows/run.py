@@ -152,10 +152,10 @@ class Run:
         run.needs(*(field for _, field in recipe if isinstance(field, Stage)))
         return run
 
-    def needs(self, *stages: Stage) -> None:
-        """Raises `BadInput` where one of `stages` wants a role that the profile does not offer."""
-        for stage in stages:
-            self._engine(stage)
+    def needs(self, *steps: Stage | Train) -> None:
+        """Raises `BadInput` where one of `steps` wants a role that the profile does not offer, or cannot be trained."""
+        for step in steps:
+            self._engine(step) if isinstance(step, Stage) else self._trained(step)
 
     def seed(self, source: Source, reserved: list[str]) -> Table:
         """Read files into shards of attempts; every file is checked to its end before the first row is written.
@@ -232,12 +232,7 @@ class Run:
 
     def train(self, step: Train, *tables: Table) -> Receipt:
         """Wait for `tables` and train on them, from the model of the step's role; the receipt names the new one."""
-        spec = self._engine(step)
-        if spec is None:
-            raise BadInput(f"training {step.name()} starts from no model; give it the role of one, e.g. role='solver'")
-        if spec.kind not in models.FORMS:
-            able = " or ".join(models.FORMS)
-            raise BadInput(f"role {step.role!r}: a {spec.kind!r} engine has no weights to train from; name {able}")
+        spec = self._trained(step)
         waited = [self._receipts(table) for table in tables]
         future = TRAIN.with_options(task_run_name=step.name()).submit(step, spec, waited, self.store.url)
         self.progress.start(step.name(), tables[0].rows, [future], 1)
@@ -322,6 +317,16 @@ class Run:
             return engines.pin(spec)
         except ValueError as error:
             raise BadInput(f"role {stage.role!r}: {error}") from error
+
+    def _trained(self, step: Train) -> Spec:
+        """The engine whose model `step` starts from; raises `BadInput` where it has no weights."""
+        spec = self._engine(step)
+        if spec is None:
+            raise BadInput(f"training {step.name()} starts from no model; give it the role of one, e.g. role='solver'")
+        if spec.kind not in models.FORMS:
+            able = " or ".join(models.FORMS)
+            raise BadInput(f"role {step.role!r}: a {spec.kind!r} engine has no weights to train from; name {able}")
+        return spec
 
     def _played(self, role: str, made: Receipt) -> Spec:
         """The engine of `role` with a trained model; raises `BadInput` where there is none that could load it."""

@@ -117,6 +117,7 @@ def _sections(figures: Figures) -> Iterator[Section]:
         yield Section("Row by row", small, side_by_side=True)
     else:
         yield Section("What the columns hold", _columns(figures.columns), side_by_side=True)
+    yield Section("The mix", _mix(figures.mix))
     yield Section("A few rows, drawn by chance", _samples(figures.samples))
     yield Section("What was dropped, and why", list(_dropped(figures.dropped)))
     yield Section("How to get it", _ways(figures))
@@ -222,6 +223,16 @@ def _rows(rows: Sequence[Row]) -> list[Block]:
         for name, values in columns.items()
         if label and all(map(_is_number, values)) and len({*values}) > 1
     ]
+
+
+def _mix(rows: Sequence[Row]) -> list[Block]:
+    """Every combination, and its share of all rows."""
+    total = sum(row["rows"] for row in rows)
+    columns = [name for name in rows[0] if name != "rows"] if rows else []
+    cells = [
+        [*(_plain(row[name]) for name in columns), f"{row['rows']:,}", f"{row['rows'] / total:.1%}"] for row in rows
+    ]
+    return [Grid([*columns, "rows", "share"], cells, frozenset(columns))] if rows else []
 
 
 def _is_number(value: Any) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 
 import dask
 import distributed
+from pydantic import ValidationError
 
 from infra.interrupts import shielded
 from schemas.errors import BadInput
@@ -80,5 +81,8 @@ def load_profile(name: str, store: str | None = None) -> Profile:
     try:
         values = tomllib.loads(path.read_text())
         return Profile.model_validate(values | ({"store": store} if store else {}))
+    except ValidationError as error:
+        told = [f"{'.'.join(map(str, e['loc']))}: {e['msg'].removeprefix('Value error, ')}" for e in error.errors()]
+        raise BadInput(f"profile {path}: {'; '.join(told)}") from error
     except ValueError as error:
         raise BadInput(f"profile {path}: {error}") from error

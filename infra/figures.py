@@ -31,6 +31,8 @@ TRUST = Path(__file__).parent / "trust.toml"
 """What the ladder's verdicts are worth, as `make bench ONLY=verify.d` measured it."""
 JUDGED = frozenset({"verify", "grade", "check"})
 """Steps that let the ladder judge."""
+CROSSED = ("source", "strategy", "type", "chosen_by")
+"""Columns that make a mix: where a table has several of them, the rows of each combination are counted."""
 NOISE = "noise"
 """The dataset of a lake that holds the measured noise."""
 
@@ -58,6 +60,8 @@ class Figures:
     generators: dict[str, tuple[StepCount, ...]]
     """A funnel for each generator, where row ids name one."""
     columns: tuple[columns.Histogram | columns.Values, ...]
+    mix: tuple[Row, ...]
+    """Combinations of the columns in `CROSSED`, and their `rows`, the most frequent first; empty where there is one."""
     dropped: tuple[Dropped, ...]
     warned: tuple[str, ...]
     """What the gate warned of, one line each."""
@@ -89,6 +93,7 @@ def read(store: Store, manifest: Manifest, measured: Sequence[Row] | None = None
                 run=_run(store, manifest),
                 generators=generators.funnels(con, store, receipts, (count.step for count in manifest.ledger)),
                 columns=tuple(columns.describe(con, "published")),
+                mix=tuple(_mix(con, "published")),
                 dropped=tuple(_dropped(con, store, receipts, [count.step for count in manifest.ledger])),
                 warned=tuple(warned),
                 samples=tuple(_samples(con, store, manifest)),
@@ -123,6 +128,15 @@ def _run(store: Store, manifest: Manifest) -> Row:
                 "ended": ended["time"],
             }
     return {}
+
+
+def _mix(con: duckdb.DuckDBPyConnection, table: str) -> list[Row]:
+    there = {str(name) for name, *_ in con.execute(f"DESCRIBE {table}").fetchall()}
+    named = ", ".join(catalog.quoted(name) for name in CROSSED if name in there)
+    if "," not in named:
+        return []
+    counted = f"SELECT {named}, count(*) AS rows FROM {table} GROUP BY ALL ORDER BY rows DESC, {named}"
+    return list(con.execute(counted).to_arrow_table().to_pylist())
 
 
 def _samples(con: duckdb.DuckDBPyConnection, store: Store, manifest: Manifest) -> list[Row]:

@@ -217,6 +217,11 @@ class HttpSpec(Priced):
     many: Annotated[bool, Where] = True
     """The server takes `n`: all samples of a row in one request."""
 
+    @field_validator("base_url", mode="before")
+    @classmethod
+    def _one_or_several(cls, urls: Any) -> Any:
+        return (urls,) if isinstance(urls, str) else urls
+
     @field_validator("base_url")
     @classmethod
     def _urls(cls, urls: tuple[str, ...]) -> tuple[str, ...]:

@@ -91,7 +91,9 @@ def stretches(text: str) -> list[list[str]]:
     found: list[list[str]] = []
     length = STRETCH
     for sentence in _END.split(_FORMULA.sub(" ", _FIGURE.sub(" ", text))):
-        if spoken := words(sentence):
+        # Capitals alone look like English to the identifier, and like the names of points to `words`.
+        shouted = sentence.isupper() and len(sentence) >= STRETCH
+        if spoken := words(sentence.lower() if shouted else sentence):
             if length >= STRETCH:
                 found.append([])
                 length = 0

@@ -12,7 +12,7 @@ from runs import Command, Lake, write
 
 from flows.markdown import markdown
 from flows.page import page
-from flows.story import LONG, Bars, Columns, Story, tell
+from flows.story import LONG, Bars, Columns, Grid, Story, tell
 from infra.columns import Bin, Histogram, Values
 from infra.figures import Dropped, Figures
 from schemas.work import Manifest, Part, Row, Spent, StepCount
@@ -71,13 +71,21 @@ def figures(**more: Any) -> Figures:
         created=datetime.datetime(2026, 1, 2, 3, 4, 5, tzinfo=datetime.UTC).isoformat(),
     )
     empty: dict[str, Any] = {
-        "run": {}, "generators": {}, "columns": (), "dropped": (), "warned": (), "samples": (), "noise": ()
+        "run": {}, "generators": {}, "columns": (), "mix": (), "dropped": (), "warned": (), "samples": (), "noise": ()
     }  # fmt: skip
     return Figures(**({"manifest": manifest} | empty | more))
 
 
 def titles(story: Story) -> list[str]:
     return [section.title for section in story.sections]
+
+
+def test_the_mix_is_told_with_shares() -> None:
+    mix = ({"source": "student", "type": "operator", "rows": 3}, {"source": "injected", "type": None, "rows": 1})
+    [section] = [each for each in tell(figures(mix=mix)).sections if each.title == "The mix"]
+    [grid] = section.blocks
+    assert isinstance(grid, Grid) and grid.columns == ["source", "type", "rows", "share"]
+    assert grid.rows == [["student", "operator", "3", "75.0%"], ["injected", "null", "1", "25.0%"]]
 
 
 def test_a_section_is_there_where_its_data_is() -> None:

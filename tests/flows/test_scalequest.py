@@ -64,3 +64,15 @@ def test_a_role_that_nobody_offers_is_told_before_anything_is_asked(command: Com
     assert done.code == 2 and not list(tmp_path.glob("lake/receipts/*"))
     assert "needs the role 'oracle'; the profile offers:" in done.err
     assert "Traceback" not in done.err
+
+
+def test_a_generator_that_cannot_be_trained_is_told_before_anything_is_asked(command: Command, tmp_path: Path) -> None:
+    kinds = dict.fromkeys(("solver", "judge", "reward"), 'kind = "embedded"')
+    kinds["questioner"] = 'kind = "http"\nbase_url = "http://127.0.0.1:9/v1"\nmodel = "m"'
+    roles = "".join(f"[roles.{role}]\n{kind}\n" for role, kind in kinds.items())
+    profile = tmp_path / "profile.toml"
+    profile.write_text(f'[cluster]\nkind = "local"\nprocesses = false\n{roles}')
+    where = ("--profile", profile, "--store", tmp_path / "lake")
+    done = command("run", "scalequest", *SIZE, "--train", *where)
+    assert done.code == 2 and not list(tmp_path.glob("lake/receipts/*")), done.err
+    assert "a 'http' engine has no weights to train from; name" in done.err

@@ -118,6 +118,16 @@ def test_a_run_is_told_on_every_kind_of_store(url: str, tmp_path: Path) -> None:
     assert serials == sorted(set(serials)), "in the order of the table, none twice"
 
 
+def test_columns_that_make_a_mix_are_crossed() -> None:
+    with duckdb.connect() as con:
+        con.execute("CREATE TABLE t AS SELECT n % 2 = 0 AS source, n, n % 3 AS type FROM range(10) AS r(n)")
+        con.execute("CREATE TABLE alone AS SELECT source FROM t")
+        found = figures._mix(con, "t")
+        assert figures._mix(con, "alone") == []
+    assert found[0] == {"source": False, "type": 0, "rows": 2}
+    assert len(found) == 6 and sum(row["rows"] for row in found) == 10
+
+
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     manifest = verify(Source(input=(jsonl(tmp_path / "a.jsonl", [attempt(1)]),)), Compare(), str(tmp_path / "lake"))
     [file] = (tmp_path / "lake/datasets/verified").glob("*/*.parquet")

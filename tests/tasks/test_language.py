@@ -71,6 +71,12 @@ def test_no_language_slips_through() -> None:
     assert all(len(each) >= 50 and sum(each) / len(each) >= 0.95 for each in stopped.values())
 
 
+def test_capitals_hide_no_language() -> None:
+    found = reasons(*(text.upper() for text in read(OTHERS, "question")))
+    assert found.count(None) / len(found) <= 0.03
+    assert reasons(ENGLISH.upper()) == [None]
+
+
 @pytest.mark.parametrize("language", UNSEEN)
 def test_languages_that_were_not_calibrated_on_are_stopped(language: str) -> None:
     assert reasons(UNSEEN[language])[0] in (f"language: {language}", "language: unclear")

@@ -1,5 +1,6 @@
 """The referee judges right, from any thread and process; no pair hangs it, and it outlives nobody."""
 
+import contextlib
 import multiprocessing
 import os
 import select
@@ -251,6 +252,16 @@ def test_a_child_that_goes_astray_is_found_out(tmp_path: Path) -> None:
     with pytest.raises(VerifierBroken, match=r"fake 1\.0 fails a canary: gold '1', answer '1' is correct"):
         judge.judge([Pair("1", "1")])
     assert judge.pid is None
+
+
+def test_a_child_that_has_grown_is_replaced_between_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tasks.referee.GROWN", 1)
+    with contextlib.closing(Referee(trusted=2)) as judge:
+        first = judge.pid
+        assert _verdicts(judge.judge([Pair("1", "1"), Pair("1", "2")])) == ["correct", "wrong"]
+        assert judge.pid == first
+        assert _verdicts(judge.judge([Pair("1", "1.0")])) == ["correct"]
+        assert judge.pid not in (first, None)
 
 
 def test_a_child_that_does_not_start_says_why(tmp_path: Path) -> None:
