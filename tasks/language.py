@@ -44,6 +44,7 @@ class KeepLanguage(Stage):
     Some 4,000 questions a second on one core; the identifier takes a second to load, once a process.
     """
 
+    version: ClassVar[int] = 2
     table: ClassVar[pa.Schema] = questions.SCHEMA
 
     languages: tuple[str, ...] = Field(default=("en",), min_length=1)

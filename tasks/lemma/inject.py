@@ -11,7 +11,7 @@ from pydantic import Field
 from schemas import injections, solutions
 from schemas.engine import Completion, Prompt, Sampling
 from schemas.work import Merge, Reject, Row, Stage
-from tasks.answers import ANSWER, final_answer
+from tasks.answers import ANSWER, answer_key, final_answer
 from tasks.ask import Ask, Outcome
 from tasks.lemma.diagnose import STEP
 from tasks.structured import fields, whole
@@ -23,6 +23,8 @@ INJECTION: dict[str, Any] = {
     "required": ["step", "solution"],
 }
 """JSON schema of a structured injection."""
+RIGHT = "ends right"
+"""Fault of an injection with the gold answer, letter for letter: reason to ask again, none to turn it down."""
 _STEP_LINE = re.compile(rf"^\s*\**{STEP}\**\s*([0-9]{{1,4}})\s*\.?\**\s*$", re.MULTILINE)
 
 
@@ -121,13 +123,17 @@ class DrawTypes(Stage):
 class Inject(Ask):
     """A wrong solution with an error of a given type, carried on to a wrong answer; the teacher says in which line.
 
-    The paper does not ask where; the line is held against the diagnosis later (`Truncate`).
+    The paper does not ask where; the line is held against the diagnosis later (`Truncate`). A reply that is no
+    injection, or that ends in the right answer after all, is followed by another one, up to `tries`; the paper asks
+    once.
     """
 
     table: ClassVar[pa.Schema] = solutions.WRITTEN
     role: str | None = "teacher"
     sampling: Sampling = Sampling(temperature=0.7, max_tokens=4096)
     """The paper's (appendix A.3.1)."""
+    tries: int = Field(default=2, ge=1)
+    """Replies a sample at the most."""
     structured: bool = False
     """Hold the model to a JSON object of step and solution; for engines that can (http, vllm)."""
 
@@ -137,28 +143,42 @@ class Inject(Ask):
     def first(self) -> Sampling:
         return self.sampling.model_copy(update={"reply_schema": INJECTION}) if self.structured else self.sampling
 
+    def again(self, row: Row, replies: list[Completion]) -> Sampling | None:
+        owed = self.sampling.n - sum(self.fault(row, reply) is None for reply in replies)
+        if owed <= 0 or len(replies) >= self.tries * self.sampling.n:
+            return None
+        return self.first().model_copy(update={"n": owed, "temperature": max(self.sampling.temperature, 0.7)})
+
     def parse(self, row: Row, replies: list[Completion]) -> Iterator[Outcome]:
-        for sample, reply in enumerate(replies):
-            line, solution = read_injection(reply.text)
-            if reply.finish_reason == "length":
-                yield Reject(row, "cut_off")
-            elif line is None:
-                yield Reject(row, "no step")
-            elif final_answer(solution) is None:
-                yield Reject(row, "no_answer")
-            elif not 1 <= line <= len(solution.splitlines()):
-                yield Reject(row, "step out of range")
-            else:
-                yield {
-                    **{
-                        name: row[name]
-                        for name in ("question_id", "question", "answer", "reference", "student", "type")
-                    },
-                    "row_id": f"{row['row_id']}/{sample}",
-                    "response": solution,
-                    "source": "injected",
-                    "line": line,
-                }
+        """The best `n` replies. One that only ends right is passed on: whether it does, the verifier judges."""
+        faults = [self.fault(row, reply) for reply in replies]
+        best = sorted(range(len(replies)), key=lambda at: (faults[at] is not None, faults[at] != RIGHT, at))
+        for at in sorted(best[: self.sampling.n]):
+            if (fault := faults[at]) not in (None, RIGHT):
+                yield Reject(row, fault or "")
+                continue
+            line, solution = read_injection(replies[at].text)
+            kept = ("question_id", "question", "answer", "reference", "student", "type")
+            yield {
+                **{name: row[name] for name in kept},
+                "row_id": f"{row['row_id']}/{at}",
+                "response": solution,
+                "source": "injected",
+                "line": line,
+            }
+
+    def fault(self, row: Row, reply: Completion) -> str | None:
+        """What can be seen to be wrong with an injection; None: nothing."""
+        line, solution = read_injection(reply.text)
+        if reply.finish_reason == "length":
+            return "cut_off"
+        if line is None:
+            return "no step"
+        if (answer := final_answer(solution)) is None:
+            return "no_answer"
+        if not 1 <= line <= len(solution.splitlines()):
+            return "step out of range"
+        return RIGHT if answer_key(answer) == answer_key(row["answer"]) else None
 
 
 def read_injection(text: str) -> tuple[int | None, str]:

@@ -13,7 +13,8 @@ from tests.bench.figures import Figure, questmill
 
 IDS = ("scalequest.c", "scalequest.d", "scalequest.g")
 QUESTIONS = int(os.environ.get("QUESTMILL_BENCH_QUESTIONS", "3000"))
-PAPER = ("--select.within_majority", "false", "--select.least_agreement", "0", "--select.least_reward", "0")
+SELECT = ("--select.within_majority", "false", "--select.least_agreement", "0", "--select.least_reward", "0")
+PAPER = (*SELECT, "--solvable.least_confidence", "0")
 MAJORITY = ("--select.least_agreement", "0.5", "--select.least_reward", "0")
 
 

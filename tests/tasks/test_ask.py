@@ -5,6 +5,7 @@ import pytest
 from infra.engines.fake import Fake
 from schemas.arrow import conform
 from schemas.engine import Completion, Prompt, Sampling
+from schemas.errors import EngineError
 from schemas.work import Quarantine, Reject, fingerprint
 from tasks.answers import JudgeAnswer, Solve, answer_key, final_answer
 from tasks.ask import PROMPTS, Ask, sample_seeds
@@ -209,6 +210,29 @@ def test_a_larger_share_of_a_panel_may_be_asked_for(least: float, kept: bool) ->
     engine = saying_in_turn(*(f"Verdict: {vote}" for vote in ("yes", "no", "yes", "yes")))
     stage = JudgeSolvable(sampling=Sampling(n=4, temperature=0.7), least=least)
     assert list(stage.rows(ROWS[:1], engine)) == [ROWS[0] if kept else Reject(ROWS[0], "unsolvable")]
+
+
+@pytest.mark.parametrize(
+    ("word", "logprobs", "reason"),
+    [
+        ("yes", (-0.1, -0.3), None),
+        ("yes", (-0.1, -0.9), "unsure"),
+        ("no", (-0.1, -0.9), "unsolvable"),  # a doubt needs no confidence
+    ],
+)
+def test_a_judgement_may_have_to_be_sure(word: str, logprobs: tuple[float, ...], reason: str | None) -> None:
+    stage = JudgeSolvable(least_confidence=0.6)
+    assert stage.first().logprobs and not JudgeSolvable().first().logprobs
+    told = Completion(
+        text=f"Verdict: {word}", finish_reason="stop", prompt_tokens=1, completion_tokens=2, logprobs=logprobs
+    )
+    assert list(stage.parse(ROWS[0], [told])) == [Reject(ROWS[0], reason) if reason else ROWS[0]]
+
+
+def test_confidence_wants_an_engine_that_tells_it() -> None:
+    told = Completion(text="Verdict: yes", finish_reason="stop", prompt_tokens=1, completion_tokens=2)
+    with pytest.raises(EngineError, match="gives no log-probabilities; leave out least_confidence"):
+        list(JudgeSolvable(least_confidence=0.6).parse(ROWS[0], [told]))
 
 
 def test_a_structured_judgement_holds_the_engine_to_a_schema_and_is_read_as_json() -> None:

@@ -238,7 +238,18 @@ def test_an_injection_names_its_line_and_ends_with_its_answer() -> None:
     ],
 )
 def test_an_injection_that_cannot_be_read_is_turned_down(reply: str, reason: str) -> None:
-    assert one(Inject(), DRAWN, reply) == reason
+    assert one(Inject(), DRAWN, reply, reply) == reason
+    assert one(Inject(tries=1), DRAWN, reply) == reason
+
+
+def test_an_injection_that_ends_right_is_asked_for_again_and_not_turned_down() -> None:
+    right = "Step: 1\n" + WRONG.replace("#### 30", f"#### {DRAWN['answer']}")
+    assert one(Inject(), DRAWN, right, f"Step: 1\n{WRONG}")["row_id"] == "q/i0/1"
+    assert one(Inject(), DRAWN, right, right)["row_id"] == "q/i0/0"
+    assert one(Inject(), DRAWN, "nothing", right)["row_id"] == "q/i0/1"
+    two = Inject(sampling=Sampling(n=2, temperature=0.7))
+    found = list(two.rows([DRAWN], said(right, f"Step: 1\n{WRONG}", "nothing", "nothing")))
+    assert [row["row_id"] for row in found if isinstance(row, dict)] == ["q/i0/0", "q/i0/1"]
 
 
 def test_a_prefix_ends_with_the_wrong_step_verbatim() -> None:
