@@ -17,7 +17,7 @@ class Questioner(Frozen):
     """How a questioner is made; the defaults are the paper's numbers."""
 
     base: str | None = None
-    """Role whose model is trained, a solver; none: that of the generator itself."""
+    """Role whose model is trained, a solver (the pupil's: `--questioner.base solver`); none: the generator itself."""
     tune: TuneQuestioner = TuneQuestioner()
     """QFT."""
     sampled: int = Field(default=10_000, ge=1)

@@ -157,6 +157,15 @@ class Run:
         for step in steps:
             self._engine(step) if isinstance(step, Stage) else self._trained(step)
 
+    def loads(self, *roles: str) -> None:
+        """Raises `BadInput` where the engine that plays one of `roles` could not load a model that is trained here."""
+        for role in roles:
+            if (spec := self.profile.roles.get(role)) is not None and spec.kind not in models.FORMS:
+                able = " or ".join(models.FORMS)
+                raise BadInput(
+                    f"role {role!r}: a {spec.kind!r} engine loads no model that is trained here; name {able}"
+                )
+
     def seed(self, source: Source, reserved: list[str]) -> Table:
         """Read files into shards of attempts; every file is checked to its end before the first row is written.
 
@@ -326,6 +335,10 @@ class Run:
         if spec.kind not in models.FORMS:
             able = " or ".join(models.FORMS)
             raise BadInput(f"role {step.role!r}: a {spec.kind!r} engine has no weights to train from; name {able}")
+        try:
+            models.check_base(spec)
+        except ValueError as error:
+            raise BadInput(f"role {step.role!r}: {error}") from error
         return spec
 
     def _played(self, role: str, made: Receipt) -> Spec:

@@ -131,8 +131,9 @@ def written(run: Run, recipe: ScaleQuest, writer: WriteQuestion) -> Table:
 
 def trained(run: Run, recipe: ScaleQuest) -> dict[str, Receipt]:
     """A model for each generator: tuned on questions alone, then on preferences between its own."""
-    roles = filter(None, (*recipe.generators, recipe.questioner.base))
-    trainings = [recipe.questioner.tune.model_copy(update={"role": role}) for role in roles]
+    run.loads(*recipe.generators)
+    bases = [recipe.questioner.base] if recipe.questioner.base else recipe.generators
+    trainings = [recipe.questioner.tune.model_copy(update={"role": role}) for role in bases]
     run.needs(recipe.questioner.improve, recipe.questioner.solvable, *trainings)
     corpus = run.known(recipe.corpus, "question") if recipe.corpus else drawn(run)
     return {role: teach(run, recipe.questioner, corpus, role)[1] for role in recipe.generators}

@@ -108,7 +108,7 @@ def _sections(figures: Figures) -> Iterator[Section]:
     manifest = figures.manifest
     yield Section("From the first row to the last", _funnel(manifest.ledger))
     yield Section("The generators", _generators(figures.generators))
-    for name, ledger in figures.generators.items():
+    for name, ledger in figures.generators.items() if len(figures.generators) > 1 else ():
         yield Section(f"Generator {name}" if name else "Rows of no generator", _funnel(ledger))
     yield Section("What the labels are worth", _noise(figures.noise))
     yield Section("Warnings of the gate", [Text(line) for line in figures.warned])

@@ -33,6 +33,8 @@ JUDGED = frozenset({"verify", "grade", "check"})
 """Steps that let the ladder judge."""
 CROSSED = ("source", "strategy", "type", "chosen_by")
 """Columns that make a mix: where a table has several of them, the rows of each combination are counted."""
+MIXED = 50
+"""Combinations from which there is no mix to look at."""
 NOISE = "noise"
 """The dataset of a lake that holds the measured noise."""
 
@@ -61,7 +63,7 @@ class Figures:
     """A funnel for each generator, where row ids name one."""
     columns: tuple[columns.Histogram | columns.Values, ...]
     mix: tuple[Row, ...]
-    """Combinations of the columns in `CROSSED`, and their `rows`, the most frequent first; empty where there is one."""
+    """Combinations of the columns in `CROSSED`, and their `rows`, the most frequent first; empty where too many."""
     dropped: tuple[Dropped, ...]
     warned: tuple[str, ...]
     """What the gate warned of, one line each."""
@@ -136,7 +138,8 @@ def _mix(con: duckdb.DuckDBPyConnection, table: str) -> list[Row]:
     if "," not in named:
         return []
     counted = f"SELECT {named}, count(*) AS rows FROM {table} GROUP BY ALL ORDER BY rows DESC, {named}"
-    return list(con.execute(counted).to_arrow_table().to_pylist())
+    rows = list(con.execute(f"{counted} LIMIT {MIXED + 1}").to_arrow_table().to_pylist())
+    return rows if len(rows) <= MIXED else []
 
 
 def _samples(con: duckdb.DuckDBPyConnection, store: Store, manifest: Manifest) -> list[Row]:

@@ -76,10 +76,24 @@ def base(spec: Spec) -> Path:
         raise ValueError(
             f"an engine of kind {spec.kind!r} has no weights to train from; name one of {' or '.join(FORMS)}"
         )
-    folder = Path(str(here(spec).model_dump()["path"]))
+    return _weights(here(spec))
+
+
+def check_base(spec: Spec) -> None:
+    """Raises ValueError where the model of `spec` lies on this machine and has no weights; fetches nothing."""
+    path = str(getattr(spec, "path", ""))
+    if path and "://" not in path:
+        _weights(spec)
+
+
+def _weights(spec: Spec) -> Path:
+    folder = Path(str(spec.model_dump()["path"]))
     folder = folder.parent / "safetensors" if spec.kind == "embedded" else folder
     if not any(folder.glob("*.safetensors")):
-        raise ValueError(f"no weights to train from in {folder}; put the model's safetensors and tokeniser there")
+        raise ValueError(
+            f"no weights to train from in {folder}; put the model's safetensors and tokeniser there, or begin with "
+            "another role's model (--questioner.base)"
+        )
     return folder
 
 

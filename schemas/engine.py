@@ -1,5 +1,6 @@
 """What a model is to a stage: a prompt in, completions out; where the model runs is nobody's business here."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal, NamedTuple, Protocol, runtime_checkable
 from urllib.parse import urlsplit
@@ -228,8 +229,9 @@ class HttpSpec(Priced):
         whole = tuple(url if "://" in url else f"https://{url}" for url in urls)
         for url in whole:
             parts = urlsplit(url)
-            if parts.scheme not in ("http", "https") or not parts.hostname:
-                raise ValueError(f"{url!r} is no http or https url")
+            if parts.scheme not in ("http", "https") or not parts.hostname or re.search(r"[\s,]", url):
+                raise ValueError(f"{url!r} is no http or https url; several of them are a list")
+            _ = parts.port  # raises ValueError where it is no number
             if parts.username or parts.password:
                 raise ValueError("a base_url holds no user and no password; name the key's variable in key_from")
         return whole

@@ -91,10 +91,15 @@ def stretches(text: str) -> list[list[str]]:
     """The words of a question in stretches of whole sentences; none where it has no words."""
     found: list[list[str]] = []
     length = STRETCH
-    for sentence in _END.split(_FORMULA.sub(" ", _FIGURE.sub(" ", text))):
-        # Capitals alone look like English to the identifier, and like the names of points to `words`.
-        shouted = sentence.isupper() and len(sentence) >= STRETCH
-        if spoken := words(sentence.lower() if shouted else sentence):
+    plain = _FORMULA.sub(" ", _FIGURE.sub(" ", text))
+    # Capitals alone look like English to the identifier, and short ones like the names of points to `words`.
+    if plain.isupper() and words(plain):
+        plain = plain.lower()
+    for sentence in _END.split(plain):
+        spoken = words(sentence)
+        if spoken and sentence.isupper() and len(sentence) >= STRETCH:
+            spoken = words(sentence.lower())
+        if spoken:
             if length >= STRETCH:
                 found.append([])
                 length = 0

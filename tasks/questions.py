@@ -72,7 +72,7 @@ class JudgeSolvable(Panel):
         word = heard(reply, WORDS)
         if word != "yes" or not self.least_confidence:
             return word
-        if reply.logprobs is None:
+        if not reply.logprobs:
             raise EngineError(f"role {self.role!r} gives no log-probabilities; leave out least_confidence")
         return "yes" if math.exp(sum(reply.logprobs)) >= self.least_confidence else "unsure"
 

@@ -161,7 +161,7 @@ class Referee:
             try:
                 if self._child is None:
                     self._start()
-                elif self._judged >= self._trusted and psutil.Process(self._child.pid).memory_info().rss > GROWN:
+                elif self._judged >= self._trusted and self._resident() > GROWN:
                     self.close()
                     self._start()
                 elif self._judged >= self._trusted:
@@ -181,6 +181,14 @@ class Referee:
                     rulings.append(Ruling("unparseable", "verifier_died"))
                     deaths = 0
         return rulings
+
+    def _resident(self) -> int:
+        """Bytes; 0 of a child that is gone, which the next question will find out."""
+        assert self._child is not None
+        try:
+            return int(psutil.Process(self._child.pid).memory_info().rss)
+        except psutil.Error:
+            return 0
 
     def _ask(self, pairs: Sequence[Pair], deadline: float) -> Iterator[Ruling]:
         """Send a batch and yield its rulings; the clock of a pair starts when the one before it is answered."""

@@ -169,6 +169,7 @@ class Embedded:
     def close(self) -> None:
         """Give the model's memory and threads back."""
         self.model = None
+        _free_memory()
 
 
 class Words:
@@ -248,6 +249,12 @@ def _hold_memory() -> None:
         mallopt = ctypes.CDLL(None).mallopt
         for parameter, size in MALLOC.items():
             mallopt(parameter, size)
+
+
+def _free_memory() -> None:
+    """Give back what was held and is not in use."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _json(path: Path) -> dict[str, Any]:

@@ -24,7 +24,7 @@ INJECTION: dict[str, Any] = {
 }
 """JSON schema of a structured injection."""
 RIGHT = "ends right"
-"""Fault of an injection with the gold answer, letter for letter: reason to ask again, none to turn it down."""
+"""Fault of an injection that ends in the gold answer after all: reason to ask again, none to turn it down."""
 _STEP_LINE = re.compile(rf"^\s*\**{STEP}\**\s*([0-9]{{1,4}})\s*\.?\**\s*$", re.MULTILINE)
 
 
@@ -145,9 +145,9 @@ class Inject(Ask):
 
     def again(self, row: Row, replies: list[Completion]) -> Sampling | None:
         owed = self.sampling.n - sum(self.fault(row, reply) is None for reply in replies)
-        if owed <= 0 or len(replies) >= self.tries * self.sampling.n:
+        if (more := min(owed, self.tries * self.sampling.n - len(replies))) <= 0:
             return None
-        return self.first().model_copy(update={"n": owed, "temperature": max(self.sampling.temperature, 0.7)})
+        return self.first().model_copy(update={"n": more, "temperature": max(self.sampling.temperature, 0.7)})
 
     def parse(self, row: Row, replies: list[Completion]) -> Iterator[Outcome]:
         """The best `n` replies. One that only ends right is passed on: whether it does, the verifier judges."""

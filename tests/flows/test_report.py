@@ -90,6 +90,8 @@ def test_the_mix_is_told_with_shares() -> None:
 
 def test_a_section_is_there_where_its_data_is() -> None:
     assert titles(tell(figures())) == ["From the first row to the last", "How to get it"]
+    alone = figures(generators={"ann": LEDGER})
+    assert titles(tell(alone)) == ["From the first row to the last", "The generators", "How to get it"]
     more = figures(
         generators={"ann": LEDGER, "bob": LEDGER},
         columns=(Values("topic", 0, 2, (("area", 30), ("time", 20)), 0),),
@@ -143,7 +145,7 @@ def test_nothing_in_a_row_can_break_the_page() -> None:
         ),
         dropped=(Dropped("write", HOSTILE, True, 1, ({"row_id": HOSTILE, "row": HOSTILE, "error": HOSTILE},)),),
         warned=(HOSTILE,),
-        generators={HOSTILE: LEDGER},
+        generators={HOSTILE: LEDGER, "bob": LEDGER},
         run={"recipe": HOSTILE, "id": "r", "started": "", "ended": ""},
     )
     html = page(tell(told))

@@ -75,4 +75,8 @@ def test_a_generator_that_cannot_be_trained_is_told_before_anything_is_asked(com
     where = ("--profile", profile, "--store", tmp_path / "lake")
     done = command("run", "scalequest", *SIZE, "--train", *where)
     assert done.code == 2 and not list(tmp_path.glob("lake/receipts/*")), done.err
-    assert "a 'http' engine has no weights to train from; name" in done.err
+    assert "role 'questioner': a 'http' engine loads no model that is trained here; name" in done.err
+    where = ("--store", tmp_path / "lake", "--questions", "60")
+    done = command("run", "scalequest", "--train", *where)
+    assert done.code == 2 and not list(tmp_path.glob("lake/receipts/*")), done.err
+    assert "role 'questioner': no weights to train from in " in done.err and "--questioner.base" in done.err

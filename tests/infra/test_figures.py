@@ -124,6 +124,8 @@ def test_columns_that_make_a_mix_are_crossed() -> None:
         con.execute("CREATE TABLE alone AS SELECT source FROM t")
         found = figures._mix(con, "t")
         assert figures._mix(con, "alone") == []
+        con.execute("CREATE TABLE many AS SELECT n AS source, n AS type FROM range(51) AS r(n)")
+        assert figures._mix(con, "many") == []
     assert found[0] == {"source": False, "type": 0, "rows": 2}
     assert len(found) == 6 and sum(row["rows"] for row in found) == 10
 

@@ -229,10 +229,11 @@ def test_a_judgement_may_have_to_be_sure(word: str, logprobs: tuple[float, ...],
     assert list(stage.parse(ROWS[0], [told])) == [Reject(ROWS[0], reason) if reason else ROWS[0]]
 
 
-def test_confidence_wants_an_engine_that_tells_it() -> None:
-    told = Completion(text="Verdict: yes", finish_reason="stop", prompt_tokens=1, completion_tokens=2)
+@pytest.mark.parametrize("told", [None, ()])
+def test_confidence_wants_an_engine_that_tells_it(told: tuple[float, ...] | None) -> None:
+    reply = Completion(text="Verdict: yes", finish_reason="stop", prompt_tokens=1, completion_tokens=2, logprobs=told)
     with pytest.raises(EngineError, match="gives no log-probabilities; leave out least_confidence"):
-        list(JudgeSolvable(least_confidence=0.6).parse(ROWS[0], [told]))
+        list(JudgeSolvable(least_confidence=0.6).parse(ROWS[0], [reply]))
 
 
 def test_a_structured_judgement_holds_the_engine_to_a_schema_and_is_read_as_json() -> None:

@@ -75,6 +75,18 @@ def test_capitals_hide_no_language() -> None:
     found = reasons(*(text.upper() for text in read(OTHERS, "question")))
     assert found.count(None) / len(found) <= 0.03
     assert reasons(ENGLISH.upper()) == [None]
+    assert None not in reasons("RAM KE PAAS 12 AAM HAIN. USNE 5 AAM KHA LIYE. AB USKE PAAS KITNE AAM BACHE HAIN?")
+
+
+@pytest.mark.parametrize(
+    "listed",
+    [
+        "In the figure, find the sum of the following ten angles: ABC, BCD, CDE, DEF, EFG, FGH, GHI, HIJ, IJA, JAB.",
+        "How many of the following strands begin with A and end with G?\nACGT AGGT CCGG TTAG GGAT ACCT AGAG TTTT CCCC.",
+    ],
+)
+def test_lists_of_points_and_letters_are_in_no_language(listed: str) -> None:
+    assert reasons(listed) == [None]
 
 
 @pytest.mark.parametrize("language", UNSEEN)

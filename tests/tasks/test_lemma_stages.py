@@ -250,6 +250,8 @@ def test_an_injection_that_ends_right_is_asked_for_again_and_not_turned_down() -
     two = Inject(sampling=Sampling(n=2, temperature=0.7))
     found = list(two.rows([DRAWN], said(right, f"Step: 1\n{WRONG}", "nothing", "nothing")))
     assert [row["row_id"] for row in found if isinstance(row, dict)] == ["q/i0/0", "q/i0/1"]
+    three, good = Inject(sampling=Sampling(n=3, temperature=0.7)), f"Step: 1\n{WRONG}"
+    assert len(list(three.rows([DRAWN], said(good, *["nothing"] * 5)))) == 3
 
 
 def test_a_prefix_ends_with_the_wrong_step_verbatim() -> None:
