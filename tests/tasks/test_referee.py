@@ -264,6 +264,15 @@ def test_a_child_that_has_grown_is_replaced_between_pairs(monkeypatch: pytest.Mo
         assert judge.pid not in (first, None)
 
 
+def test_a_child_that_somebody_ended_and_waited_for_is_replaced() -> None:
+    with contextlib.closing(Referee(trusted=1)) as judge:
+        assert _verdicts(judge.judge([Pair("1", "1")])) == ["correct"]
+        assert judge.pid is not None and judge._child is not None
+        os.kill(judge.pid, signal.SIGKILL)
+        judge._child.wait()
+        assert _verdicts(judge.judge([Pair("1", "1.0")])) == ["correct"]
+
+
 def test_a_child_that_does_not_start_says_why(tmp_path: Path) -> None:
     script = tmp_path / "broken.py"
     script.write_text("import no_such_library")
