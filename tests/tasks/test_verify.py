@@ -296,7 +296,9 @@ def test_the_longest_answer_is_looked_at_in_no_time(start: str, filling: str, en
     number(text)
     compare(text, "1")
     compare("1", text)
-    assert time.thread_time() - began < 0.2  # some 0.01 on an idle core
+    assert (
+        time.thread_time() - began < 2
+    )  # some 0.01 on an idle core, 0.3 on a starved one; minutes where it is quadratic
 
 
 def _judged(gold: str, answer: str) -> tuple[str, str]:
