@@ -160,11 +160,10 @@ class Run:
     def loads(self, *roles: str) -> None:
         """Raises `BadInput` where the engine that plays one of `roles` could not load a model that is trained here."""
         for role in roles:
-            if (spec := self.profile.roles.get(role)) is not None and spec.kind not in models.FORMS:
-                able = " or ".join(models.FORMS)
-                raise BadInput(
-                    f"role {role!r}: a {spec.kind!r} engine loads no model that is trained here; name {able}"
-                )
+            try:
+                models.form_of(self._offered(role))
+            except ValueError as error:
+                raise BadInput(f"role {role!r}: {error}") from error
 
     def seed(self, source: Source, reserved: list[str]) -> Table:
         """Read files into shards of attempts; every file is checked to its end before the first row is written.
@@ -332,9 +331,6 @@ class Run:
         spec = self._engine(step)
         if spec is None:
             raise BadInput(f"training {step.name()} starts from no model; give it the role of one, e.g. role='solver'")
-        if spec.kind not in models.FORMS:
-            able = " or ".join(models.FORMS)
-            raise BadInput(f"role {step.role!r}: a {spec.kind!r} engine has no weights to train from; name {able}")
         try:
             models.check_base(spec)
         except ValueError as error:
@@ -343,12 +339,16 @@ class Run:
 
     def _played(self, role: str, made: Receipt) -> Spec:
         """The engine of `role` with a trained model; raises `BadInput` where there is none that could load it."""
-        if (spec := self.profile.roles.get(role)) is None:
-            raise BadInput(f"nothing plays the role {role!r}; name an engine for it in the profile")
         try:
-            return models.played(made, spec, self.store.url)
+            return models.played(made, self._offered(role), self.store.url)
         except ValueError as error:
             raise BadInput(f"role {role!r}: {error}") from error
+
+    def _offered(self, role: str) -> Spec:
+        """The engine that the profile names for `role`; raises `BadInput` where it names none."""
+        if (spec := self.profile.roles.get(role)) is None:
+            raise BadInput(f"nothing plays the role {role!r}; name an engine for it in the profile")
+        return spec
 
     def _made(self, step: str, futures: list[Future], rows: int) -> Table:
         """Wait for a step that makes any number of parts, and turn them into shards."""

@@ -22,6 +22,7 @@ from schemas.work import Receipt
 
 FORMS = {"embedded": "int8", "vllm": "safetensors", "regressor": "safetensors"}
 """What each kind of engine loads."""
+_ABLE = " or ".join(FORMS)
 
 
 def put(store: Store, folder: Path) -> dict[str, str]:
@@ -43,14 +44,18 @@ def content(form: Path) -> str:
     return str(engines.pin(spec).model_dump()["digest"])
 
 
+def form_of(spec: Spec) -> str:
+    """The form of a model that the engine of `spec` loads; raises ValueError where it loads none."""
+    if spec.kind not in FORMS:
+        raise ValueError(
+            f"an engine of kind {spec.kind!r} cannot load a model that was trained here; name one of {_ABLE}"
+        )
+    return FORMS[spec.kind]
+
+
 def played(made: Receipt, spec: Spec, lake: str) -> Spec:
     """`spec` with a trained model instead of its own. Raises ValueError where its engine cannot load one."""
-    if (form := FORMS.get(spec.kind)) is None:
-        able = " or ".join(FORMS)
-        raise ValueError(
-            f"an engine of kind {spec.kind!r} cannot load a model that was trained here; name one of {able}"
-        )
-    if form not in made.detail:
+    if (form := form_of(spec)) not in made.detail:
         raise ValueError(f"the model of {made.step} has no {form}/, for the one it was trained from had none beside it")
     place = {"path": open_store(lake).locate(f"{made.detail['model']}/{form}"), "digest": made.detail[form]}
     hub = {"model": "", "revision": ""} if spec.kind == "vllm" else {}
@@ -68,19 +73,18 @@ def here(spec: Spec) -> Spec:
 
 def base(spec: Spec) -> Path:
     """The folder of safetensors to train from; raises ValueError where the engine of `spec` has none."""
+    check_base(spec)
     if spec.kind == "vllm" and spec.model:
         from huggingface_hub import snapshot_download
 
         return Path(snapshot_download(spec.model, revision=spec.revision or None))
-    if spec.kind not in FORMS:
-        raise ValueError(
-            f"an engine of kind {spec.kind!r} has no weights to train from; name one of {' or '.join(FORMS)}"
-        )
     return _weights(here(spec))
 
 
 def check_base(spec: Spec) -> None:
-    """Raises ValueError where the model of `spec` lies on this machine and has no weights; fetches nothing."""
+    """Raises ValueError where `spec` has no weights to train from, as far as that is known without fetching any."""
+    if spec.kind not in FORMS:
+        raise ValueError(f"an engine of kind {spec.kind!r} has no weights to train from; name one of {_ABLE}")
     path = str(getattr(spec, "path", ""))
     if path and "://" not in path:
         _weights(spec)

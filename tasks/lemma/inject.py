@@ -154,8 +154,8 @@ class Inject(Ask):
         faults = [self.fault(row, reply) for reply in replies]
         best = sorted(range(len(replies)), key=lambda at: (faults[at] is not None, faults[at] != RIGHT, at))
         for at in sorted(best[: self.sampling.n]):
-            if (fault := faults[at]) not in (None, RIGHT):
-                yield Reject(row, fault or "")
+            if (fault := faults[at]) is not None and fault != RIGHT:
+                yield Reject(row, fault)
                 continue
             line, solution = read_injection(replies[at].text)
             kept = ("question_id", "question", "answer", "reference", "student", "type")

@@ -66,7 +66,10 @@ def test_a_role_that_nobody_offers_is_told_before_anything_is_asked(command: Com
     assert "Traceback" not in done.err
 
 
-def test_a_generator_that_cannot_be_trained_is_told_before_anything_is_asked(command: Command, tmp_path: Path) -> None:
+def test_a_generator_that_cannot_be_trained_is_told_before_anything_is_asked(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
     kinds = dict.fromkeys(("solver", "judge", "reward"), 'kind = "embedded"')
     kinds["questioner"] = 'kind = "http"\nbase_url = "http://127.0.0.1:9/v1"\nmodel = "m"'
     roles = "".join(f"[roles.{role}]\n{kind}\n" for role, kind in kinds.items())
@@ -75,7 +78,7 @@ def test_a_generator_that_cannot_be_trained_is_told_before_anything_is_asked(com
     where = ("--profile", profile, "--store", tmp_path / "lake")
     done = command("run", "scalequest", *SIZE, "--train", *where)
     assert done.code == 2 and not list(tmp_path.glob("lake/receipts/*")), done.err
-    assert "role 'questioner': a 'http' engine loads no model that is trained here; name" in done.err
+    assert "role 'questioner': an engine of kind 'http' cannot load a model that was trained here; name" in done.err
     where = ("--store", tmp_path / "lake", "--questions", "60")
     done = command("run", "scalequest", "--train", *where)
     assert done.code == 2 and not list(tmp_path.glob("lake/receipts/*")), done.err

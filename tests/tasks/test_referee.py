@@ -132,9 +132,12 @@ def test_a_child_killed_in_the_middle_of_a_pair_is_replaced_and_the_pair_judged(
 
 def test_overhead_is_below_a_tenth_of_a_millisecond_a_pair(fake: Referee) -> None:
     pairs = [Pair("1", "1")] * 2000
-    began = time.perf_counter()
-    fake.judge(pairs)
-    assert (time.perf_counter() - began) / len(pairs) < 1e-4 * 10  # ten times the promise: the machine may be starved
+    took = []
+    for _ in range(5):
+        began = time.perf_counter()
+        fake.judge(pairs)
+        took.append((time.perf_counter() - began) / len(pairs))
+    assert min(took) < 1e-4 * 3  # three times the promise: the machine may be busy
 
 
 @pytest.mark.parametrize(("poison", "children"), [("abort", 2), ("memory", 1)])

@@ -16,7 +16,7 @@ from schemas.arrow import conform
 from schemas.errors import VerifierBroken
 from schemas.work import Quarantine, Row
 from tasks import referee
-from tasks.ladder.climb import compare
+from tasks.ladder.climb import compare, read
 from tasks.ladder.numerals import LONGEST, bare, number
 from tasks.referee import Pair, Ruling
 from tasks.verify import Verify, gold_answer
@@ -292,13 +292,17 @@ def test_digits_apart_are_a_mixed_number_or_thousands_and_never_a_product(gold: 
 @pytest.mark.parametrize("end", ["x", "!"])
 def test_the_longest_answer_is_looked_at_in_no_time(start: str, filling: str, end: str) -> None:
     text = start + filling * ((LONGEST - 10) // len(filling)) + end
-    began = time.thread_time()
-    number(text)
-    compare(text, "1")
-    compare("1", text)
-    assert (
-        time.thread_time() - began < 2
-    )  # some 0.01 on an idle core, 0.3 on a starved one; minutes where it is quadratic
+    took = []
+    for _ in range(3):
+        read.cache_clear()
+        began = time.thread_time()
+        number(text)
+        compare(text, "1")
+        compare("1", text)
+        took.append(time.thread_time() - began)
+        if took[-1] < 0.2:
+            break
+    assert min(took) < 0.2  # some 0.01 on an idle core; the best of three, for a core may be starved for a moment
 
 
 def _judged(gold: str, answer: str) -> tuple[str, str]:
