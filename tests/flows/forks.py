@@ -26,8 +26,8 @@ PATIENCE = 300.0
 FORKER = "QUESTMILL_TESTS_FORKER"
 """Environment variable: the address of the process that forks."""
 IMPORTED = (
-    *("fastapi", "great_expectations", "pyarrow.dataset", "s3fs", "flows.launch", "flows.report", "flows.verify"),
-    *("prefect.cli.deploy", "prefect.cli.work_pool", "prefect.cli.worker", "prefect.flow_engine"),
+    *("fastapi", "great_expectations", "prefect.flow_engine", "pyarrow.dataset", "s3fs"),
+    *("flows.launch", "flows.report", "flows.verify"),
 )
 """What that process has imported: the most of what a run does."""
 
@@ -37,12 +37,12 @@ class Forked:
 
     returncode: int | None = None
 
-    def __init__(self, module: str, words: list[str], env: dict[str, str]) -> None:
+    def __init__(self, words: list[str], env: dict[str, str]) -> None:
         (out, to_out), (err, to_err) = os.pipe(), os.pipe()
         self._written, self._open = {out: bytearray(), err: bytearray()}, [out, err]
         self._forker = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._forker.connect(os.environ[FORKER])
-        socket.send_fds(self._forker, [json.dumps([module, words, env]).encode()], [to_out, to_err])
+        socket.send_fds(self._forker, [json.dumps([words, env]).encode()], [to_out, to_err])
         os.close(to_out)
         os.close(to_err)
         self.pid = int(self._forker.recv(64))
@@ -69,9 +69,9 @@ class Forked:
         return out, err
 
 
-def forked(*words: str | Path, env: dict[str, str] | None = None, module: str = "flows") -> Forked:
-    """Start the command, or another module's, without the time that imports take."""
-    return Forked(module, [*map(str, words)], os.environ | (env or {}))
+def forked(*words: str | Path, env: dict[str, str] | None = None) -> Forked:
+    """Start the command without the time that its imports take."""
+    return Forked([*map(str, words)], os.environ | (env or {}))
 
 
 @contextlib.contextmanager
@@ -110,7 +110,7 @@ def fork(listening: int) -> None:
 def _answer(connection: socket.socket) -> None:
     """Become the process that was asked for, and leave behind one that tells its exit code."""
     data, files, _, _ = socket.recv_fds(connection, 1 << 20, 2)
-    module, words, env = json.loads(data)
+    words, env = json.loads(data)
     if pid := os.fork():
         for file in files:
             os.close(file)
@@ -130,7 +130,7 @@ def _answer(connection: socket.socket) -> None:
     sys.argv[1:] = words
     code = 1
     try:
-        runpy.run_module(module, run_name="__main__", alter_sys=True)
+        runpy.run_module("flows", run_name="__main__", alter_sys=True)
     except SystemExit as exit_:
         code = int(exit_.code or 0)
     except BaseException:

@@ -1,17 +1,35 @@
 """The deployments of infra/prefect.yaml: they can be deployed as they are, their form explains itself, and they run."""
 
 import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from forks import forked
-from runs import ROOT, end
+import pytest
+from runs import PATIENCE, ROOT
 
 from flows import recipe
+from flows.server import prefect_server
 from infra.store import Store
 
 
-def test_the_verify_deployment_runs_and_its_form_explains_every_field(api: str, tmp_path: Path) -> None:
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A server of its own: Prefect turns a deployment down, again and again, where others write to its SQLite file."""
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    monkeypatch.setenv("PREFECT_HOME", str(tmp_path / "prefect"))
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
+    with prefect_server() as used, temporary_settings({PREFECT_API_URL: os.environ["PREFECT_API_URL"]}):
+        used.set()
+        yield
+
+
+@pytest.mark.usefixtures("server")
+def test_the_verify_deployment_runs_and_its_form_explains_every_field(tmp_path: Path) -> None:
     lake = tmp_path / "lake"
     _prefect("work-pool", "create", "questmill", "--type", "process")
     _prefect("deploy", "--prefect-file", "infra/prefect.yaml", "--all")
@@ -47,9 +65,10 @@ def _assert_explained(schema: dict[str, Any]) -> None:
 
 
 def _prefect(*words: str, env: dict[str, str] | None = None) -> None:
-    env = {"PWD": str(ROOT), "PYTHONWARNINGS": "ignore"} | (env or {})
-    code, out, err = end(forked(*words, env=env, module="prefect"))
-    assert code == 0, out + err
+    env = os.environ | {"PWD": str(ROOT), "PYTHONWARNINGS": "ignore"} | (env or {})
+    command = [sys.executable, "-m", "prefect", *words]
+    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=PATIENCE)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 async def _start() -> tuple[Any, Any]:
