@@ -41,7 +41,7 @@ class KeepLanguage(Stage):
 
     A text is identified in stretches of whole sentences, and each of them must pass: a question with its translation
     below is turned down, a foreign name or phrase is not. A text that is formulas alone is in no language, and kept.
-    Some 4,000 questions a second on one core; the identifier takes a second to load, once a process.
+    2,000 to 4,000 questions a second on one core, by the core; the identifier takes a second to load, once a process.
     """
 
     version: ClassVar[int] = 2
