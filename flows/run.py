@@ -19,6 +19,7 @@ from prefect import Task, task
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.context import FlowRunContext
+from prefect.exceptions import UnfinishedRun
 from prefect.futures import PrefectFuture
 from prefect_dask import DaskTaskRunner
 
@@ -363,14 +364,15 @@ class Run:
         return list(made.values())
 
     def _result(self, future: Future) -> Receipt:
-        """Wait for one receipt. Where it fails because another one did, that one's error is raised.
+        """Wait for one receipt. Where it fails because another one did, that one's error is raised, one of ours first.
 
         A budget that is spent lets what is on its way arrive, for it is paid for.
         """
         try:
             return future.result()
         except Exception as error:
-            cause = next(iter(self.progress.errors(QuestmillError)), error)
+            errors = [e for e in self.progress.errors(Exception) if not isinstance(e, UnfinishedRun)]
+            cause = next((e for e in errors if isinstance(e, QuestmillError)), errors[0] if errors else error)
             if not isinstance(cause, BudgetSpent):
                 raise cause from error
             self.progress.wait()

@@ -24,7 +24,7 @@ class ScaleQuest(Frozen):
     """How many questions, and what becomes of them; the defaults are the paper's numbers."""
 
     questions: int = Field(default=2_000_000, ge=1)
-    """Questions asked for, over all generators (section 3.1: 2 M from two)."""
+    """Questions asked for, over all generators, each its share, rounded up (section 3.1: 2 M from two)."""
     generators: tuple[str, ...] = Field(default=("questioner",), min_length=1)
     """Roles that write questions, each its share; the paper has two (DeepSeekMath and Qwen2-Math)."""
     train: bool = False
@@ -80,7 +80,9 @@ class ScaleQuest(Frozen):
         if strange := sorted(sampled - {*self.generators}):
             known = ", ".join(self.generators)
             raise ValueError(f"sample names {strange[0]!r}, which is no generator; there are: {known}")
-        if self.solve.adaptive and self.select.within_majority and self.select.least_agreement > self.solve.enough:
+        if self.synthesize.role not in (*self.generators, WriteQuestion().role):
+            raise ValueError("synthesize.role: generators say who writes the questions; name it there")
+        if self.solve.adaptive and self.select.least_agreement > self.solve.enough:
             raise ValueError("solve.adaptive stops before least_agreement is decided; set solve.enough to it")
         if self.truth and self.dataset == "noise":
             raise ValueError("truth publishes the dataset noise; give another name to this one")
@@ -109,7 +111,8 @@ def scalequest(recipe: ScaleQuest) -> Manifest:
     judged = run.map(recipe.solvable, questions)
     hard = judged
     if (measure := recipe.fail_rate or recipe.score) is not None:
-        hard = run.merge(recipe.sample, judged, run.map(measure, judged), shard_rows=recipe.shard_rows)
+        sample = recipe.sample.model_copy(update={"generators": recipe.generators})
+        hard = run.merge(sample, judged, run.map(measure, judged), shard_rows=recipe.shard_rows)
     answers = run.map(recipe.solve, hard)
     rewards = run.map(recipe.reward, answers)
     truths = run.map(AskOracle(), questions) if recipe.truth else hard

@@ -1,5 +1,7 @@
 """Stages that answer questions and judge the answers."""
 
+import contextlib
+import re
 from collections import Counter
 from collections.abc import Iterator
 from math import ceil
@@ -17,6 +19,7 @@ from tasks.ladder.climb import read
 from tasks.ladder.numerals import LONGEST
 from tasks.ladder.shapes import Scalar
 
+_CLOCK = re.compile(r"[0-9]{1,2}:[0-5][0-9]")
 ANSWER = "####"
 """Opens the last line of a solution, followed by the answer."""
 
@@ -31,20 +34,26 @@ def final_answer(text: str) -> str | None:
 
 
 def answer_key(answer: str) -> str:
-    """The answer as it is compared with others of the same question: a number by its value, a text without its form."""
-    if len(answer) > LONGEST:
-        return " ".join(answer.lower().split())
+    """The answer as it is compared with others of the same question: a number by its value, a text without its form.
+
+    What may be a time of day (`2:30`) is a text, and so is a number of thousands of digits (`10^{9000}`).
+    """
+    plain = " ".join(answer.lower().split())
+    if len(answer) > LONGEST or _CLOCK.fullmatch(plain):
+        return plain
     reading = read(answer)
     if reading.numeral is not None and reading.numeral.value is not None:
         return str(reading.numeral)
     if isinstance(reading.shape, Scalar) and (value := reading.shape.value.rational) is not None:
-        return str(value)
-    return " ".join(reading.bare[0].lower().split())
+        with contextlib.suppress(ValueError):  # Python writes no integer of more than 4,300 digits
+            return str(value)
+    return ("" if not reading.wordy else " ").join(reading.bare[0].lower().split())
 
 
 class Solve(Ask):
     """n solutions of a question, each ending in `#### answer`."""
 
+    version: ClassVar[int] = 2
     table: ClassVar[pa.Schema] = answers.SCHEMA
     role: str | None = "solver"
     sampling: Sampling = Sampling(max_tokens=256)

@@ -34,10 +34,12 @@ class DropRepeats(Merge):
 class Near(Merge):
     """What near-duplicates are, for all merges that look for them.
 
-    Two questions are near-duplicates where they have the same numbers and signs in the same order and at least
-    `threshold` of their n-grams in common. Numbers may be spelt (`three`, `half`), and `1,000.50` is `1000.5`. So "same
-    template, other numbers" is no duplicate, however much text is shared; the same numbers with a word or two
-    exchanged is one, also where that word is a name or decides what is asked for.
+    Two questions are near-duplicates where they have the same numbers and signs in the same order, the same deciding
+    words (`more`, `not`, `maximum`, `sin`) in any, and at least `threshold` of their n-grams in common. Numbers may be
+    spelt (`three`, `half`), and `1,000.50` is `1000.5`. So "same template, other numbers" is no duplicate, however much
+    text is shared; the same numbers with a word or two exchanged is one, also where that word is a name, or decides
+    what is asked for in a way that no list knows: of MATH's 5,000 test problems some 20 are dropped, three quarters of
+    them with another answer.
     """
 
     threshold: float = Field(default=0.5, gt=0, le=1)
@@ -64,7 +66,7 @@ class DropNearRepeats(Near):
     the texts alone; which row of a cluster is kept depends on the row ids: the lowest.
     """
 
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     inputs: ClassVar[tuple[str, ...]] = ("questions",)
 
     def prepare(self, con: Any) -> None:
@@ -97,6 +99,7 @@ class DropNearRepeats(Near):
 class DropPublished(Near):
     """Drops what a published dataset has already: the same texts, and near-duplicates of a published question."""
 
+    version: ClassVar[int] = 2
     inputs: ClassVar[tuple[str, ...]] = ("questions", "published")
 
     dataset: DatasetName

@@ -30,6 +30,8 @@ class Draw(Stage):
         for given, known in ((self.topic, library.topics()), (self.template, [t.name for t in library.TEMPLATES])):
             if given is not None and given not in known:
                 raise ValueError(f"the proving ground has no {given!r}; it has {', '.join(known)}")
+        if self.template and self.topic and (topic := library.named(self.template).topic) != self.topic:
+            raise ValueError(f"template {self.template!r} is of topic {topic!r}, not {self.topic!r}; leave out one")
         return self
 
     def rows(self, batch: Sequence[Row], engine: Any) -> Iterator[Row | Reject]:

@@ -15,6 +15,7 @@ from rensa import RMinHash
 
 Hashes = NDArray[np.uint64]
 Rows = NDArray[np.int64]
+Flags = NDArray[np.bool_]
 Number = TypeVar("Number", np.int64, np.uint64)
 
 PAIRS = 50_000
@@ -22,8 +23,13 @@ PAIRS = 50_000
 DIGESTED = 10_000
 """Questions whose MinHash digests are Python numbers at once, some 20 MB."""
 _ODD = np.uint64(0x9E3779B97F4A7C15)
-_TOKEN = re.compile(r"[^\W\d_]+|\d+(?:,\d{3})*(?:\.\d+)?|\.\d+|(?<!\d)-(?=\.?\d)|[+*/=<>^%≤≥≠√]")
-"""Words, numbers and signs of mathematics; a hyphen or a dash is none of them, nor is the minus of `12 - 5`."""
+_MINUS = (
+    r"-(?=\.?\d)|(?<![\w)\].-])-(?=[a-z\\(])|-(?=\()|(?<=[)\]}])-(?=[a-z\\])"
+    r"|(?:(?<=\b[a-z])|(?<=\d))-(?=[a-z]\b)|(?<!\S)-(?!\S)"
+)
+"""Before a number, a formula or a variable, or alone between blanks; a hyphen is none."""
+_TOKEN = re.compile(rf"[^\W\d_]+|\d+(?:,\d{{3}})*(?:\.\d+)?|\.\d+|{_MINUS}|(?<=[\d)])!|[+*/=<>^%≤≥≠√]")
+"""Words, numbers and signs of mathematics."""
 _POWER = re.compile(r"(?=[²³¹⁰⁴-⁹])")
 _SIGNS = str.maketrans("\N{MINUS SIGN}\N{MULTIPLICATION SIGN}\N{DIVISION SIGN}\N{FRACTION SLASH}", "-*//")
 _ONES = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen"
@@ -38,6 +44,17 @@ _ENDED = [*_ORDINALS.split(), *_TIMES.split(), "halv", "tripl"]
 _PORTIONS = frozenset(word + end for word in _ENDED for end in ("", "s", "d", "es", "ed"))
 _PORTIONS |= {"le", "leq", "ge", "geq", "ne", "neq", "lt", "gt", "sqrt"}
 """Words that count, divide or multiply, and the names of signs in TeX."""
+_COMPARING = (
+    "more less fewer most least greater greatest larger largest smaller smallest maximum minimum maximal minimal"
+)
+_DENYING = (
+    "no not never none nor neither except without positive negative nonnegative even odd maximize minimize max min"
+)
+_MEASURES = "sum difference product quotient remainder mean median mode perimeter area volume radius diameter altitude"
+_FUNCTIONS = "sin cos tan cot sec csc arcsin arccos arctan arccot arcsec arccsc sine cosine tangent log ln exp"
+_SHAPES = "pentagon hexagon heptagon octagon nonagon decagon bisector circumference"
+_DECIDING = frozenset(" ".join([_COMPARING, _DENYING, _MEASURES, _FUNCTIONS, _SHAPES]).split())
+"""Words on which the answer hangs, whatever else two questions share."""
 
 
 @dataclass(frozen=True)
@@ -49,14 +66,15 @@ class Sketch:
     ends: Rows
     """Where the n-grams of each question end; each has at least one."""
     numbers: Hashes
-    """One hash a question over its numbers and signs in their order: where they differ, so do the questions."""
+    """One hash a question over its numbers and signs in their order, and its deciding words in any: where they differ,
+    so do the questions."""
     template: Hashes
     """One hash a question over its words and signs in their order, all numbers taken for the same."""
 
     @classmethod
     def of(cls, texts: pa.Array, gram: int) -> "Sketch":
         """Take n-grams of `gram` words; every different word is read once, so that long tables cost little."""
-        tokens, ends, number, sign = _tokens(texts)
+        tokens, ends, number, sign, deciding = _tokens(texts)
         starts = np.concatenate([[0], ends])[:-1]
         sizes = ends - starts
         place = np.arange(len(tokens)) - np.repeat(starts, sizes)
@@ -73,7 +91,8 @@ class Sketch:
         return cls(
             grams=grams[within],
             ends=ends + np.arange(1, len(ends) + 1),
-            numbers=_sums(np.where(number | sign, tokens, 0) * powers[rank], starts, ends),
+            numbers=_sums(np.where(number | sign, tokens, 0) * powers[rank], starts, ends)
+            ^ _sums(np.where(deciding, tokens, 0), starts, ends),
             template=_sums(np.where(number, np.uint64(1), tokens) * powers[place], starts, ends),
         )
 
@@ -171,8 +190,8 @@ def distinct(values: NDArray[Number]) -> NDArray[Number]:
     return different
 
 
-def _tokens(texts: pa.Array) -> tuple[Hashes, Rows, NDArray[np.bool_], NDArray[np.bool_]]:
-    """Hashed tokens of all texts; where each text ends; which tokens are numbers; which are signs."""
+def _tokens(texts: pa.Array) -> tuple[Hashes, Rows, Flags, Flags, Flags]:
+    """Hashed tokens of all texts; where each text ends; which tokens are numbers; which are signs; which decide."""
     split = pc.utf8_split_whitespace(texts)
     coded = split.flatten().dictionary_encode()
     read = [_read(word) for word in coded.dictionary.to_pylist()]
@@ -181,12 +200,13 @@ def _tokens(texts: pa.Array) -> tuple[Hashes, Rows, NDArray[np.bool_], NDArray[n
     hashed = np.fromiter(itertools.chain.from_iterable(RMinHash.hash_token_sets([flat])), np.uint64, len(flat))
     number = np.array([each[0].isdigit() or each in _PORTIONS for each in flat], bool)
     sign = np.array([not each[0].isalnum() for each in flat], bool)
+    deciding = np.array([each in _DECIDING for each in flat], bool)
     codes = coded.indices.to_numpy()
     many = sizes[codes]
     ends = np.concatenate([[0], np.cumsum(many)])
     taken = np.arange(ends[-1]) - np.repeat(ends[:-1], many) + np.repeat((np.cumsum(sizes) - sizes)[codes], many)
     offsets = split.offsets.to_numpy()
-    return hashed[taken], ends[offsets[1:] - offsets[0]], number[taken], sign[taken]
+    return hashed[taken], ends[offsets[1:] - offsets[0]], number[taken], sign[taken], deciding[taken]
 
 
 def _read(word: str) -> list[str]:

@@ -14,11 +14,22 @@ from tasks.structured import fields
 VERDICT = "Verdict:"
 """Opens the last line of a judgement, followed by its word."""
 _LAST = re.compile(r"[\W_]*verdict[\W_]*([a-z]+)(.*)")
+_DOUBT = {
+    *("actually", "wait", "but", "however", "if", "unless", "otherwise", "except", "though", "although"),
+    *("hmm", "instead", "maybe", "perhaps", "or"),
+}
+_DENIAL = re.compile(
+    r"n't|\b(?:not|never|cannot|nothing|missing|lacks?|lacking|without|contradict\w*|impossible|invalid|incorrect"
+    r"|in(?:consistent|sufficient|complete)|un(?:solvable|clear|known|determined|defined|certain|sure))\b"
+)
+_DENYING = frozenset({"no", "wrong"})
+"""Words that a denial behind them bears out."""
 
 
 class Panel(Ask):
     """A stage whose samples are members of a panel: each gives a reason and one of a few words, and most decide."""
 
+    version: ClassVar[int] = 2
     words: ClassVar[tuple[str, ...]]
     """What a member may say."""
     role: str | None = "judge"
@@ -67,7 +78,8 @@ def heard(reply: Completion, words: Sequence[str]) -> str | None:
 def said(text: str, words: Sequence[str]) -> str | None:
     """The one of `words` that a judgement ends in, as its last line or as JSON; None when it reaches none.
 
-    A verdict that is followed by second thoughts is none: whoever wrote it may have changed its mind.
+    A verdict that is followed by second thoughts is none, for whoever wrote it may have changed its mind: another of
+    the words, one of doubt (`Actually`, `if`), or, behind a word that affirms, a denial (`yes, a number is missing`).
     """
     if "verdict" in (told := fields(text)):
         word = str(told["verdict"]).lower().strip(" .*`\"'")
@@ -75,7 +87,9 @@ def said(text: str, words: Sequence[str]) -> str | None:
     last = _LAST.match(text.strip().rpartition("\n")[2].lower())
     if last is None or last[1] not in words:
         return None
-    return None if set(re.findall("[a-z]+", last[2])) & set(words) else last[1]
+    if {*re.findall("[a-z]+", last[2])} & {*words, *_DOUBT} or (last[1] not in _DENYING and _DENIAL.search(last[2])):
+        return None
+    return last[1]
 
 
 def reason(text: str) -> str:

@@ -31,6 +31,9 @@ class SampleByDifficulty(Merge):
     """Generator -> bins from easy to hard, each as (its highest fail rate, its share of what is kept), e.g.
     `{"": ((0.2, 0.1), (0.6, 0.5), (1.0, 0.4))}`. The bin that is scarcest for its share decides how many are kept."""
 
+    generators: tuple[str, ...] = ()
+    """Generators that may have no question left; those of its recipe. Another name that no row has is spelt wrongly."""
+
     @field_validator("target")
     @classmethod
     def _histograms(cls, target: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -64,7 +67,7 @@ class SampleByDifficulty(Merge):
     def _check(self, con: Any) -> None:
         """A generator that is not there is a name spelt wrongly; an empty bin would leave nothing at all."""
         there = {name for (name,) in con.sql("SELECT DISTINCT generator FROM rated").fetchall()}
-        if there and (absent := sorted({*self.drop_easy, *self.target} - there)):
+        if there and (absent := sorted({*self.drop_easy, *self.target} - there - {*self.generators})):
             raise QuestmillError(
                 f"step {self.name()}: no question is of generator {absent[0]!r}; there are {sorted(there)}, name those"
             )

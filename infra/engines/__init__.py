@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from schemas.engine import Prompt, Spec
+from schemas.errors import EngineError, QuestmillError
 from schemas.work import Frozen
 
 YES, NO = ("yes", "Yes", "YES", " yes", " Yes"), ("no", "No", "NO", " no", " No")
@@ -55,9 +56,9 @@ def load(spec: Frozen) -> Any:
 
 @contextmanager
 def using(spec: Frozen) -> Iterator[Any]:
-    """The engine of `spec`, which nobody closes as long as this is open."""
+    """The engine of `spec`, which nobody closes as long as this is open. Raises EngineError where it does not start."""
     with _changed:
-        engine, resident = load(spec), _resident
+        engine, resident = _opened(spec), _resident
         held = resident if resident is not None and resident.engine is engine else None
         if held is not None:
             held.users += 1
@@ -68,6 +69,18 @@ def using(spec: Frozen) -> Iterator[Any]:
             if held is not None:
                 held.users -= 1
             _changed.notify_all()
+
+
+def _opened(spec: Frozen) -> Any:
+    try:
+        return load(spec)
+    except QuestmillError:
+        raise
+    except Exception as error:
+        where = getattr(spec, "path", "") or getattr(spec, "model", "")
+        line = next(iter(str(error).splitlines()), "") or type(error).__name__
+        told = line if isinstance(error, ValueError) and where in line else f"{where} cannot be loaded: {line}"
+        raise EngineError(f"an engine of kind {getattr(spec, 'kind', '')!r} does not start: {told}") from error
 
 
 def pin(spec: Spec) -> Spec:

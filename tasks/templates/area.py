@@ -65,6 +65,7 @@ TEMPLATES = (
         numbers={"n": range(3, 90), "m": range(3, 90), "half": "n + m", "p": "half * 2"},
         words={"who": NAMES, "yard": GROUNDS},
         style="decimal",
+        given=("0 < width",),
         most=400,
         solve="""
         Two sides make {half = p / 2} m.

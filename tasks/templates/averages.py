@@ -65,6 +65,7 @@ TEMPLATES = (
         numbers={"m": range(2, 10), "n": range(3, 60), "k": range(2, 90)},
         words={"who": NAMES, "person": PEOPLE, "thing": GOODS},
         style="decimal",
+        whole=("sum",),
         solve="""
         The {people} have {sum = m * n things}.
         In all there are {all = sum + k things}.

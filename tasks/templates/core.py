@@ -74,13 +74,17 @@ class Template:
     """The solution, one step and one equation a line; the last result is the answer."""
     again: str = ""
     """The same answer by another method."""
+    exact: str = ""
+    """A way that goes through wherever the problem can be solved, where those above make a number that the story does
+    not need to be whole, such as 1 %. The oracle answers by it; it is not taught as a method."""
     claim: str = ""
     """A sentence, put before the last one, that contradicts the rest when its claim `{all?}` is wrong."""
     words: Mapping[str, Sequence[Entry]] = field(default_factory=dict)
     style: Style = "count"
     """count: every result must be whole; money: two decimals; decimal: at most one when drawn; fraction: 3/8."""
     given: tuple[str, ...] = ()
-    """Conditions such as `k < n` without which the story contradicts itself."""
+    """Conditions such as `k < n` without which the story contradicts itself; `all <= q unless liquid` does not hold for
+    the phrasings that show a `{liquid}`."""
     nice: tuple[str, ...] = ()
     """Conditions on drawn problems only."""
     whole: tuple[str, ...] = ()
@@ -92,6 +96,11 @@ class Template:
     def methods(self) -> tuple[tuple[Text, ...], ...]:
         """One or two solutions, each a text per step."""
         return tuple(self._steps(text) for text in (self.solve, self.again) if text.strip())
+
+    @cached_property
+    def ways(self) -> tuple[tuple[Text, ...], ...]:
+        """The methods, and the exact way where there is one."""
+        return (*self.methods, *((self._steps(self.exact),) if self.exact.strip() else ()))
 
     def _steps(self, text: str) -> tuple[Text, ...]:
         lines = [line.strip() for line in text.strip().splitlines()]
@@ -124,7 +133,7 @@ class Template:
             yield Variant(self._text(f"{full[:last]}{self.claim} {full[last:]}"), None, True)
 
     def _text(self, text: str) -> Text:
-        known = set(self.numbers) | {name for steps in self.methods for name in results(steps)}
+        known = set(self.numbers) | {name for steps in self.ways for name in results(steps)}
         return parse(text, self.words, known, self.style)
 
     @cached_property
@@ -152,20 +161,27 @@ class Template:
 
     def outcome(self, values: Mapping[str, Value]) -> dict[str, Value] | Reason:
         """The first method that goes through, or why none does: a way around a broken step is a solution too."""
-        runs = [self.run(steps, values) for steps in self.methods]
+        runs = [self.run(steps, values) for steps in self.ways]
         states = [r for r in runs if not isinstance(r, str)]
         if not states:
             return next(r for r in runs if isinstance(r, str))
         state = {**states[-1], **states[0]}
         wrong = any(k.endswith("?") and state.get(k[:-1]) != v for k, v in values.items())
-        return "contradiction" if wrong or not all(holds(c, state) for c in self.given) else state
+        return "contradiction" if wrong or not all(holds(c, state) for c in self._given(state)) else state
+
+    def _given(self, state: Mapping[str, Value]) -> Iterator[str]:
+        for condition in self.given:
+            needed, _, word = condition.partition(" unless ")
+            if word not in state:
+                yield needed
 
     def problem(self, question: str, values: dict[str, Value], reason: Reason | None) -> Problem:
         """The problem that a question with these values poses. `reason`: why its text alone makes it unsolvable."""
         reached = reason or self.outcome(values)
         if isinstance(reached, str):
             return Problem(question, None, (), "", None, self.name, self.topic, 0.0, values, reached)
-        first, *others = [t for method in self.methods if (t := self._tell(method, values)) is not None]
+        told = [t for method in self.methods if (t := self._tell(method, values)) is not None]
+        first, *others = told or [t for way in self.ways if (t := self._tell(way, values)) is not None]
         second = next((t.text for t in others if t.handy and t.answer == first.answer), None)
         size = difficulty(first.text)
         return Problem(question, first.answer, first.steps, first.text, second, self.name, self.topic, size, values)
@@ -192,7 +208,8 @@ class Template:
         for key in sorted(k for k in text.figures if k.endswith("?")):
             values[key] = _misstate(rng, operand(key[:-1], {**values, **self._state(values)}))
         question = text.write(values)
-        return self.problem(question, text.read(question) or {}, reason)
+        problem = self.problem(question, text.read(question) or {}, reason)
+        return problem if problem.unsolvable == kind else self.draw(rng, kind)  # a phrasing without the condition
 
     def _state(self, values: Mapping[str, Value]) -> dict[str, Value]:
         state = self.outcome(values)
@@ -220,7 +237,7 @@ class Template:
     def fits(self, values: Mapping[str, Value]) -> bool:
         """Whether the numbers make a problem worth drawing: results positive, small, and short when written."""
         state = self.run(self.methods[0], values)
-        if isinstance(state, str) or not all(holds(condition, state) for condition in self.given + self.nice):
+        if isinstance(state, str) or not all(holds(c, state) for c in (*self._given(state), *self.nice)):
             return False
         return all(0 < v <= self.most and self._short(v) for v in (operand(name, state) for name in self._made))
 

@@ -19,6 +19,7 @@ TEMPLATES = (
         numbers={"m": range(2, 10), "x": range(2, 90), "t": "m * x", "k": range(2, 90), "r": "t + k"},
         words={"who": NAMES},
         style="fraction",
+        given=("0 < x",),
         solve="""
         Before adding it is {t = r - k}.
         The number is {x = t / m}.

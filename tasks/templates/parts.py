@@ -17,7 +17,7 @@ TEMPLATES = (
         """,
         numbers={"q": range(2, 10), "k": range(1, 9), "part": range(2, 30), "n": "part * q"},
         words={"who": NAMES, "thing": FRUIT},
-        given=("k < q",),
+        given=("k <= q",),
         nice=("k coprime q", "1 < k"),
         solve="""
         1/{q} is {part = n / q things}.
@@ -116,7 +116,7 @@ TEMPLATES = (
         """,
         numbers={"q": range(2, 10), "k": range(2, 9), "part": range(3, 50), "n": "part * k"},
         words={"who": NAMES},
-        given=("k < q",),
+        given=("k <= q",),
         nice=("k coprime q",),
         most=500,
         solve="""
@@ -163,6 +163,7 @@ TEMPLATES = (
         numbers={"q": range(3, 13), "k": range(1, 12), "m": range(1, 12)},
         words={"who": NAMES, "friend": NAMES, "liquid": LIQUIDS},
         style="fraction",
+        given=("all <= q unless liquid",),
         nice=("k < q", "m < q", "all <= q"),
         solve="""
         There are {all = k + m} parts.

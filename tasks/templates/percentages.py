@@ -149,6 +149,12 @@ TEMPLATES = (
         So {left = one * rest trees} are left.
         Now there are {now = left + k trees}.
         """,
+        exact="""
+        {p} times the trees is {times = n * p}.
+        The loss is {gone = times / 100 trees}.
+        Then {left = n - gone trees} are left.
+        Now there are {now = left + k trees}.
+        """,
         claim="The loss was {gone? trees}.",
     ),
 )

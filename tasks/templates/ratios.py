@@ -32,6 +32,11 @@ TEMPLATES = (
         {friend} gets {other = one * q things}.
         {who} gets {share = n - other things}.
         """,
+        exact="""
+        There are {sum = p + q} parts.
+        {p} times all is {times = n * p}.
+        {who} gets {share = times / sum things}.
+        """,
         claim="One part is {one? things}.",
     ),
     Template(
@@ -128,6 +133,13 @@ TEMPLATES = (
         One part is {one = d / gap things}.
         There are {sum = p + q} parts.
         In all there are {all = one * sum things}.
+        """,
+        exact="""
+        The difference is {gap = p - q} parts.
+        {p} times the difference is {more = d * p}.
+        {who} has {mine = more / gap things}.
+        {friend} has {yours = mine - d things}.
+        In all there are {all = mine + yours things}.
         """,
         claim="One part is {one? things}.",
     ),

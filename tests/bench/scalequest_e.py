@@ -23,6 +23,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from tasks.answers import answer_key, final_answer
 from tasks.dedupe import DropNearRepeats, DropPublished
 from tasks.templates import library
 from tests.bench.figures import ROOT, Figure
@@ -30,6 +31,7 @@ from tests.recorded import SHARED
 
 IDS = ("scalequest.e",)
 TRAIN = SHARED / "gsm8k" / "train.jsonl"
+MATH = SHARED / "math" / "test.jsonl"
 CHUNK = 5000
 NUMBER = re.compile(r"(?<![\w.,])\d+(?:,\d{3})*(?:\.\d+)?(?![\w,]*\w)")
 SYNONYMS = {
@@ -50,6 +52,12 @@ def measure() -> Iterator[Figure]:
         note = f"{found['rows']:,} questions of GSM8K's training set and planted ones; recall by edit: {found['edits']}"
         yield Figure("scalequest.e.gsm8k", found["recall"], "share", "", note)
         yield Figure("scalequest.e.gsm8k.false", found["false"], "%", "", f"{found['merged']} real ones merged")
+    if MATH.exists():
+        real = [json.loads(line) for line in MATH.read_text().splitlines()]
+        texts = [(row["problem"], answer_key(final_answer(row["solution"]) or "")) for row in real]
+        found = judge(planted(texts, copies=0))
+        note = f"of {found['rows']:,} problems of MATH's test set; of them {found['answers']:.0%} have another answer"
+        yield Figure("scalequest.e.math.merged", found["merged"], "rows", "", note)
 
 
 def figures(rows: Rows) -> Iterator[Figure]:

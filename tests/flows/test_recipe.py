@@ -68,6 +68,11 @@ def test_a_switch_needs_no_value() -> None:
         (["--sample.drop_easy", '{"questioner": 0.3}'], "none is measured"),
         (["--fail_rate.sampling.n", "4", "--sample.drop_easy", '{"typo": 0.3}'], "'typo', which is no generator"),
         (["--solve.adaptive", "--select.least_agreement", "0.8"], "set solve.enough to it"),
+        (
+            ["--solve.adaptive", "--select.within_majority", "false", "--select.least_agreement", "0.8"],
+            "set solve.enough to it",
+        ),
+        (["--synthesize.role", "nobody"], "generators say who writes"),
     ],
 )
 def test_a_bad_recipe_is_told_in_one_line_before_anything_is_asked(words: list[str], told: str) -> None:

@@ -34,4 +34,6 @@ def test_published_problems_are_those_of_their_seeds(place: Path, capsys: pytest
 def test_an_unknown_topic_is_bad_usage_and_names_the_topics(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["run", "templates", "--draw.topic", "astrology"]) == 2
     assert "the proving ground has no 'astrology'; it has stories" in capsys.readouterr().err
+    assert main(["run", "templates", "--draw.topic", "money", "--draw.template", "split_ratio"]) == 2
+    assert "template 'split_ratio' is of topic 'ratios', not 'money'; leave out one" in capsys.readouterr().err
     assert not place.exists()

@@ -162,6 +162,11 @@ def test_an_even_number_of_samples_is_asked_until_no_half_can_be_reached(answers
         ("Verdict: yes\n\nWait, a number is missing, so the answer is no.", None),
         ("Verdict: yes or no?", None),
         ("Verdict: yes. The verdict is final, so no.", None),
+        ("Verdict: yes (the problem is not solvable)", None),
+        ("Verdict: yes. Actually, it's unsolvable.", None),
+        ("Verdict: yes if x is 2", None),
+        ("Verdict: no, a number is missing", False),
+        ("Verdict: no. Wait, it works.", None),
         ("The verdict is yes", None),
     ],
 )
@@ -251,6 +256,10 @@ def test_a_structured_judgement_holds_the_engine_to_a_schema_and_is_read_as_json
         ("#### \\boxed{1,000}", "1,000", "1000"),
         ("The answer is 7.", "7", "7"),
         ("It might be 7 or 8", None, None),
+        ("#### 2:30", "2:30", "2:30"),
+        ("#### 1:2", "1:2", "1/2"),
+        ("#### (1, 2)", "(1, 2)", "(1,2)"),
+        ("#### 10^{9000}", "10^{9000}", "10^{9000}"),
     ],
 )
 def test_the_final_answer_of_a_solution_is_read_however_a_model_marks_it(

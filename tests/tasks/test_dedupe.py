@@ -100,11 +100,23 @@ def test_the_same_template_with_other_numbers_is_no_duplicate(other: str) -> Non
         ("√2", "2"),
         ("x²", "x2"),
         ("a million", "a billion"),
+        ("-x", "x"),
+        ("-(3 + 4)", "(3 + 4)"),
+        ("7 - n", "n - 7"),
+        ("5!", "5"),
+        ("the largest", "the smallest"),
+        (r"$\sin A$", r"$\tan A$"),
+        ("one hexagon", "one pentagon"),
     ],
 )
 def test_a_number_in_words_and_a_sign_make_another_question(one: str, other: str) -> None:
     text = "On a farm with hens and cows, a farmer collects some eggs and then {} of them are counted again; how many?"
     assert reasons(text.format(one), text.format(other)) == [None, None]
+
+
+def test_a_hyphen_makes_no_other_question() -> None:
+    text = "A well known vice-president rents twenty-one two-room flats for a co-worker; how many rooms does she rent?"
+    assert reasons(text, text.replace("-", " ")) == NEAR
 
 
 def test_another_sign_makes_another_question() -> None:

@@ -228,6 +228,8 @@ def test_no_questions_at_all_break_nothing() -> None:
 def test_a_generator_that_is_not_there_is_named() -> None:
     with pytest.raises(QuestmillError, match=r"no question is of generator 'esay'; there are \['easy', 'hard'\]"):
         sampled(SampleByDifficulty(drop_easy={"esay": 0.5}), dict(TWO))
+    of_the_recipe = SampleByDifficulty(drop_easy={"spent": 0.5}, generators=("easy", "spent"))
+    assert sampled(of_the_recipe, dict(TWO)) == sampled(SampleByDifficulty(), dict(TWO))
 
 
 def test_a_bin_that_is_empty_is_named_for_it_would_leave_nothing() -> None:

@@ -76,6 +76,37 @@ def test_numbers_that_are_never_drawn_are_answered_too(question: str, answer: st
 
 
 @pytest.mark.parametrize(
+    ("question", "answer", "unsolvable"),
+    [
+        ("Hugo and Felix share 120 beads in the ratio 6 to 3. How many beads does Hugo get? "
+         "Hugo is named first in the ratio.", "80", None),
+        ("Sam and Karl have marbles in the ratio 8 to 4. Sam has 9 more than Karl. "
+         "How many marbles do they have in all?", "27", None),
+        ("Nora has 10 stamps for every 6 that Eva has. Nora has 17 more. How many stamps are there in all?",
+         None, "non_integer"),
+        ("Mia plants 205 trees. 40% of them die, and she plants 10 new ones. How many trees live now?", "133", None),
+        ("5/5 of the 10 apples in a bag belong to Mia. She takes them. How many apples does she take?", "10", None),
+        ("Mia reads 60 pages. That is 3/3 of her book. How many pages does the book have?", "60", None),
+        ("Mia reads 60 pages. That is 4/3 of her book. How many pages does the book have?", None, "contradiction"),
+        ("Mia paints 5/6 of a wall, and Tom paints 4/6 of it. They paint different parts. "
+         "What fraction of the wall is painted?", None, "contradiction"),
+        ("Mia drinks 5/6 litre of milk. Tom drinks 4/6 litre. How many litres do they drink in all?", "3/2", None),
+        ("Mia thinks of a positive number. She multiplies it by 4 and adds 5. The result is 5. What is the number?",
+         None, "contradiction"),
+        ("The garden of Mia is 10 m long and rectangular. All around it measures 20 m. How many m wide is it?",
+         None, "contradiction"),
+        ("3 players have a mean of 2.5 pens each. Mia has 4 pens and joins them. "
+         "How many pens do they have in all then?", None, "non_integer"),
+    ],
+)  # fmt: skip
+def test_what_can_be_solved_does_not_hang_on_the_method(
+    question: str, answer: str | None, unsolvable: str | None
+) -> None:
+    reading = oracle.read(question)
+    assert (reading.answer, reading.unsolvable) == (answer, unsolvable)
+
+
+@pytest.mark.parametrize(
     "garbled",
     [
         "",
