@@ -1,24 +1,30 @@
 """LEMMA on the pupil, which is student and teacher: how long a run takes, and what the oracle says of every stage.
 
-What the teacher did is read from the steps of the lake: before the filters from those that ask, with what they turned
-down counted as wrong; after them from what is published.
+What the teacher can do is asked once more for every row of the run, one reply each, before any filter; what became of
+it is read from the steps of the lake and from what is published.
 """
 
 import json
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+from flows.lemma import Lemma
+from flows.recipe import parse
+from infra import engines
 from infra.store import Store, open_store
 from schemas.corrections import STRATEGIES
+from schemas.engine import EmbeddedSpec
 from schemas.work import Row
 from tasks.answers import answer_key, final_answer
+from tasks.ask import Ask
 from tasks.lessons_lemma import TYPE_OF
 from tasks.templates.oracle import Diagnosis, diagnose, read
 from tasks.wilson import wilson
-from tests.bench.figures import Figure, questmill
+from tests.bench.figures import ROOT, Figure, questmill
 
 IDS = ("lemma.a", "lemma.b", "lemma.c", "lemma.d")
 PROBLEMS = 500
@@ -66,16 +72,45 @@ def published(store: Store) -> Iterator[Figure]:
 
 
 def teacher(store: Store) -> Iterator[Figure]:
-    """c: before the filters; a diagnosis that is no diagnosis is a wrong one."""
-    diagnosed = rows(store, "diagnose")
-    located = [(row["type"] or "", told(row).first_wrong_step == row["found_step"] - 1) for row in diagnosed]
-    yield from by_type("lemma.c.located", located, ">= 80")
-    injected = [(row["type"], not told(row).correct) for row in rows(store, "inject")]
-    yield from by_type("lemma.c.injected", injected, ">= 85")
-    for strategy in STRATEGIES:
-        yield from by_type(
-            f"lemma.c.{strategy}", [(row["type"], ends_right(row)) for row in rows(store, strategy)], ">= 70"
-        )
+    """c: one reply for each that the run asked about, before any filter; beside it what the run made of all of them.
+
+    Of a reply to `fresh_restart` only the answer counts here: whether it goes another way is a filter's question.
+    """
+    recipe = parse(Lemma, ["--preset", "pupil"])
+    once = {
+        "diagnose": one_reply(recipe.diagnose),
+        "inject": one_reply(recipe.inject, tries=1),
+        "fix_continue": one_reply(recipe.fix, tries=1),
+        "fresh_restart": one_reply(recipe.fresh, tries=1, most_overlap=1.0),
+    }
+    engine = engines.load(EmbeddedSpec(path=str(ROOT / "data" / "models" / "pupil" / "int8")))
+    for step, (name, right, least) in MEASURED.items():
+        asked = given(store, step)
+        replied = [row for row in once[step].rows(asked, engine) if isinstance(row, dict)]
+        yield from by_type(f"lemma.c.{name}", judged(asked, replied, right), f">= {least}", "one reply to each")
+        made = [fact for _, fact in judged(asked, rows(store, step), right)]
+        yield figure(f"lemma.c.{name}.run", made, "", "asked again, and what was turned down is none")
+    engines.unload()
+
+
+def one_reply(stage: Ask, **more: Any) -> Ask:
+    """The stage as it asks once."""
+    return stage.model_copy(update={"sampling": stage.sampling.model_copy(update={"n": 1}), **more})
+
+
+def given(store: Store, step: str) -> list[Row]:
+    """The rows that a step was asked about."""
+    receipts = list(store.receipts())
+    parts = {part.digest: part for receipt in receipts for part in receipt.parts}
+    inputs = dict.fromkeys(digest for receipt in receipts if receipt.step == step for digest in receipt.inputs)
+    return [row for digest in inputs for row in store.get(parts[digest]).to_pylist()]
+
+
+def judged(asked: list[Row], replied: list[Row], right: Callable[[Row], bool]) -> list[tuple[str, bool]]:
+    """For each row that was asked about its type, and whether what came of it is right; nothing is wrong."""
+    ids = {row["row_id"] for row in asked}
+    whose = {row["row_id"] if row["row_id"] in ids else row["row_id"].rpartition("/")[0]: row for row in replied}
+    return [(row.get("type") or "", row["row_id"] in whose and right(whose[row["row_id"]])) for row in asked]
 
 
 def mixed(store: Store) -> Iterator[Figure]:
@@ -101,6 +136,15 @@ def told(row: Row) -> Diagnosis:
     problem = read(row["question"]).problem
     assert problem is not None
     return diagnose(problem, row["response"])
+
+
+MEASURED: dict[str, tuple[str, Callable[[Row], bool], int]] = {
+    "diagnose": ("located", lambda row: told(row).first_wrong_step == row["found_step"] - 1, 80),
+    "inject": ("injected", lambda row: not told(row).correct, 85),
+    "fix_continue": ("fix_continue", ends_right, 70),
+    "fresh_restart": ("fresh_restart", ends_right, 70),
+}
+"""Step -> the figure, what is right, and the least share that is asked for, in percent."""
 
 
 def figure(name: str, facts: list[bool], asked: str, more: str = "") -> Figure:
