@@ -6,6 +6,7 @@ import pytest
 
 from flows import recipe
 from flows.scalequest import ScaleQuest
+from flows.student import Student
 from schemas.errors import BadInput
 
 NOWHERE = '[{"name": "mine", "path": "/nowhere/mine.jsonl", "column": "question"}]'
@@ -74,3 +75,18 @@ def test_a_bad_recipe_is_told_in_one_line_before_anything_is_asked(words: list[s
     with pytest.raises(BadInput, match=told) as caught:
         recipe.parse(ScaleQuest, words)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--attempt.sampling.n", "4", "--attempt.sampling.temperature", "1"], "not on 4 at temperature 1"),
+        (["--attempt.sampling.temperature", "0.7"], "not on 1 at temperature 0.7"),
+    ],
+)
+def test_students_make_one_greedy_attempt_at_each_problem(words: list[str], told: str) -> None:
+    with pytest.raises(BadInput, match=f"^--attempt: first pass is measured on one greedy .*{told}; leave") as caught:
+        recipe.parse(Student, words)
+    assert "\n" not in str(caught.value) and len(str(caught.value)) < 250
+    assert recipe.parse(Student, ["--attempt.sampling.max_tokens", "99"]).attempt.sampling.max_tokens == 99
+    assert recipe.parse(Student, ["--preset", "pupil"]).attempt.sampling.n == 1
