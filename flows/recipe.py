@@ -31,6 +31,9 @@ def recipes() -> dict[str, str]:
 PRESETS = Path(__file__).parent / "presets"
 """`<recipe>-<name>.toml`: what `--preset name` stands for."""
 
+_FOLLOWS = "default_factory_not_called"
+"""What pydantic says of a computed field beside a wrong one: people are told of the wrong one."""
+
 
 def parse(model: type[Recipe], arguments: Sequence[str]) -> Recipe:
     """Build `model` from `--preset name`, `@file.toml` and `--field value` words; raises `BadInput`.
@@ -61,7 +64,8 @@ def parse(model: type[Recipe], arguments: Sequence[str]) -> Recipe:
     try:
         return model.model_validate(_over_defaults(model, values))
     except ValidationError as error:
-        raise BadInput("; ".join(_explain(model, e) for e in error.errors())) from error
+        told = [e for e in error.errors() if e["type"] != _FOLLOWS]
+        raise BadInput("; ".join(_explain(model, e) for e in told)) from error
 
 
 def describe(model: type[BaseModel], prefix: str = "") -> list[tuple[str, str, str]]:
@@ -138,8 +142,19 @@ def _over_defaults(model: type[BaseModel], values: dict[str, Any]) -> dict[str, 
         if default is None and inner is not None and not any(f.is_required() for f in inner.model_fields.values()):
             default = inner()  # what is left out by default begins from its own defaults
         if isinstance(default, BaseModel) and isinstance(values[name], dict):
-            whole[name] = default.model_dump()
+            whole[name] = _stated(default)
             _merge(whole[name], values[name])
+    return whole
+
+
+def _stated(default: BaseModel) -> dict[str, Any]:
+    """The fields of `default` without those computed from its other fields: they are computed from what is given."""
+    whole = default.model_dump()
+    for name, field in type(default).model_fields.items():
+        if field.default_factory_takes_validated_data and name not in default.model_fields_set:
+            del whole[name]
+        elif isinstance(inner := getattr(default, name), BaseModel):
+            whole[name] = _stated(inner)
     return whole
 
 

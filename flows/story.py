@@ -110,7 +110,8 @@ def _sections(figures: Figures) -> Iterator[Section]:
     yield Section("The generators", _generators(figures.generators))
     for name, ledger in figures.generators.items() if len(figures.generators) > 1 else ():
         yield Section(f"Generator {name}" if name else "Rows of no generator", _funnel(ledger))
-    yield Section("What the labels are worth", _noise(figures.noise))
+    labels = [*_noise(figures.noise), *(Text(line) for line in figures.unmeasured)]
+    yield Section("What the labels are worth", labels)
     yield Section("Warnings of the gate", [Text(line) for line in figures.warned])
     small = len(figures.samples) == manifest.rows and _rows(figures.samples)
     if small:

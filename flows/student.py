@@ -1,7 +1,7 @@
 """Do rows teach? Students of verified solutions, of corrections, and of corrections without their wrong step."""
 
 from prefect import flow
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from flows.run import Run, Table, on_cluster
 from schemas import students
@@ -33,13 +33,26 @@ class Student(Frozen):
     draw: Draw = Draw(first_seed=1_900_000_000)
     """Which ones: others than `lemma` and the pupil's lessons draw."""
     attempt: SampleStudent = SampleStudent(sampling=Sampling(max_tokens=1024))
-    """Greedy."""
+    """Greedy, and one for each problem: first pass is the share of problems that it gets right."""
     grade: Grade = Grade()
     """Right, wrong, or nobody knows."""
     shard_rows: int = Field(default=256, ge=1)
     """Problems a shard."""
     dataset: DatasetName = "students"
     """Name under which the comparison is published."""
+
+    @field_validator("attempt")
+    @classmethod
+    def _first_pass(cls, attempt: SampleStudent) -> SampleStudent:
+        """Several attempts at a problem are more than one pass, and one by chance is another each time."""
+        sampling = attempt.sampling
+        if sampling.n > 1 or sampling.temperature > 0:
+            raise ValueError(
+                "first pass is measured on one greedy attempt at each problem, "
+                f"not on {sampling.n} at temperature {sampling.temperature:g}; "
+                "leave sampling.n at 1 and sampling.temperature at 0"
+            )
+        return attempt
 
 
 @flow(name="student", task_runner=on_cluster)

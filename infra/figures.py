@@ -29,8 +29,30 @@ EXAMPLES = 2
 """Dropped rows that are shown for each step and reason."""
 TRUST = Path(__file__).parent / "trust.toml"
 """What the ladder's verdicts are worth, as `make bench ONLY=verify.d` measured it."""
-JUDGED = frozenset({"verify", "grade", "check"})
-"""Steps that let the ladder judge."""
+JUDGED: dict[str, tuple[str, ...]] = {
+    "verify": ("judge",),
+    "grade": ("grade", "judge"),
+    "check": ("check", "judge"),
+    "execute": ("execute", "equality"),
+    "consult_oracle": ("oracle", "equality"),
+}
+"""Steps that let the ladder judge, and where in the recipe it is configured."""
+_BY_MODEL = "how often it is wrong depends on the model and on the questions"
+UNMEASURED = {
+    "execute": "the rates are those of the ladder, which compares what was printed with the gold; none were measured "
+    "for programs, for want of programs whose right verdict is known",
+    "consult_oracle": "the rates are those of the ladder, which compares two answers; none were measured for the "
+    "oracle, which computes the answer itself and says nothing of a question that it does not know",
+    "vote": f"no rates were measured for this verifier, for it has no gold: {_BY_MODEL}",
+    "weighed_vote": f"no rates were measured for this verifier, for it has no gold: {_BY_MODEL}",
+    "accept_reward": f"no rates were measured for this verifier, for a model gives the rewards: {_BY_MODEL}",
+    "judge_response": f"no rates were measured for this verifier, for a model judges: {_BY_MODEL}",
+    "settle_pairs": f"no rates were measured for this verifier, for a model judges: {_BY_MODEL}",
+    "combine": "no rates were measured for several verifiers as one, for these depend on how often they err together",
+    "select_answer": f"no rates were measured for answers that samples agree on, for they have no gold: {_BY_MODEL}",
+}
+"""Steps that judge otherwise or not by the ladder alone, and why no rates of false accepts and rejects are told."""
+NO_VERIFIER = "No verifier judged these rows, so there are no rates of false accepts and false rejects to tell."
 CROSSED = ("source", "strategy", "type", "chosen_by")
 """Columns that make a mix: where a table has several of them, the rows of each combination are counted."""
 MIXED = 50
@@ -70,6 +92,8 @@ class Figures:
     samples: tuple[Row, ...]
     noise: tuple[Row, ...]
     """Rows of `schemas.noise`: of the verifier, and what was measured in this lake."""
+    unmeasured: tuple[str, ...] = ()
+    """What is not known of the verifiers, and why, one line each."""
 
 
 def run_figures(manifest: Manifest, lake: str) -> Figures:
@@ -100,6 +124,7 @@ def read(store: Store, manifest: Manifest, measured: Sequence[Row] | None = None
                 warned=tuple(warned),
                 samples=tuple(_samples(con, store, manifest)),
                 noise=(*_trust(manifest), *(_noise(con, store) if measured is None else measured)),
+                unmeasured=tuple(_unmeasured(manifest)),
             )
     except (duckdb.Error, OSError) as error:
         raise QuestmillError(
@@ -199,10 +224,29 @@ def _objects(store: Store, parts: list[Part]) -> str:
 
 def _trust(manifest: Manifest) -> list[Row]:
     """False accepts and false rejects of the ladder, for what it has judged."""
-    if JUDGED.isdisjoint(count.step for count in manifest.ledger):
+    judges = [step for step in JUDGED if step in {count.step for count in manifest.ledger}]
+    if not judges:
         return []
     rows: list[Row] = tomllib.loads(TRUST.read_text())["figures"]
-    return rows
+    allowed = [f"{step} allowed {given:g}" for step in judges if (given := _tolerance(manifest, step))]
+    told = f"; measured without a tolerance, and {', '.join(allowed)}" if allowed else ""
+    return [row | {"note": f"{row['note']}{told}"} for row in rows]
+
+
+def _tolerance(manifest: Manifest, step: str) -> float:
+    """What a step forgave of a number; 0 where its recipe does not say."""
+    found: Any = manifest.recipe
+    for name in (*JUDGED[step], "tolerance"):
+        found = found.get(name) if isinstance(found, dict) else None
+    return float(found) if isinstance(found, int | float) else 0.0
+
+
+def _unmeasured(manifest: Manifest) -> list[str]:
+    """A line for each verifier whose own rates are not known, or that there was none."""
+    steps = list(dict.fromkeys(count.step for count in manifest.ledger))
+    if not {*steps} & {*JUDGED, *UNMEASURED}:
+        return [NO_VERIFIER]
+    return [f"{step}: {UNMEASURED[step]}." for step in steps if step in UNMEASURED]
 
 
 def _noise(con: duckdb.DuckDBPyConnection, store: Store) -> list[Row]:

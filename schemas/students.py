@@ -44,4 +44,15 @@ def expectations() -> list[Expect]:
             )
             for name in ("first_pass", "corrected")
         ),
+        *(
+            Expect(kind="expect_column_values_to_be_between", arguments={"column": name, "min_value": 0})
+            for name in ("unanswered", "erred", "reflected")
+        ),
+        *(
+            Expect(
+                kind="expect_column_pair_values_a_to_be_greater_than_b",
+                arguments={"column_A": most, "column_B": part, "or_equal": True},
+            )
+            for most, part in (("problems", "unanswered"), ("problems", "erred"), ("erred", "reflected"))
+        ),
     ]

@@ -4,6 +4,7 @@ What the program may do is said by `tasks/sandbox`, whether two answers are equa
 that did not end well says nothing about its answer, so its verdict is `unparseable` or `timeout`, never `wrong`.
 """
 
+import itertools
 from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar, NamedTuple
 
@@ -14,10 +15,11 @@ from schemas import verdicts
 from schemas.arrow import measured, optional
 from schemas.errors import BadInput, VerifierBroken
 from schemas.work import Quarantine, Row, Stage, fingerprint
-from tasks.programs import as_mathematics, find_program, last_line
+from tasks.printed import Printed, readings
+from tasks.programs import find_program, last_line
 from tasks.sandbox import outside
 from tasks.sandbox.endings import Ending, Failure, Limits
-from tasks.verify import Verify
+from tasks.verify import Verify, gold_answer
 
 SCHEMA = pa.schema(
     [
@@ -35,6 +37,8 @@ CHUNK = 64
 """Programs run before their answers are judged together."""
 PRINTED = 4000
 """Characters kept of what a program printed: the last ones, where the answer is."""
+_RANK = {"correct": 0, "wrong": 2}
+"""Of several readings, which one is believed; the others lie between."""
 
 
 class _Case(NamedTuple):
@@ -54,7 +58,7 @@ class Execute(Stage):
     """
 
     table: ClassVar[pa.Schema] = SCHEMA
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
 
     column: str = "solution"
     """Which column holds the program: its last block of Python, or all of the text where there is no block."""
@@ -69,7 +73,8 @@ class Execute(Stage):
     libraries: tuple[str, ...] = ("sympy",)
     """What it may import, beside the standard library and what is installed in the same folder; loaded beforehand."""
     exact: bool = True
-    """Read a printed binary fraction as what it stands for: 0.30000000000000004 as 0.3, 3.3333333333333335 as 10/3."""
+    """Read a printed binary fraction also as what it stands for: 0.30000000000000004 as 0.3, 3.3333333333333335 as
+    10/3."""
     unsafe: bool = False
     """Run programs also where the machine cannot keep them from its files and its network. They may do anything."""
     interpreter: str = Field(default_factory=lambda fields: outside.interpreter(fields["libraries"]))
@@ -109,7 +114,8 @@ class Execute(Stage):
             if isinstance(ending, Failure):
                 cases.append(Quarantine(row, "sandbox_died", ending.error, ending.attempts))
             else:
-                cases.append(_Case(row, ending, self._line(ending)))
+                line = last_line(ending.printed) if ending and ending.reason == "ok" else ""
+                cases.append(_Case(row, ending, line))
         rulings = self._compare([case for case in cases if isinstance(case, _Case) and case.line])
         for case in cases:
             if isinstance(case, Quarantine):
@@ -120,17 +126,19 @@ class Execute(Stage):
                 ruling = next(rulings)
                 yield ruling if isinstance(ruling, Quarantine) else self._outcome(case, ruling)
 
-    def _line(self, ending: Ending | None) -> str:
-        """What was printed last, if the program ended well."""
-        if ending is None or ending.reason != "ok":
-            return ""
-        return as_mathematics(last_line(ending.printed), self.exact)
-
     def _compare(self, cases: Sequence[_Case]) -> Iterator[Row | Quarantine]:
         """Verdicts of the Verify stage on what was printed, as if it were the marked answer of a text."""
         marker = next(iter(self.equality.markers), "")
-        attempts = [{"question": "", **case.row, "response": f"{marker} {case.line}".strip()} for case in cases]
-        for outcome, case in zip(self.equality.rows(attempts, None), cases, strict=True):
+        golds = [gold_answer(case.row["answer"], self.equality.markers) for case in cases]
+        printed = [readings(case.line, gold, self.exact) for case, gold in zip(cases, golds, strict=True)]
+        attempts = [
+            {"question": "", **case.row, "response": f"{marker} {text}".strip()}
+            for case, said in zip(cases, printed, strict=True)
+            for text in said.texts
+        ]
+        outcomes = self.equality.rows(attempts, None)
+        for case, said in zip(cases, printed, strict=True):
+            outcome = _settled(said, list(itertools.islice(outcomes, len(said.texts))))
             yield outcome._replace(row=case.row) if isinstance(outcome, Quarantine) else outcome
 
     def _outcome(self, case: _Case, ruling: Row) -> Row:
@@ -154,6 +162,23 @@ class Execute(Stage):
             "cpu_seconds": ending.cpu_seconds,
             "peak_mib": ending.peak_bytes / (1 << 20),
         }
+
+
+def _settled(said: Printed, found: Sequence[Row | Quarantine]) -> Row | Quarantine:
+    """One outcome of those of all readings: right if one is, wrong if all are, and neither where nobody knows."""
+    ranked = sorted(found, key=lambda outcome: _RANK.get(_verdict(outcome), 1))
+    first = ranked[0]
+    if isinstance(first, Quarantine) or (said.confirms and first["verdict"] == "correct"):
+        return first
+    if first["verdict"] == "correct":
+        return first | {"verdict": "unparseable", "rule": "printed_brackets"}
+    if first["verdict"] == "wrong" and not said.refutes:
+        return first | {"verdict": "unparseable", "rule": "printed_form"}
+    return first
+
+
+def _verdict(outcome: Row | Quarantine) -> str:
+    return "" if isinstance(outcome, Quarantine) else str(outcome["verdict"])
 
 
 def _complaint(interpreter: str, libraries: Sequence[str]) -> str:

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from schemas.arrow import measured, optional, required
 from schemas.errors import BadInput
-from schemas.work import Merge, Row, Stage, fingerprint
+from schemas.work import Merge, Quarantine, Row, Stage, fingerprint
 from tasks.answers import answer_key
 from tasks.extract import MARKERS, extract
 
@@ -32,22 +32,29 @@ class ReadAnswer(Stage):
     """The final answer of each attempt, as it is compared with those of its siblings."""
 
     table: ClassVar[pa.Schema] = READ
+    version: ClassVar[int] = 2
 
     group: str = "question"
-    """Column whose value the attempts at one question share."""
+    """Column whose value the attempts at one question share. A row without a value belongs to no question, so it is
+    quarantined: taken together, such rows would be samples of one question that nobody asked."""
     markers: tuple[str, ...] = MARKERS
     """What opens the line of the final answer."""
 
-    def rows(self, batch: Sequence[Row], engine: Any) -> Iterator[Row]:
-        """One row for each of `schemas.attempts`. Raises `BadInput` where there is no column `group`."""
+    def rows(self, batch: Sequence[Row], engine: Any) -> Iterator[Row | Quarantine]:
+        """One outcome for each row of `schemas.attempts`. Raises `BadInput` where there is no column `group`."""
         if batch and self.group not in batch[0]:
             raise BadInput(f"{self.name()}: the rows have no column {self.group!r}; name the shared one with `group`")
         for row in batch:
+            shared = row[self.group]
+            if shared is None or shared != shared:  # NaN, as some writers store what is missing
+                why = f"the attempt has no value in column {self.group!r}, so it is of no question"
+                yield Quarantine(row, f"null {self.group}", why)
+                continue
             began = time.perf_counter()
             found = extract(row["response"], self.markers)
             yield {
                 "row_id": row["row_id"],
-                "question_id": str(row[self.group]),
+                "question_id": str(shared),
                 "answer_key": answer_key(found.text) if found else None,
                 "found_by": found.found_by if found else None,
                 "milliseconds": (time.perf_counter() - began) * 1e3,

@@ -1,12 +1,18 @@
 """From words to a recipe: what is not said stays as the recipe has it."""
 
+import json
 from pathlib import Path
 
 import pytest
 
 from flows import recipe
 from flows.scalequest import ScaleQuest
+from flows.student import Student
+from flows.verify import Verification
 from schemas.errors import BadInput
+from schemas.work import Frozen, fingerprint
+from tasks.execute import Execute
+from tasks.sandbox.outside import interpreter
 
 NOWHERE = '[{"name": "mine", "path": "/nowhere/mine.jsonl", "column": "question"}]'
 
@@ -31,6 +37,43 @@ def test_a_file_of_overrides_leaves_the_rest_too(tmp_path: Path) -> None:
     made = recipe.parse(ScaleQuest, [f"@{path}", "--select.least_agreement", "1"])
     assert (made.solve.sampling.n, made.solve.sampling.temperature) == (2, 0.7)
     assert made.select.least_agreement == 1.0 and made.select.within_majority
+
+
+@pytest.mark.parametrize("libraries", [("sympy", "mpmath"), (), ("sympy",)])
+def test_what_is_computed_from_a_field_is_computed_from_the_one_that_was_given(
+    libraries: tuple[str, ...], tmp_path: Path
+) -> None:
+    words = ["--input", "a.jsonl"]
+    path = tmp_path / "libraries.toml"
+    path.write_text(f"[execute]\nlibraries = {json.dumps(libraries)}\n")
+    for given in (["--execute.libraries", json.dumps(libraries)], [f"@{path}"]):
+        for order in ([*given, "--execute.cpu", "7"], ["--execute.cpu", "7", *given]):
+            made = recipe.parse(Verification, words + order).execute
+            assert (made.libraries, made.interpreter, made.cpu) == (libraries, interpreter(libraries), 7)
+            assert made.column == "response", "and the rest is the recipe's"
+            assert fingerprint(made) == fingerprint(Execute(column="response", libraries=libraries, cpu=7))
+
+
+def test_what_was_given_is_not_computed() -> None:
+    words = ["--input", "a.jsonl", "--execute.interpreter", "python 2.7"]
+    with pytest.raises(BadInput, match=r"^--execute.interpreter: was asked for python 2\.7, but this machine has"):
+        recipe.parse(Verification, words)
+
+    words = ["--input", "a.jsonl", "--execute.libraries", "no_such"]
+    told = r"^--execute.libraries: 'no_such' is not installed; install it, or leave it out of `libraries` \(got"
+    with pytest.raises(BadInput, match=told + r" \['no_such'\]\)$"):
+        recipe.parse(Verification, words)
+
+    class Fixed(Frozen):
+        """A part that holds another one, whose computed field the recipe states."""
+
+        outer: Verification = Verification(
+            input=("a.jsonl",), execute=Execute(libraries=(), interpreter=interpreter(()))
+        )
+
+    assert recipe.parse(Fixed, ["--outer.execute.cpu", "7"]).outer.execute.interpreter == interpreter(())
+    with pytest.raises(BadInput, match=r"execute.interpreter: was asked for python 3\.[0-9]+, but this machine has"):
+        recipe.parse(Fixed, ["--outer.execute.libraries", '["sympy"]'])
 
 
 def test_a_preset_is_a_file_of_overrides_that_has_a_name() -> None:
@@ -79,3 +122,18 @@ def test_a_bad_recipe_is_told_in_one_line_before_anything_is_asked(words: list[s
     with pytest.raises(BadInput, match=told) as caught:
         recipe.parse(ScaleQuest, words)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--attempt.sampling.n", "4", "--attempt.sampling.temperature", "1"], "not on 4 at temperature 1"),
+        (["--attempt.sampling.temperature", "0.7"], "not on 1 at temperature 0.7"),
+    ],
+)
+def test_students_make_one_greedy_attempt_at_each_problem(words: list[str], told: str) -> None:
+    with pytest.raises(BadInput, match=f"^--attempt: first pass is measured on one greedy .*{told}; leave") as caught:
+        recipe.parse(Student, words)
+    assert "\n" not in str(caught.value) and len(str(caught.value)) < 250
+    assert recipe.parse(Student, ["--attempt.sampling.max_tokens", "99"]).attempt.sampling.max_tokens == 99
+    assert recipe.parse(Student, ["--preset", "pupil"]).attempt.sampling.n == 1

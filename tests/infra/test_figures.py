@@ -8,6 +8,9 @@ import duckdb
 import pyarrow as pa
 import pytest
 
+from flows.lemma import Lemma
+from flows.story import Text, tell
+from flows.verify import Verification
 from infra import columns, figures, worker
 from infra.publish import run_publish
 from infra.store import Store, open_store
@@ -16,6 +19,17 @@ from schemas.arrow import required
 from schemas.errors import QuestmillError
 from schemas.source import Source
 from schemas.work import Manifest, Merge, Quarantine, Receipt, Reject, Row, Spent, Stage
+from tasks.compose import Combine
+from tasks.execute import Execute
+from tasks.judge import JudgeResponse
+from tasks.lemma.attempt import Grade
+from tasks.lemma.check import Check
+from tasks.oracle import ConsultOracle
+from tasks.pairs import SettlePairs
+from tasks.reward import AcceptReward
+from tasks.select import SelectAnswer
+from tasks.verify import Verify
+from tasks.vote import Vote, WeighedVote
 from tests.infra.pipeline import Compare, attempt, jsonl, verify, work
 
 pytestmark = [pytest.mark.filterwarnings("ignore::DeprecationWarning")]
@@ -250,6 +264,67 @@ def test_what_the_ladder_judged_says_what_the_ladder_is_worth(lake: str) -> None
     told = figures.read(open_store(lake), published(lake, {"ann": 9}, Grade())).noise
     assert [row["figure"] for row in told] == ["verifier: false accepts", "verifier: false rejects"]
     assert all(row["low"] <= row["value"] <= row["high"] < 0.01 for row in told)
+
+
+def judged_by(lake: str, *steps: str, recipe: Row | None = None) -> figures.Figures:
+    """The figures of a version whose ledger has these steps beside others."""
+    manifest = published(lake, {"ann": 9}, Halve())
+    (count, *_) = manifest.ledger
+    ledger = (*manifest.ledger, *(count.model_copy(update={"step": step}) for step in steps))
+    told = manifest.model_copy(update={"ledger": ledger, "recipe": recipe or {}})
+    return figures.Figures(
+        **dict.fromkeys(("columns", "mix", "dropped", "warned", "samples"), ()),
+        **{"manifest": told, "run": {}, "generators": {}},
+        noise=tuple(figures._trust(told)),
+        unmeasured=tuple(figures._unmeasured(told)),
+    )
+
+
+@pytest.mark.parametrize("step", ["verify", "grade", "check", *figures.UNMEASURED])
+def test_a_report_tells_the_rates_of_every_verifier_or_why_there_are_none(lake: str, step: str) -> None:
+    found = judged_by(lake, step)
+    rates, lines = [row["figure"] for row in found.noise], list(found.unmeasured)
+    assert bool(rates) == (step in figures.JUDGED) and bool(lines) == (step in figures.UNMEASURED)
+    assert rates or "no rates were measured for" in lines[0]
+    assert all(line.startswith(f"{step}: ") and line.endswith(".") and "\n" not in line for line in lines)
+    (section,) = [each for each in tell(found).sections if each.title == "What the labels are worth"]
+    assert section.blocks[-len(lines) :] == [Text(line) for line in lines] if lines else len(section.blocks) == 1
+
+
+def test_a_report_of_rows_that_nobody_judged_says_so(lake: str) -> None:
+    assert figures.read(open_store(lake), published(lake, {"ann": 9}, Halve())).unmeasured == (figures.NO_VERIFIER,)
+
+
+def test_the_steps_that_judge_are_those_of_the_verifiers() -> None:
+    ladder = (Verify, Grade, Check, Execute, ConsultOracle)
+    others = (
+        Execute,
+        ConsultOracle,
+        Vote,
+        WeighedVote,
+        AcceptReward,
+        JudgeResponse,
+        SettlePairs,
+        Combine,
+        SelectAnswer,
+    )
+    assert {step.name() for step in ladder} == {*figures.JUDGED}
+    assert {step.name() for step in (*others, SelectAnswer)} == {*figures.UNMEASURED}
+    recipe = Verification(input=("a.jsonl",)).model_dump()
+    recipe |= {name: value for name, value in Lemma().model_dump().items() if name in ("grade", "check")}
+    for path in figures.JUDGED.values():
+        part = recipe
+        for name in path:
+            part = part[name]
+        assert part["tolerance"] == 0
+
+
+def test_rates_say_that_they_were_measured_without_the_tolerance_of_the_recipe(lake: str) -> None:
+    recipe = {"judge": {"tolerance": 0.05}, "execute": {"equality": {"tolerance": 0.0}}}
+    for row in judged_by(lake, "verify", "execute", recipe=recipe).noise:
+        assert row["note"].endswith("; measured without a tolerance, and verify allowed 0.05")
+    for steps in (("execute",), ("grade",)):
+        assert not any("tolerance" in row["note"] for row in judged_by(lake, *steps, recipe=recipe).noise)
 
 
 def test_a_dataset_called_noise_of_another_shape_is_none(lake: str) -> None:

@@ -21,8 +21,9 @@ from schemas import verdicts
 from schemas.arrow import conform
 from schemas.errors import BadInput, VerifierBroken
 from schemas.work import Quarantine, Row
-from tasks.execute import SCHEMA, Execute
-from tasks.programs import as_mathematics, find_program, last_line
+from tasks.execute import SCHEMA, Execute, _Case
+from tasks.printed import as_mathematics, readings
+from tasks.programs import find_program, last_line
 from tasks.sandbox import walls
 from tasks.sandbox.endings import Ending, Failure, Limits
 from tasks.sandbox.outside import Sandbox, check, interpreter
@@ -362,6 +363,16 @@ def _verdict(solution: str, answer: str, **fields: Any) -> Row:
         ("from sympy import *\nprint(sqrt(12))", r"2\sqrt{3}", "correct", "ok"),
         ("from sympy import *\nx = symbols('x')\nprint(expand((x + 1) ** 3))", "(x+1)^3", "correct", "ok"),
         ("print(42)\nprint()", "42", "correct", "ok"),
+        ("from sympy import *\nx = symbols('x')\nprint(solve(x**2 - 5*x + 6, x))", "2,3", "correct", "ok"),
+        ("from sympy import *\nx = symbols('x')\nprint(solve(x**2 - 1, x))", r"\pm 1", "correct", "ok"),
+        ("from sympy import *\nx = symbols('x')\nprint(solveset(x**2 - 1, x))", r"\{-1,1\}", "correct", "ok"),
+        ("print([3, 2])", "(2,3)", "wrong", "ok"),
+        ("print([2, 3])", "(2,3)", "unparseable", "ok"),
+        ("print(1 / 3)", "0.3333333333333333", "correct", "ok"),
+        ("print(1 / 3)", "0.333", "wrong", "ok"),
+        ("from sympy import *\nprint(1 + 2*I)", "1+2i", "correct", "ok"),
+        ("from sympy import *\nprint(log(2))", r"\ln 2", "correct", "ok"),
+        ("from sympy import *\nprint(log(2))", r"\log 2", "unparseable", "ok"),
         ("x = 42", "42", "unparseable", "no_output"),
         ("42 is the answer", "42", "unparseable", "error"),
         ("print(42)\n1 / 0", "42", "unparseable", "error"),
@@ -459,6 +470,7 @@ def test_the_program_is_the_last_block_of_python(solution: str, program: str) ->
         ("the value of pi", "the value of pi"),
         ("cost: 0.30000000000000004 dollars", "cost: 0.3 dollars"),
         ("(" * 5000, "(" * 5000),
+        ("(-oo, -1) U (1, oo)", r"(-\infty, -1) \cup (1, \infty)"),
         ("1.234567890123456e999999999", "1.234567890123456e999999999"),
         ("1.234567890123456e+300", "1.234567890123456e+300"),
     ],
@@ -466,6 +478,110 @@ def test_the_program_is_the_last_block_of_python(solution: str, program: str) ->
 )
 def test_a_printed_line_is_read_as_mathematics(line: str, read: str) -> None:
     assert as_mathematics(line) == read
+
+
+def _judged(line: str, gold: str) -> Row:
+    """The verdict on a printed line, without a program that prints it."""
+    (row,) = Execute()._compare([_Case(_row("", gold), Ending("ok"), line)])
+    assert not isinstance(row, Quarantine)
+    return row
+
+
+LISTS = [
+    ("[2, 3]", "2,3", "correct"),
+    ("[3, 2]", "2,3", "correct"),
+    ("[2, 4]", "2,3", "wrong"),
+    ("(2, 3)", "2,3", "correct"),
+    ("{2, 3}", "2,3", "correct"),
+    ("[-1, 1]", r"\pm 1", "correct"),
+    ("(3, 2)", r"\{2,3\}", "correct"),
+    ("[sqrt(2), -sqrt(2)]", r"\pm\sqrt{2}", "correct"),
+    ("[0.30000000000000004, 1.0]", "0.3, 1", "correct"),
+    ("[Fraction(1, 2), Decimal('1.5'), np.int64(3)]", r"\frac12, 1.5, 3", "correct"),
+    ("['A', 'E']", "A, E", "correct"),
+    ("[5]", "5", "correct"),
+    ("[5]", "6", "wrong"),
+    ("(5,)", "5", "correct"),
+    ("[]", r"\emptyset", "correct"),
+    ("[]", "5", "wrong"),
+    ("x = [2, 3]", "2,3", "correct"),
+    ("The roots are [2, 3].", "2,3", "correct"),
+    ("[2, 3] is a list, and so is this", "2,3", "unparseable"),
+    ("[2, 3]", "[2,3]", "correct"),
+    ("[2, 3]", "[2, 3]", "correct"),
+    ("[3, 2]", "[2,3]", "wrong"),
+    ("[2, 3]", "(2,3)", "unparseable"),
+    ("[2, 3]", "(2,3]", "unparseable"),
+    ("(2, 3)", "[2,3]", "unparseable"),
+    ("(2, 3)", "(2,3)", "correct"),
+    ("(3, 2)", "(2,3)", "wrong"),
+    ("[(3, 2)]", "(2,3)", "wrong"),
+    ("[1, 2, 3]", "(1,2,3)", "correct"),
+    ("[1, 3, 2]", "(1,2,3)", "wrong"),
+    ("[(3, 4), (1, 2)]", "(1,2),(3,4)", "correct"),
+    ("[(2, 1), (3, 4)]", "(1,2),(3,4)", "wrong"),
+    ("[2, 3)", "[2,3)", "correct"),
+    ("[2, 3)", "(2,3)", "wrong"),
+    ("[[1, 2], [3, 4]]", r"\begin{pmatrix}1&2\\3&4\end{pmatrix}", "correct"),
+    ("Matrix([[1, 2], [4, 3]])", r"\begin{pmatrix}1&2\\3&4\end{pmatrix}", "wrong"),
+    ("Interval.open(2, 3)", "(2,3)", "correct"),
+    ("Interval.open(2, 3)", "[2,3]", "wrong"),
+    ("Union(Interval.open(-oo, -1), Interval(1, oo))", r"(-\infty,-1)\cup[1,\infty)", "correct"),
+    ("(-oo, -1) U (1, oo)", r"(-\infty,-1)\cup(1,\infty)", "correct"),
+    ("{x: 2, y: 3}", "(2,3)", "unparseable"),
+    ("[2, 3]", r"2 \le x \le 3", "unparseable"),
+    ("1,234", "1234", "correct"),
+    ("[1,234]", "1,234", "unparseable"),
+]
+EXPRESSIONS = [
+    ("1 + 2*I", "1+2i", "correct"),
+    ("1 + 3*I", "1+2i", "wrong"),
+    ("(1+2j)", "1+2i", "correct"),
+    ("-I", "-i", "correct"),
+    ("exp(2)", "e^2", "correct"),
+    ("exp(3)", "e^2", "wrong"),
+    ("E**2", "e^2", "correct"),
+    ("log(2)", r"\ln 2", "correct"),
+    ("log(3)", r"\ln 2", "wrong"),
+    ("log(2)", r"\log 2", "unparseable"),
+    ("sin(1)", r"\sin 1", "correct"),
+    ("2*sin(1)", r"\sin 1", "wrong"),
+    ("cos(pi/9)", r"\cos 20^\circ", "unparseable"),
+    ("sqrt(2)", r"\sqrt{2}", "correct"),
+    ("pi/2", r"\frac{\pi}{2}", "correct"),
+    ("-oo", r"-\infty", "correct"),
+    ("1/2 - sqrt(3)*I/2", r"\frac{1-i\sqrt3}{2}", "correct"),
+    ("exp(-x**2/2)", "e^{-x^2/2}", "correct"),
+    ("f(x) = exp(x)", "e^x", "correct"),
+    ("sin(x) = exp(1)", "e", "unparseable"),
+    ("Eq(y, 2*x + 1)", "y=2x+1", "correct"),
+    ("1.5e-05*x", "0.000015x", "correct"),
+    ("E", "(E)", "correct"),
+    ("A, E", "A, E", "correct"),
+    ("sqrt(2*E/m)", r"\sqrt{\frac{2E}{m}}", "correct"),
+    ("(-2)**3", "-8", "correct"),
+    ("factorial(5)", "120", "correct"),
+    ("0.3333333333333333", "0.3333333333333333", "correct"),
+    ("0.3333333333333333", r"\frac13", "correct"),
+    ("0.3333333333333333", "0.333", "wrong"),
+    ("[0.3333333333333333, 2]", "0.3333333333333333, 2", "correct"),
+]
+
+
+@pytest.mark.parametrize(("line", "gold", "verdict"), LISTS + EXPRESSIONS)
+def test_what_python_and_sympy_print_is_read_as_mathematics_in_the_form_of_the_gold(
+    line: str, gold: str, verdict: str
+) -> None:
+    row = _judged(line, gold)
+    assert row["verdict"] == verdict, row
+
+
+@pytest.mark.parametrize("sign", ["(", "[", "-", "1**", "sqrt(", "x = ", "'", "1 if ", "[1]", "x, ", "\x00", "f(x)"])
+def test_any_line_is_read_in_time(sign: str) -> None:
+    for line in (sign * (2000 // len(sign)), sign * 4000):
+        began = time.monotonic()
+        assert readings(line, "(2,3)").texts
+        assert time.monotonic() - began < 2
 
 
 @pytest.mark.usefixtures("sandbox")

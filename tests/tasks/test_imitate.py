@@ -8,8 +8,11 @@ import pyarrow as pa
 import pytest
 from merging import merged
 
+from infra import gates
+from infra.store import open_store
 from schemas import examples, students
 from schemas.arrow import conform
+from schemas.work import Receipt
 from tasks.student import MeasureStudents, Retrace, TakeCorrections, TakeSolutions, TuneStudent
 from tasks.templates import library, mistakes
 
@@ -70,6 +73,27 @@ def test_students_are_measured_on_all_problems_also_those_that_they_did_not_answ
     assert (first["problems"], first["first_pass"], first["unanswered"]) == (4, 0.5, 1)
     assert (first["erred"], first["reflected"], first["corrected"]) == (3, 1, pytest.approx(1 / 3))
     assert (silent["first_pass"], silent["unanswered"], silent["erred"], silent["corrected"]) == (0, 4, 4, 0)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize(
+    ("changed", "failed"),
+    [
+        ({}, ""),
+        ({"unanswered": -9}, "unanswered: values to be between: 1 of 1 do not, e.g. -9"),
+        ({"erred": 5}, "table: pair values a to be greater than b: 1 of 1 do not, e.g. [4, 5]"),
+        ({"reflected": 4}, "table: pair values a to be greater than b: 1 of 1 do not, e.g. [3, 4]"),
+    ],
+)
+def test_counts_that_cannot_be_are_not_published(lake: str, changed: dict[str, int], failed: str) -> None:
+    row = {
+        **{"row_id": "b0", "student": "s", "problems": 4, "first_pass": 0.5, "low": 0.1, "high": 0.9},
+        **{"unanswered": 1, "erred": 3, "reflected": 1},
+        **{"corrected": 0.3, "corrected_low": 0.0, "corrected_high": 0.8},
+    }
+    part = open_store(lake).put(conform([row | changed], students.SCHEMA, "measure_students"))
+    made = Receipt(step="measure_students", key="k", inputs=(), rows_in=1, kept=1, parts=(part,))
+    assert gates.run_gate("students", students.expectations(), [made], lake).detail["failed"] == failed
 
 
 def test_only_the_reply_counts_and_the_wrong_step_of_it_not(tmp_path: Path) -> None:

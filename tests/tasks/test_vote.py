@@ -10,7 +10,7 @@ from infra.engines.fake import Fake
 from schemas import answers, verdicts
 from schemas.arrow import conform
 from schemas.errors import BadInput
-from schemas.work import Merge, Row
+from schemas.work import Merge, Quarantine, Row
 from tasks.reward import AcceptReward, RateResponse
 from tasks.vote import READ, ReadAnswer, Vote, WeighedVote
 from tests.tasks.merging import merged
@@ -88,6 +88,18 @@ def test_samples_are_grouped_by_the_column_that_was_named() -> None:
     assert {row["verdict"] for row in merged(Vote(), rows, read).values()} == {"correct"}
     with pytest.raises(BadInput, match="no column 'theme'; name the shared one with `group`"):
         list(ReadAnswer(group="theme").rows(rows, None))
+
+
+def test_an_attempt_whose_group_is_null_is_of_no_question_and_quarantined() -> None:
+    pids = [None, 7.0, None, 7.0, float("nan")]
+    rows = [row | {"pid": pid} for pid, row in zip(pids, attempts("3", "1", "2", "1", "2"), strict=True)]
+    found = list(ReadAnswer(group="pid").rows(rows, None))
+    lost = [outcome for outcome in found if isinstance(outcome, Quarantine)]
+    assert [(each.row["row_id"], each.reason) for each in lost] == [(f"q/{i}", "null pid") for i in (0, 2, 4)]
+    read = conform([row for row in found if not isinstance(row, Quarantine)], READ, "read")
+    told = merged(Vote(), rows, read)
+    assert [told[f"q/{i}"]["reject"] for i in range(5)] == ["no verdict", None, "no verdict", None, "no verdict"]
+    assert [(told[key]["verdict"], told[key]["samples"]) for key in ("q/1", "q/3")] == [("correct", 2)] * 2
 
 
 def test_two_good_samples_outweigh_three_doubtful_ones() -> None:
