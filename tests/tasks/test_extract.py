@@ -10,6 +10,7 @@ from schemas import verdicts
 from schemas.arrow import conform
 from schemas.work import Reject
 from tasks.extract import ExtractAnswer, extract
+from tasks.ladder.asked import asked
 from tasks.verify import Verify, gold_answer
 from tests import recorded
 
@@ -211,9 +212,56 @@ def test_the_whole_is_the_answer(gold: str, response: str) -> None:
     assert _verdicts([(gold, response)]) == ["correct"]
 
 
-def _verdicts(pairs: list[tuple[str, str]]) -> list[str]:
+@pytest.mark.parametrize(
+    "question",
+    [
+        "What is $20$% of $50$?",
+        r"What is 50$\%$ of $\frac{1}{3}$ of 36?",
+        r"What is \(20\)\% of 50?",
+        r"What is $12\frac{1}{2}\%$ of 80?",
+        "What is the price after a discount of twenty percent?",
+        "Compute one hundred percent of ten.",
+        "Find 15 per cent of 80.",
+        "What is a quarter of a percent of 4000?",
+        "How much does he pay if the same percentage is taken off?",
+    ],
+)
+def test_a_percentage_that_is_given_is_not_asked_for(question: str) -> None:
+    assert _verdicts([("10", "#### 10%")], question) == ["wrong"]
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "What percent of 50 is 5?",
+        "5 is what % of 50?",
+        "By what percent did it grow after a discount of 20%?",
+        "By how many percent did it grow?",
+        "What is the overall percent change after a discount of 20%?",
+        "Find the percentage of red balls.",
+        "Express it as a percent.",
+        "If it is sold for less, what percentage is lost?",
+        r"It grew by $x\%$. What is $x$?",
+        r"Round to the nearest $1\%$.",
+        "Round to the nearest tenth of a percent.",
+        "Round to the nearest whole percent.",
+        "5 is ___% of 50.",
+    ],
+)
+def test_a_percentage_that_is_asked_for_may_be_a_number(question: str) -> None:
+    assert _verdicts([("10", "#### 10%"), ("10%", "#### 10")], question) == ["correct", "correct"]
+
+
+def test_a_question_full_of_percent_signs_takes_milliseconds() -> None:
+    began = time.thread_time()
+    asked("what " * 10 + "what % " * 3000 + "2 %" * 3000)
+    asked("find 2" + " " * 9000 + "% " * 5000)
+    assert time.thread_time() - began < 0.2
+
+
+def _verdicts(pairs: list[tuple[str, str]], question: str = "") -> list[str]:
     """Of each gold answer and response."""
-    batch = [{"row_id": "1", "question": "", "answer": gold, "response": response} for gold, response in pairs]
+    batch = [{"row_id": "1", "question": question, "answer": gold, "response": response} for gold, response in pairs]
     return [row["verdict"] for row in Verify().rows(batch, None)]
 
 
