@@ -23,7 +23,7 @@ EXPLICIT = frozenset({"boxed", "hash", "marker"})
 _BOX = re.compile(r"\\(?:boxed|fbox)\s*+\{")
 _SPACED_BOX = re.compile(r"\\((?:boxed|fbox)\s++)\{")
 _OPENS_BOX = "\x01"
-_BARE_BOX = re.compile(r"\\boxed[ \t]++([0-9][0-9.,]*+|[A-Za-z])(?![A-Za-z0-9])")
+_BARE_BOX = re.compile(r"\\boxed[ \t]++((?:[0-9][0-9.,]*+|[A-Za-z])(?![A-Za-z0-9])(?:\\?%)?)")
 _ANSWER_IS = re.compile(
     r"\banswer(?:\s++is\b|(?=:|\*\*:))\s*+(?::?\*\*(?=\s)|\*\*:|:)?+\s*+(?:(?:\$\$|\\\[)[ \t]*+\n\s*+)?+"
 )
@@ -39,13 +39,84 @@ _NUMERAL_REVERSED = re.compile(
     r"(?:[0-9]++[-+]?[eE](?=[0-9]))?+"
     r"(?:[0-9]++/[0-9]++ [0-9]++(?![0-9.,/])|(?:[0-9]{3} )++[0-9]{1,3}(?![0-9.,/])|[0-9.,/]*+)(?:\$\\?|[€£¥₹])?[-−]?"  # noqa: RUF001
 )
-_IN_FORMULA = re.compile(r"(?:[{^_]-?|qrt|rac)\Z")
-r"""Inside of braces, or behind `\sqrt` and `\frac`."""
-_PERCENT = re.compile(r" ?\\?%| percent\b")
 _POINT = re.compile(r"(?:\A|[^\w.])\.\Z")
 """A decimal point with nothing before it: that of `.5`, but not that of `p.5`."""
-_GLUED_BEFORE = re.compile(r"\^[{(]?[-+]?\Z|[0-9]:\Z")
-_GLUED_BEHIND = re.compile(r"[})]?\^|!|:[0-9]|[eE](?![A-Za-z])")
+_PERCENT = re.compile(r"\s?\\?%|\sper\s?cent\b")
+_PERCENT_OF_BOX = re.compile(r"(?:\$|\\\))?(?:%|[ \t]?\\%)")
+r"""Behind the brace that closes a box: of `\boxed{5}\%`, `\boxed{5}%` and `$\boxed{5}$\%`."""
+_GLUED_BEFORE = re.compile(
+    r"""(?:[{^_][-+(]*+|qrt|rac)\Z  # inside of braces, and behind `^`, `_`, `\sqrt` and `\frac`
+    |[0-9](?::|\ :\ |['\u2019\u00a0\u2009\u202f])\Z|\}[ \t]*+\Z  # a ratio, the thousands of a number, a command
+    |(?:[0-9)\]}]|(?<![A-Za-z]{2})[A-Za-z])[-\N{MINUS SIGN}]\Z|(?<!\\)(?<!\\[nt])\w\(\Z
+    |\\(?!approx|Rightarrow|implies|therefore|quad|qquad|item|newline|displaystyle|n\Z|t\Z)[A-Za-z]++\s*+\Z|\\[!,;:]\s*+\Z
+    |[\N{EN DASH}\N{HYPHEN}\N{NON-BREAKING HYPHEN}\N{FIGURE DASH}\uff0d\ufe63]\Z
+    |[^A-Za-z)]\N{EM DASH}\Z|[^\s][ \t]+[-\N{MINUS SIGN}\N{EN DASH}][ \t]+\Z
+    |[A-Za-z0-9)\]}]\s*+[+/\N{MULTIPLICATION SIGN}÷·⋅]\s*+\Z|(?:[0-9)]|\b[A-Za-z])\s*+\*\s*+\Z|[0-9)]\s*+[xX]\s*+\Z
+    |[<≤≥≠±√∛\N{UNION}]\s*+\Z|[<>!]=\s*+\Z|[\w)\]]\s>\s*+\Z
+    |\b(?:minus|negative|plus|times|twice|double|triple|root|sqrt|mod|modulo|choose
+        |(?:half|root|square|cube|factorial)\ of)\s++\Z
+    |[0-9)\]}],\s*+\Z|[0-9]\s++(?:and|or)\s++\Z  # several
+    |[0-9]\\?%?\s++(?:to|over|divided\s+by|(?:out\s+)?of(?:\s+the)?)\s++\Z""",
+    re.VERBOSE,
+)
+"""A number behind it is only a part: of a power, a ratio, a range or a sum, or with a sign that it cannot carry."""
+_WORD_BEFORE = re.compile(r"(?<!\\)[A-Za-z]\Z")
+_CURRENCY_BEFORE = re.compile(r"(?<![A-Za-z])(?:[A-Z]{3}|Rs|RM)\Z")
+_TAKEN_BEHIND = re.compile(
+    r"""(?:km|cm|mm|kg|mg|lbs?|oz|ft|mph|π)(?![\w^/*+]|\s*[-+*/\N{MULTIPLICATION SIGN}÷·])
+    |(?:[ \t]|\n[ \t]*+)?(?:hundred|thousand|million|billion|trillion|lakh|crore|dozen|gross|score|squared|cubed
+        |factorial|pi|bn|mn|percentage|basis|bps|ppm|ppb|pct)s?(?![A-Za-z])
+    |\s[kKMB](?![\w'])
+    |\s(?:and\s(?:an?|one|two|three|four|five|six|seven)[\s-])?(?:half|halves|thirds?|fourths?|quarters?|fifths?|sixths?
+        |sevenths?|eighths?|ninths?|tenths?|[a-z]++(?:dred|sand|lion)ths?)(?![A-Za-z])""",
+    re.VERBOSE,
+)
+"""What is taken with a number, for it changes it: `25π`, `5 million`, `3 and a half`."""
+_GLUED_BEHIND = re.compile(
+    r"""[})]?\^|!|:[0-9]|\s:\s[0-9a-z]\b|[万萬亿億千百十兆分半倍%\uff05‰]|(?![\u2e80-\uffff])[^\W_]|\}
+    |\\[A-Za-z!,;:{(]|[ \t]++\\[A-Za-z]|[ \t]*+[\N{MULTIPLICATION SIGN}÷·⋅√∛\N{UNION}]|,\s*+[-+]?(?:\\|∞)
+    |_\{?[A-Za-z0-9]|\*[A-Za-z(]|/(?:[A-Za-z](?![A-Za-z])|[(\\])
+    |\([A-Za-z0-9]|[-\N{MINUS SIGN}+](?:[b-zB-Z](?![A-Za-z'])|[(\\])|-per\s?cent|[ \t]++[*+/][ \t]++[A-Za-z(\\]
+    |[ \t]++[-\N{MINUS SIGN}][ \t]*+(?:[b-zB-HJ-Z](?![A-Za-z'])|[(\\])
+    |\$[A-Za-z\\][^$\n]{0,200}\$
+    |\s(?:over|to\sthe|divided\sby|multiplied\sby|plus|minus|root|sqrt|choose|mod)\b""",
+    re.VERBOSE,
+)
+"""A number before it is only a part of what stands there."""
+_LISTED = re.compile(r"[(\[](?:[-+\N{MINUS SIGN}0-9./\s√π∞{}]|\\[a-z]++|(?<![A-Za-z])[A-Za-z](?![A-Za-z])|[,;])*[)\]]")
+_GLUED_LIST = re.compile(r"(?:[\w^)\]}]|\N{UNION}\s*+|\\[a-z]+\s*+|[)\]],?\s++(?:(?:and|or)\s++)?)\Z")
+_LIST_OF_FORMULAS = re.compile(r"(?:\$|\\\))\s*+(?:,(?:\s*+(?:and|or)\b)?|(?:and|or)\b)\s*+\Z")
+_BINARY = re.compile(r"(?:[0-9)\]}]|\b[B-HJ-Zb-z]|[0-9][a-z])\s++\Z|-\Z")
+"""Before a minus, what it is taken from."""
+_WORD_BEHIND = re.compile(r"[A-Za-z²³½%‰万萬亿億千百十兆分半倍]|-per\s?cent")
+_THOUSANDS = re.compile(r"[-+]?[$€£¥₹]?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?")
+LONGEST_LIST = 200
+"""Characters of a tuple or interval outside of a formula."""
+LONGEST_FORMULA = 2000
+"""Characters before and behind the last number in which the ends of its formula are looked for."""
+LOOK_BACK = 40
+"""Characters before a number that say whether it is a part of something larger."""
+_ROWS = r"(?:align(?:ed|at)?|gather(?:ed)?|equation|split|multline|eqnarray)\*?"
+_MARK = re.compile(r"\\\\|\\\$|(\$\$?|\\[()\[\]]|\\(?:begin|end)\{" + _ROWS + r"\})")
+_CLOSING = {"$": "$", "$$": "$$", r"\(": r"\)", r"\[": r"\]"}
+_TEXT = re.compile(r"\\(?:text|textrm|textbf|textit|mathrm|mathbf|mbox|begin|end)\s*+\{[^{}]*+\}")
+_PROSE = re.compile(r"(?:\A|(?<=\s))[A-Za-z]{2,}+(?![A-Za-z(^_])")
+_STRUCTURE = re.compile(
+    r"\\\\|\\(?:begin|end)(?![A-Za-z])|\\?[({\[]|\\?[)}\]]|[<>!]=|\\not\s*+=|&?=&?(?![=>])|[,;<>≤≥≠≈]|\\[A-Za-z]++|\\."
+)
+_OPENING = frozenset({"(", "[", "{", r"\(", r"\[", r"\{", r"\begin"})
+_SHUT = frozenset({")", "]", "}", r"\)", r"\]", r"\}", r"\end"})
+_APART = frozenset({",", ";", r"\quad", r"\qquad", r"\lor", r"\land"})
+"""Between two equations, they tell that the second does not go on from the first."""
+_JOINS = re.compile(r"\s*+\{\W*+(?:and|or|if|when|where|for|so|then|but)\b")
+_ORDER = re.compile(
+    r"[<>≤≥≠≈]|[<>!]=|\\(?:lt|gt|[lg]e(?:q|qslant)?|neq?|not|(?:not)?in|approx|equiv|sim|cong|mid)(?![A-Za-z])"
+)
+"""Relations other than `=`: what they tell is told by the whole formula."""
+_IN_BRACES = re.compile(r"\\(?:text|textrm|mathrm|mbox)\s*+\{[^{}]*+\}|\\[A-Za-z]++|\([^()]*+\)")
+_SUM = re.compile(r"\S\s*+[-+]")
+_LETTER = re.compile(r"[A-Za-z]")
+_PLAIN = re.compile(r"[-+\N{MINUS SIGN}]?[0-9][0-9.,]*+")
 
 
 class Extract(NamedTuple):
@@ -92,6 +163,8 @@ def _found(text: str, rule: str, start: int, end: int) -> Extract | None:
 def _boxed(text: str) -> Extract | None:
     r"""The last `\boxed{...}` or `\fbox{...}` that is closed; braces nest, `\{` and `\}` are characters.
 
+    Behind it, a percent sign belongs to the answer: `{5}\%` of `\boxed{5}\%`.
+
     Depths are computed for the whole text at once: scanning from each box would be quadratic in a text of open boxes.
     """
     first = _BOX.search(text)
@@ -108,7 +181,8 @@ def _boxed(text: str) -> Extract | None:
     for start in map(int, closed[: -EMPTY_BOXES - 1 : -1]):
         length = int(np.argmax(depth[start:] < depth[start]))
         if found := _found(text, "boxed", offset + start + 1, offset + start + length):
-            return found
+            percent = _PERCENT_OF_BOX.match(text, offset + start + length + 1)
+            return _found(text, "boxed", offset + start, percent.end()) if percent else found
     return None
 
 
@@ -194,7 +268,7 @@ def _printed(text: str) -> Extract | None:
 def _last_number(text: str) -> Extract | None:
     """The last numeral with its sign, currency and percent sign, looked for from the end; or the formula it is in.
 
-    None where that is only a part of what stands there: `10^6`, `5!`, `1:30`.
+    None where that is only a part of what stands there: `10^6`, `5!`, `1:30`, `x + 5`, `3 to 5`.
     """
     backwards = text[::-1]
     digit = _DIGIT.search(backwards)
@@ -203,27 +277,142 @@ def _last_number(text: str) -> Extract | None:
     numeral = _NUMERAL_REVERSED.match(backwards, digit.start())
     assert numeral is not None
     start, end = len(text) - numeral.end(), len(text) - digit.start()
+    if formula := _formula(text, end):
+        return _last_formula(text, formula, end)
     token = text[start:end]
     start += len(token) - len(token.lstrip(".,/"))
     if _POINT.search(text[max(0, start - 2) : start]):
         start -= 1
-    if text[start] in "-\N{MINUS SIGN}" and start and text[start - 1].isalnum():
-        start += 1  # the dash of `7-5` or `COVID-19`
-    before = text[max(0, start - 3) : start]
-    if _IN_FORMULA.search(before) or text[end : end + 1] == "}":
-        return _last_formula(text, start, end)
-    if _GLUED_BEFORE.search(before) or _GLUED_BEHIND.match(text, end):
+    minus = text[start] in "-\N{MINUS SIGN}"
+    if minus and start and (text[start - 1].isalnum() or text[start - 1] in ")]}"):
+        start, minus = start + 1, False  # the dash of `7-5` or `COVID-19`
+    if text[end : end + 1] in (")", "]") and (several := _several(text, end + 1)):
+        return None if _GLUED_LIST.search(text[max(0, several.start - LOOK_BACK) : several.start]) else several
+    before = text[max(0, start - LOOK_BACK) : start]
+    if _GLUED_BEFORE.search(before) or (minus and _BINARY.search(before)):
         return None
-    percent = _PERCENT.match(text, end)
-    return _found(text, "last_number", start, percent.end() if percent else end)
+    if _WORD_BEFORE.search(before) and text[start].isdigit() and not _CURRENCY_BEFORE.search(before):
+        return None
+    if more := _PERCENT.match(text, end) or _TAKEN_BEHIND.match(text, end):
+        end = more.end()
+    return None if _GLUED_BEHIND.match(text, end) else _found(text, "last_number", start, end)
 
 
-def _last_formula(text: str, start: int, end: int) -> Extract | None:
-    """What follows the last `=` in the formula, between dollars on one line, that `text[start:end]` is a part of."""
-    left, right = text.rfind("$", 0, start), text.find("$", end)
-    if left < 0 or right < 0 or "\n" in text[left:right]:
+def _several(text: str, end: int) -> Extract | None:
+    """The tuple or interval outside of a formula that the bracket before `end` closes; None if it is none."""
+    first = max(0, end - LONGEST_LIST)
+    start = max(text.rfind("(", first, end - 1), text.rfind("[", first, end - 1))
+    if start < 0 or not _LISTED.fullmatch(text, start, end):
         return None
-    return _found(text, "last_formula", max(left, text.rfind("=", left, right)) + 1, right)
+    if text[start] == "(" and _THOUSANDS.fullmatch(text, start + 1, end - 1):
+        return None
+    return _found(text, "last_formula", start, end) if re.search("[,;]", text[start:end]) else None
+
+
+class _Formula(NamedTuple):
+    """A formula: `start` and `end` of what is between its signs, and of the whole of it."""
+
+    opening: int
+    start: int
+    end: int
+    closing: int
+
+
+def _formula(text: str, at: int) -> _Formula | None:
+    """The innermost formula around the character before `at`; dollars that are money are none."""
+    first = max(0, at - LONGEST_FORMULA)
+    if first:
+        first = max(first, text.find("\n", first, at))
+    marks = [mark for mark in _MARK.finditer(text, first, at + LONGEST_FORMULA) if mark[1]]
+    following, seen = [-1] * len(marks), dict[str, int]()
+    for here in range(len(marks) - 1, -1, -1):
+        following[here] = seen.get(_closing(marks[here][1]), -1)
+        seen[marks[here][1]] = here
+    found, here = None, 0
+    while here < len(marks) and marks[here].end() < at:
+        opening, last = marks[here], following[here]
+        if last < 0 or (opening[1] == "$" and (last > here + 1 or not _mathematical(text, opening, marks[last]))):
+            here += 1
+        elif marks[last].start() < at:
+            here = last + 1
+        else:
+            found = _Formula(opening.start(), opening.end(), marks[last].start(), marks[last].end())
+            here += 1
+    return found
+
+
+def _closing(mark: str) -> str:
+    """The sign that ends the formula that `mark` opens; empty if it opens none."""
+    return f"\\end{{{_name(mark)}}}" if mark.startswith("\\begin") else _CLOSING.get(mark, "")
+
+
+def _name(mark: str) -> str:
+    return mark[mark.index("{") + 1 : mark.index("}")]
+
+
+def _mathematical(text: str, left: re.Match[str], right: re.Match[str]) -> bool:
+    """Whether a formula stands between two dollars, and not what follows some money: `$5 and then $7`."""
+    inside, before = text[left.end() : right.start()], text[left.start() - 1 : left.start()]
+    if inside[0].isspace() != inside[-1].isspace() or text[right.end() : right.end() + 1].isdigit():
+        return False
+    if before.isdigit() and not (inside[0].isalpha() or inside[0] == "\\"):
+        return False  # 5$ - 3$
+    amount = inside[0].isspace() or inside[0].isdigit()
+    return "\n\n" not in inside and not (amount and _PROSE.search(_TEXT.sub("", inside)))
+
+
+def _last_formula(text: str, formula: _Formula, at: int) -> Extract | None:
+    """The formula, or what is behind its last `=`; None where it is a part: `$5$ million`, `$3$ and $5$`."""
+    before = text[max(0, formula.opening - LOOK_BACK) : formula.opening]
+    if _GLUED_BEFORE.search(before) or before[-1:].isalnum() or before[-1:] in ("-", "\N{MINUS SIGN}"):
+        return None
+    if any(sign.match(text, formula.closing) for sign in (_PERCENT, _TAKEN_BEHIND, _WORD_BEHIND)):
+        return None
+    start, end = _side(text, formula, at)
+    if "=" not in text[formula.start : start] and _LIST_OF_FORMULAS.search(before):
+        return None
+    found = _found(text, "last_formula", start, end)
+    return found._replace(found_by="last_number") if found and _PLAIN.fullmatch(found.text) else found
+
+
+def _side(text: str, formula: _Formula, at: int) -> tuple[int, int]:
+    """Where in the last row of a formula its last side begins, and where it ends; the whole row if that is no value.
+
+    The row is whole where there are several equations, where the number before `at` is on another side, and where an
+    inequality is told.
+    """
+    start, end, depth, equals, apart, whole = formula.start, formula.end, 0, list[int](), False, False
+    for sign in _STRUCTURE.finditer(text, formula.start, formula.end):
+        token = sign[0]
+        if token in _OPENING:
+            depth += 1
+        elif token in _SHUT:
+            depth -= 1
+        elif depth:
+            continue
+        elif token == "\\\\":
+            if not text[sign.end() : formula.end].strip():
+                end = sign.start()
+                break
+            start, equals, apart, whole = sign.end(), [], False, False
+        elif token.strip("&") == "=":
+            whole, apart = whole or apart, False
+            equals.append(sign.end())
+        else:
+            apart = apart or token in _APART or _JOINS.match(text, sign.end()) is not None
+            whole = whole or _ORDER.match(token) is not None
+    start += len(text[start:end]) - len(text[start:end].lstrip("& \t\n"))
+    stopped = text[start:end].rstrip(".,; \t\n")
+    end = end if stopped.endswith("\\") else start + len(stopped)
+    if whole or not equals or equals[-1] >= at or (len(equals) == 1 and _equation(text[start : equals[0]])):
+        return start, end
+    return equals[-1], end
+
+
+def _equation(left: str) -> bool:
+    """Whether what is before an `=` is a sum of several letters: `x + 2y = 5` has no value that it tells."""
+    left = _IN_BRACES.sub("", left)
+    return bool(_SUM.search(left)) and len(set(_LETTER.findall(left))) > 1
 
 
 def _line_end(text: str, start: int) -> int:

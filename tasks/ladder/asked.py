@@ -1,17 +1,38 @@
 """What a question asks for that decides how its answers are compared: percent, rounding, an order, a base."""
 
 import re
+from collections import deque
 from functools import lru_cache
 from typing import NamedTuple
 
-_PERCENT = re.compile(
-    r"\b(?:what|which|how\s+(?:many|much|large|great)|find|compute|calculate|determine|express|give|state|write|estimate)\b"
-    r"[^.?!]{0,200}?(?<![0-9])(?<![0-9][\s-])(?:%|\bper\s?cent(?:age)?s?\b)"
-    r"|\b(?:as|in|nearest)\s+(?:an?\s+|the\s+)?(?:whole\s+)?per\s?cent(?:age)?s?\b"
-    r"|\bnearest\s+\$?[0-9.]*\s?%|(?<![A-Za-z])[A-Za-z]\$?\s?%",
+_PERCENT = re.compile(r"%|\bper\s?cent(?:age)?s?\b", re.IGNORECASE)
+_NUMBER_WORD = (
+    r"(?:zero|half|halves|quarters?|thirds?|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve"
+    r"|(?:thir|four|fif|six|seven|eigh|nine)teen|(?:twen|thir|for|fif|six|seven|eigh|nine)ty|hundred|thousand)"
+)
+_GIVEN = re.compile(
+    rf"(?:[0-9.)}}\]]|\b{_NUMBER_WORD}|\b(?:of\s+an?|same|certain|this|that|given|these|those|such|few|several))"
+    r"(?:[\s$~-]|\\[,;:! ()])*+\Z",
     re.IGNORECASE,
 )
-"""A percentage is wanted: `what percent`, `as a percentage`, `x%`. That of `20% of 50` is given."""
+"""Before a percent sign or word: how many percent, or that they were told."""
+_WANTED = re.compile(
+    r"\b(?:what|which|how\s+(?:many|much|large|great)|find|compute|calculate|determine|express|give|state|write|estimate)\b"
+    r"(?:(?!\b(?:if|when|given|assuming|suppose|knowing)\b)[^.?!]){0,200}\Z"
+    r"|\b(?:as|in|into)\s+(?:an?\s+|the\s+)?(?:whole\s+|decimal\s+)?\Z"
+    r"|(?<![A-Za-z\\])(?:[A-Za-z]\\?\)?\s?|[A-Za-z]\$\s?|_\$?\s?)\Z",
+    re.IGNORECASE,
+)
+"""Before a percent sign or word that has no number: what is asked for, or a letter that stands for the number."""
+_NEAREST = re.compile(
+    r"\bnearest\s+\$?(?:[0-9.]+\s?|(?:whole|integer|one|half|(?:one[\s-])?(?:ten|hundred|thousand)th)\s+)?\$?"
+    r"(?:of\s+(?:an?|one)\s+)?\Z",
+    re.IGNORECASE,
+)
+MOST_SIGNS = 100
+"""Percent signs and words of a question that are looked at, from the last one."""
+_REACH = 250
+"""Characters before a percent sign that say whether it is asked for."""
 _PLACES = {
     **{
         "thousand": -3,
@@ -67,12 +88,21 @@ def asked(question: str, tolerance: float = 0.0) -> Asked:
         return Asked(tolerance=tolerance)
     text = question[-20_000:]
     return Asked(
-        percent=_PERCENT.search(text.replace("\\%", "%")) is not None,
+        percent=_percent(text.replace("\\%", "%")),
         places=_places(text),
         ordered=_ORDERED.search(text) is not None,
         base=_BASE.search(text) is not None,
         tolerance=tolerance,
     )
+
+
+def _percent(text: str) -> bool:
+    """Whether a percentage is wanted: `what percent`, `as a percentage`, `x%`. That of `20% of 50` is given."""
+    for sign in deque(_PERCENT.finditer(text), maxlen=MOST_SIGNS):
+        before = text[max(0, sign.start() - _REACH) : sign.start()]
+        if _NEAREST.search(before) or (not _GIVEN.search(before) and _WANTED.search(before)):
+            return True
+    return False
 
 
 def _places(text: str) -> int | None:
