@@ -11,11 +11,12 @@ from functools import cached_property, lru_cache
 from schemas.errors import VerifierBroken
 from tasks.ladder import exact, words
 from tasks.ladder.asked import Asked
+from tasks.ladder.commands import broken
 from tasks.ladder.grammar import DEEPEST
 from tasks.ladder.numerals import LONGEST, Numeral, head, number
 from tasks.ladder.polynomials import Unsure, bounded
 from tasks.ladder.reader import digits, shape
-from tasks.ladder.relate import same
+from tasks.ladder.relate import Unclear, same
 from tasks.ladder.scalars import close, same_percent
 from tasks.ladder.shapes import Based, Scalar, Shape
 from tasks.referee import PRINTED, Ruling
@@ -46,6 +47,8 @@ _DOTS = re.compile(r"\\[lcv]?dots[bcimo]?(?![A-Za-z])|\.\.|…")
 _SIGNS = re.compile(
     r"\\(?:not|neq?|to|rightarrow|mapsto|approx|sim|equiv|propto|mid)(?![A-Za-z])|[≠≈~&']|\A(?:[<>≤≥]|\\[gl](?:eq?|t)(?![A-Za-z]))"
 )
+_TURNED = re.compile(r"\\(?:sin|cos|tan|cot|sec|csc).*(?:\\circ|°|degrees)")
+"""Degrees under a function: Math-Verify reads radians."""
 _CLOCK = re.compile(r"[0-9]{1,2}:[0-5][0-9]")
 _BUILT = re.compile(r"\\\{[^{}]*(?:[:|]|\\mid)")
 """A set by its condition, `\\{x : x > 2\\}`: Math-Verify reads something else in it."""
@@ -93,6 +96,11 @@ class Reading:
             depth += 1 if sign in "([{" else -1
             deepest = max(deepest, depth)
         return deepest > DEEPEST
+
+    @cached_property
+    def broken(self) -> bool:
+        """Whether brackets stay open, or commands and signs stand in it that nobody here knows."""
+        return broken(self.bare[0])
 
     @cached_property
     def choice(self) -> str:
@@ -150,6 +158,8 @@ def compare(gold: str, answer: str, asked: Asked = NOTHING_ASKED) -> Ruling | No
             return ruling
         with bounded():
             return _shapes(left, right, asked) or _dropped(left, right)
+    except Unclear:
+        return Ruling("unparseable", "order")
     except Unsure:  # of two sides that can be read, what they come to is too large
         return Ruling("unparseable", "too_large")
 
@@ -168,7 +178,12 @@ def _beside(one: Reading, other: Reading) -> Reading:
 
 
 def _dropped(left: Reading, right: Reading) -> Ruling | None:
-    """Signs that Math-Verify passes over when it looks for a number: `\\neq 2` is not 2. None: there are none."""
+    """Why Math-Verify must not be asked: it passes over signs, and `\\neq 2` is not 2. None: it may be."""
+    for side, name in ((left, "gold_unparseable"), (right, "answer_unparseable")):
+        if side.broken:
+            return Ruling("unparseable", name)
+    if _TURNED.search(left.plain + right.plain):
+        return Ruling("unparseable", "degrees")
     signs = [frozenset(_SIGNS.findall(side.plain)) for side in (left, right)]
     return Ruling("unparseable", "sign_lost") if signs[0] != signs[1] else None
 

@@ -20,7 +20,7 @@ _STOPPED = re.compile(r"[\s.,;]+\Z")
 _GROUPED = re.compile(r"[0-9],[0-9]{3}(?![0-9])")
 _BRACKETS = ("(", "[", "\\")
 _BASED = re.compile(r"(-?[0-9.]+|[0-9A-Z]*[0-9][0-9A-Z]*) ?_ ?(?:\{ ?([0-9]{1,2}) ?\}|([0-9]{1,2}))")
-_OPENING = {"(": 1, "[": 1, "{": 1, "\\{": 1, "\\langle": 1, ")": -1, "]": -1, "}": -1, "\\}": -1, "\\rangle": -1}
+OPENING = {"(": 1, "[": 1, "{": 1, "\\{": 1, "\\langle": 1, ")": -1, "]": -1, "}": -1, "\\}": -1, "\\rangle": -1}
 _ORDER = {
     **{
         "<": "<",
@@ -158,7 +158,7 @@ def _closes(read: Sequence[str]) -> int:
     """Where the bracket that opens the tokens closes."""
     depth = 0
     for at, token in enumerate(read):
-        depth += _OPENING.get(token, 0)
+        depth += OPENING.get(token, 0)
         if not depth:
             return at
     raise Unsure
@@ -172,7 +172,7 @@ def _outside(read: Sequence[str], wanted: Container[str]) -> list[str]:
 def _depths(read: Sequence[str]) -> list[tuple[str, int]]:
     depth, found = 0, []
     for token in read:
-        depth += _OPENING.get(token, 0)
+        depth += OPENING.get(token, 0)
         found.append((token, depth))
         if depth < 0:
             raise Unsure

@@ -45,6 +45,11 @@ def wordy(text: str) -> bool:
     return any(word.casefold() not in MATHEMATICS and word.casefold() not in ("pi", "or", "ln") for word in words)
 
 
+def without_texts(text: str) -> str:
+    r"""`text` without what stands in `\text{}`."""
+    return _TEXT.sub(" ", text)
+
+
 def only_words(text: str) -> bool:
     """Whether it is made of words alone."""
     return _ONLY_WORDS.fullmatch(unwrapped(text).rstrip(". ")) is not None
