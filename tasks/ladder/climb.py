@@ -19,6 +19,7 @@ from tasks.ladder.reader import digits, shape
 from tasks.ladder.relate import Unclear, same
 from tasks.ladder.scalars import close, same_percent
 from tasks.ladder.shapes import Based, Scalar, Shape
+from tasks.ladder.units import differ
 from tasks.referee import PRINTED, Ruling
 
 NOTHING_ASKED = Asked()
@@ -194,7 +195,7 @@ def _numbers(left: Reading, right: Reading, asked: Asked) -> Ruling | None:
     if not gold or not answer or gold.value is None or answer.value is None:
         return None
     parsed = (str(gold)[:PRINTED], str(answer)[:PRINTED])
-    if gold.unit and answer.unit and gold.unit != answer.unit:
+    if differ(gold.unit, answer.unit):
         return Ruling("unparseable", "units_differ", *parsed)
     if gold.percent != answer.percent:
         return _percent(_scalar(gold), _scalar(answer), parsed, asked)
@@ -234,7 +235,7 @@ def _texts(left: Reading, right: Reading) -> Ruling | None:
             if told is not None and told.verdict == "wrong":
                 return Ruling("unparseable", "choice")  # the same letter beside another value
         return Ruling("correct" if left.choice == right.choice else "wrong", "choice", *parsed)
-    if left.bare[1] and right.bare[1] and left.bare[1] != right.bare[1]:
+    if differ(left.bare[1], right.bare[1]):
         return Ruling("unparseable", "units_differ", *parsed)
     if left.folded and left.folded == right.folded:
         return Ruling("correct", "text", *parsed)

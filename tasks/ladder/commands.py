@@ -6,7 +6,7 @@ from tasks.ladder import grammar
 from tasks.ladder.reader import OPENING
 from tasks.ladder.words import without_texts
 
-_LOST_SIGNS = re.compile(r"[^\sA-Za-z0-9\\{}()\[\]|+\-*/^_=<>!.,:;%$°·×÷√π∞∅∪∩∈≤≥±≠≈&'~]|!!")
+_LOST_SIGNS = re.compile(r"[^\sA-Za-z0-9\\{}()\[\]|+\-*/^_=<>!.,:;%$°·×÷√π∞∅∪∩∈≤≥±≠≈&'~]|!!")  # noqa: RUF001
 """What neither the reader nor Math-Verify knows: it reads 5 in `5\"`, and a factorial twice in `5!!`."""
 _COMMANDS = re.compile(r"\\([A-Za-z]+)")
 _READ = frozenset(

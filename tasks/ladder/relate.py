@@ -9,7 +9,6 @@ from tasks.ladder.scalars import scalars
 from tasks.ladder.shapes import Joined, Known, Many, Matrix, Relation, Scalar, Shape
 from tasks.ladder.spans import spans_of, surely_interval
 
-
 _COORDINATES = frozenset("xyz")
 """Letters whose order everybody knows."""
 

@@ -31,6 +31,8 @@ MATHEMATICS = frozenset(
     }
 )
 """Runs of three letters and more that Math-Verify does not take for a product of variables."""
+NAMES = (MATHEMATICS | {"ln", "lg", "pi"}) - {"sec", "min", "max", "sup", "inf", "det", "abs", "mod", "psi", "and"}
+"""Those that are no words or units behind a number, and what is shorter."""
 NOTHING = frozenset({"no", "not", "none", "never", "nothing", "undefined", "empty", "impossible", "nonexistent"})
 CHOICE = re.compile(r"\(?([A-Za-z])\)?")
 """A letter that names one of several choices."""
