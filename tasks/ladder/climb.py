@@ -13,6 +13,7 @@ from tasks.ladder import exact, words
 from tasks.ladder.asked import Asked
 from tasks.ladder.commands import broken
 from tasks.ladder.grammar import DEEPEST
+from tasks.ladder.names import latex, misnamed
 from tasks.ladder.numerals import LONGEST, Numeral, head, number
 from tasks.ladder.polynomials import Unsure, bounded
 from tasks.ladder.reader import digits, shape
@@ -20,7 +21,7 @@ from tasks.ladder.relate import Unclear, same
 from tasks.ladder.scalars import close, same_percent
 from tasks.ladder.shapes import Based, Scalar, Shape
 from tasks.ladder.units import differ
-from tasks.referee import PRINTED, Ruling
+from tasks.referee import PRINTED, THOUSANDS, Ruling
 
 NOTHING_ASKED = Asked()
 CANARIES = (
@@ -50,6 +51,8 @@ _SIGNS = re.compile(
 )
 _TURNED = re.compile(r"\\(?:sin|cos|tan|cot|sec|csc).*(?:\\circ|°|degrees)")
 """Degrees under a function: Math-Verify reads radians."""
+_GROUPED = re.compile(r"(?<![0-9.])[0-9]{1,3},[0-9]{3}(?![0-9])")
+_SPACED = re.compile(r"[0-9], +[-+$]?[0-9]")
 _CLOCK = re.compile(r"[0-9]{1,2}:[0-5][0-9]")
 _BUILT = re.compile(r"\\\{[^{}]*(?:[:|]|\\mid)")
 """A set by its condition, `\\{x : x > 2\\}`: Math-Verify reads something else in it."""
@@ -71,8 +74,9 @@ class Reading:
 
     @cached_property
     def bare(self) -> tuple[str, str]:
-        """The text without the unit at its end, and that unit."""
-        return head(self.text, self.plain, self.numeral)
+        """The text without the unit at its end, its plain mathematics as LaTeX, and that unit."""
+        front, unit = head(self.text, self.plain, self.numeral)
+        return front if self.numeral else latex(front), unit
 
     @cached_property
     def folded(self) -> str:
@@ -81,8 +85,8 @@ class Reading:
 
     @cached_property
     def wordy(self) -> bool:
-        """Whether a word stands in it."""
-        return words.wordy(self.bare[0])
+        """Whether a word stands in it, or a name that is not read."""
+        return words.wordy(self.bare[0]) or misnamed(self.bare[0])
 
     @cached_property
     def dots(self) -> bool:
@@ -258,11 +262,20 @@ def _unread(left: Reading, right: Reading) -> Ruling | None:
         return Ruling("unparseable", "words")
     if _CLOCK.fullmatch(left.plain) and _CLOCK.fullmatch(right.plain):
         return Ruling("unparseable", "clock")  # 6:15 and 12:30 are two times, or one ratio
+    if _grouped(left) or _grouped(right):
+        return Ruling("unparseable", "thousands")
     if _BUILT.search(left.text) or _BUILT.search(right.text):
         return Ruling("unparseable", "set_builder")
     if any(_APART.search(side.plain if side.bare[0] is side.text else side.bare[0]) for side in (left, right)):
         return Ruling("unparseable", "digits_apart")
     return None
+
+
+def _grouped(side: Reading) -> bool:
+    """Whether a comma with a blank separates, so that one without may stand before thousands: `[1,000, 2,000]`."""
+    if side.numeral or not _SPACED.search(side.text):
+        return False
+    return _GROUPED.search(THOUSANDS.sub("", side.text)) is not None
 
 
 def _shapes(left: Reading, right: Reading, asked: Asked) -> Ruling | None:
@@ -294,6 +307,8 @@ def _based(left: Reading, right: Reading, asked: Asked) -> Ruling:
     parsed = (left.plain[:PRINTED], right.plain[:PRINTED])
     gold, answer = (side.shape for side in (left, right))
     if isinstance(gold, Based) and isinstance(answer, Based):
+        if gold != answer and gold.number and gold.number == answer.number:
+            return Ruling("unparseable", "base", *parsed)
         return Ruling("correct" if gold == answer else "wrong", "base", *parsed)
     based, other = (gold, right.plain) if isinstance(gold, Based) else (answer, left.plain)
     assert isinstance(based, Based)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
+from tasks.ladder.names import latex
 from tasks.ladder.units import NOT_BEFORE, NOT_UNITS, measure, money, product, unit
 from tasks.ladder.words import MATHEMATICS, NAMES, unwrapped
 
@@ -125,7 +126,9 @@ def bare(text: str) -> tuple[str, str]:
     if len(text) > LONGEST:
         return text, ""
     plain = unwrapped(text)
-    return head(text, plain, number(text, plain))
+    numeral = number(text, plain)
+    front, unit = head(text, plain, numeral)
+    return front if numeral else latex(front), unit
 
 
 def head(text: str, plain: str, numeral: Numeral | None) -> tuple[str, str]:
