@@ -38,6 +38,7 @@ _SHORT_WORDS = """
     top toy try tub tug two use van vat vet via vow was wax way web wet who why wig win won yak yam yes yet you zip zoo
     km cm mm nm kg mg ml cl dl lb lbs oz ft yd mi sq cu mph kph kmh rpm wpm fps bpm mpg psi kw kwh wh mw gw hz khz mhz
     ghz kb mb gb tb mbps gbps ms ns hrs min mins sec secs wk wks mo yr yrs pt pts qt qts gal kgs kms cms mms pcs pc kcal
+    gm gms tsp hp ha dm sqm yds ltr
     cal amp ohm bar atm kpa mpa mol rad deg pkg cc kn kj mj ev usd eur gbp inr jpy cad aud"""
 _SHORT = frozenset(_SHORT_WORDS.split())
 """Words of two and three letters: others behind a number are a product, `5 xy`."""
