@@ -24,6 +24,8 @@ _SIGNS = {"<": "\\le ", ">": "\\ge "}
 _ANY = re.compile(r"(?<![A-Za-z\\])(?:[a-z]{3}|pi|ln|oo|Inf|INF)|[<>!]=|[xX] ?10 ?\^")
 _OPERATOR = re.compile(r"\\(?:operatorname\*?|begin|end) ?\{[a-z*]*\}|\\[A-Za-z]+")
 _RUN = re.compile("[A-Za-z]{2,}")
+_LITTLE = re.compile(r"(?<![^ ])(?:is|to|up|of|by|on|it|if|we|he) ")
+"""Words of two letters that are no products where they stand alone."""
 _KNOWN = (MATHEMATICS | {"ln", "lg", "pi"}) - {"and"}
 
 
@@ -38,7 +40,9 @@ def latex(text: str) -> str:
 
 
 def misnamed(text: str) -> bool:
-    """Whether a name of mathematics is left that would be read as a product of its letters: `max(1,2)`, `2Pi`."""
+    """Whether a name or a little word is left that would be read as a product: `max(1,2)`, `2Pi`, `up to 5`."""
+    if _LITTLE.search(text):
+        return True
     found = _RUN.findall(_OPERATOR.sub(" ", without_texts(text)))
     return any(run.casefold() in _KNOWN for run in found)
 

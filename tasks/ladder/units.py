@@ -11,7 +11,9 @@ NOT_UNITS = re.compile(
         |percent|percentage|infinity|more|less|fewer|least|most|than|above|below|between|not|no|never|cannot|[a-z]+n't
         |neither|without|except|wrong|incorrect|false|unless|if|increased?|decreased?|off|discount|loss|debt|deficit
         |bn|mn|ppm|ppb|gross|couples?|bps|basis|pct|per\ cents?|[a-z]*illions?|[a-z]*illionths?|grand|googols?|myriads?
-        |exclud(?:es?|ed|ing)|excepting|besides|barring|exceed(?:s|ed|ing)?|beyond|max|reject(?:s|ed)?|discarded|dismissed
+        |exclud(?:es?|ed|ing)|excepting|besides|barring|exceed(?:s|ed|ing)?|beyond|max|reject(?:s|ed)?|thou|tens|discards?
+        |discarded|dismissed|avoid(?:s|ed|ing)?|fails
+        |surpass(?:es|ing)?|outside|recurring|repeating|repeated|inverse|transposed?
         |extraneous|invalid|impossible|omitted|ignored|refuted|untrue|inadmissible|undefined|maybe|perhaps|possibly|hardly
         |divid(?:es?|ing)|approach(?:es|ing)?|tends|versus|vs|modulo|complement|reciprocal|logarithm|sine|cosine|tangent
         |short|base|step|problem|question|exercise|page|january|february|march|april|may|june|july|august|september
@@ -21,7 +23,8 @@ NOT_UNITS = re.compile(
 )
 """Words beside a number that change it, `5 million`: not read, and not guessed. Behind it, others are its unit."""
 NOT_BEFORE = re.compile(
-    r"(?:square|cube|inverse|opposite|exponential|modulus|option|case|equation|chapter|section|figure|against|towards?)",
+    r"(?:square|cube|inverse|opposite|exponential|modulus|option|case|equation|chapter|section|figure|against|towards?"
+    r"|ceil|ceiling|floor|sgn|absolute|inequality|from|follows|following|precedes|preceding)",
     re.IGNORECASE,
 )
 """The last word before a number, with which it is another one."""
