@@ -14,7 +14,7 @@ _COORDINATES = frozenset("xyz")
 
 
 class Unclear(Exception):
-    """Which letter a bare number is for: `y=1, x=2` beside `1, 2`."""
+    """Which number is for which letter: `y=1, x=2` beside `1, 2`, or beside `a=1, b=2`."""
 
 
 def same(gold: Shape, answer: Shape, asked: Asked) -> Known:
@@ -26,6 +26,10 @@ def _same(gold: Shape, answer: Shape, asked: Asked) -> Known:
     left, right = named(gold), named(answer)
     if left and right and left.keys() == right.keys():
         return _all(_same(value, right[letter], asked) for letter, value in left.items())
+    if left and right and len(left) == len(right):
+        if _in_any_order(list(left.values()), list(right.values()), asked, repeats=True) is False:
+            return False
+        raise Unclear  # the same numbers, for other letters
     if bool(left) != bool(right):
         values, shape, other = (left, gold, answer) if left else (right, answer, gold)
         if isinstance(other, Many) and (other.kind != "tuple" or other.left == "(" or len(other.items) != 2):

@@ -235,6 +235,23 @@ def test_broken_texts_are_not_left_to_math_verify(text: str) -> None:
         assert ruling is not None and (ruling.verdict, ruling.rule) == ("unparseable", rung)
 
 
+@pytest.mark.parametrize(
+    ("gold", "answer"),
+    [
+        ("(5,2)", "(r,k) = (5,2)"),
+        ("(3,5)", "(m, b) = (3, 5)"),
+        ("(5,2,7)", "(r,k,a) = (5,2,7)"),
+        ("1,2", "(r,k) = (1,2)"),
+        ("1234", "x = 1,234"),
+        (r"[2,\infty)", "x >= 2"),
+        ("x=2", "x = 2 cm"),
+    ],
+)
+def test_letters_and_units_that_the_gold_does_not_name_may_be_there(gold: str, answer: str) -> None:
+    ruling = compare(gold, answer)
+    assert ruling is not None and ruling.verdict == "correct"
+
+
 @pytest.mark.parametrize("text", ["(1,2]", r"\left[a,b\right)", r"\{(1,2],3\}", r"\frac{1}{2}", "|x|"])
 def test_half_open_intervals_are_not_broken(text: str) -> None:
     assert not broken(text)
