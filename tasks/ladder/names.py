@@ -24,8 +24,8 @@ _SIGNS = {"<": "\\le ", ">": "\\ge "}
 _ANY = re.compile(r"(?<![A-Za-z\\])(?:[a-z]{3}|pi|ln|oo|Inf|INF)|[<>!]=|[xX] ?10 ?\^")
 _OPERATOR = re.compile(r"\\(?:operatorname\*?|begin|end) ?\{[a-z*]*\}|\\[A-Za-z]+")
 _RUN = re.compile("[A-Za-z]{2,}")
-_LITTLE = re.compile(r"(?<![^ ])(?:is|to|up|of|by|on|it|if|we|he) ")
-"""Words of two letters that are no products where they stand alone."""
+_LITTLE = re.compile(r"(?<![^ ])(?:is|to|up|of|by|on|it|if|we|he) |(?<=[0-9]) [xX] (?=[0-9])")
+"""Words of two letters that are no products where they stand alone, and the sign of times that is no letter."""
 _KNOWN = (MATHEMATICS | {"ln", "lg", "pi"}) - {"and"}
 
 
