@@ -21,6 +21,8 @@ MEMORY = 2 << 30
 """Bytes of address space of a child."""
 RECURSION = 3000
 """Python frames in a child: sympy needs more than 1,000, and at 3,000 an 8 MiB stack is far away."""
+DIGITS = 50
+"""Digits to which a difference is worked out before it counts as zero: at Math-Verify's 15, near misses are equal."""
 
 
 def serve(rule: Rule, library: str) -> None:
@@ -65,12 +67,18 @@ def _reply(pipe: int, message: dict[str, Any]) -> None:
 
 
 def math_verify() -> Rule:
-    """The rule of the real child: Math-Verify without its own timeouts, always gold first."""
-    from math_verify import parse, verify
+    """The rule of the real child: Math-Verify without its own timeouts, always gold first.
+
+    It reads the whole text as LaTeX or not at all: its other way looks for a number anywhere, and finds 5 in `(3, 5`.
+    """
+    from math_verify import LatexExtractionConfig, parse, verify
+
+    whole = (LatexExtractionConfig(),)
 
     def parsed(text: str) -> list[Any]:
         try:
-            return list(parse(_framed(text), fallback_mode="no_fallback", parsing_timeout=None, raise_on_error=True))
+            forms = parse(_framed(text), whole, fallback_mode="no_fallback", parsing_timeout=None, raise_on_error=True)
+            return [_exact(form) for form in forms]
         except MemoryError:
             raise
         except Exception:
@@ -82,7 +90,10 @@ def math_verify() -> Rule:
         if not left or not right:
             return Ruling("unparseable", "answer_unparseable" if left else "gold_unparseable", *forms)
         try:
-            equal = verify(left, right, timeout_seconds=None, raise_on_error=True)
+            apart = "." in gold + answer and _apart(left, right)
+            equal = not apart and verify(
+                left, right, numeric_precision=DIGITS, timeout_seconds=None, raise_on_error=True
+            )
         except MemoryError:
             raise
         except Exception:  # the library could not compare them, so it does not know that they differ
@@ -90,6 +101,26 @@ def math_verify() -> Rule:
         return Ruling("correct" if equal else "wrong", "math_verify", *forms)
 
     return rule
+
+
+def _exact(form: Any) -> Any:
+    """A parsed form with its decimals as quotients: of floats Math-Verify compares six digits; `\\ln 2` has more."""
+    from sympy import Float, Rational
+
+    floats = form.atoms(Float) if hasattr(form, "atoms") else ()
+    return form.xreplace({number: Rational(str(number)) for number in floats}) if floats else form
+
+
+def _apart(left: list[Any], right: list[Any]) -> bool:
+    """Whether both are numbers that differ in their first digits: algebra takes long over the powers of decimals."""
+    from sympy import Expr
+
+    if len(left) != 1 or len(right) != 1 or not all(isinstance(form, Expr) for form in (*left, *right)):
+        return False
+    if left[0].free_symbols or right[0].free_symbols:
+        return False
+    difference = abs((left[0] - right[0]).evalf(DIGITS))
+    return bool(difference.is_Float and difference > 10.0 ** -(DIGITS // 2))
 
 
 def _framed(text: str) -> str:

@@ -39,7 +39,7 @@ class Verify(Stage):
     """One verdict for each attempt, whatever it is; a broken verifier raises."""
 
     table: ClassVar[pa.Schema] = verdicts.SCHEMA
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
 
     markers: tuple[str, ...] = MARKERS
     """What opens the line of the final answer, in responses and in golds that are whole solutions; GSM8K's is `A:`."""

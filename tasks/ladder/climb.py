@@ -11,14 +11,17 @@ from functools import cached_property, lru_cache
 from schemas.errors import VerifierBroken
 from tasks.ladder import exact, words
 from tasks.ladder.asked import Asked
+from tasks.ladder.commands import broken
 from tasks.ladder.grammar import DEEPEST
+from tasks.ladder.names import latex, misnamed
 from tasks.ladder.numerals import LONGEST, Numeral, head, number
 from tasks.ladder.polynomials import Unsure, bounded
 from tasks.ladder.reader import digits, shape
-from tasks.ladder.relate import same
+from tasks.ladder.relate import Unclear, same
 from tasks.ladder.scalars import close, same_percent
 from tasks.ladder.shapes import Based, Scalar, Shape
-from tasks.referee import PRINTED, Ruling
+from tasks.ladder.units import differ
+from tasks.referee import PRINTED, THOUSANDS, Ruling
 
 NOTHING_ASKED = Asked()
 CANARIES = (
@@ -46,6 +49,10 @@ _DOTS = re.compile(r"\\[lcv]?dots[bcimo]?(?![A-Za-z])|\.\.|…")
 _SIGNS = re.compile(
     r"\\(?:not|neq?|to|rightarrow|mapsto|approx|sim|equiv|propto|mid)(?![A-Za-z])|[≠≈~&']|\A(?:[<>≤≥]|\\[gl](?:eq?|t)(?![A-Za-z]))"
 )
+_TURNED = re.compile(r"\\(?:sin|cos|tan|cot|sec|csc).*(?:\\circ|°|degrees)")
+"""Degrees under a function: Math-Verify reads radians."""
+_GROUPED = re.compile(r"(?<![0-9.])[0-9]{1,3},[0-9]{3}(?![0-9])")
+_SPACED = re.compile(r"[0-9], +[-+$]?[0-9]")
 _CLOCK = re.compile(r"[0-9]{1,2}:[0-5][0-9]")
 _BUILT = re.compile(r"\\\{[^{}]*(?:[:|]|\\mid)")
 """A set by its condition, `\\{x : x > 2\\}`: Math-Verify reads something else in it."""
@@ -67,8 +74,9 @@ class Reading:
 
     @cached_property
     def bare(self) -> tuple[str, str]:
-        """The text without the unit at its end, and that unit."""
-        return head(self.text, self.plain, self.numeral)
+        """The text without the unit at its end, its plain mathematics as LaTeX, and that unit."""
+        front, unit = head(self.text, self.plain, self.numeral)
+        return front if self.numeral else latex(front), unit
 
     @cached_property
     def folded(self) -> str:
@@ -77,8 +85,8 @@ class Reading:
 
     @cached_property
     def wordy(self) -> bool:
-        """Whether a word stands in it."""
-        return words.wordy(self.bare[0])
+        """Whether a word stands in it, or a name that is not read."""
+        return words.wordy(self.bare[0]) or misnamed(self.bare[0])
 
     @cached_property
     def dots(self) -> bool:
@@ -93,6 +101,11 @@ class Reading:
             depth += 1 if sign in "([{" else -1
             deepest = max(deepest, depth)
         return deepest > DEEPEST
+
+    @cached_property
+    def broken(self) -> bool:
+        """Whether brackets stay open, or commands and signs stand in it that nobody here knows."""
+        return broken(self.bare[0])
 
     @cached_property
     def choice(self) -> str:
@@ -150,6 +163,8 @@ def compare(gold: str, answer: str, asked: Asked = NOTHING_ASKED) -> Ruling | No
             return ruling
         with bounded():
             return _shapes(left, right, asked) or _dropped(left, right)
+    except Unclear:
+        return Ruling("unparseable", "order")
     except Unsure:  # of two sides that can be read, what they come to is too large
         return Ruling("unparseable", "too_large")
 
@@ -168,7 +183,12 @@ def _beside(one: Reading, other: Reading) -> Reading:
 
 
 def _dropped(left: Reading, right: Reading) -> Ruling | None:
-    """Signs that Math-Verify passes over when it looks for a number: `\\neq 2` is not 2. None: there are none."""
+    """Why Math-Verify must not be asked: it passes over signs, and `\\neq 2` is not 2. None: it may be."""
+    for side, name in ((left, "gold_unparseable"), (right, "answer_unparseable")):
+        if side.broken:
+            return Ruling("unparseable", name)
+    if _TURNED.search(left.plain + right.plain):
+        return Ruling("unparseable", "degrees")
     signs = [frozenset(_SIGNS.findall(side.plain)) for side in (left, right)]
     return Ruling("unparseable", "sign_lost") if signs[0] != signs[1] else None
 
@@ -179,7 +199,7 @@ def _numbers(left: Reading, right: Reading, asked: Asked) -> Ruling | None:
     if not gold or not answer or gold.value is None or answer.value is None:
         return None
     parsed = (str(gold)[:PRINTED], str(answer)[:PRINTED])
-    if gold.unit and answer.unit and gold.unit != answer.unit:
+    if differ(gold.unit, answer.unit):
         return Ruling("unparseable", "units_differ", *parsed)
     if gold.percent != answer.percent:
         return _percent(_scalar(gold), _scalar(answer), parsed, asked)
@@ -219,7 +239,7 @@ def _texts(left: Reading, right: Reading) -> Ruling | None:
             if told is not None and told.verdict == "wrong":
                 return Ruling("unparseable", "choice")  # the same letter beside another value
         return Ruling("correct" if left.choice == right.choice else "wrong", "choice", *parsed)
-    if left.bare[1] and right.bare[1] and left.bare[1] != right.bare[1]:
+    if differ(left.bare[1], right.bare[1]):
         return Ruling("unparseable", "units_differ", *parsed)
     if left.folded and left.folded == right.folded:
         return Ruling("correct", "text", *parsed)
@@ -242,11 +262,20 @@ def _unread(left: Reading, right: Reading) -> Ruling | None:
         return Ruling("unparseable", "words")
     if _CLOCK.fullmatch(left.plain) and _CLOCK.fullmatch(right.plain):
         return Ruling("unparseable", "clock")  # 6:15 and 12:30 are two times, or one ratio
+    if _grouped(left) or _grouped(right):
+        return Ruling("unparseable", "thousands")
     if _BUILT.search(left.text) or _BUILT.search(right.text):
         return Ruling("unparseable", "set_builder")
     if any(_APART.search(side.plain if side.bare[0] is side.text else side.bare[0]) for side in (left, right)):
         return Ruling("unparseable", "digits_apart")
     return None
+
+
+def _grouped(side: Reading) -> bool:
+    """Whether a comma with a blank separates, so that one without may stand before thousands: `[1,000, 2,000]`."""
+    if side.numeral or not _SPACED.search(side.text):
+        return False
+    return _GROUPED.search(THOUSANDS.sub("", side.text)) is not None
 
 
 def _shapes(left: Reading, right: Reading, asked: Asked) -> Ruling | None:
@@ -278,6 +307,8 @@ def _based(left: Reading, right: Reading, asked: Asked) -> Ruling:
     parsed = (left.plain[:PRINTED], right.plain[:PRINTED])
     gold, answer = (side.shape for side in (left, right))
     if isinstance(gold, Based) and isinstance(answer, Based):
+        if gold != answer and gold.number and gold.number == answer.number:
+            return Ruling("unparseable", "base", *parsed)
         return Ruling("correct" if gold == answer else "wrong", "base", *parsed)
     based, other = (gold, right.plain) if isinstance(gold, Based) else (answer, left.plain)
     assert isinstance(based, Based)

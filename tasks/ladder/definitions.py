@@ -1,4 +1,4 @@
-"""What a relation says of one letter: its value, or the interval that it lies in."""
+"""What relations say of letters: their values, or the interval that one lies in."""
 
 from tasks.ladder import exact
 from tasks.ladder.polynomials import INFINITY
@@ -12,11 +12,24 @@ def definition(relation: Relation) -> tuple[str, Shape] | None:
     for name, value in (relation.sides, relation.sides[::-1]):
         if isinstance(name, Scalar) and (letter := _symbol(name)) and letter not in _letters(value):
             return letter, value
-        if isinstance(name, Many) and isinstance(value, Many) and name.kind == value.kind == "tuple":
-            symbols = [_symbol(item) for item in name.items if isinstance(item, Scalar)]
-            if all(symbols) and len(set(symbols)) == len(symbols) == len(value.items):
-                pairs = sorted(zip(symbols, value.items, strict=True), key=lambda pair: pair[0])
-                return repr(sorted(symbols)), value._replace(items=tuple(item for _, item in pairs))
+    return None
+
+
+def named(shape: Shape) -> dict[str, Shape] | None:
+    """The values of several letters, as written: of `(x,y) = (1,2)` and of `x=1, y=2`; None of anything else."""
+    if isinstance(shape, Many):
+        found = [
+            definition(item) if isinstance(item, Relation) and item.signs == ("=",) else None for item in shape.items
+        ]
+        pairs = [pair for pair in found if pair]
+        if len(pairs) == len(shape.items) > 1 and len({letter for letter, _ in pairs}) == len(pairs):
+            return dict(pairs)
+    elif isinstance(shape, Relation) and shape.signs == ("=",):
+        for names, values in (shape.sides, shape.sides[::-1]):
+            if isinstance(names, Many) and isinstance(values, Many) and names.kind == values.kind == "tuple":
+                letters = [_symbol(item) for item in names.items if isinstance(item, Scalar)]
+                if all(letters) and len(set(letters)) == len(letters) == len(values.items):
+                    return dict(zip(letters, values.items, strict=True))
     return None
 
 

@@ -37,7 +37,7 @@ _FUNCTIONS = frozenset(
 _TIMES = frozenset({"*", "\\cdot", "\\times", "·", "×"})  # noqa: RUF001
 _DIVIDED = frozenset({"/", "\\div", "÷"})
 _CLOSING = {"(": ")", "[": "]", "{": "}", "|": "|", "\\lvert": "\\rvert"}
-_STOPS = frozenset({"\\%", "\\}", "\\rvert", "=", "<", ">"})
+_STOPS = frozenset({"\\%", "\\}", "\\rvert", "\\choose", "=", "<", ">"})
 _CALLED = frozenset("fg")
 """Letters that name a function where a bracket follows."""
 
@@ -81,6 +81,9 @@ class _Reader:
             self._at += 1
             term = self._product()
             total = exact.add(total, exact.negative(term) if sign == "-" else term)
+        if self.next == "\\choose":
+            self._at += 1
+            total = powers.choose(total, self.sum())
         self._depth -= 1
         return total
 
@@ -136,6 +139,8 @@ class _Reader:
         while (next := self.next) in ("^", "!", "**", DEGREES):
             self._at += 1
             if next == "!":
+                if self.next == "!":
+                    raise Unsure  # 5!! is 15, or the factorial of 120
                 value = powers.factorials(value)
                 continue
             if next == DEGREES:  # a unit, which may be left out, but not under a sine

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
-from tasks.ladder.units import NOT_UNITS, money, unit
-from tasks.ladder.words import MATHEMATICS, unwrapped
+from tasks.ladder.names import latex
+from tasks.ladder.units import NOT_BEFORE, NOT_UNITS, measure, money, product, unit
+from tasks.ladder.words import MATHEMATICS, NAMES, unwrapped
 
 LONGEST = 2000
 """Characters of an answer that is still read: the longest of the 5,000 MATH answers has 159."""
@@ -32,6 +33,8 @@ _LAST_WORD = re.compile(r"[A-Za-z]{2,}[²³]?\.?")
 _DIGIT = re.compile("[0-9]")
 _ANGLED = re.compile(r"\\(?:sin|cos|tan|cot|sec|csc)(?![a-z])")
 """What takes an angle: the degrees under a sine are no unit of the whole."""
+_SAID = re.compile(r"[=<>≤≥]|\\(?:le|ge|lt|gt|ne|in)(?![a-z])|[0-9)\]},] *,")
+"""A relation or a list: any word behind a number may be its unit, and behind these it may deny them."""
 _ABOUT = frozenset({"about", "around", "approximately", "approx", "roughly", "nearly", "almost"})
 _WORD = re.compile(r"[A-Za-z]++(?:'[a-z]++)?[,:]?")
 
@@ -69,8 +72,12 @@ def number(text: str, plain: str | None = None) -> Numeral | None:
     if match is None or not _has_digits(match) or (match["sign"] and match["late_sign"]):
         return Numeral(None, why="number_letter") if _LETTERED.fullmatch(text) else None
     words = match["words"] or ""
-    if NOT_UNITS.search(" ".join([*before, words])):
+    if not NAMES.isdisjoint(words.casefold().split()):
+        return None
+    if NOT_UNITS.search(" ".join([*before, words])) or (before and NOT_BEFORE.fullmatch(before[-1])):
         return Numeral(None, why="number_words")
+    if product(words):
+        return Numeral(None, why="number_letter") if len(words.split()) == 1 else None
     return _read(match, before, unit(words, match["currency"] or match["late_currency"] or money(before)))
 
 
@@ -90,7 +97,7 @@ def _sentence(text: str) -> tuple[list[str], str]:
     at = next((at for at, token in enumerate(tokens) if any("0" <= sign <= "9" for sign in token)), 0)
     before = [token.rstrip(",:").casefold() for token in tokens[:at] if _WORD.fullmatch(token)]
     plain = any(len(word) > 2 for word in before) and all(len(word) > 1 or word == "a" for word in before)
-    if len(before) < at or not plain or not MATHEMATICS.isdisjoint(before):
+    if len(before) < at or not plain or not (MATHEMATICS | NAMES).isdisjoint(before):
         return [], text
     return before, " ".join(tokens[at:])
 
@@ -119,7 +126,9 @@ def bare(text: str) -> tuple[str, str]:
     if len(text) > LONGEST:
         return text, ""
     plain = unwrapped(text)
-    return head(text, plain, number(text, plain))
+    numeral = number(text, plain)
+    front, unit = head(text, plain, numeral)
+    return front if numeral else latex(front), unit
 
 
 def head(text: str, plain: str, numeral: Numeral | None) -> tuple[str, str]:
@@ -128,14 +137,16 @@ def head(text: str, plain: str, numeral: Numeral | None) -> tuple[str, str]:
         return numeral.written, numeral.unit
     tokens = plain.split()
     end = len(tokens)
-    while end and _LAST_WORD.fullmatch(tokens[end - 1]):
+    while end and (_LAST_WORD.fullmatch(tokens[end - 1]) or (tokens[end - 1] == "a" and end < len(tokens))):
         end -= 1
     front, words = " ".join(tokens[:end]), " ".join(tokens[end:]).rstrip(".")
     if (
         not words
         or not _DIGIT.search(front)
         or NOT_UNITS.search(words)
-        or words in MATHEMATICS
+        or product(words)
+        or not (MATHEMATICS | NAMES).isdisjoint(words.split())
+        or (_SAID.search(front) and not measure(words))
         or _ANGLED.search(front)
     ):
         return ("{" + plain + "}" if _DROPPED.search(plain) else text), ""

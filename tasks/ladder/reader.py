@@ -18,9 +18,11 @@ MOST = 60
 _JUNCTION = re.compile(r",?\s*\b(?:and|or)\b\s*,?")
 _STOPPED = re.compile(r"[\s.,;]+\Z")
 _GROUPED = re.compile(r"[0-9],[0-9]{3}(?![0-9])")
+_VALUED = re.compile(r"[A-Za-z] ?= ?-?\$?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?")
+"""The comma of `x = 1,234` is one of thousands, as in the number alone."""
 _BRACKETS = ("(", "[", "\\")
 _BASED = re.compile(r"(-?[0-9.]+|[0-9A-Z]*[0-9][0-9A-Z]*) ?_ ?(?:\{ ?([0-9]{1,2}) ?\}|([0-9]{1,2}))")
-_OPENING = {"(": 1, "[": 1, "{": 1, "\\{": 1, "\\langle": 1, ")": -1, "]": -1, "}": -1, "\\}": -1, "\\rangle": -1}
+OPENING = {"(": 1, "[": 1, "{": 1, "\\{": 1, "\\langle": 1, ")": -1, "]": -1, "}": -1, "\\}": -1, "\\rangle": -1}
 _ORDER = {
     **{
         "<": "<",
@@ -49,6 +51,8 @@ def shape(text: str) -> Shape | None:
     if based := _BASED.fullmatch(text):
         base = int(based[2] or based[3])
         return Based(digits(based[1]), base) if 1 < base <= 36 else None
+    if _VALUED.fullmatch(text):
+        text = text.replace(",", "").replace("$", "")
     if text[:1] not in _BRACKETS and _GROUPED.search(text):
         return None  # 1,234x is one product or two answers
     try:
@@ -158,7 +162,7 @@ def _closes(read: Sequence[str]) -> int:
     """Where the bracket that opens the tokens closes."""
     depth = 0
     for at, token in enumerate(read):
-        depth += _OPENING.get(token, 0)
+        depth += OPENING.get(token, 0)
         if not depth:
             return at
     raise Unsure
@@ -172,7 +176,7 @@ def _outside(read: Sequence[str], wanted: Container[str]) -> list[str]:
 def _depths(read: Sequence[str]) -> list[tuple[str, int]]:
     depth, found = 0, []
     for token in read:
-        depth += _OPENING.get(token, 0)
+        depth += OPENING.get(token, 0)
         found.append((token, depth))
         if depth < 0:
             raise Unsure

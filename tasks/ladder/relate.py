@@ -4,18 +4,36 @@ from collections.abc import Iterable, Sequence
 
 from tasks.ladder import exact
 from tasks.ladder.asked import Asked
-from tasks.ladder.definitions import definition, interval
+from tasks.ladder.definitions import definition, interval, named
 from tasks.ladder.scalars import scalars
 from tasks.ladder.shapes import Joined, Known, Many, Matrix, Relation, Scalar, Shape
 from tasks.ladder.spans import spans_of, surely_interval
 
+_COORDINATES = frozenset("xyz")
+"""Letters whose order everybody knows."""
+
+
+class Unclear(Exception):
+    """Which number is for which letter: `y=1, x=2` beside `1, 2`, or beside `a=1, b=2`."""
+
 
 def same(gold: Shape, answer: Shape, asked: Asked) -> Known:
-    """Whether `answer` says what `gold` says, under what the question asked for."""
+    """Whether `answer` says what `gold` says, under what the question asked for. Raises `Unclear`."""
     return _same(_alone(gold), _alone(answer), asked)
 
 
 def _same(gold: Shape, answer: Shape, asked: Asked) -> Known:
+    left, right = named(gold), named(answer)
+    if left and right and left.keys() == right.keys():
+        return _all(_same(value, right[letter], asked) for letter, value in left.items())
+    if left and right and len(left) == len(right):
+        if _in_any_order(list(left.values()), list(right.values()), asked, repeats=True) is False:
+            return False
+        raise Unclear  # the same numbers, for other letters
+    if bool(left) != bool(right):
+        values, shape, other = (left, gold, answer) if left else (right, answer, gold)
+        if isinstance(other, Many) and (other.kind != "tuple" or other.left == "(" or len(other.items) != 2):
+            return _named(values or {}, isinstance(shape, Relation), other, asked)
     if isinstance(gold, Relation) or isinstance(answer, Relation):
         return _relations(gold, answer, asked)
     if isinstance(gold, Scalar) and isinstance(answer, Scalar):
@@ -118,6 +136,30 @@ def _named_by_place(gold: Many, answer: Many) -> bool:
     relations = [item for item in members if isinstance(item, Relation)]
     names = {defined[0] if (defined := definition(item)) else "" for item in relations}
     return 0 < len(relations) < len(members) and (len(names) > 1 or "" in names)
+
+
+def _named(values: dict[str, Shape], together: bool, other: Many, asked: Asked) -> Known:
+    """Letters with their values against bare ones; `together`: as a tuple of letters. Raises `Unclear`.
+
+    The letters of a tuple stand as the question named them; others, and a tuple of coordinates, stand in their order.
+    """
+    written, letters = list(values.values()), list(values)
+    loose = _in_any_order(written, other.items, asked, repeats=True)
+    if loose is False or (other.left, other.right) in (("(", "]"), ("[", ")")):
+        return False
+    in_order, ordered = letters == sorted(letters), _in_order(written, other.items, asked)
+    coordinates = set(letters) <= _COORDINATES
+    if other.kind == "set" or (ordered is None and not (together and in_order)):
+        raise Unclear
+    if in_order and (ordered is not False or coordinates):
+        return ordered
+    if not together or not (ordered or coordinates):
+        raise Unclear
+    if coordinates:
+        if _in_order([values[letter] for letter in sorted(letters)], other.items, asked) is False:
+            return False
+        raise Unclear
+    return ordered
 
 
 def _tuples(gold: Many, answer: Many, asked: Asked) -> Known:

@@ -10,24 +10,61 @@ NOT_UNITS = re.compile(
         |one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|score|squared|cubed|root|sqrt|factorial
         |percent|percentage|infinity|more|less|fewer|least|most|than|above|below|between|not|no|never|cannot|[a-z]+n't
         |neither|without|except|wrong|incorrect|false|unless|if|increased?|decreased?|off|discount|loss|debt|deficit
-        |bn|mn|ppm|ppb|gross|couples?|bps|basis|pct|per\ cents?
+        |bn|mn|ppm|ppb|gross|couples?|bps|basis|pct|per\ cents?|[a-z]*illions?|[a-z]*illionths?|grand|googols?|myriads?
+        |exclud(?:es?|ed|ing)|excepting|besides|barring|exceed(?:s|ed|ing)?|beyond|max|reject(?:s|ed)?|thou|tens|discards?
+        |discarded|dismissed|avoid(?:s|ed|ing)?|fails
+        |surpass(?:es|ing)?|outside|recurring|repeating|repeated|inverse|transposed?
+        |extraneous|invalid|impossible|omitted|ignored|refuted|untrue|inadmissible|undefined|maybe|perhaps|possibly|hardly
+        |divid(?:es?|ing)|approach(?:es|ing)?|tends|versus|vs|modulo|complement|reciprocal|logarithm|sine|cosine|tangent
         |short|base|step|problem|question|exercise|page|january|february|march|april|may|june|july|august|september
         |october|november|december|jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec|[ap]m|o'clock|(?:mon|tues|wednes|thurs
         |fri|satur|sun)day)(?![A-Za-z'])""",
     re.VERBOSE | re.IGNORECASE,
 )
 """Words beside a number that change it, `5 million`: not read, and not guessed. Behind it, others are its unit."""
+NOT_BEFORE = re.compile(
+    r"(?:square|cube|inverse|opposite|exponential|modulus|option|case|equation|chapter|section|figure|against|towards?"
+    r"|ceil|ceiling|floor|sgn|absolute|inequality|from|follows|following|precedes|preceding)",
+    re.IGNORECASE,
+)
+"""The last word before a number, with which it is another one."""
+_SHORT_WORDS = """
+    a am an as at by do he hr id if in is it me mr my no of on or pi so tv tvs up us we
+    act ads age air all ant ape arm art ash axe bag bar bat bay bed bee bet bib bid big bin bit box boy bud bug bun bus
+    buy bye cab can cap car cat cod cow cry cub cup cut dad day den did die dog dot dry due dye ear eel egg egs elf elk
+    end era eve ewe eye fan far fat fee few fig fin fir fit fix fly foe fog for fox fun fur gap gas gem get gin gum gun
+    guy gym had ham has hat hay hen her hid him his hit hog hop hot how hub hug hut ice ink inn its jam jar jet job jug
+    key kid kin kit lab lap law leg let lid lie lip log lot low man map mat men met mix mob mom mop mud mug net new nil
+    nor now nun nut oak oar oat odd oil old one ore our out owl own pad pan pat paw pay pea pen per pet pie pig pin pit
+    pod pop pot pub pup put rag ram ran rap rat ray red rep rib rid rim rip rod row rug rum run saw say sea see set she
+    shy sip sir sit six ski sky sob son sow soy spa spy sub sum sun tab tag tan tax tea ten the tie tin tip toe ton too
+    top toy try tub tug two use van vat vet via vow was wax way web wet who why wig win won yak yam yes yet you zip zoo
+    km cm mm nm kg mg ml cl dl lb lbs oz ft yd mi sq cu mph kph kmh rpm wpm fps bpm mpg psi kw kwh wh mw gw hz khz mhz
+    ghz kb mb gb tb mbps gbps ms ns hrs min mins sec secs wk wks mo yr yrs pt pts qt qts gal kgs kms cms mms pcs pc kcal
+    gm gms tsp hp ha dm sqm yds ltr
+    cal amp ohm bar atm kpa mpa mol rad deg pkg cc kn kj mj ev usd eur gbp inr jpy cad aud"""
+_SHORT = frozenset(_SHORT_WORDS.split())
+"""Words of two and three letters: others behind a number are a product, `5 xy`."""
+_MEASURES = re.compile(
+    r"""(?:square|cubic|sq|cu|per|units?|degrees?|radians?|deg|rad|(?:kilo|centi|milli|nano|micro)?(?:met(?:er|re)|gram)s?
+        |(?:milli|centi)?lit(?:er|re)s?|inch(?:es)?|foot|feet|ft|yards?|yd|miles?|mi|seconds?|minutes?|hours?|days?|weeks?
+        |months?|years?|cents?|dollars?|euros?|pounds?|ounces?|tons?|tonnes?|gallons?|quarts?|pints?|cups?|mph|rpm
+        |[kcm]m|[km]g|ml|lbs?|oz|hrs?|mins?|secs?|yrs?|in|m|g|s|L|m/s|km/h)[²³]?""",
+    re.VERBOSE | re.IGNORECASE,
+)
 _SENSELESS = frozenset({"a", "an", "the", "in", "total", "altogether", "overall", "left", "remaining", "now", "only"})
 _UNITS = {
-    **{"$": "dollar", "usd": "dollar", "€": "euro", "eur": "euro", "£": "pound", "gbp": "pound", "¥": "yen"},
+    **{"$": "dollar", "usd": "dollar", "€": "euro", "eur": "euro", "£": "sterling", "gbp": "sterling", "¥": "yen"},
     **{"₹": "rupee", "inr": "rupee", "feet": "foot", "ft": "foot", "inches": "inch", "hr": "hour", "min": "minute"},
     **{"sec": "second", "s": "second", "mm": "millimeter", "cm": "centimeter", "m": "meter", "km": "kilometer"},
     **{"metre": "meter", "kilometre": "kilometer", "centimetre": "centimeter", "g": "gram", "kg": "kilogram"},
-    **{"lb": "pound", "oz": "ounce", "l": "liter", "litre": "liter"},
+    **{"lb": "lb", "oz": "ounce", "l": "liter", "litre": "liter"},
 }
 """Other ways to write a unit. None is converted into another."""
-_RATE = re.compile(r"\b(dollars?|euros?|pounds?|yen|rupees?) (?:an?|each|every) ")
-_MONEY = frozenset({"dollar", "euro", "pound", "yen", "rupee"})
+_RATE = re.compile(r"\b(dollars?|euros?|pounds?|sterling|yen|rupees?) (?:an?|each|every) ")
+_MONEY = frozenset({"dollar", "euro", "pound", "sterling", "yen", "rupee"})
+_POUNDS = frozenset({("pound", "sterling"), ("pound", "lb"), ("lb", "pound"), ("sterling", "pound")})
+"""A pound may be money or a weight."""
 
 
 def money(words: Sequence[str]) -> str:
@@ -49,6 +86,27 @@ def unit(words: str, currency: str = "") -> str:
     if names and names[0] in _MONEY:
         names = [names[0], *names[names.index("per") :]] if "per" in names else names[:1]
     return " ".join(names)
+
+
+def product(words: str) -> bool:
+    """Whether one of the words behind a number is no word, but letters to be multiplied."""
+    parts = words.replace("²", "").replace("³", "").rstrip(".").split()
+    return any(1 < len(part) < 4 and part.casefold() not in _SHORT for word in parts for part in word.split("/"))
+
+
+def measure(words: str) -> bool:
+    """Whether all of them name a unit that everybody knows."""
+    return all(_MEASURES.fullmatch(word) for word in words.rstrip(".").split())
+
+
+def differ(one: str, other: str) -> bool:
+    """Whether two units, both named, are not the same."""
+    if one == other or not one or not other:
+        return False
+    names, others = one.split(), other.split()
+    return len(names) != len(others) or any(
+        pair[0] != pair[1] and pair not in _POUNDS for pair in zip(names, others, strict=True)
+    )
 
 
 def singular(word: str) -> str:

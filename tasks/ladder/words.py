@@ -31,6 +31,8 @@ MATHEMATICS = frozenset(
     }
 )
 """Runs of three letters and more that Math-Verify does not take for a product of variables."""
+NAMES = (MATHEMATICS | {"ln", "lg", "pi"}) - {"sec", "min", "max", "sup", "inf", "det", "abs", "mod", "psi", "and"}
+"""Those that are no words or units behind a number, and what is shorter."""
 NOTHING = frozenset({"no", "not", "none", "never", "nothing", "undefined", "empty", "impossible", "nonexistent"})
 CHOICE = re.compile(r"\(?([A-Za-z])\)?")
 """A letter that names one of several choices."""
@@ -43,6 +45,11 @@ def wordy(text: str) -> bool:
         return True
     words += _PLAIN_WORD.findall(_COMMAND.sub(" ", _TEXT.sub(" ", text)))
     return any(word.casefold() not in MATHEMATICS and word.casefold() not in ("pi", "or", "ln") for word in words)
+
+
+def without_texts(text: str) -> str:
+    r"""`text` without what stands in `\text{}`."""
+    return _TEXT.sub(" ", text)
 
 
 def only_words(text: str) -> bool:

@@ -11,6 +11,8 @@ from tasks import referee
 from tasks.ladder import climb, exact, grammar
 from tasks.ladder.asked import Asked, asked
 from tasks.ladder.climb import compare, read
+from tasks.ladder.commands import broken
+from tasks.ladder.names import latex
 from tasks.ladder.numerals import LONGEST
 from tasks.ladder.polynomials import Unsure
 from tasks.referee import Pair, Ruling
@@ -222,6 +224,64 @@ def test_a_comparison_of_many_large_expressions_ends_soon() -> None:
     ruling = compare("\\{" + ",".join(items) + "\\}", "\\{" + ",".join(reversed(items)) + "\\}")
     assert ruling is not None and (ruling.verdict, ruling.rule) == ("unparseable", "too_large")
     assert time.process_time() - began < 2
+
+
+@pytest.mark.parametrize(
+    "text", ["(3, 5", "[2, 5", r"\{1, 5", "5)", "]1,5[", r"\log 5)", r"\foo{3} 5", r"\sum 5", '5"']
+)
+def test_broken_texts_are_not_left_to_math_verify(text: str) -> None:
+    for gold, answer, rung in (("5", text, "answer_unparseable"), (text, "5", "gold_unparseable")):
+        ruling = compare(gold, answer)
+        assert ruling is not None and (ruling.verdict, ruling.rule) == ("unparseable", rung)
+
+
+@pytest.mark.parametrize(
+    ("gold", "answer"),
+    [
+        ("(5,2)", "(r,k) = (5,2)"),
+        ("(3,5)", "(m, b) = (3, 5)"),
+        ("(5,2,7)", "(r,k,a) = (5,2,7)"),
+        ("1,2", "(r,k) = (1,2)"),
+        ("1234", "x = 1,234"),
+        (r"[2,\infty)", "x >= 2"),
+        ("x=2", "x = 2 cm"),
+    ],
+)
+def test_letters_and_units_that_the_gold_does_not_name_may_be_there(gold: str, answer: str) -> None:
+    ruling = compare(gold, answer)
+    assert ruling is not None and ruling.verdict == "correct"
+
+
+@pytest.mark.parametrize("text", ["(1,2]", r"\left[a,b\right)", r"\{(1,2],3\}", r"\frac{1}{2}", "|x|"])
+def test_half_open_intervals_are_not_broken(text: str) -> None:
+    assert not broken(text)
+
+
+@pytest.mark.parametrize(
+    ("plain", "written"),
+    [
+        ("2sqrt(x+1)/3", r"2\sqrt{x+1}/3"),
+        ("sqrt(1+sqrt(2))", r"\sqrt{1+\sqrt{2}}"),
+        ("sqrt12", r"\sqrt{12}"),
+        ("2pi", r"2\pi"),
+        ("sin^2 x + cos(theta)", r"\sin^2 x + \cos(\theta)"),
+        ("log_10(3)", r"\log_{10}(3)"),
+        ("(-inf, oo)", r"(-\infty, \infty)"),
+        ("1.5 x 10^3", r"1.5 \times 10^3"),
+        ("x >= 2", r"x \ge  2"),
+        ("a pi day", "a pi day"),
+        ("5!=120", "5!=120"),
+        (r"\sqrt{2}+\pi", r"\sqrt{2}+\pi"),
+    ],
+)
+def test_plain_mathematics_is_written_as_latex(plain: str, written: str) -> None:
+    assert latex(plain) == written
+
+
+@pytest.mark.parametrize("text", ["max(1,2)", "2Pi", "log2(8)", "sqrt x^2", "sin^-1(x)", "5 log", "3 mod 5", "3 x 4"])
+def test_a_name_that_is_not_read_is_no_product_of_letters(text: str) -> None:
+    ruling = compare("5", text)
+    assert ruling is not None and (ruling.verdict, ruling.rule) == ("unparseable", "words")
 
 
 def test_a_ladder_that_misjudges_is_not_trusted(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -261,7 +261,24 @@ def test_a_word_behind_a_number_that_changes_it_is_no_unit(word: str) -> None:
     assert _judged("5", f"5 {word}") == ("unparseable", "number_words")
 
 
-@pytest.mark.parametrize("word", ["negative", "minus", "unless", "isn't", "twice", "below"])
+@pytest.mark.parametrize(
+    "word", ["grand", "quadrillion", "rejected", "excluded", "max", "hundred", "dozen", "at least"]
+)
+def test_a_number_word_or_a_denial_is_no_unit(word: str) -> None:
+    assert _judged("5", f"5 {word}") == ("unparseable", "number_words")
+
+
+@pytest.mark.parametrize("words", ["stickers left", "apples", "men", "miles per hour", "GB", "sec", "psi", "gm"])
+def test_any_other_noun_may_be_a_unit(words: str) -> None:
+    assert _judged("5", f"5 {words}") == ("correct", "unit")
+
+
+@pytest.mark.parametrize("letters", ["xy", "ab", "xyz", "xy/z"])
+def test_letters_to_be_multiplied_are_no_unit(letters: str) -> None:
+    assert _judged("5", f"5 {letters}") == ("unparseable", "number_letter")
+
+
+@pytest.mark.parametrize("word", ["negative", "minus", "unless", "isn't", "twice", "below", "exceeds", "excluding"])
 def test_a_word_before_a_number_that_changes_it_is_not_passed_over(word: str) -> None:
     assert _judged("5", f"it {word} 5") == ("unparseable", "number_words")
 
