@@ -9,6 +9,7 @@ from tasks.ladder.units import singular
 from tasks.referee import THOUSANDS
 
 _WRAPPINGS = (("$$", "$$"), ("$", "$"), (r"\(", r"\)"), (r"\[", r"\]"), ("**", "**"))
+_PERCENT_BEHIND = re.compile(r"(?:\$([^$]++)\$|\\\(((?:[^\\]|\\[^)])++)\\\)) ?\\?%")
 _SPACING = re.compile(r"(?<!\\)\\[!,;: ]|~|\\q?quad(?![A-Za-z])")
 _TEXT = re.compile(r"\\(?:text|textrm|textbf|textit|mathrm|mbox)\s*+\{([^{}]*+)\}")
 DEGREES_SIGN = re.compile(r"\^ ?(?:\\circ\b|\{ ?\\circ ?\})|°")
@@ -71,6 +72,8 @@ def folded(text: str) -> str:
 def unwrapped(text: str) -> str:
     """`text` without the signs around and inside a number that only set it nicely, and no blank beside a blank."""
     text = text.strip()
+    if text.endswith("%") and (match := _PERCENT_BEHIND.fullmatch(text)):
+        text = f"{match[1] or match[2]}%"
     for left, right in _WRAPPINGS:
         if len(text) > len(left + right) and text.startswith(left) and text.endswith(right):
             text = text[len(left) : -len(right)].strip()

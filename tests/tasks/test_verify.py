@@ -336,6 +336,11 @@ def test_a_hung_comparison_is_a_timeout_and_never_wrong() -> None:
     assert (row["verdict"], row["rule"], row["found_by"]) == ("timeout", "deadline", "boxed")
 
 
+@pytest.mark.parametrize("answer", ["$20$%", r"$20$\%", r"\(20\)%", r"$20\%$", "20 %"])
+def test_a_percent_sign_behind_a_formula_is_not_forgiven(answer: str) -> None:
+    assert [_judged(gold, answer)[0] for gold in ("20", "0.2", "20%")] == ["wrong", "correct", "correct"]
+
+
 def test_what_reports_say_of_the_verifier_was_measured_of_this_one() -> None:
     told = tomllib.loads(TRUST.read_text())
     assert told["verifier"] == f"questmill.ladder {Verify.version} with {referee.library()}", "make bench ONLY=verify.d"
