@@ -1,7 +1,6 @@
 """Stages that answer questions and judge the answers."""
 
 import contextlib
-import re
 from collections import Counter
 from collections.abc import Iterator
 from math import ceil
@@ -15,11 +14,10 @@ from schemas.engine import Completion, Prompt, Sampling
 from schemas.work import Reject, Row
 from tasks.ask import Ask, Outcome, Rate, tagged_line
 from tasks.extract import EXPLICIT, extract
-from tasks.ladder.climb import read
+from tasks.ladder.climb import CLOCK, read
 from tasks.ladder.numerals import LONGEST
 from tasks.ladder.shapes import Scalar
 
-_CLOCK = re.compile(r"[0-9]{1,2}:[0-5][0-9]")
 ANSWER = "####"
 """Opens the last line of a solution, followed by the answer."""
 
@@ -39,7 +37,7 @@ def answer_key(answer: str) -> str:
     What may be a time of day (`2:30`) is a text, and so is a number of thousands of digits (`10^{9000}`).
     """
     plain = " ".join(answer.lower().split())
-    if len(answer) > LONGEST or _CLOCK.fullmatch(plain):
+    if len(answer) > LONGEST or CLOCK.fullmatch(plain):
         return plain
     reading = read(answer)
     if reading.numeral is not None and reading.numeral.value is not None:

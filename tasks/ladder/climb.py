@@ -53,7 +53,8 @@ _TURNED = re.compile(r"\\(?:sin|cos|tan|cot|sec|csc).*(?:\\circ|°|degrees)")
 """Degrees under a function: Math-Verify reads radians."""
 _GROUPED = re.compile(r"(?<![0-9.])[0-9]{1,3},[0-9]{3}(?![0-9])")
 _SPACED = re.compile(r"[0-9], +[-+$]?[0-9]")
-_CLOCK = re.compile(r"[0-9]{1,2}:[0-5][0-9]")
+CLOCK = re.compile(r"[0-9]{1,2}:[0-5][0-9]")
+"""A time of day, or a ratio: nobody knows which."""
 _BUILT = re.compile(r"\\\{[^{}]*(?:[:|]|\\mid)")
 """A set by its condition, `\\{x : x > 2\\}`: Math-Verify reads something else in it."""
 _LOST = (("base", re.compile(r"[0-9] ?_ ?[{0-9]")), ("too_large", re.compile(r"[0-9]{4,}[ })]*!")))
@@ -260,7 +261,7 @@ def _unread(left: Reading, right: Reading) -> Ruling | None:
         return Ruling("unparseable", "too_deep")
     if left.wordy or right.wordy:
         return Ruling("unparseable", "words")
-    if _CLOCK.fullmatch(left.plain) and _CLOCK.fullmatch(right.plain):
+    if CLOCK.fullmatch(left.plain) and CLOCK.fullmatch(right.plain):
         return Ruling("unparseable", "clock")  # 6:15 and 12:30 are two times, or one ratio
     if _grouped(left) or _grouped(right):
         return Ruling("unparseable", "thousands")
