@@ -44,16 +44,13 @@ _ENDED = [*_ORDINALS.split(), *_TIMES.split(), "halv", "tripl"]
 _PORTIONS = frozenset(word + end for word in _ENDED for end in ("", "s", "d", "es", "ed"))
 _PORTIONS |= {"le", "leq", "ge", "geq", "ne", "neq", "lt", "gt", "sqrt"}
 """Words that count, divide or multiply, and the names of signs in TeX."""
-_COMPARING = (
-    "more less fewer most least greater greatest larger largest smaller smallest maximum minimum maximal minimal"
-)
-_DENYING = (
-    "no not never none nor neither except without positive negative nonnegative even odd maximize minimize max min"
-)
-_MEASURES = "sum difference product quotient remainder mean median mode perimeter area volume radius diameter altitude"
+_DENYING = "no not never none nor neither except without"
+_COMPARING = "more less fewer most least greater greatest larger largest smaller smallest"
+_EXTREMES = "maximum minimum maximal minimal maximize minimize max min positive negative nonnegative even odd"
+_MEASURES = "sum difference product quotient remainder mean median mode perimeter circumference area volume radius"
 _FUNCTIONS = "sin cos tan cot sec csc arcsin arccos arctan arccot arcsec arccsc sine cosine tangent log ln exp"
-_SHAPES = "pentagon hexagon heptagon octagon nonagon decagon bisector circumference"
-_DECIDING = frozenset(" ".join([_COMPARING, _DENYING, _MEASURES, _FUNCTIONS, _SHAPES]).split())
+_FIGURES = "pentagon hexagon heptagon octagon nonagon decagon diameter altitude bisector"
+_DECIDING = frozenset(" ".join([_DENYING, _COMPARING, _EXTREMES, _MEASURES, _FUNCTIONS, _FIGURES]).split())
 """Words on which the answer hangs, whatever else two questions share."""
 
 
