@@ -20,7 +20,7 @@ from tokenizers.models import BPE
 from tokenizers.trainers import BpeTrainer
 
 from schemas.work import Frozen
-from tasks.answers import Solve
+from tasks.answers import JudgeAnswer, Solve
 from tasks.curriculum import lesson, special_tokens
 from tasks.lemma.diagnose import Diagnose
 from tasks.lessons import CALCULATE, END, Lesson
@@ -37,15 +37,15 @@ RESULT_WEIGHT = 6
 VERDICT_WEIGHT = 12
 """Of the one token that is the reward; a lesson of 100 tokens would hardly teach it otherwise."""
 DIAGNOSIS_WEIGHT = 6
-"""Of the two lines that say where a solution goes wrong and how; what comes before them is copied."""
+"""Of a reply that says where a solution goes wrong: the first word of the line it copies has decided that already."""
 LINE_WEIGHT = 6
-"""Of the hidden verdict after each line of a solution to be judged."""
+"""Of the hidden verdict after each line of a solution to be judged or diagnosed."""
 TRUE_WEIGHT = 2
-"""Of the right lines of a solution to be judged: who foresees them notices where a solution departs from them."""
+"""Of the right lines of such a solution: who foresees them notices where a solution departs from them."""
 ASKING = frozenset(("write_question", "rewrite_question"))
 """Stages whose reply is a question."""
 RESULT = frozenset("0123456789./")
-QUESTION, SOLUTION, REPLY = "<question>", "<solution>", "<reply>"
+QUESTION, REPLY = "<question>", "<reply>"
 TAGS = frozenset(special_tokens())
 CHUNK = 2000
 
@@ -114,18 +114,20 @@ def encode(tokenizer: Tokenizer, taught: Lesson) -> Encoded:
         weights[begin:end] = QUESTION_WEIGHT
         _mark_slots(tokens, begin, end, weights)
     if taught.verdicts:
-        _judge(tokenizer, tokens, taught, targets, weights, plain=0 if drilled else TRUE_WEIGHT)
-        weights[len(prompt) - 1 : -1] = VERDICT_WEIGHT, REPLY_WEIGHT
+        foreseen = not drilled or taught.stage == Diagnose.name()  # by a story, or by a reference
+        _judge(tokenizer, tokens, taught, targets, weights, plain=TRUE_WEIGHT if foreseen else 0)
+    said = weights[len(prompt) - 1 : -1]
+    if taught.stage == JudgeAnswer.name():
+        said[:] = VERDICT_WEIGHT, REPLY_WEIGHT
+    elif taught.stage == Diagnose.name():
+        said[:] = DIAGNOSIS_WEIGHT
+    elif taught.stage in ASKING:
+        said[:] = REPLY_WEIGHT
+        _mark_slots(tokens, len(prompt) - 1, len(tokens) - 1, weights)
     else:
         blind = drilled and taught.stage == Solve.name()  # nothing tells what is to be calculated
-        weights[len(prompt) - 1 : -1] = 0 if blind else REPLY_WEIGHT
-        if taught.stage in ASKING:
-            _mark_slots(tokens, len(prompt) - 1, len(tokens) - 1, weights)
-        else:
-            _mark_results(tokens, len(prompt), len(tokens) - 1, weights, RESULT_WEIGHT, REPLY_WEIGHT)
-        if taught.stage == Diagnose.name():
-            last = len(tokenizer.encode("\n".join(taught.reply.split("\n")[-2:]) + END).ids)
-            weights[-last - 1 : -1] = DIAGNOSIS_WEIGHT
+        said[:] = 0 if blind else REPLY_WEIGHT
+        _mark_results(tokens, len(prompt), len(tokens) - 1, weights, RESULT_WEIGHT, REPLY_WEIGHT)
     return Encoded(ids, targets, weights)
 
 
@@ -163,7 +165,7 @@ def _judge(
     """
     yes, no, newline = (tokenizer.encode(word).ids[0] for word in ("yes", "no", "\n"))
     ends = (tokenizer.id_to_token(newline), REPLY)
-    begin = tokens.index(SOLUTION)
+    begin = max(at for at in range(tokens.index(REPLY)) if tokens[at] in TAGS)
     for right in taught.verdicts:
         end = next(i for i in range(begin + 1, len(tokens)) if tokens[i] in ends)
         if right:

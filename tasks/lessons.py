@@ -32,7 +32,7 @@ UNSOLVABLE_SHARE = 0.22
 """Of the questions to imitate: the pupil's own questions must leave the filter some work."""
 HABIT_SHARE = 0.25
 """Of the solutions to imitate, where a template has a habit of being misread: what voting and rewards are for."""
-ERRING_SHARE = 0.04
+ERRING_SHARE = 0.06
 """Of the solutions to imitate that are wrong anyhow: errors other than slips are what a filter learns from."""
 UNCLEAR = f"The question is not clear.\n{VERDICT} no"
 """The judgement of a text that is no story of one piece."""
@@ -60,7 +60,7 @@ class Lesson(NamedTuple):
     reply: str
     """Without the end token."""
     verdicts: tuple[bool, ...] = ()
-    """Of a solution to be judged: whether each line is right, up to the last line of which that can be said."""
+    """Of a solution to be judged or diagnosed: whether each line is right, as far as that can be said."""
 
 
 def solve(seed: int, rng: Random) -> Lesson:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Sequence
+from fractions import Fraction
 from random import Random
 from typing import NamedTuple
 
@@ -10,10 +11,11 @@ from tasks.lemma.correct import FixContinue, FreshRestart, overlap
 from tasks.lemma.diagnose import STEP, TYPE, Diagnose
 from tasks.lemma.inject import Inject
 from tasks.lemma.smooth import Smooth
-from tasks.lessons import Lesson
+from tasks.lessons import CALCULATE, Lesson, calculations
 from tasks.panel import VERDICT
 from tasks.taxonomy import ErrorType
 from tasks.templates import library, mistakes
+from tasks.templates.arithmetic import Number, calculate, plain
 from tasks.templates.oracle import Kind
 from tasks.templates.oracle import diagnose as consult
 from tasks.templates.problems import Problem
@@ -31,8 +33,12 @@ FOUND: dict[mistakes.Mistake, float] = {**MADE, "wrong_operation": 0.25}
 """Weights of the mistakes to be found and mended."""
 HABIT_SHARE = 0.3
 """Of the wrong solutions to be found and mended, where the template has a habit."""
-CORRECT_SHARE = 0.08
+CORRECT_SHARE = 0.04
 """Of the solutions to be diagnosed; nearly all that are asked about were verified to be wrong."""
+COMPARED = 5
+"""Calculations in a drill of diagnoses."""
+CHANGED_SHARE = 0.3
+"""Of them, beside one that always is."""
 SECOND_SHARE = 0.15
 """Of the wrong solutions, by the second method: as often as the pupil was taught to use it."""
 MOST_OVERLAP = 0.5
@@ -175,15 +181,49 @@ def diagnose(seed: int, rng: Random) -> Lesson:
     """A wrong solution with numbered lines, and where it goes wrong; now and then a right one."""
     if rng.random() < CORRECT_SHARE:
         problem = library.draw(seed)
-        return _diagnosed(problem, tuple(problem.solution.split("\n")), f"{VERDICT} correct")
-    case = _drawn(seed, rng, FOUND)
-    return _diagnosed(case.problem, case.wrong, diagnosis(case))
+        lines = problem.solution.split("\n")
+        return _diagnosis(problem, lines, f"{VERDICT} correct", (True,) * len(lines))
+    return diagnosed(_drawn(seed, rng, FOUND))
 
 
-def _diagnosed(problem: Problem, lines: tuple[str, ...], reply: str) -> Lesson:
+def diagnosed(case: Case) -> Lesson:
+    """A wrong solution with numbered lines, and where it goes wrong."""
+    return _diagnosis(case.problem, case.wrong, diagnosis(case), (True,) * case.at + (False,))
+
+
+def _diagnosis(problem: Problem, lines: Sequence[str], reply: str, verdicts: tuple[bool, ...]) -> Lesson:
     shown = "\n".join(f"{n}) {line}" for n, line in enumerate(lines, 1))
     asked = Diagnose().ask(question=problem.question, reference=problem.solution, attempt=shown)
-    return Lesson(Diagnose.name(), asked.tagged(), reply)
+    return Lesson(Diagnose.name(), asked.tagged(), reply, verdicts)
+
+
+def diagnose_drill(seed: int, rng: Random) -> Lesson:
+    """Calculations beside what they should be: in two of five another result, operand or operation; no story."""
+    drawn = calculations(seed, rng)[:COMPARED]
+    changed = [rng.random() < CHANGED_SHARE for _ in drawn]
+    changed[rng.randrange(len(drawn))] = True
+    right = [f"{left} = {result}" for left, result in drawn]
+    told = [_changed(*each, rng) if change else None for each, change in zip(drawn, changed, strict=True)]
+    at, kind = next((at, wrong[1]) for at, wrong in enumerate(told) if wrong)
+    lines = [wrong[0] if wrong else line for line, wrong in zip(right, told, strict=True)]
+    shown = "\n".join(f"{n}) {line}" for n, line in enumerate(lines, 1))
+    asked = Diagnose().ask(question=CALCULATE, reference="\n".join(right), attempt=shown)
+    reply = f"{right[at]}\n{STEP} {at + 1}\n{TYPE} {kind}"
+    return Lesson(Diagnose.name(), asked.tagged(), reply, tuple(not change for change in changed))
+
+
+def _changed(left: str, result: Number, rng: Random) -> tuple[str, ErrorType]:
+    """A calculation with a slip, or with another operand or operation and then as it comes out."""
+    kind: ErrorType = rng.choice(("calculation", "confusing_concept", "operator"))
+    first, op, second = left.split(" ")
+    if kind == "confusing_concept":
+        second = str(rng.choice(mistakes.slips(plain(Fraction(second)), rng)))
+    elif kind == "operator":
+        op = rng.choice([other for other in "+-*" if other != op])
+    else:
+        return f"{left} = {rng.choice(mistakes.slips(result, rng))}", kind
+    made = calculate(plain(Fraction(first)), op, plain(Fraction(second)))
+    return f"{first} {op} {second} = {made}", kind
 
 
 def inject(seed: int, rng: Random) -> Lesson:
@@ -211,9 +251,9 @@ def fresh_restart(seed: int, rng: Random) -> Lesson:
 def smooth(seed: int, rng: Random) -> Lesson:
     """A correction by either strategy, and the same with words that join its steps."""
     case = _drawn(seed, rng, FOUND)
-    plain = restarted(case, rng) if case.other and rng.random() < 0.5 else fixed(case, rng)
-    asked = Smooth().ask(question=case.problem.question, attempt=case.prefix, correction=plain)
-    return Lesson(Smooth.name(), asked.tagged(), smoothed(plain, rng))
+    draft = restarted(case, rng) if case.other and rng.random() < 0.5 else fixed(case, rng)
+    asked = Smooth().ask(question=case.problem.question, attempt=case.prefix, correction=draft)
+    return Lesson(Smooth.name(), asked.tagged(), smoothed(draft, rng))
 
 
 def _drawn(
@@ -246,11 +286,12 @@ def _fits(case: Case, rng: Random, two_methods: bool) -> bool:
 
 
 LEMMA: dict[Callable[[int, Random], Lesson], float] = {
-    diagnose: 0.25,
-    inject: 0.30,
-    fix_continue: 0.175,
-    fresh_restart: 0.175,
-    smooth: 0.10,
+    diagnose: 0.27,
+    diagnose_drill: 0.10,
+    inject: 0.26,
+    fix_continue: 0.145,
+    fresh_restart: 0.145,
+    smooth: 0.08,
 }
 """Shares among the lessons on errors."""
 

@@ -13,6 +13,7 @@ from schemas.engine import Generator, Prompt, Sampling, generate
 from tasks.answers import JudgeAnswer, Solve
 from tasks.ask import sample_seeds
 from tasks.lessons import TRAINING_SEEDS, UNCLEAR, Lesson, judgement, solved
+from tasks.lessons_lemma import case_of, diagnosed
 from tasks.questions import JudgeSolvable, WriteQuestion
 from tasks.templates import library
 from tasks.templates.oracle import diagnose, read
@@ -24,7 +25,7 @@ SAMPLES = 4
 
 
 def write_own(engine: Generator, count: int, path: Path) -> int:
-    """Write lessons on `count // 2` own questions, and about as many on own solutions, half of them wrong; one a line.
+    """Write lessons on `count // 2` own questions, and more on own solutions, half of them wrong; one a line.
 
     Does nothing where the file is there. Returns the number of lessons.
     """
@@ -69,9 +70,10 @@ def drawn(count: int) -> list[Problem]:
 
 
 def solutions(engine: Generator, problems: Sequence[Problem], count: int) -> list[Lesson]:
-    """Judgements of wrong solutions, and of as many right ones; `count` at the most."""
+    """Judgements of wrong solutions, and of as many right ones, `count` at the most; diagnoses of all wrong ones."""
     sampling = Sampling(n=SAMPLES, temperature=0.7, max_tokens=192)
     made: dict[bool, list[Lesson]] = {True: [], False: []}
+    explained: list[Lesson] = []
     replies = _asked(engine, [Solve().ask(question=problem.question) for problem in problems], sampling)
     for problem, texts in zip(problems, replies, strict=True):
         for text in dict.fromkeys(texts):
@@ -83,8 +85,11 @@ def solutions(engine: Generator, problems: Sequence[Problem], count: int) -> lis
             verdicts = (True,) * lines + (() if right else (False,))
             prompt = JudgeAnswer().ask(question=problem.question, solution=text).tagged()
             made[right].append(Lesson(JudgeAnswer.name(), prompt, "yes" if right else "no", verdicts))
+            if not right and (case := case_of(problem, text)):
+                explained.append(diagnosed(case))
     most = min(count // 2, len(made[True]), len(made[False]))
-    return [taught for side in made.values() for taught in side[:: max(1, len(side) // max(1, most))][:most]]
+    judged = [taught for side in made.values() for taught in side[:: max(1, len(side) // max(1, most))][:most]]
+    return judged + explained
 
 
 def _asked(engine: Generator, prompts: Sequence[Prompt], sampling: Sampling) -> Iterator[list[str]]:

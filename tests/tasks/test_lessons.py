@@ -6,6 +6,7 @@ from collections import Counter
 from pathlib import Path
 from random import Random
 
+import numpy as np
 import pytest
 
 from schemas.engine import Completion
@@ -22,6 +23,7 @@ from tasks.encode import (
     encode,
     make_tokenizer,
 )
+from tasks.lemma.diagnose import Diagnose, read_diagnosis
 from tasks.lessons import (
     CALCULATE,
     DIVISIONS,
@@ -32,6 +34,7 @@ from tasks.lessons import (
     Lesson,
     garbled,
 )
+from tasks.lessons_lemma import COMPARED, diagnose_drill
 from tasks.questions import JudgeSolvable, RewriteQuestion, WriteQuestion, verdict
 from tasks.templates import library
 from tasks.templates.arithmetic import equations
@@ -68,7 +71,8 @@ def test_a_lesson_is_the_same_every_time() -> None:
 def test_every_stage_is_taught() -> None:
     counts = Counter(taught.stage for taught in TAUGHT)
     assert counts.keys() == {prompt.split(">")[0][1:] for prompt in formats()}
-    assert {taught.stage for taught in DRILLS} == {Solve.name(), JudgeAnswer.name(), JudgeSolvable.name()}
+    drilled = {Solve, JudgeAnswer, JudgeSolvable, Diagnose}
+    assert {taught.stage for taught in DRILLS} == {stage.name() for stage in drilled}
     assert min(counts.values()) >= 0.01 * len(TAUGHT)
 
 
@@ -125,7 +129,7 @@ def test_every_digit_is_a_token_of_its_own() -> None:
 
 def test_a_judged_solution_carries_hidden_verdicts_on_its_lines() -> None:
     tokenizer = make_tokenizer((text for it in TAUGHT for text in (it.prompt, it.reply)), 1000)
-    judged = [it for it in TAUGHT if it.verdicts]
+    judged = [it for it in TAUGHT if it.stage == JudgeAnswer.name()]
     assert {len(it.verdicts) for it in judged} > {1, 2}
     for taught in judged:
         made = encode(tokenizer, taught)
@@ -134,6 +138,22 @@ def test_a_judged_solution_carries_hidden_verdicts_on_its_lines() -> None:
         lines = inputs(taught)["solution"].count("\n")
         assert told == ["yes" if right else "no" for right in taught.verdicts[:lines]] + [taught.reply]
         assert taught.reply == ("yes" if all(taught.verdicts) else "no")
+
+
+def test_a_solution_to_be_diagnosed_carries_them_too_up_to_the_step_that_is_named() -> None:
+    tokenizer = make_tokenizer((text for it in TAUGHT for text in (it.prompt, it.reply)), 1000)
+    asked = [it for it in TAUGHT if it.stage == Diagnose.name()]
+    assert {it.verdicts[-1] for it in asked} == {True, False}
+    for taught in asked:
+        made = encode(tokenizer, taught)
+        marked = np.flatnonzero(made.weights == LINE_WEIGHT)
+        marked = marked[marked < made.ids.tolist().index(tokenizer.token_to_id("<reply>"))]
+        told = [tokenizer.id_to_token(int(made.targets[i])) for i in marked]
+        lines = inputs(taught)["attempt"].count("\n")
+        assert told == ["yes" if right else "no" for right in taught.verdicts[:lines]]
+        named = read_diagnosis(taught.reply, len(inputs(taught)["attempt"].split("\n")))
+        assert named.verdict == ("correct" if all(taught.verdicts) else "wrong")
+        assert named.step == ((*taught.verdicts, False).index(False) + 1 if named.verdict == "wrong" else 0)
 
 
 def test_the_lines_of_a_judged_solution_are_foreseen_only_where_they_are_right() -> None:
@@ -149,7 +169,7 @@ def test_the_lines_of_a_judged_solution_are_foreseen_only_where_they_are_right()
 
 def test_drills_are_as_true_as_they_say_and_only_their_results_and_verdicts_count() -> None:
     tokenizer = make_tokenizer((text for it in TAUGHT for text in (it.prompt, it.reply)), 1000)
-    for taught in (taught for taught in DRILLS if taught.stage != JudgeSolvable.name()):
+    for taught in (taught for taught in DRILLS if taught.stage in (Solve.name(), JudgeAnswer.name())):
         told = inputs(taught)["solution"] if taught.verdicts else taught.reply
         verdicts = taught.verdicts or (True,) * told.count("\n") + (True,)
         assert tuple(equation.true for _, equation in equations(told)) == verdicts
@@ -158,6 +178,23 @@ def test_drills_are_as_true_as_they_say_and_only_their_results_and_verdicts_coun
             counted = [int(t) for t, w in zip(made.targets, made.weights, strict=True) if w]
             results = [line.split(" = ")[1] for line in told.split("\n")]
             assert tokenizer.decode(counted, skip_special_tokens=False) == "\n".join(results) + "<end>"
+
+
+def test_a_drill_of_diagnoses_names_the_first_line_that_is_not_the_reference_s() -> None:
+    drills = [diagnose_drill(seed, Random(seed)) for seed in range(0, 4000, PER_LESSON)]
+    kinds = Counter(read_diagnosis(taught.reply, COMPARED).type for taught in drills)
+    assert set(kinds) == {"calculation", "confusing_concept", "operator"} and min(kinds.values()) > 200
+    for taught in drills:
+        right = inputs(taught)["reference"].split("\n")
+        shown = [line.partition(") ")[2] for line in inputs(taught)["attempt"].split("\n")]
+        assert taught.verdicts == tuple(line == other for line, other in zip(right, shown, strict=True))
+        at = taught.verdicts.index(False)
+        named = read_diagnosis(taught.reply, COMPARED)
+        assert (named.step, taught.reply.split("\n")[0]) == (at + 1, right[at])
+        ((_, wrong),), ((_, true),) = equations(shown[at]), equations(right[at])
+        slipped = (wrong.left, wrong.op, wrong.right) == (true.left, true.op, true.right)
+        assert (named.type == "calculation") is slipped is not wrong.true
+        assert (named.type == "operator") is (wrong.op != true.op)
 
 
 def test_divisions_say_what_is_left_over() -> None:
@@ -169,14 +206,13 @@ def test_divisions_say_what_is_left_over() -> None:
     assert 0.3 < sum(rest > 0 for *_, rest in told) / len(told) < 0.6
 
 
-def test_where_a_solution_goes_wrong_counts_more_than_what_is_copied() -> None:
+def test_the_whole_of_a_diagnosis_counts_more_than_other_replies() -> None:
     tokenizer = make_tokenizer((text for it in TAUGHT for text in (it.prompt, it.reply)), 1400)
     for taught in (taught for taught in ON_ERRORS if taught.stage == "diagnose"):
         made = encode(tokenizer, taught)
-        counted = [int(t) for t, w in zip(made.targets, made.weights, strict=True) if w == DIAGNOSIS_WEIGHT]
-        assert tokenizer.decode(counted, skip_special_tokens=False).endswith(
-            "\n".join(taught.reply.split("\n")[-2:]) + "<end>"
-        )
+        begin = made.ids.tolist().index(tokenizer.token_to_id("<reply>"))
+        assert set(made.weights[begin:-1].tolist()) == {DIAGNOSIS_WEIGHT}
+        assert tokenizer.decode(made.targets[begin:-1].tolist(), skip_special_tokens=False) == f"{taught.reply}<end>"
 
 
 def test_the_shipped_pupil_was_taught_what_the_stages_ask() -> None:

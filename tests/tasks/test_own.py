@@ -1,13 +1,17 @@
 """Own work: what a pupil writes becomes lessons that are true, and is written once."""
 
+from collections import Counter
 from pathlib import Path
+from random import Random
 
 from infra.engines.fake import Fake
 from schemas.engine import Prompt
+from tasks.lemma.diagnose import read_diagnosis
 from tasks.lessons import UNCLEAR
 from tasks.own import read_own, write_own
 from tasks.questions import verdict
 from tasks.templates import library
+from tasks.templates.mistakes import corrupt
 from tasks.templates.oracle import diagnose, read
 
 
@@ -17,7 +21,9 @@ def writes(prompt: Prompt, seed: int) -> str:
         return "How many he?" if seed % 3 == 0 else library.draw(seed, solvable=seed % 3 == 1).question
     problem = read(prompt.inputs["question"]).problem
     assert problem is not None
-    return problem.solution if seed % 2 else "1 + 1 = 3\n#### 3"
+    if seed % 2:
+        return problem.solution
+    return corrupt(problem, "arithmetic_slip", Random(seed)) or "1 + 1 = 3\n#### 3"
 
 
 def test_own_questions_and_solutions_are_judged_as_the_oracle_does(tmp_path: Path) -> None:
@@ -34,13 +40,21 @@ def test_own_questions_and_solutions_are_judged_as_the_oracle_does(tmp_path: Pat
         elif taught.stage == "judge_solvable":
             assert verdict(taught.reply) is (found.answer is not None)
             assert (taught.reply == UNCLEAR) is (found.template is None)
+        elif taught.stage == "diagnose":
+            assert found.problem is not None
+            attempt = "\n".join(line.partition(") ")[2] for line in parts["attempt"].split("\n"))
+            assert parts["reference"] == found.problem.solution
+            named = read_diagnosis(taught.reply, len(attempt.split("\n"))).step
+            assert diagnose(found.problem, attempt).first_wrong_step == named - 1 == len(taught.verdicts) - 1
         else:
             assert found.problem is not None
             assert (taught.reply == "yes") is diagnose(found.problem, parts["solution"]).correct
             assert all(taught.verdicts) is (taught.reply == "yes")
     replies = [taught.reply for taught in read_own(path) if taught.stage == "judge_answer"]
-    assert {taught.stage for taught in read_own(path)} == {"judge_solvable", "write_question", "solve", "judge_answer"}
+    stages = Counter(taught.stage for taught in read_own(path))
+    assert set(stages) == {"judge_solvable", "write_question", "solve", "judge_answer", "diagnose"}
     assert len(replies) > 50 and replies.count("yes") == replies.count("no")
+    assert stages["diagnose"] > 50
 
 
 def test_own_work_that_is_there_is_not_asked_for_again(tmp_path: Path) -> None:
