@@ -132,7 +132,11 @@ def _words(line: str) -> list[str]:
 
 def diagnosis(case: Case) -> str:
     """What is right in place of the wrong line, where that is, and what kind of error it is."""
-    return f"{case.right[case.at]}\n{STEP} {case.at + 1}\n{TYPE} {case.type}"
+    return _named(case.right[case.at], case.at, case.type)
+
+
+def _named(line: str, at: int, kind: ErrorType) -> str:
+    return f"{line}\n{STEP} {at + 1}\n{TYPE} {kind}"
 
 
 def injection(case: Case) -> str:
@@ -182,23 +186,18 @@ def diagnose(seed: int, rng: Random) -> Lesson:
     if rng.random() < CORRECT_SHARE:
         problem = library.draw(seed)
         lines = problem.solution.split("\n")
-        return _diagnosis(problem, lines, f"{VERDICT} correct", (True,) * len(lines))
+        return _lesson(problem.question, problem.solution, lines, f"{VERDICT} correct", (True,) * len(lines))
     return diagnosed(_drawn(seed, rng, FOUND))
 
 
 def diagnosed(case: Case) -> Lesson:
     """A wrong solution with numbered lines, and where it goes wrong."""
-    return _diagnosis(case.problem, case.wrong, diagnosis(case), (True,) * case.at + (False,))
-
-
-def _diagnosis(problem: Problem, lines: Sequence[str], reply: str, verdicts: tuple[bool, ...]) -> Lesson:
-    shown = "\n".join(f"{n}) {line}" for n, line in enumerate(lines, 1))
-    asked = Diagnose().ask(question=problem.question, reference=problem.solution, attempt=shown)
-    return Lesson(Diagnose.name(), asked.tagged(), reply, verdicts)
+    verdicts = (True,) * case.at + (False,)
+    return _lesson(case.problem.question, case.problem.solution, case.wrong, diagnosis(case), verdicts)
 
 
 def diagnose_drill(seed: int, rng: Random) -> Lesson:
-    """Calculations beside what they should be: in two of five another result, operand or operation; no story."""
+    """Calculations beside what they should be, some with another result, operand or operation; no story."""
     drawn = calculations(seed, rng)[:COMPARED]
     changed = [rng.random() < CHANGED_SHARE for _ in drawn]
     changed[rng.randrange(len(drawn))] = True
@@ -206,24 +205,28 @@ def diagnose_drill(seed: int, rng: Random) -> Lesson:
     told = [_changed(*each, rng) if change else None for each, change in zip(drawn, changed, strict=True)]
     at, kind = next((at, wrong[1]) for at, wrong in enumerate(told) if wrong)
     lines = [wrong[0] if wrong else line for line, wrong in zip(right, told, strict=True)]
-    shown = "\n".join(f"{n}) {line}" for n, line in enumerate(lines, 1))
-    asked = Diagnose().ask(question=CALCULATE, reference="\n".join(right), attempt=shown)
-    reply = f"{right[at]}\n{STEP} {at + 1}\n{TYPE} {kind}"
-    return Lesson(Diagnose.name(), asked.tagged(), reply, tuple(not change for change in changed))
+    verdicts = tuple(not change for change in changed)
+    return _lesson(CALCULATE, "\n".join(right), lines, _named(right[at], at, kind), verdicts)
 
 
 def _changed(left: str, result: Number, rng: Random) -> tuple[str, ErrorType]:
     """A calculation with a slip, or with another operand or operation and then as it comes out."""
     kind: ErrorType = rng.choice(("calculation", "confusing_concept", "operator"))
+    if kind == "calculation":
+        return f"{left} = {rng.choice(mistakes.slips(result, rng))}", kind
     first, op, second = left.split(" ")
-    if kind == "confusing_concept":
-        second = str(rng.choice(mistakes.slips(plain(Fraction(second)), rng)))
-    elif kind == "operator":
+    if kind == "operator":
         op = rng.choice([other for other in "+-*" if other != op])
     else:
-        return f"{left} = {rng.choice(mistakes.slips(result, rng))}", kind
+        second = str(rng.choice(mistakes.slips(plain(Fraction(second)), rng)))
     made = calculate(plain(Fraction(first)), op, plain(Fraction(second)))
     return f"{first} {op} {second} = {made}", kind
+
+
+def _lesson(question: str, reference: str, lines: Sequence[str], reply: str, verdicts: tuple[bool, ...]) -> Lesson:
+    shown = "\n".join(f"{n}) {line}" for n, line in enumerate(lines, 1))
+    asked = Diagnose().ask(question=question, reference=reference, attempt=shown)
+    return Lesson(Diagnose.name(), asked.tagged(), reply, verdicts)
 
 
 def inject(seed: int, rng: Random) -> Lesson:
