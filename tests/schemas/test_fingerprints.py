@@ -1,0 +1,122 @@
+"""Fingerprints, seeds and prompts of every step: moves and renames must leave them as they are.
+
+A change here makes every user's next run work and ask everything anew. Refresh `tests/golden/fingerprints.json` with
+`make golden` only where that is meant, and say in the commit which lines changed and why.
+"""
+
+import importlib
+import inspect
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pydantic
+
+from flows import recipe as arguments
+from flows.launch import recipe_of
+from infra import cluster
+from schemas.engine import EmbeddedSpec, HttpSpec, RegressorSpec, VllmSpec
+from schemas.work import Step, fingerprint
+from tasks.ask import Ask, sample_seeds
+
+ROOT = Path(__file__).parents[2]
+GOLDEN = ROOT / "tests" / "golden" / "fingerprints.json"
+REQUIRED: dict[str, dict[str, Any]] = {
+    "drop_published": {"dataset": "known"},
+    "measure_students": {"names": ("one", "two")},
+    "retrace": {"student": "one"},
+}
+"""Values of fields that have no default, by the step's name."""
+ROW: dict[str, Any] = {
+    "row_id": "7/1",
+    "number": 7,
+    "question": "How many legs have 3 cats?",
+    "solution": "3 x 4 = 12\n#### 12",
+    "response": "3 x 4 = 12\n#### 12",
+    "rival": "3 + 4 = 7\n#### 7",
+    "answer": "12",
+    "reference": "3 x 4 = 12\n#### 12",
+    "attempt": "3 + 4 = 7\n#### 7",
+    "steps": [{"start": 0, "end": 10}, {"start": 11, "end": 18}],
+    "prefix": "3 + 4 = 7",
+    "trajectory": "3 + 4 = 7\nThat is wrong.\n3 x 4 = 12\n#### 12",
+    "reflection_start": 10,
+    "type": "calculation",
+}
+"""A row that every stage can ask about."""
+
+
+def steps() -> Iterator[type[Step]]:
+    """Every step of `tasks`. One that serves as a base only, and cannot be made, is passed over."""
+    for path in sorted((ROOT / "tasks").rglob("*.py")):
+        name = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+        if "import torch" in path.read_text():
+            continue  # of the extra `train`; no step is defined there
+        for _, kind in inspect.getmembers(importlib.import_module(name), inspect.isclass):
+            if issubclass(kind, Step) and kind.__module__ == name:
+                yield kind
+
+
+def described(step: Step) -> dict[str, Any]:
+    """What must not change of one step: its fingerprint; of a stage that asks also a prompt and two seeds."""
+    listed: dict[str, Any] = {"fingerprint": fingerprint(step)}
+    if isinstance(step, Ask) and (prompt := step.prompt(ROW)) is not None:
+        listed["prompt"] = prompt.tagged()
+        listed["seeds"] = sample_seeds(fingerprint(step), ROW["row_id"], 2)
+    return listed
+
+
+def fields_of(value: Any, path: str) -> Iterator[tuple[str, Step]]:
+    """The steps that a recipe holds, also those inside of its other fields, by their path."""
+    if isinstance(value, Step):
+        yield path, value
+    elif isinstance(value, pydantic.BaseModel):
+        for name in type(value).model_fields:
+            yield from fields_of(getattr(value, name), f"{path}.{name}")
+
+
+def recipes() -> Iterator[tuple[str, pydantic.BaseModel]]:
+    """Every recipe with steps, at its defaults and in each of its presets; `markdown` and `page` are no recipes."""
+    for name in sorted(arguments.recipes().keys() - {"markdown", "page", "pupil"}):
+        _, model = recipe_of(name)
+        required = ["--input", "x.jsonl"] if name in ("verify", "rl_pool") else []
+        yield name, arguments.parse(model, required)
+        for preset in arguments.presets(model):
+            yield f"{name} --preset {preset}", arguments.parse(model, ["--preset", preset, *required])
+
+
+def listing() -> dict[str, Any]:
+    """The content of the golden file."""
+    made: dict[str, Any] = {"steps": {}, "recipes": {}, "engines": {}, "profiles": {}}
+    for kind in steps():
+        try:
+            step = kind(**REQUIRED.get(kind.name(), {}))
+        except pydantic.ValidationError:
+            continue
+        assert kind.name() not in made["steps"], f"two steps are called {kind.name()}"
+        made["steps"][kind.name()] = described(step)
+    for name, recipe in recipes():
+        found = dict(fields_of(recipe, "recipe"))
+        made["recipes"][name] = {path: described(step)["fingerprint"] for path, step in sorted(found.items())}
+    made["engines"] = {
+        "embedded": fingerprint(EmbeddedSpec()),
+        "http": fingerprint(HttpSpec(kind="http", model="m", base_url=("http://127.0.0.1:1/v1",))),
+        "vllm": fingerprint(VllmSpec(kind="vllm", model="m")),
+        "regressor": fingerprint(RegressorSpec(kind="regressor")),
+    }
+    for path in sorted((ROOT / "infra" / "profiles").glob("*.toml")):
+        roles = cluster.load_profile(path.stem).roles
+        made["profiles"][path.stem] = {role: fingerprint(spec) for role, spec in sorted(roles.items())}
+    return json.loads(json.dumps(made, sort_keys=True))  # as it is read back: tuples are lists
+
+
+def test_no_fingerprint_seed_or_prompt_changed() -> None:
+    golden, now = json.loads(GOLDEN.read_text()), listing()
+    for subject in golden:
+        for name in sorted(golden[subject].keys() | now[subject].keys()):
+            assert now[subject].get(name) == golden[subject].get(name), f"{subject}: {name} changed"
+
+
+if __name__ == "__main__":
+    GOLDEN.write_text(json.dumps(listing(), indent=1) + "\n")
