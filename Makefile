@@ -56,7 +56,7 @@ pupil: $(VENV)/train
 
 # The tests that need torch, which `make test` skips where it is not installed.
 test-train: $(VENV)/train
-	@$(BIN)/python -m pytest tests/tasks/test_train.py tests/tasks/test_examine.py tests/infra/engines
+	@$(BIN)/python -m pytest tests/tasks/pupil/test_train.py tests/tasks/pupil/test_evaluate.py tests/infra/engines
 
 # With dependencies: what torch needs depends on the machine and its GPU.
 $(VENV)/train: $(READY) requirements-train.lock

@@ -3,22 +3,22 @@
 from prefect import flow
 from pydantic import Field, model_validator
 
-from flows.run import Run, Table, on_cluster
-from schemas import corrections, error_types, injections, pairs
-from schemas.source import Columns, Source
+from flows.run.run import Run, Table, on_cluster
+from schemas.input import Columns, Source
+from schemas.tables import corrections, error_draws, error_type_counts, solution_pairs
 from schemas.work import DatasetName, Frozen, Manifest
-from tasks.draw import Draw
-from tasks.lemma.attempt import Grade, Pose, SampleStudent
-from tasks.lemma.balance import Balance, PairSolutions
-from tasks.lemma.check import Check
-from tasks.lemma.correct import FixContinue, FreshRestart
+from tasks.lemma.corrections import FixContinue, FreshRestart
 from tasks.lemma.diagnose import Diagnose
-from tasks.lemma.errors import DropAlike, Truncate
+from tasks.lemma.error_type_report import MeasureTypes
+from tasks.lemma.error_types import TYPES
 from tasks.lemma.inject import CountErrors, DrawTypes, Inject
-from tasks.lemma.mix import MeasureTypes
+from tasks.lemma.segment_steps import Segment
+from tasks.lemma.select_corrections import Balance, PairSolutions
 from tasks.lemma.smooth import Smooth
-from tasks.segment import Segment
-from tasks.taxonomy import TYPES
+from tasks.lemma.student_attempts import Grade, Pose, SampleStudent
+from tasks.lemma.truncate import DropAlike, Truncate
+from tasks.lemma.validate import Check
+from tasks.proving_ground.draw_problems import Draw
 
 
 class Lemma(Frozen):
@@ -111,11 +111,11 @@ def lemma(recipe: Lemma) -> Manifest:
     corrected = run.merge(recipe.balance, checked, counts, drawn)
     run.gate(recipe.dataset, corrections.expectations(), corrected)
     paired = run.merge(PairSolutions(), errors, attempts, checked)
-    run.gate(recipe.pairs, pairs.expectations(), paired)
+    run.gate(recipe.pairs, solution_pairs.expectations(), paired)
     mix = run.blanks(len(TYPES), len(TYPES), mark="type:")
     mix = run.merge(MeasureTypes(), mix, diagnosed, drawn, errors, corrected)
-    run.gate(recipe.mix, error_types.expectations(), mix)
-    run.gate(recipe.counts, injections.expectations(), counts)
+    run.gate(recipe.mix, error_type_counts.expectations(), mix)
+    run.gate(recipe.counts, error_draws.expectations(), counts)
     run.publish(recipe.counts, counts)
     run.publish(recipe.mix, mix)
     run.publish(recipe.pairs, paired)

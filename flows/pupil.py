@@ -13,20 +13,20 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 from pydantic import Field, field_validator
 
-from flows.progress import tell
+from flows.run.progress import tell
 from infra import engines
 from schemas.engine import EmbeddedSpec
 from schemas.work import Frozen, fingerprint
-from tasks.card import CARD, megabytes, write_card
-from tasks.curriculum import lesson, shares
-from tasks.encode import LessonBook, make_lessons
-from tasks.examine import Exam, examine
-from tasks.export import export
-from tasks.own import read_own, write_own
-from tasks.schooling import Schooling
-from tasks.speed import tokens_per_second
-from tasks.templates import library
-from tasks.train import train
+from tasks.proving_ground import library
+from tasks.pupil.config import Schooling
+from tasks.pupil.dataset import LessonBook, make_lessons
+from tasks.pupil.evaluate import Exam, examine
+from tasks.pupil.export import export
+from tasks.pupil.mixture import lesson, shares
+from tasks.pupil.model_card import CARD, megabytes, write_card
+from tasks.pupil.self_training import read_own, write_own
+from tasks.pupil.throughput import tokens_per_second
+from tasks.pupil.train import train
 
 
 class Pupil(Frozen):
@@ -39,7 +39,7 @@ class Pupil(Frozen):
     own_times: int = Field(default=2, ge=1)
     """How often each of them is there."""
     stress: dict[str, float] = Field(default={})
-    """Kinds of lesson (`tasks/curriculum.py`) and by how much their share is raised: `'{"write_question": 2}'`."""
+    """Kinds of lesson (`tasks/pupil/mixture.py`) and by how much their share is raised: `'{"write_question": 2}'`."""
     schooling: Schooling = Schooling()
     """Architecture and optimisation."""
     exam: Exam = Exam()

@@ -5,14 +5,14 @@ from typing import Any
 from prefect import flow
 from pydantic import Field, model_validator
 
-from flows.run import Run, Table, active_profile, on_cluster
-from flows.verifiers import Verifiers, judged
-from infra.store import open_store
-from schemas import pools
+from flows.parts.verification import Verifiers, judged
+from flows.run.run import Run, Table, active_profile, on_cluster
+from infra.lake.store import open_store
 from schemas.errors import BadInput
-from schemas.source import Source
+from schemas.input import Source
+from schemas.tables import rl_pool as rl_pool_table
 from schemas.work import DatasetName, Manifest
-from tasks.passrate import Attempt, KeepBand, Model, PassRate
+from tasks.answers.pass_rate import Attempt, KeepBand, Model, PassRate
 
 
 class RlPool(Verifiers):
@@ -52,7 +52,7 @@ def rl_pool(recipe: RlPool) -> Manifest:
     attempts = [run.map(solver, problems) for solver in solvers]
     rates = [rated(run, recipe, solver, problems, table) for solver, table in zip(solvers, attempts, strict=True)]
     pool = run.merge(recipe.keep, run.join(*rates))
-    run.gate(recipe.dataset, pools.expectations(), pool)
+    run.gate(recipe.dataset, rl_pool_table.expectations(), pool)
     return run.publish(recipe.dataset, pool)
 
 

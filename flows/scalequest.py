@@ -3,21 +3,21 @@
 from prefect import flow
 from pydantic import Field, model_validator
 
-from flows.questioner import Questioner, teach
-from flows.run import Run, Table, on_cluster
-from schemas import noise, selected
+from flows.parts.train_questioner import Questioner, teach
+from flows.run.run import Run, Table, on_cluster
 from schemas.engine import Sampling
+from schemas.tables import error_rates, selected_answers
 from schemas.work import DatasetName, Frozen, Manifest, Receipt
-from tasks.answers import JudgeAnswer, Solve
-from tasks.decontaminate import DropOverlaps, FindOverlaps
-from tasks.dedupe import DropNearRepeats, DropPublished, DropRepeats
-from tasks.difficulty import FailRate, ScoreDifficulty
-from tasks.draw import Draw
-from tasks.language import KeepLanguage
-from tasks.questions import JudgeSolvable, WriteQuestion
-from tasks.sampling import SampleByDifficulty
-from tasks.select import SelectAnswer
-from tasks.truth import FIGURES, AskOracle, MeasureNoise
+from tasks.answers.select import SelectAnswer
+from tasks.answers.solve import JudgeAnswer, Solve
+from tasks.decontamination.overlap import DropOverlaps, FindOverlaps
+from tasks.dedup.near import DropNearRepeats, DropPublished, DropRepeats
+from tasks.proving_ground.draw_problems import Draw
+from tasks.proving_ground.ground_truth import FIGURES, AskOracle, MeasureNoise
+from tasks.questions.difficulty import FailRate, ScoreDifficulty
+from tasks.questions.difficulty_sampling import SampleByDifficulty
+from tasks.questions.language import KeepLanguage
+from tasks.questions.write import JudgeSolvable, WriteQuestion
 
 
 class ScaleQuest(Frozen):
@@ -117,11 +117,11 @@ def scalequest(recipe: ScaleQuest) -> Manifest:
     rewards = run.map(recipe.reward, answers)
     truths = run.map(AskOracle(), questions) if recipe.truth else hard
     best = run.merge(recipe.select, answers, rewards, hard, truths)
-    run.gate(recipe.dataset, selected.expectations(), best)
+    run.gate(recipe.dataset, selected_answers.expectations(), best)
     if recipe.truth:
         measured = run.blanks(len(FIGURES), len(FIGURES))
         measured = run.merge(MeasureNoise(), measured, truths, judged, best)
-        run.gate("noise", noise.expectations(), measured)
+        run.gate("noise", error_rates.expectations(), measured)
         run.publish("noise", measured)
     return run.publish(recipe.dataset, best)
 

@@ -3,14 +3,14 @@
 from prefect import flow
 from pydantic import Field, field_validator
 
-from flows.run import Run, Table, on_cluster
-from schemas import students
+from flows.run.run import Run, Table, on_cluster
 from schemas.engine import Sampling
-from schemas.source import Columns, Source
+from schemas.input import Columns, Source
+from schemas.tables import student_scores
 from schemas.work import DatasetName, Frozen, Manifest
-from tasks.draw import Draw
-from tasks.lemma.attempt import Grade, Pose, SampleStudent
-from tasks.student import MeasureStudents, Retrace, TakeCorrections, TakeSolutions, TuneStudent
+from tasks.lemma.student_attempts import Grade, Pose, SampleStudent
+from tasks.proving_ground.draw_problems import Draw
+from tasks.training.student import MeasureStudents, Retrace, TakeCorrections, TakeSolutions, TuneStudent
 
 
 class Student(Frozen):
@@ -76,7 +76,7 @@ def student(recipe: Student) -> Manifest:
                 answers[f"{name}_{seed}"] = answered(run, recipe, problems, f"{name}_{seed}")
     blanks = run.blanks(len(answers), len(answers), mark="student:")
     measured = run.merge(MeasureStudents(names=tuple(answers)), blanks, problems, run.join(*answers.values()))
-    run.gate(recipe.dataset, students.expectations(), measured)
+    run.gate(recipe.dataset, student_scores.expectations(), measured)
     return run.publish(recipe.dataset, measured)
 
 

@@ -3,10 +3,10 @@
 from prefect import flow
 from pydantic import Field
 
-from flows.run import Run, on_cluster
-from schemas import problems
+from flows.run.run import Run, on_cluster
+from schemas.tables import problems
 from schemas.work import DatasetName, Frozen, Manifest
-from tasks.draw import Draw
+from tasks.proving_ground.draw_problems import Draw
 
 
 class Templates(Frozen):

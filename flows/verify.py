@@ -5,13 +5,13 @@ from typing import Any, Self
 from prefect import flow
 from pydantic import model_validator
 
-from flows.compared import Recorded, recorded, tell
-from flows.run import Run, Table, on_cluster
-from flows.verifiers import Verifiers, judged
-from schemas import attempts, changes, verdicts
+from flows.parts.rejudge import Recorded, recorded, tell
+from flows.parts.verification import Verifiers, judged
+from flows.run.run import Run, Table, on_cluster
+from schemas.tables import attempts, verdict_changes, verdicts
 from schemas.work import DatasetName, Manifest
-from tasks.changes import CompareVerdicts
-from tasks.join import Judged
+from tasks.verification.attach_verdicts import Judged
+from tasks.verification.compare_verdicts import CompareVerdicts
 
 
 class Verification(Verifiers):
@@ -56,6 +56,6 @@ def verify(recipe: Verification) -> Manifest:
 def compare(run: Run, dataset: str, known: Recorded, attempted: Table, said: Table) -> None:
     """Publish what is judged otherwise than before, and say how much that is."""
     changed = run.merge(CompareVerdicts(), attempted, known.verdicts, said)
-    run.gate(f"{dataset}_changes", changes.expectations(), changed)
+    run.gate(f"{dataset}_changes", verdict_changes.expectations(), changed)
     run.publish(f"{dataset}_changes", changed)
     tell(run, f"{dataset} {known.version}", changed)

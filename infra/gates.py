@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from infra.store import Store, open_store, reason
+from infra.lake.store import Store, open_store, reason
 from schemas.errors import QuestmillError
 from schemas.work import Expect, Part, Receipt, fingerprint
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from infra.engines import NO, YES
-from infra.engines.chunks import CHUNK, chunked
+from infra.engines.common.batching import CHUNK, chunked
 from schemas.engine import UNWATCHED, Completion, EmbeddedSpec, Prompt, Reply, Request, Sampling, Watch
 from schemas.errors import EngineError
 

@@ -10,8 +10,8 @@ from typing import Any
 import aiohttp
 import orjson
 
-from infra.engines.servers import Servers
-from infra.engines.window import Limit, Passing, Window
+from infra.engines.common.request_window import Limit, Passing, Window
+from infra.engines.common.server_pool import Servers
 from schemas.engine import UNWATCHED, Completion, Failure, HttpSpec, Reply, Request, Sampling, Watch
 from schemas.errors import EngineError
 

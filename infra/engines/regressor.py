@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from infra.engines import judged
-from infra.engines.chunks import CHUNK, chunked
+from infra.engines.common.batching import CHUNK, chunked
 from infra.engines.vllm import content_digest
 from schemas.engine import UNWATCHED, Completion, Failure, Prompt, RegressorSpec, Reply, Request, Watch
 from schemas.errors import EngineError

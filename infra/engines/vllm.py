@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, cast
 
 from infra.engines import NO, YES, judged
-from infra.engines.core import Core, Shared
-from infra.engines.window import Passing
+from infra.engines.common.request_window import Passing
+from infra.engines.common.vllm_process import Core, Shared
 from schemas.engine import UNWATCHED, Completion, Failure, Prompt, Reply, Request, Sampling, VllmSpec, Watch
 from schemas.errors import EngineError
 

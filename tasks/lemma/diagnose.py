@@ -6,13 +6,13 @@ from typing import Any, ClassVar, Literal, NamedTuple
 
 import pyarrow as pa
 
-from schemas import diagnoses
 from schemas.engine import Completion, Prompt, Sampling
+from schemas.tables import diagnoses
 from schemas.work import Quarantine, Reject, Row
-from tasks.ask import Ask, Outcome, tagged_line
-from tasks.panel import VERDICT
-from tasks.structured import fields, whole
-from tasks.taxonomy import TYPES, ErrorType, read_type
+from tasks.base.ask import Ask, Outcome, tagged_line
+from tasks.base.json_reply import fields, whole
+from tasks.base.llm_judge import VERDICT
+from tasks.lemma.error_types import TYPES, ErrorType, read_type
 
 STEP, TYPE = "Step:", "Type:"
 """Open the last two lines of a diagnosis."""

@@ -8,14 +8,14 @@ from typing import Any, ClassVar
 import pyarrow as pa
 from pydantic import Field
 
-from schemas import injections, solutions
 from schemas.engine import Completion, Prompt, Sampling
+from schemas.tables import error_draws, student_solutions
 from schemas.work import Merge, Reject, Row, Stage
-from tasks.answers import ANSWER, answer_key, final_answer
-from tasks.ask import Ask, Outcome
+from tasks.answers.solve import ANSWER, answer_key, final_answer
+from tasks.base.ask import Ask, Outcome
+from tasks.base.json_reply import fields, whole
 from tasks.lemma.diagnose import STEP
-from tasks.structured import fields, whole
-from tasks.taxonomy import INJECTABLE, TYPES, Injectable
+from tasks.lemma.error_types import INJECTABLE, TYPES, Injectable
 
 INJECTION: dict[str, Any] = {
     "type": "object",
@@ -75,7 +75,7 @@ class DrawTypes(Stage):
     follow it, and many do so closely.
     """
 
-    table: ClassVar[pa.Schema] = injections.DRAWN
+    table: ClassVar[pa.Schema] = error_draws.DRAWN
 
     injections: int = Field(default=4, ge=0)
     """Wrong solutions a question; the paper does not say how many, the authors' code makes 5 of each type."""
@@ -128,7 +128,7 @@ class Inject(Ask):
     once.
     """
 
-    table: ClassVar[pa.Schema] = solutions.WRITTEN
+    table: ClassVar[pa.Schema] = student_solutions.WRITTEN
     role: str | None = "teacher"
     sampling: Sampling = Sampling(temperature=0.7, max_tokens=4096)
     """The paper's (appendix A.3.1)."""

@@ -5,11 +5,11 @@ from typing import ClassVar
 
 import pyarrow as pa
 
-from schemas import corrections
 from schemas.engine import Completion, Prompt, Sampling
+from schemas.tables import corrections
 from schemas.work import Reject, Row
-from tasks.ask import Ask, Outcome
-from tasks.lemma.correct import CORRECTION, joined, read_continuation
+from tasks.base.ask import Ask, Outcome
+from tasks.lemma.corrections import CORRECTION, joined, read_continuation
 
 
 class Smooth(Ask):

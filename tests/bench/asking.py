@@ -14,14 +14,16 @@ from typing import Any, ClassVar
 
 import pyarrow as pa
 
-from infra import desk, engines, journal, till, worker  # noqa: F401 - a worker has imported them before its first shard
+from infra import engines
+from infra.cluster import budget, worker
 from infra.engines import http  # noqa: F401
-from infra.store import open_store
+from infra.lake import reply_journal  # noqa: F401 - a worker has imported them before its first shard
+from infra.lake.store import open_store
 from schemas.budget import Account, Budget
 from schemas.engine import Completion, HttpSpec, Prompt, Sampling
 from schemas.errors import BudgetSpent
 from schemas.work import Frozen, Row
-from tasks.ask import Ask
+from tasks.base.ask import Ask
 
 
 class Job(Frozen):
@@ -77,7 +79,7 @@ def work(job: Job) -> dict[str, Any]:
     if job.core is not None:
         os.sched_setaffinity(0, {job.core})
     store = open_store(job.lake)
-    account = Account(run="bench", budget=Budget(tokens=job.tokens), before=till.spent_before(store, "bench"))
+    account = Account(run="bench", budget=Budget(tokens=job.tokens), before=budget.spent_before(store, "bench"))
     blanks = worker.run_blanks(job.rows, job.shard_rows, job.lake)
     cpu, began = time.process_time(), time.perf_counter()
 
@@ -103,7 +105,7 @@ def work(job: Job) -> dict[str, Any]:
         "kept": sum(receipt.kept for receipt in receipts),
         "quarantined": quarantined,
         "parts": sorted(part.digest for receipt in receipts for part in receipt.parts),
-        "spent": till.spent_before(store, "bench").tokens,
+        "spent": budget.spent_before(store, "bench").tokens,
         "unfinished": len(done) - len(receipts),
     }
 

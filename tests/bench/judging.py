@@ -8,13 +8,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tasks import referee
-from tasks.extract import extract
-from tasks.ladder.asked import asked
-from tasks.ladder.climb import compare, read
-from tasks.referee import Pair, Ruling
-from tasks.verify import gold_answer
-from tests import recorded
+from tasks.verification.equivalence.compare import compare, read
+from tasks.verification.equivalence.question_hints import asked
+from tasks.verification.extraction.rules import extract
+from tasks.verification.math_verify import pool
+from tasks.verification.math_verify.pool import Pair, Ruling
+from tasks.verification.verify import gold_answer
+from tests.support import recorded
 
 MATH = recorded.SHARED / "math" / "test.jsonl"
 GSM8K = recorded.SHARED / "gsm8k" / "test.jsonl"
@@ -32,7 +32,7 @@ class Item(NamedTuple):
     question: str = ""
 
 
-def judged(items: Iterable[Item], deadline: float = referee.DEADLINE) -> list[Ruling]:
+def judged(items: Iterable[Item], deadline: float = pool.DEADLINE) -> list[Ruling]:
     """The rulings of the ladder, Math-Verify for what it passes on included; a dead child is told as `died`."""
     found: list[Ruling] = []
     batch: list[Item] = []
@@ -47,7 +47,7 @@ def judged(items: Iterable[Item], deadline: float = referee.DEADLINE) -> list[Ru
 def _judged(batch: Sequence[Item], deadline: float) -> list[Ruling]:
     decided = [compare(item.gold, item.answer, asked(item.question)) for item in batch]
     left = [item for item, ruling in zip(batch, decided, strict=True) if ruling is None]
-    rest = iter(referee.judge([Pair(read(item.gold).bare[0], read(item.answer).bare[0]) for item in left], deadline))
+    rest = iter(pool.judge([Pair(read(item.gold).bare[0], read(item.answer).bare[0]) for item in left], deadline))
     return [ruling or next(rest) for ruling in decided]
 
 

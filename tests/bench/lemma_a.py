@@ -12,18 +12,18 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from flows.cli.recipe_arguments import parse
 from flows.lemma import Lemma
-from flows.recipe import parse
 from infra import engines
-from infra.store import Store, open_store
-from schemas.corrections import STRATEGIES
+from infra.lake.store import Store, open_store
 from schemas.engine import EmbeddedSpec
+from schemas.tables.corrections import STRATEGIES
 from schemas.work import Row
-from tasks.answers import answer_key, final_answer
-from tasks.ask import Ask
-from tasks.lessons_lemma import TYPE_OF
-from tasks.templates.oracle import Diagnosis, diagnose, read
-from tasks.wilson import wilson
+from tasks.answers.solve import answer_key, final_answer
+from tasks.base.ask import Ask
+from tasks.base.confidence import wilson
+from tasks.proving_ground.oracle import Diagnosis, diagnose, read
+from tasks.pupil.error_examples import TYPE_OF
 from tests.bench.figures import ROOT, Figure, questmill
 
 IDS = ("lemma.a", "lemma.b", "lemma.c", "lemma.d")

@@ -12,24 +12,24 @@ from random import Random
 import pyarrow as pa
 
 from infra.engines.fake import Fake
-from schemas import solutions
 from schemas.engine import Prompt
+from schemas.tables import student_solutions
 from schemas.work import Row
-from tasks.lemma.attempt import Grade, Pose
-from tasks.lemma.balance import Balance, PairSolutions
-from tasks.lemma.check import Check
-from tasks.lemma.correct import FixContinue, FreshRestart
+from tasks.lemma.corrections import FixContinue, FreshRestart
 from tasks.lemma.diagnose import Diagnose
-from tasks.lemma.errors import DropAlike, Truncate
+from tasks.lemma.error_type_report import MeasureTypes
+from tasks.lemma.error_types import TYPES
 from tasks.lemma.inject import CountErrors, DrawTypes, Inject
-from tasks.lemma.mix import MeasureTypes
+from tasks.lemma.segment_steps import Segment, steps
+from tasks.lemma.select_corrections import Balance, PairSolutions
 from tasks.lemma.smooth import Smooth
-from tasks.segment import Segment, steps
-from tasks.taxonomy import TYPES
-from tasks.verify import gold_answer
+from tasks.lemma.student_attempts import Grade, Pose
+from tasks.lemma.truncate import DropAlike, Truncate
+from tasks.lemma.validate import Check
+from tasks.verification.verify import gold_answer
 from tests.bench.figures import Figure
-from tests.recorded import ABSENT, MODELS, SOLUTIONS
-from tests.staged import Staged, blanks
+from tests.support.recorded import ABSENT, MODELS, SOLUTIONS
+from tests.support.staged import Staged, blanks
 
 IDS = ("lemma.e",)
 NOISE = (
@@ -83,7 +83,7 @@ def worked(problems: list[Row], written: list[Row]) -> Staged:
     path = Staged(Fake(careless))
     given = [{**row, "solution": row["reference"]} for row in problems]
     posed = path.map(Pose(), pa.Table.from_pylist(given))
-    attempts = path.map(Grade(), pa.Table.from_pylist(written, schema=solutions.WRITTEN))
+    attempts = path.map(Grade(), pa.Table.from_pylist(written, schema=student_solutions.WRITTEN))
     diagnosed = path.map(Diagnose(), path.map(Segment(), attempts))
     counts = path.merge(CountErrors(), posed, attempts, diagnosed)
     drawn = path.map(DrawTypes(), counts)

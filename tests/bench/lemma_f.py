@@ -4,7 +4,7 @@ import tempfile
 from collections.abc import Iterator
 from statistics import mean
 
-from infra.store import open_store
+from infra.lake.store import open_store
 from tests.bench.figures import Figure, questmill
 from tests.bench.lemma_a import rows, run
 

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 from infra import engines
 from schemas.engine import EmbeddedSpec
-from tasks.card import ASKED, megabytes
-from tasks.examine import examine
-from tasks.speed import tokens_per_second
+from tasks.pupil.evaluate import examine
+from tasks.pupil.model_card import ASKED, megabytes
+from tasks.pupil.throughput import tokens_per_second
 from tests.bench.figures import ROOT, Figure
 
 IDS = tuple(f"pupil.{letter}" for letter in "abcdefghi")

@@ -6,11 +6,11 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from infra.store import open_store
-from tasks.lessons import END
-from tasks.questions import WriteQuestion
-from tasks.templates import oracle
-from tasks.wilson import wilson
+from infra.lake.store import open_store
+from tasks.base.confidence import wilson
+from tasks.proving_ground import oracle
+from tasks.pupil.examples import END
+from tasks.questions.write import WriteQuestion
 from tests.bench.figures import ROOT, Figure, questmill
 
 IDS = ("scalequest.b",)

@@ -9,15 +9,16 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from infra import engines, training, worker
-from infra.store import open_store
+from infra import engines
+from infra.cluster import train_worker, worker
+from infra.lake.store import open_store
 from schemas.arrow import conform, optional, required
 from schemas.engine import EmbeddedSpec, RegressorSpec, Sampling, Spec
 from schemas.work import Receipt, Row, Stage
-from tasks.difficulty import PUPIL_DIFFICULTY, FailRate, LearnDifficulty, ScoreDifficulty
-from tasks.lessons import EVALUATION_SEEDS
-from tasks.sampling import SampleByDifficulty
-from tasks.templates import library
+from tasks.proving_ground import library
+from tasks.pupil.examples import EVALUATION_SEEDS
+from tasks.questions.difficulty import PUPIL_DIFFICULTY, FailRate, LearnDifficulty, ScoreDifficulty
+from tasks.questions.difficulty_sampling import SampleByDifficulty
 from tests.bench.figures import ROOT, Figure
 
 IDS = ("scalequest.difficulty",)
@@ -50,7 +51,7 @@ def measure(
         yield _counted(rates)
         yield from _repeated(spec, rates, rows[learnt:], asked, lake)
         taught = worker.run_shard(PROBE, spec, known, 0, lake)
-        made = training.run_train(step.model_copy(update={"held_out": 0.0}), spec, [[taught]], lake)
+        made = train_worker.run_train(step.model_copy(update={"held_out": 0.0}), spec, [[taught]], lake)
         place = open_store(lake).locate(f"{made.detail['model']}/safetensors")
         scorer = engines.pin(RegressorSpec(kind="regressor", path=place))
         scored = worker.run_shard(ScoreDifficulty(), scorer, asked, 0, lake)
@@ -119,6 +120,6 @@ def _predicted(rates: dict[str, float], scored: Receipt, asked: Receipt, made: R
 
 def _order(one: Any, other: Any) -> float:
     """Spearman's rank correlation."""
-    from tasks.regress import spearman
+    from tasks.training.regression import spearman
 
     return round(spearman(one, other), 3)

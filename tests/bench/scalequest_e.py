@@ -23,11 +23,11 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tasks.answers import answer_key, final_answer
-from tasks.dedupe import DropNearRepeats, DropPublished
-from tasks.templates import library
+from tasks.answers.solve import answer_key, final_answer
+from tasks.dedup.near import DropNearRepeats, DropPublished
+from tasks.proving_ground import library
 from tests.bench.figures import ROOT, Figure
-from tests.recorded import SHARED
+from tests.support.recorded import SHARED
 
 IDS = ("scalequest.e",)
 TRAIN = SHARED / "gsm8k" / "train.jsonl"

@@ -9,18 +9,18 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from random import Random
 
-from infra import worker
-from infra.store import open_store
-from schemas import questions
+from infra.cluster import worker
+from infra.lake.store import open_store
 from schemas.arrow import conform
-from schemas.overlaps import RULES
+from schemas.tables import questions
+from schemas.tables.benchmark_overlaps import RULES
 from schemas.work import Receipt, Row
-from tasks.benchmarks import Benchmark
-from tasks.decontaminate import DropOverlaps, FindOverlaps
-from tasks.grams import grams, words
-from tasks.templates import library
+from tasks.decontamination.benchmark import Benchmark
+from tasks.decontamination.ngram_index import grams, words
+from tasks.decontamination.overlap import DropOverlaps, FindOverlaps
+from tasks.proving_ground import library
 from tests.bench.figures import Figure
-from tests.recorded import SHARED
+from tests.support.recorded import SHARED
 
 IDS = ("scalequest.f",)
 ROWS, SHARD_ROWS, WORKERS = 100_000, 2_500, 2

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from schemas.work import Reject
-from tasks.language import KeepLanguage, identifier
+from tasks.questions.language import KeepLanguage, identifier
 from tests.bench.figures import Figure
-from tests.recorded import SHARED
+from tests.support.recorded import SHARED
 
 IDS = ("scalequest.language",)
 REAL = {"gsm8k": ("train.jsonl", "question", ">= 99.5"), "math": ("test.jsonl", "problem", ">= 99")}

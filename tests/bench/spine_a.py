@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.bench.figures import Figure, questmill
-from tests.recorded import ABSENT, SOLUTIONS, write_attempts
+from tests.support.recorded import ABSENT, SOLUTIONS, write_attempts
 
 AGREEMENT = """
     SELECT 100.0 * avg(((verdict = 'correct') = is_correct)::INT), count(*) FILTER (verdict = 'timeout') FROM verified

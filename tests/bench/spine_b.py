@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.bench.figures import Figure, questmill
-from tests.recorded import ABSENT, SOLUTIONS, write_attempts
+from tests.support.recorded import ABSENT, SOLUTIONS, write_attempts
 
 IDS = ("spine.b",)
 

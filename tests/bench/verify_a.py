@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests.bench.figures import Figure
 from tests.bench.judging import adjudicated, judged, show, solutions
-from tests.recorded import ABSENT, SOLUTIONS
+from tests.support.recorded import ABSENT, SOLUTIONS
 
 IDS = ("verify.a",)
 

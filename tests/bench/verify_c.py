@@ -4,9 +4,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from tasks import referee
-from tasks.referee import Pair, Ruling
-from tests.answer_pairs import corpus
+from tasks.verification.math_verify import pool
+from tasks.verification.math_verify.pool import Pair, Ruling
 from tests.bench.figures import Figure
 from tests.bench.judging import (
     ABSENT,
@@ -21,6 +20,7 @@ from tests.bench.judging import (
     solutions,
     strangers,
 )
+from tests.support.answer_pairs import corpus
 
 IDS = ("verify.c",)
 DECIDED = ("correct", "wrong")
@@ -62,6 +62,6 @@ def alone(items: list[Item]) -> list[Ruling]:
     said: dict[Pair, Ruling] = {}
     for start in range(0, len(pairs), CHUNK):
         chunk = pairs[start : start + CHUNK]
-        for pair, outcome in zip(chunk, referee.judge(chunk, 5.0), strict=True):
+        for pair, outcome in zip(chunk, pool.judge(chunk, 5.0), strict=True):
             said[pair] = outcome
     return [said[Pair(item.gold, item.answer)] for item in items]

@@ -9,16 +9,16 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from infra.figures import TRUST
-from tasks import referee
-from tasks.ladder.asked import asked
-from tasks.verify import Verify
-from tasks.wilson import wilson
-from tests.answer_pairs import corpus
+from infra.report_data.dataset_summary import TRUST
+from tasks.base.confidence import wilson
+from tasks.verification.equivalence.question_hints import asked
+from tasks.verification.math_verify import pool
+from tasks.verification.verify import Verify
 from tests.bench.figures import Figure
 from tests.bench.judging import ABSENT, MATH, Item, adjudicated, gsm8k, judged, math, of_corpus, show, solutions
-from tests.mutants import MISTAKES, mutants
-from tests.recorded import SOLUTIONS
+from tests.support.answer_pairs import corpus
+from tests.support.mutants import MISTAKES, mutants
+from tests.support.recorded import SOLUTIONS
 
 IDS = ("verify.d",)
 
@@ -73,7 +73,7 @@ def true_solutions() -> list[Item]:
 
 def write_trust(rates: dict[str, tuple[int, int, str]]) -> None:
     """For the reports: each rate with its interval, and on what it was counted."""
-    verifier = f"questmill.ladder {Verify.version} with {referee.library()}"
+    verifier = f"questmill.ladder {Verify.version} with {pool.library()}"
     lines = ["# Written by `make bench ONLY=verify.d`; reports of verified rows show it.", f'verifier = "{verifier}"']
     for name, (wrong, of, what) in rates.items():
         low, high = wilson(wrong, of)

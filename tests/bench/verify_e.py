@@ -8,11 +8,11 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
-from tasks.extract import extract
-from tasks.ladder.climb import compare, read
-from tasks.referee import DEADLINE, Pair, Referee
+from tasks.verification.equivalence.compare import compare, read
+from tasks.verification.extraction.rules import extract
+from tasks.verification.math_verify.pool import DEADLINE, Pair, Referee
 from tests.bench.figures import Figure
-from tests.strings import POISON, made_by_grammar, made_by_hypothesis
+from tests.support.strings import POISON, made_by_grammar, made_by_hypothesis
 
 IDS = ("verify.e",)
 STRINGS = int(os.environ.get("FUZZ", "200000"))

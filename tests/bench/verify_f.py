@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from tasks import referee
+from tasks.verification.math_verify import pool
 from tests.bench.figures import Figure
 from tests.bench.judging import ABSENT, MATH, Item, judged, math, solutions
 
@@ -82,7 +82,7 @@ def split(items: list[Item]) -> list[list[Item]]:
 
 def warm(_: int) -> None:
     """Start the child of this process, as the first shard of a run does."""
-    referee.judge([referee.Pair("x", "y")])
+    pool.judge([pool.Pair("x", "y")])
     time.sleep(1)  # so that the other process takes the other
 
 

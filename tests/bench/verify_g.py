@@ -7,10 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from schemas.errors import VerifierBroken
-from tasks.sandbox.endings import Ending, Limits
-from tasks.sandbox.outside import Sandbox
-from tests.attacks import ATTACKS, HONEST
+from tasks.verification.code_execution.sandbox.results import Ending, Limits
+from tasks.verification.code_execution.sandbox.sandbox import Sandbox
 from tests.bench.figures import Figure
+from tests.support.attacks import ATTACKS, HONEST
 
 IDS = ("verify.g",)
 LIMITS = Limits(deadline=4.0, cpu=2, memory=256 << 20)

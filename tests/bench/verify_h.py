@@ -10,12 +10,12 @@ import pyarrow as pa
 from infra.engines import embedded
 from schemas.engine import EmbeddedSpec, Sampling
 from schemas.work import Row
-from tasks.lessons import EVALUATION_SEEDS
-from tasks.oracle import ConsultOracle
-from tasks.passrate import Attempt
-from tasks.templates import library
-from tasks.vote import READ, ReadAnswer, Vote
-from tasks.wilson import wilson
+from tasks.answers.pass_rate import Attempt
+from tasks.base.confidence import wilson
+from tasks.proving_ground import library
+from tasks.pupil.examples import EVALUATION_SEEDS
+from tasks.verification.majority_vote import READ, ReadAnswer, Vote
+from tasks.verification.oracle import ConsultOracle
 from tests.bench.figures import ROOT, Figure
 
 IDS = ("verify.h",)

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 import aiohttp
 import orjson
 
-from infra import worker
+from infra.cluster import worker
 from infra.engines.http import Http
-from infra.store import open_store
+from infra.lake.store import open_store
 from schemas.engine import Request
 from schemas.work import fingerprint
-from tasks.ask import sample_seeds
+from tasks.base.ask import sample_seeds
 from tests.bench.asking import Job, spec, stage
 from tests.bench.figures import Figure
 from tests.bench.stubs import asked, served

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from infra.engines.core import SETTINGS
+from infra.engines.common.vllm_process import SETTINGS
 from tests.bench.figures import ROOT, Figure
 
 IDS = ("window.h",)
@@ -44,7 +44,7 @@ def bare() -> float:
     """`LLM.generate` over all prompts, with the seeds that the worker would use."""
     from vllm import LLM, SamplingParams
 
-    from tasks.ask import sample_seeds
+    from tasks.base.ask import sample_seeds
 
     stage = _stage()
     asked = stage.sampling.model_dump(include={"temperature", "top_p", "max_tokens"})
@@ -62,7 +62,7 @@ def bare() -> float:
 def worker() -> float:
     """`run_shard` over as many shards, some at a time: journal, parsing, Parquet and receipts included."""
     from infra import engines
-    from infra import worker as workers
+    from infra.cluster import worker as workers
     from schemas.engine import VllmSpec, generate
 
     stage = _stage()
@@ -82,7 +82,7 @@ def worker() -> float:
 
 
 def _stage() -> Any:
-    from tasks.questions import WriteQuestion
+    from tasks.questions.write import WriteQuestion
 
     return WriteQuestion()
 

@@ -10,12 +10,12 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
-from forks import FORKER, forked, forking
-from runs import Command, Lake, Outcome, attempts, end, write
 
-from flows.cli import QUIET, main
-from flows.server import prefect_server
-from infra.store import Store
+from flows.cli.main import QUIET, main
+from flows.cli.prefect_server import prefect_server
+from infra.lake.store import Store
+from tests.support.forks import FORKER, forked, forking
+from tests.support.runs import Command, Lake, Outcome, attempts, end, write
 
 for _name, _value in QUIET.items():
     os.environ.setdefault(_name, _value)

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from runs import PATIENCE, ROOT
 
-from flows import recipe
-from flows.server import prefect_server
-from infra.store import Store
+from flows.cli import recipe_arguments
+from flows.cli.prefect_server import prefect_server
+from infra.lake.store import Store
+from tests.support.runs import PATIENCE, ROOT
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def _assert_explained(schema: dict[str, Any]) -> None:
     from flows.verify import Verification
 
     definitions = schema["definitions"]
-    for flag, _, text in recipe.describe(Verification):
+    for flag, _, text in recipe_arguments.describe(Verification):
         *folders, name = flag[2:].split(".")
         model = definitions["Verification"]
         for folder in folders:

@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from runs import Command
 
+from flows.cli.recipe_arguments import parse, presets
 from flows.lemma import Lemma
-from flows.recipe import parse, presets
-from infra.stub.server import Stub
-from tests.teacher import from_tagged, reply
+from infra.mock_server.server import Stub
+from tests.support.runs import Command
+from tests.support.teacher import from_tagged, reply
 
 SIZE = ("--problems", "24", "--shard_rows", "12", "--draw.first_seed", "1300000000")
 TYPES = ("--types.types", '["calculation", "missing_step", "confusing_concept"]')
@@ -66,7 +66,7 @@ def test_errors_of_a_student_become_corrections_pairs_and_a_table_of_types(comma
 
 
 def test_problems_may_come_from_files_and_smoothing_may_be_left_out(command: Command, tmp_path: Path) -> None:
-    from tasks.templates import library
+    from tasks.proving_ground import library
 
     lake, path = tmp_path / "lake", tmp_path / "problems.jsonl"
     drawn = [library.draw(seed) for seed in range(1_200_000_000, 1_200_000_016)]

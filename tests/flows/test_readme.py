@@ -6,7 +6,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from runs import ROOT, Command
+
+from tests.support.runs import ROOT, Command
 
 README = (ROOT / "README.md").read_text()
 COMMANDS = [line for block in re.findall(r"```sh\n(.*?)```", README, re.DOTALL) for line in block.splitlines() if line]

@@ -7,10 +7,10 @@ import signal
 from pathlib import Path
 
 import pytest
-from forks import forked
-from runs import ROOT, Command, Process, end, until
 
-from infra.store import Store, open_store
+from infra.lake.store import Store, open_store
+from tests.support.forks import forked
+from tests.support.runs import ROOT, Command, Process, end, until
 
 RECIPES = {
     "scalequest": ("--questions", "32", "--shard_rows", "8", "--generators", '["questioner", "solver"]'),

@@ -3,10 +3,9 @@
 import json
 from pathlib import Path
 
-from runs import Command, ask, write
-
-from infra.store import Store
-from tasks.wilson import wilson
+from infra.lake.store import Store
+from tasks.base.confidence import wilson
+from tests.support.runs import Command, ask, write
 
 FEW = ("--solve.sampling.n", "4", "--solve.sampling.max_tokens", "192", "--shard_rows", "10")
 WIDE = ("--keep.low", "0", "--keep.high", "1")

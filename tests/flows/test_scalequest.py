@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from runs import ROOT, Command
+
+from tests.support.runs import ROOT, Command
 
 SIZE = ("--preset", "pupil", "--questions", "60", "--shard_rows", "30")
 

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import pytest
-from runs import Command
 from test_lemma import SIZE, TYPES, asked, profile, say
 
-from infra.stub.server import Stub
+from infra.mock_server.server import Stub
+from tests.support.runs import Command
 
 pytest.importorskip("trl", reason="needs the extra `train`")
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from flows.cli import main
-from tasks.templates import library
+from flows.cli.main import main
+from tasks.proving_ground import library
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ import pyarrow as pa
 import pytest
 
 from infra import gates
-from infra.store import open_store
-from schemas import attempts, verdicts
+from infra.lake.store import open_store
 from schemas.errors import QuestmillError
+from schemas.tables import attempts, verdicts
 from schemas.work import Expect, Receipt
 
 pytestmark = [

@@ -13,12 +13,12 @@ from typing import Any
 
 import pydantic
 
-from flows import recipe as arguments
-from flows.launch import recipe_of
-from infra import cluster
+from flows.cli import recipe_arguments as arguments
+from flows.cli.launch import recipe_of
+from infra.cluster import dask_cluster
 from schemas.engine import EmbeddedSpec, HttpSpec, RegressorSpec, VllmSpec
 from schemas.work import Step, fingerprint
-from tasks.ask import Ask, sample_seeds
+from tasks.base.ask import Ask, sample_seeds
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = ROOT / "tests" / "golden" / "fingerprints.json"
@@ -106,7 +106,7 @@ def listing() -> dict[str, Any]:
         "regressor": fingerprint(RegressorSpec(kind="regressor")),
     }
     for path in sorted((ROOT / "infra" / "profiles").glob("*.toml")):
-        roles = cluster.load_profile(path.stem).roles
+        roles = dask_cluster.load_profile(path.stem).roles
         made["profiles"][path.stem] = {role: fingerprint(spec) for role, spec in sorted(roles.items())}
     return json.loads(json.dumps(made, sort_keys=True))  # as it is read back: tuples are lists
 

@@ -11,44 +11,44 @@ import json
 from pathlib import Path
 from typing import Any
 
-from infra import sources
+from infra.lake import input_files
 from schemas.work import Step
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = ROOT / "tests" / "golden" / "identities.json"
 MODULES = (
-    "tasks.changes",
-    "tasks.compose",
-    "tasks.decontaminate",
-    "tasks.dedupe",
-    "tasks.difficulty",
-    "tasks.execute",
-    "tasks.extract",
-    "tasks.finetune",
-    "tasks.join",
-    "tasks.judge",
-    "tasks.language",
-    "tasks.lemma.attempt",
-    "tasks.lemma.balance",
-    "tasks.lemma.check",
-    "tasks.lemma.correct",
+    "tasks.verification.compare_verdicts",
+    "tasks.verification.combine",
+    "tasks.decontamination.overlap",
+    "tasks.dedup.near",
+    "tasks.questions.difficulty",
+    "tasks.verification.code_execution.execute",
+    "tasks.verification.extraction.rules",
+    "tasks.training.config",
+    "tasks.verification.attach_verdicts",
+    "tasks.verification.llm_judge",
+    "tasks.questions.language",
+    "tasks.lemma.student_attempts",
+    "tasks.lemma.select_corrections",
+    "tasks.lemma.validate",
+    "tasks.lemma.corrections",
     "tasks.lemma.diagnose",
-    "tasks.lemma.errors",
+    "tasks.lemma.truncate",
     "tasks.lemma.inject",
-    "tasks.lemma.mix",
+    "tasks.lemma.error_type_report",
     "tasks.lemma.smooth",
-    "tasks.oracle",
-    "tasks.pairs",
-    "tasks.passrate",
-    "tasks.preferences",
-    "tasks.reward",
-    "tasks.sampling",
-    "tasks.segment",
-    "tasks.select",
-    "tasks.student",
-    "tasks.truth",
-    "tasks.verify",
-    "tasks.vote",
+    "tasks.verification.oracle",
+    "tasks.verification.pairwise_judge",
+    "tasks.answers.pass_rate",
+    "tasks.questions.preference_pairs",
+    "tasks.verification.reward_model",
+    "tasks.questions.difficulty_sampling",
+    "tasks.lemma.segment_steps",
+    "tasks.answers.select",
+    "tasks.training.student",
+    "tasks.proving_ground.ground_truth",
+    "tasks.verification.verify",
+    "tasks.verification.majority_vote",
 )
 """Modules whose steps are listed."""
 
@@ -90,8 +90,8 @@ def identities() -> dict[str, dict[str, Any]]:
         for name, kind in inspect.getmembers(importlib.import_module(module), inspect.isclass):
             if issubclass(kind, Step) and kind.__module__ == module:
                 listed[f"{module}.{name}"] = {"version": kind.version, "code": digest}
-    digest = hashlib.sha256(json.dumps(code("infra.sources")).encode()).hexdigest()[:16]
-    listed["infra.sources"] = {"version": sources.SEED_VERSION, "code": digest}
+    digest = hashlib.sha256(json.dumps(code("infra.lake.input_files")).encode()).hexdigest()[:16]
+    listed["infra.lake.input_files"] = {"version": input_files.SEED_VERSION, "code": digest}
     return dict(sorted(listed.items()))
 
 

@@ -16,15 +16,16 @@ from typing import Any
 import psutil
 import pytest
 
-from infra import engines, worker
+from infra import engines
+from infra.cluster import worker
 from infra.engines.vllm import Vllm
-from infra.store import open_store
+from infra.lake.store import open_store
 from schemas.engine import Failure, Prompt, Request, Sampling, VllmSpec, generate, score
 from schemas.errors import EngineError
 from schemas.work import Receipt, Stage
-from tasks.answers import JudgeAnswer, Solve
-from tasks.questions import JudgeSolvable, WriteQuestion
-from tests.infra.engines.contract import JUDGE, SOLVE, WRITE, GeneratorContract, ScorerContract
+from tasks.answers.solve import JudgeAnswer, Solve
+from tasks.questions.write import JudgeSolvable, WriteQuestion
+from tests.support.engine_contract import JUDGE, SOLVE, WRITE, GeneratorContract, ScorerContract
 
 
 @pytest.fixture

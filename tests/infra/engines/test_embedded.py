@@ -15,7 +15,7 @@ from infra.engines.embedded import Embedded
 from schemas.engine import EmbeddedSpec, Prompt, Sampling, generate
 from schemas.errors import EngineError
 from schemas.work import fingerprint
-from tests.infra.engines.contract import JUDGE, SOLVE, WRITE, GeneratorContract, ScorerContract
+from tests.support.engine_contract import JUDGE, SOLVE, WRITE, GeneratorContract, ScorerContract
 
 SHIPPED = Path(__file__).parents[3] / "data/models/pupil/int8"
 
@@ -27,10 +27,10 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
         return SHIPPED
     pytest.importorskip("torch").set_num_threads(1)
     pytest.importorskip("transformers")
-    from tasks.encode import make_lessons
-    from tasks.export import export
-    from tasks.schooling import Schooling
-    from tasks.train import train
+    from tasks.pupil.config import Schooling
+    from tasks.pupil.dataset import make_lessons
+    from tasks.pupil.export import export
+    from tasks.pupil.train import train
 
     folder = tmp_path_factory.mktemp("pupil")
     tiny = Schooling(hidden=32, layers=1, heads=2, feed_forward=64, steps=2, micro_tokens=512, compiled=False)

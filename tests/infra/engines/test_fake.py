@@ -6,7 +6,7 @@ import pytest
 
 from infra.engines.fake import Fake
 from schemas.engine import Prompt
-from tests.infra.engines.contract import GeneratorContract, ScorerContract
+from tests.support.engine_contract import GeneratorContract, ScorerContract
 
 
 def reply(prompt: Prompt, seed: int) -> str:

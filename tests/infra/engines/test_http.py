@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from infra.engines.common.request_window import Passing
 from infra.engines.http import Http
-from infra.engines.window import Passing
-from infra.stub.behaviour import Behaviour
-from infra.stub.server import Stub
+from infra.mock_server.behaviour import Behaviour
+from infra.mock_server.server import Stub
 from schemas.engine import Completion, Failure, HttpSpec, Prompt, Reply, Request, Sampling, Watch, generate
 from schemas.errors import EngineError
 from schemas.work import fingerprint
-from tests.infra.engines.contract import SOLVE, WRITE, GeneratorContract, ScorerContract
+from tests.support.engine_contract import SOLVE, WRITE, GeneratorContract, ScorerContract
 
 SAMPLED = Sampling(temperature=1.0, max_tokens=32)
 

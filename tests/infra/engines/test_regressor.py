@@ -20,7 +20,7 @@ from infra.engines.regressor import Regressor
 from schemas.engine import Failure, Prompt, RegressorSpec, Request, Watch, score
 from schemas.errors import EngineError
 from schemas.work import fingerprint
-from tests.infra.engines.contract import JUDGE, QUESTION, ScorerContract
+from tests.support.engine_contract import JUDGE, QUESTION, ScorerContract
 
 SHORT = Prompt(stage="score_difficulty", inputs={"question": QUESTION}, instruction="Is it hard?")
 

@@ -1,0 +1,75 @@
+"""Finds out what is wrong on this machine before a run does: one line a check, exit code 1 where one fails."""
+
+import importlib.metadata
+import os
+import platform
+import shutil
+import subprocess
+from collections.abc import Callable
+
+import distributed
+
+from flows.run.run import active_profile
+from infra.cluster import dask_cluster
+from infra.lake.store import open_store
+from schemas.errors import VerifierBroken
+from tasks.verification.code_execution.sandbox import sandbox
+from tasks.verification.math_verify import pool
+
+PACKAGES = ("prefect", "distributed", "duckdb", "pyarrow", "great-expectations", "math-verify", "s3fs")
+
+
+def examine() -> int:
+    """Run every check; a failing one says what to do and does not stop the others."""
+    checks: dict[str, Callable[[], str]] = {
+        "python": lambda: f"{platform.python_version()} on {platform.system()} {platform.machine()}",
+        "packages": lambda: ", ".join(f"{name} {importlib.metadata.version(name)}" for name in PACKAGES),
+        "cores": lambda: f"{len(os.sched_getaffinity(0))} usable",
+        "gpu": _gpu,
+        "store": _store,
+        "cluster": _cluster,
+        "verifier": _verifier,
+        "sandbox": _sandbox,
+    }
+    failed = 0
+    for name, check in checks.items():
+        try:
+            print(f"ok    {name:<9} {check()}", flush=True)
+        except Exception as error:
+            failed += 1
+            print(f"FAIL  {name:<9} {error}", flush=True)
+    return 1 if failed else 0
+
+
+def _gpu() -> str:
+    if shutil.which("nvidia-smi") is None:
+        return "none (nothing needs one)"
+    command = ["nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader"]
+    found = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    return "; ".join(found.stdout.splitlines()) or f"nvidia-smi finds none: {found.stderr.strip()}"
+
+
+def _store() -> str:
+    store = open_store(active_profile().store)
+    if not store.check(write=True):
+        return f"{store.url} ignores exclusive create: of two runs at once the last writer wins, both valid"
+    return f"{store.url} is reachable and honours exclusive create"
+
+
+def _cluster() -> str:
+    with dask_cluster.connect(active_profile()) as address, distributed.Client(address, timeout="30s") as client:
+        client.submit(os.getpid, pure=False).result(timeout=60)
+        workers = client.scheduler_info(n_workers=-1)["workers"]
+        return f"{len(workers)} workers, {sum(w['nthreads'] for w in workers.values())} threads, one task done"
+
+
+def _verifier() -> str:
+    version, milliseconds = pool.check()
+    return f"{version}, every canary judged right in {milliseconds:,.0f} ms"
+
+
+def _sandbox() -> str:
+    try:
+        return f"programs are contained by seccomp and Landlock, every canary ended so in {sandbox.check():,.0f} ms"
+    except VerifierBroken as error:  # only `Execute` needs it
+        return f"cannot run programs: {error}"

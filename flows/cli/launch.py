@@ -1,0 +1,63 @@
+"""Starts a recipe from the command line: what can be wrong is found before Prefect and Dask are started."""
+
+import importlib
+import inspect
+from collections.abc import Callable
+
+import distributed
+from prefect import Flow
+from pydantic import BaseModel
+
+from flows.report import storage
+from flows.run.run import active_profile, funnel_markdown
+from infra.lake import input_files
+from infra.lake.store import open_store
+from schemas.errors import BadInput, QuestmillError
+from schemas.input import Source
+from schemas.profile import LocalCluster
+from schemas.work import Manifest
+
+EXTRAS = {"torch": "train", "transformers": "train", "trl": "train", "ctranslate2": "embedded"}
+"""Packages that only some recipes need, and the extra that brings them."""
+
+
+def recipe_of(name: str) -> tuple[Flow[..., Manifest | str], type[BaseModel]]:
+    """The flow of a recipe and the model of its parameter."""
+    try:
+        flow = getattr(importlib.import_module(f"flows.{name}"), name)
+    except ModuleNotFoundError as error:
+        if error.name not in EXTRAS:
+            raise
+        extra = EXTRAS[error.name]
+        raise BadInput(
+            f"recipe {name!r} needs {error.name}; install the extra: pip install 'questmill[{extra}]'"
+        ) from error
+    return flow, inspect.signature(flow.fn).parameters["recipe"].annotation
+
+
+def run(flow: Flow[..., Manifest | str], recipe: BaseModel, begin: Callable[[], None]) -> int:
+    """Check store and input, call `begin`, run, and say what was published."""
+    profile = active_profile()
+    store = open_store(profile.store)
+    if store.is_memory and not (isinstance(profile.cluster, LocalCluster) and not profile.cluster.processes):
+        raise BadInput(f"store {store.url}: no other process sees it, and the cluster has its own; use --profile ci")
+    store.check()
+    if isinstance(recipe, Source):
+        input_files.expand(recipe)
+    begin()
+    try:
+        manifest = flow(recipe)
+    except distributed.KilledWorker as error:
+        raise QuestmillError(
+            f"{error.task} ended every worker that tried it ({error.last_worker.name} was the last): out of memory? "
+            "Give workers more (cluster.memory in the profile) or shards fewer rows (--shard_rows)"
+        ) from error
+    if not isinstance(manifest, Manifest):
+        print(manifest)
+        return 0
+    print(funnel_markdown(manifest.ledger))
+    print(f"published {manifest.dataset} {manifest.version}: {manifest.rows:,} rows, content {manifest.content}")
+    print(f"lake {store.url}, gate report {manifest.report}")
+    if store.read(storage.place(manifest)) is not None:
+        print(f"report {store.locate(storage.place(manifest))}")
+    return 0

@@ -1,0 +1,228 @@
+"""The `questmill` command: run a recipe, query the lake, see what there is, and find out what is wrong.
+
+Exit codes: 0 done, 1 the run failed, 2 bad usage or input, 3 a gate stopped it, 4 its budget is spent.
+"""
+
+import argparse
+import os
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from schemas.errors import BadInput, QuestmillError
+
+if TYPE_CHECKING:
+    from infra.lake.store import Store
+
+# Heavy imports (Prefect 0.8 s, Great Expectations 2.1 s) wait inside the verbs: --help must not pay for them.
+
+QUIET = {
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_LOGGING_LEVEL": "CRITICAL",
+    "PREFECT_LOGGING_SERVER_LEVEL": "CRITICAL",
+    "PREFECT_CLI_PROMPT": "false",
+    "PREFECT_LOGGING_ROOT_LEVEL": "CRITICAL",
+    "DASK_LOGGING__DISTRIBUTED": "CRITICAL",
+    "GX_ANALYTICS_ENABLED": "false",
+}
+"""What a run tells is told by its progress lines; `--verbose` brings Prefect's own log back."""
+
+
+BUDGETS = {"tokens": "N tokens, of prompts and replies", "usd": "N US dollars", "gpu-hours": "N hours of one GPU"}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit code."""
+    parser = _parser()
+    options, rest = parser.parse_known_args(arguments)
+    if rest and options.verb not in ("run", "stub"):
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    for name, value in QUIET.items():
+        if not (getattr(options, "verbose", False) and "LOGGING" in name):
+            os.environ.setdefault(name, value)
+    with _interrupts() as interrupted:
+        try:
+            return int(options.function(options, rest) or 0)
+        except QuestmillError as error:
+            print(f"questmill: {error}", file=sys.stderr)
+            return error.exit_code
+        except BrokenPipeError:  # `questmill query ... | head`
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
+        except (KeyboardInterrupt, Exception) as error:
+            way_on = "; the same command continues where it stopped" if options.verb == "run" else ""
+            if interrupted.is_set():
+                print(f"questmill: interrupted{way_on}", file=sys.stderr)
+                return 130
+            traceback.print_exc()
+            print(f"questmill: {type(error).__name__}: {error}{way_on}", file=sys.stderr)
+            return 1
+
+
+@contextmanager
+def _interrupts() -> Iterator[threading.Event]:
+    """Remember a Ctrl-C: a library in whose middle it falls (pydantic, for one) may make it an error of its own."""
+    interrupted = threading.Event()
+
+    def interrupt(*_: object) -> None:
+        interrupted.set()
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield interrupted
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="questmill", description="A data factory for reasoning data.", allow_abbrev=False
+    )
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+    common = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    common.add_argument("--profile", help="where to run: a name in infra/profiles, or a .toml file (default: local)")
+    common.add_argument("--store", help="the lake: a folder or url such as s3://bucket/lake (default: the profile's)")
+
+    def verb(name: str, function: object, text: str, add_help: bool = True) -> argparse.ArgumentParser:
+        made = verbs.add_parser(
+            name, parents=[common], help=text, description=text, allow_abbrev=False, add_help=add_help
+        )
+        made.set_defaults(function=function)
+        return made
+
+    run = verb("run", _run, "run a recipe; the same command again continues it", add_help=False)
+    run.add_argument("recipe", nargs="?", help="name of a recipe; none: list them")
+    run.add_argument("--verbose", action="store_true", help="show Prefect's log")
+    for name, what in BUDGETS.items():
+        run.add_argument(f"--budget-{name}", metavar="N", help=f"stop asking after {what}, over all starts of this run")
+    run.add_argument("-h", "--help", action="store_true", help="show the recipe's fields")
+    query = verb("query", _query, "ask the lake in SQL")
+    query.add_argument("sql", help='e.g. "SELECT verdict, count(*) FROM verified GROUP BY ALL"')
+    query.add_argument("--format", choices=["table", "csv", "json", "parquet"], help="default: table, csv into a pipe")
+    verb("status", _status, "runs, datasets, their current versions, the funnel")
+    told = verb("report", _report, "a published dataset as one page: its funnel, its columns, its price, samples")
+    told.add_argument("dataset")
+    told.add_argument("--version", help="default: the current one")
+    told.add_argument("--out", metavar="FILE", help="write it here: HTML, or Markdown where FILE ends in .md")
+    verb("doctor", _doctor, "versions, cores, GPU, store, cluster, verifier")
+    rollback = verb("rollback", _rollback, "let a dataset's readers see an earlier version again")
+    rollback.add_argument("dataset")
+    rollback.add_argument("version")
+    stub = verb("stub", _stub, "serve an OpenAI-compatible API without a model, on this machine only", add_help=False)
+    stub.add_argument("--port", type=int, default=0, help="default: a free one")
+    stub.add_argument("-h", "--help", action="store_true", help="show the fields of its behaviour")
+    return parser
+
+
+def _run(options: argparse.Namespace, rest: list[str]) -> int:
+    from flows.cli import recipe_arguments
+
+    known = recipe_arguments.recipes()
+    if options.recipe is None:
+        print(
+            "questmill run RECIPE [--profile NAME] [--store URL] [--budget-tokens N] [--verbose] [@overrides.toml] "
+            "[--field value ...]\n"
+        )
+        print("\n".join(f"  {name:<12} {text}" for name, text in known.items()))
+        return 0 if options.help else 2
+    if options.recipe not in known:
+        raise BadInput(f"recipe {options.recipe!r} is unknown; there are: {', '.join(known)}")
+    if options.help:  # wins over whatever else is there, as with every other verb
+        return _describe(options.recipe, known[options.recipe])
+    _place(options)
+    _budget(options)
+    from flows.cli.prefect_server import prefect_server
+
+    with prefect_server() as used:  # first of all: it starts while the rest is imported
+        from flows.cli import launch
+
+        flow, model = launch.recipe_of(options.recipe)
+        return launch.run(flow, recipe_arguments.parse(model, rest), begin=used.set)
+
+
+def _describe(name: str, text: str) -> int:
+    from flows.cli import launch, recipe_arguments
+
+    print(f"questmill run {name}: {text}\n")
+    for flag, default, help_text in recipe_arguments.describe(launch.recipe_of(name)[1]):
+        print(f"  {flag} ({default})\n      {help_text}")
+    return 0
+
+
+def _query(options: argparse.Namespace, _: list[str]) -> int:
+    from flows.cli import query
+
+    return query.query(_store(options), options.sql, options.format)
+
+
+def _status(options: argparse.Namespace, _: list[str]) -> int:
+    from flows.cli import query
+
+    return query.status(_store(options))
+
+
+def _report(options: argparse.Namespace, _: list[str]) -> int:
+    from flows.report import storage
+
+    return storage.report(_store(options), options.dataset, options.version, options.out)
+
+
+def _doctor(options: argparse.Namespace, _: list[str]) -> int:
+    _place(options)
+    from flows.cli import doctor
+
+    return doctor.examine()
+
+
+def _rollback(options: argparse.Namespace, _: list[str]) -> int:
+    store = _store(options)
+    before = store.current(options.dataset)
+    store.point(options.dataset, options.version)
+    print(f"{options.dataset}: {before} -> {options.version}")
+    return 0
+
+
+def _stub(options: argparse.Namespace, rest: list[str]) -> int:
+    from flows.cli import mock_server
+
+    return mock_server.describe() if options.help else mock_server.serve(options.port, rest)
+
+
+def _place(options: argparse.Namespace) -> None:
+    """Hand profile and store to the flow the way a deployment does: by environment."""
+    for name in ("profile", "store"):
+        if (value := getattr(options, name)) is not None:
+            if not value.strip():
+                raise BadInput(f"--{name} is empty; give a value, or leave it out for the default")
+            os.environ[f"QUESTMILL_{name.upper()}"] = value
+
+
+def _budget(options: argparse.Namespace) -> None:
+    """Hand the budget to the flow, as a deployment would: by environment."""
+    from pydantic import ValidationError
+
+    from schemas.budget import Budget
+
+    for name in (flag.replace("-", "_") for flag in BUDGETS):
+        if (value := getattr(options, f"budget_{name}")) is not None:
+            try:
+                Budget.model_validate_strings({name: value})
+            except ValidationError as error:
+                raise BadInput(f"--budget-{name.replace('_', '-')}: {value!r} is not a number from 0 up") from error
+            os.environ[f"QUESTMILL_BUDGET_{name.upper()}"] = value
+
+
+def _store(options: argparse.Namespace) -> "Store":
+    from infra.cluster.dask_cluster import load_profile
+    from infra.lake.store import open_store
+
+    _place(options)
+    name = os.environ.get("QUESTMILL_PROFILE", "local")
+    store = open_store(load_profile(name, os.environ.get("QUESTMILL_STORE")).store)
+    store.check()
+    return store

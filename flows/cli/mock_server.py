@@ -1,0 +1,34 @@
+"""Runs the stub server as a process of its own: every field of its behaviour is a flag."""
+
+import gc
+import threading
+from collections.abc import Sequence
+from contextlib import ExitStack, suppress
+
+from flows.cli import recipe_arguments
+from infra.mock_server.behaviour import Behaviour
+from infra.mock_server.server import Stub
+from schemas.errors import BadInput
+
+
+def serve(port: int, words: Sequence[str]) -> int:
+    """Print the server's url as the first line, and serve until interrupted; raises `BadInput`."""
+    behaviour = recipe_arguments.parse(Behaviour, words)
+    with ExitStack() as opened:
+        try:
+            stub = opened.enter_context(Stub(behaviour, port=port))
+        except (OSError, OverflowError) as error:
+            raise BadInput(f"--port {port}: {error}; give another, or leave it out for a free one") from error
+        print(stub.url, flush=True)
+        gc.freeze()  # what was imported lives as long as the server: no collection need look through it
+        with suppress(KeyboardInterrupt):
+            threading.Event().wait()
+    return 0
+
+
+def describe() -> int:
+    """Print every flag with its default and what it is for."""
+    print("questmill stub [--port 0] [@behaviour.toml] [--field value ...]\n")
+    for flag, default, text in recipe_arguments.describe(Behaviour):
+        print(f"  {flag} ({default})\n      {text}")
+    return 0

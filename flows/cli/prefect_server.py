@@ -1,0 +1,114 @@
+"""A Prefect server for runs that have none: one for the run and its workers, ended with it whatever happens.
+
+Prefect's own temporary server is started once by *every* process that runs a task (each Dask worker waits ten seconds
+for its own) and outlives a killed parent. This one starts before anything heavy is imported and watches a pipe to its
+parent. Runs are kept in Prefect's usual database: `prefect server start` shows them afterwards.
+"""
+
+import fcntl
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from infra.cluster.signals import shielded
+
+PATIENCE = 5.0
+"""Seconds a server may take to write down what it was told last, once its parent is gone."""
+
+AT_ONCE = b"at once"
+"""What a server reads before its standard input closes where it was told nothing that is worth writing down."""
+
+SETTINGS = {
+    "PREFECT_UI_ENABLED": "false",
+    "PREFECT__SERVER_EPHEMERAL": "1",
+    "PREFECT__SERVER_FINAL": "1",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    # Services of a server that lives for days: one that lives for a run has no use for them.
+    "PREFECT_SERVER_SERVICES_SCHEDULER_ENABLED": "false",
+    "PREFECT_SERVER_SERVICES_LATE_RUNS_ENABLED": "false",
+    "PREFECT_SERVER_SERVICES_CANCELLATION_CLEANUP_ENABLED": "false",
+    "PREFECT_SERVER_SERVICES_PAUSE_EXPIRATIONS_ENABLED": "false",
+    "PREFECT_SERVER_SERVICES_FOREMAN_ENABLED": "false",
+    "PREFECT_SERVER_SERVICES_TRIGGERS_ENABLED": "false",
+}
+
+
+@contextmanager
+def prefect_server() -> Iterator[threading.Event]:
+    """Let Prefect know a server: the one that is configured, or one of our own for as long as this is open.
+
+    Returns before the server is ready: it inherits a listening socket, so early requests wait in the socket's queue.
+    Whoever runs a flow sets what this yields; else our own server ends at once.
+    """
+    used = threading.Event()
+    home = Path(os.environ.get("PREFECT_HOME", "~/.prefect")).expanduser()
+    if os.environ.get("PREFECT_API_URL", _configured(home)):
+        yield used
+        return
+    home.mkdir(parents=True, exist_ok=True)
+    with (home / "questmill.lock").open("w") as lock, socket.create_server(("127.0.0.1", 0), backlog=512) as listening:
+        # Two servers must not migrate one database at once; the child lets go of the lock when it has started.
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        handed = (listening.fileno(), lock.fileno())
+        # -P: a working folder that holds a `flows` or a `uvicorn.py` of its own must not come before ours.
+        command = [sys.executable, "-P", "-m", "flows.cli.prefect_server", *map(str, handed)]
+        with shielded():  # it is still needed to write down that its run was interrupted
+            process = subprocess.Popen(command, stdin=subprocess.PIPE, pass_fds=handed, env=os.environ | SETTINGS)
+        os.environ["PREFECT_API_URL"] = f"http://127.0.0.1:{listening.getsockname()[1]}/api"
+    try:
+        yield used
+    finally:
+        del os.environ["PREFECT_API_URL"]
+        process.communicate(b"" if used.is_set() else AT_ONCE)
+
+
+def _configured(home: Path) -> str:
+    """The server that `prefect config set PREFECT_API_URL=...` wrote down; read without importing Prefect (0.8 s)."""
+    path = Path(os.environ.get("PREFECT_PROFILES_PATH") or home / "profiles.toml").expanduser()
+    try:
+        known = tomllib.loads(path.read_text())
+    except (OSError, ValueError):  # Prefect says what is wrong with it
+        return ""
+    active = os.environ.get("PREFECT_PROFILE") or known.get("active", "")
+    return str(known.get("profiles", {}).get(active, {}).get("PREFECT_API_URL", ""))
+
+
+def serve(listening: int, lock: int) -> None:
+    """Serve Prefect's API on the socket `listening` until standard input closes. Runs in the child."""
+    begun, ready, end = threading.Event(), threading.Event(), threading.Event()
+
+    def end_with_parent() -> None:
+        told = sys.stdin.buffer.read()
+        if begun.is_set():  # before that nothing was heard or written
+            ready.wait()  # its database must not be left half migrated
+            end.set()
+            time.sleep(0 if told == AT_ONCE else PATIENCE)
+        os._exit(0)
+
+    threading.Thread(target=end_with_parent, daemon=True).start()
+    import uvicorn
+
+    class Server(uvicorn.Server):
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            begun.set()
+            await super().startup(sockets)
+            os.close(lock)
+            ready.set()
+
+        async def on_tick(self, counter: int) -> bool:
+            return await super().on_tick(counter) or end.is_set()
+
+    server = Server(uvicorn.Config("prefect.server.api.server:create_app", factory=True, log_level="critical"))
+    server.run(sockets=[socket.socket(fileno=listening)])
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    serve(*map(int, sys.argv[1:]))

@@ -1,0 +1,57 @@
+"""From a solver to a questioner: QFT on questions, then QPO on pairs of its own (ScaleQuest, sections 2.2 and 2.3)."""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+
+from flows.run.run import Run, Table
+from schemas.engine import Sampling
+from schemas.work import Frozen, Receipt, Where
+from tasks.questions.preference_pairs import ImproveQuestion, KeepFaulty, PairQuestions
+from tasks.questions.write import JudgeSolvable, WriteQuestion
+from tasks.training.config import PreferQuestions, TuneQuestioner
+
+
+class Questioner(Frozen):
+    """How a questioner is made; the defaults are the paper's numbers."""
+
+    base: str | None = None
+    """Role whose model is trained, a solver (the pupil's: `--questioner.base solver`); none: the generator itself."""
+    tune: TuneQuestioner = TuneQuestioner()
+    """QFT."""
+    sampled: int = Field(default=10_000, ge=1)
+    """Questions to improve (section 2.3: 10 K of each generator)."""
+    sample: WriteQuestion = WriteQuestion(sampling=Sampling(temperature=1.0, max_tokens=512))
+    """From a bare prompt, at temperature 1 and top-p 1 (the authors' code)."""
+    faulty: bool = False
+    """Improve only what the judge finds unsolvable: for a rewriter that does not leave a good question alone."""
+    improve: ImproveQuestion = ImproveQuestion()
+    """Towards solvability or difficulty."""
+    solvable: JudgeSolvable = JudgeSolvable(sampling=Sampling(max_tokens=2048))
+    """Of the rewrites; the paper trusts them all."""
+    prefer: PreferQuestions = PreferQuestions()
+    """QPO."""
+    shard_rows: int = Field(default=512, ge=1)
+    """Questions a shard."""
+    keep: Annotated[str, Where] = ""
+    """Folder that gets a copy of each trained model, under the name of its generator, for a profile to name."""
+
+
+def teach(run: Run, recipe: Questioner, corpus: Table, role: str = "questioner") -> tuple[Receipt, Receipt]:
+    """The models after QFT and after QPO of whoever plays `role`; `corpus` is any table with a column `question`."""
+    run.needs(recipe.improve, recipe.solvable, recipe.sample.model_copy(update={"role": role}))
+    tuned = run.train(recipe.tune.model_copy(update={"role": recipe.base or role}), corpus)
+    blanks = run.blanks(recipe.sampled, recipe.shard_rows, mark=f"{role}-qpo:")
+    with run.using(**{role: tuned}):
+        questions = run.map(recipe.sample.model_copy(update={"role": role}), blanks)
+    if recipe.faulty:
+        sound = run.map(recipe.solvable, questions)
+        questions = run.merge(KeepFaulty(), questions, sound, shard_rows=recipe.shard_rows)
+    rewrites = run.map(recipe.improve, questions)
+    pairs = run.merge(PairQuestions(), rewrites, run.map(recipe.solvable, rewrites))
+    with run.using(**{role: tuned}):
+        preferred = run.train(recipe.prefer.model_copy(update={"role": role}), pairs)
+    if recipe.keep:
+        run.keep(preferred, Path(recipe.keep, role))
+    return tuned, preferred

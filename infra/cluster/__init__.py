@@ -1,0 +1,1 @@
+"""The Dask cluster and what runs on its workers."""

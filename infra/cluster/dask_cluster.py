@@ -1,0 +1,88 @@
+"""Where work happens: the Dask cluster of a profile, opened when a flow runs and closed after it, never at import."""
+
+import tomllib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from multiprocessing import resource_tracker
+from pathlib import Path
+from typing import Any
+
+import dask
+import distributed
+from pydantic import ValidationError
+
+from infra.cluster.signals import shielded
+from schemas.errors import BadInput
+from schemas.profile import LocalCluster, Profile, RemoteCluster
+
+SETTINGS = {
+    # Verifiers and engines start child processes, which a daemonic worker may not.
+    "distributed.worker.daemon": False,
+    # One process imports everything, and workers, replaced ones too, are forks of it: 1 s of imports saved for each.
+    "distributed.worker.multiprocessing-method": "forkserver",
+    # A killed worker is replaced and its shard worked again; a shard that kills worker after worker is at fault.
+    "distributed.scheduler.allowed-failures": 3,
+    "distributed.comm.timeouts.connect": "30s",
+    # The parser and the writer of a shard may hold the interpreter for a while.
+    "distributed.admin.tick.limit": "30s",
+    "distributed.worker.memory.terminate": 0.98,
+}
+
+
+@contextmanager
+def connect(profile: Profile, preload: Sequence[str] = ("infra.cluster.worker",)) -> Iterator[Any]:
+    """Yield what a Dask client connects to: a local cluster of our own, or the address of a running one.
+
+    `preload`: modules that worker processes of our own start with.
+    """
+    if isinstance(profile.cluster, RemoteCluster):
+        yield profile.cluster.address
+        return
+    with dask.config.set(SETTINGS):
+        distributed.utils.get_mp_context().set_forkserver_preload([*preload])
+        resource_tracker.ensure_running()  # multiprocessing's; where it starts, it lets interrupts through again
+        with shielded():
+            opened = _local(profile.cluster)
+        with opened as cluster:
+            yield cluster
+
+
+COMPUTE, ASK = "compute", "ask"
+"""What a task takes of its worker while it runs: a core, or only a thread that waits for a server."""
+
+
+def _local(spec: LocalCluster) -> distributed.LocalCluster:
+    cores = 1 if spec.processes else spec.workers
+    return distributed.LocalCluster(
+        n_workers=spec.workers if spec.processes else 1,
+        threads_per_worker=cores + spec.asking,
+        resources={COMPUTE: cores, ASK: spec.asking},
+        processes=spec.processes,
+        memory_limit=spec.memory,
+        dashboard_address="127.0.0.1:0",  # None takes port 8787 of every network, and a second run warns about it
+        host="127.0.0.1" if spec.processes else None,
+        silence_logs=50,
+    )
+
+
+def offered(client: distributed.Client) -> set[str]:
+    """Resources that every worker of the cluster offers; one that none offers would be waited for forever."""
+    workers = client.scheduler_info(n_workers=-1)["workers"].values()
+    return set.intersection(*(set(worker["resources"]) for worker in workers)) if workers else set()
+
+
+def load_profile(name: str, store: str | None = None) -> Profile:
+    """The profile `infra/profiles/<name>.toml`, or the one at a path; `store` replaces its store."""
+    folder = Path(__file__).parents[1] / "profiles"
+    path = Path(name) if name.endswith(".toml") else folder / f"{name}.toml"
+    if not path.is_file():
+        known = ", ".join(sorted(p.stem for p in folder.glob("*.toml")))
+        raise BadInput(f"profile {name!r} is unknown; there are: {known}, or give the path of a .toml file")
+    try:
+        values = tomllib.loads(path.read_text())
+        return Profile.model_validate(values | ({"store": store} if store else {}))
+    except ValidationError as error:
+        told = [f"{'.'.join(map(str, e['loc']))}: {e['msg'].removeprefix('Value error, ')}" for e in error.errors()]
+        raise BadInput(f"profile {path}: {'; '.join(told)}") from error
+    except ValueError as error:
+        raise BadInput(f"profile {path}: {error}") from error

@@ -1,0 +1,142 @@
+"""DuckDB over the lake: views over committed shards and published datasets, never over what merely lies there.
+
+<dataset>        the current version of each published dataset
+step.<name>      every committed row of each step, e.g. `step.verify`
+receipts         one row a receipt; funnel: one row a step of each current dataset
+rejects, quarantine   rows that were turned down or failed, with the reason
+"""
+
+import tempfile
+import uuid
+from collections.abc import Iterable
+
+import duckdb
+import pyarrow as pa
+
+from infra.lake.store import Store, reason
+from schemas.errors import QuestmillError
+from schemas.tables import quarantine, rejects
+from schemas.work import Manifest, Part, Receipt
+
+SPENT = [
+    ("prompt_tokens", pa.int64()),
+    ("completion_tokens", pa.int64()),
+    ("usd", pa.float64()),
+    ("gpu_seconds", pa.float64()),
+]
+FUNNEL = pa.schema(
+    [
+        ("dataset", pa.string()),
+        ("version", pa.string()),
+        ("step", pa.string()),
+        ("position", pa.int32()),
+        ("shards", pa.int32()),
+        ("rows_in", pa.int64()),
+        ("kept", pa.int64()),
+        ("rejected", pa.int64()),
+        ("quarantined", pa.int64()),
+        ("rows_out", pa.int64()),
+        ("seconds", pa.float64()),
+        *SPENT,
+    ]
+)
+RECEIPTS = pa.schema(
+    [
+        ("step", pa.string()),
+        ("key", pa.string()),
+        ("rows_in", pa.int64()),
+        ("kept", pa.int64()),
+        ("rejected", pa.int64()),
+        ("quarantined", pa.int64()),
+        ("seconds", pa.float64()),
+        *SPENT,
+    ]
+)
+
+
+def connect(store: Store) -> duckdb.DuckDBPyConnection:
+    """A DuckDB that can read `store`; for anything but a local folder through its fsspec file system."""
+    con = duckdb.connect()
+    con.execute("SET autoinstall_known_extensions = false; SET autoload_known_extensions = false")
+    con.execute("SET enable_progress_bar = false")
+    # Else DuckDB spills to `.tmp` of the working folder, and two processes there delete each other's files.
+    con.execute("SET temp_directory = ?", [f"{tempfile.gettempdir()}/questmill-{uuid.uuid4().hex}"])
+    if not store.is_local:
+        con.register_filesystem(store.fs)
+    return con
+
+
+def view(con: duckdb.DuckDBPyConnection, name: str, store: Store, parts: Iterable[Part]) -> None:
+    """Let `name` (quoted as SQL wants it) read exactly `parts`."""
+    files(con, name, [store.object_url(part) for part in parts])
+
+
+def files(con: duckdb.DuckDBPyConnection, name: str, urls: list[str]) -> None:
+    """Let `name` read exactly the Parquet files `urls`; raises `QuestmillError` where one is missing or damaged."""
+    listed = ", ".join("'" + url.replace("'", "''") + "'" for url in urls)
+    try:
+        con.execute(f"CREATE OR REPLACE VIEW {name} AS SELECT * FROM read_parquet([{listed}], union_by_name = true)")
+    except (duckdb.Error, OSError) as error:
+        raise QuestmillError(
+            f"view {name} cannot be read: {reason(error)}; restore the file, or delete it and the receipts "
+            "that name it and run again"
+        ) from error
+
+
+def quoted(name: str) -> str:
+    """`name` as a SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def lake(store: Store) -> duckdb.DuckDBPyConnection:
+    """A DuckDB with every view of the lake."""
+    con = connect(store)
+    receipts = store.receipts()
+    manifests = [m for m in map(store.manifest, store.datasets()) if m is not None]
+    con.register("receipts", pa.Table.from_pylist([_receipt_row(r) for r in receipts], schema=RECEIPTS))
+    con.register("funnel", pa.Table.from_pylist([r for m in manifests for r in funnel(m)], schema=FUNNEL))
+    con.execute("CREATE SCHEMA step")
+    for step in sorted({r.step for r in receipts}):
+        parts = unique(p for r in receipts if r.step == step for p in r.parts)
+        if parts:
+            view(con, f"step.{quoted(step)}", store, parts)
+    for name, schema in (("rejects", rejects.SCHEMA), ("quarantine", quarantine.SCHEMA)):
+        parts = unique(p for r in receipts if (p := r.rejects if name == "rejects" else r.quarantine) is not None)
+        if parts:
+            view(con, name, store, parts)
+        else:
+            con.register(name, schema.empty_table())
+    for manifest in manifests:
+        folder = f"datasets/{manifest.dataset}/{manifest.version}"
+        files(con, quoted(manifest.dataset), [store.locate(f"{folder}/{name}") for name in manifest.files])
+    return con
+
+
+def unique(parts: Iterable[Part]) -> list[Part]:
+    """Each object once: equal shards share their bytes."""
+    return list({part.digest: part for part in parts}.values())
+
+
+def funnel(manifest: Manifest) -> list[dict[str, object]]:
+    """One row a step: how many rows came in and what became of them."""
+    return [
+        {
+            "dataset": manifest.dataset,
+            "version": manifest.version,
+            "position": position,
+            **count.model_dump(exclude={"rejected", "quarantined", "spent"}),
+            **count.spent.model_dump(),
+            "rejected": sum(count.rejected.values()),
+            "quarantined": sum(count.quarantined.values()),
+        }
+        for position, count in enumerate(manifest.ledger)
+    ]
+
+
+def _receipt_row(receipt: Receipt) -> dict[str, object]:
+    return {
+        **receipt.model_dump(include={"step", "key", "rows_in", "kept", "seconds"}),
+        **receipt.spent.model_dump(),
+        "rejected": sum(receipt.rejected.values()),
+        "quarantined": sum(receipt.quarantined.values()),
+    }

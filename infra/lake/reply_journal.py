@@ -1,0 +1,302 @@
+"""Replies on disk before they are rows: written as they arrive, so that a killed process pays next to nothing again.
+
+    journal/<key>/<writer>.jsonl            on a local store: appended to, reply by reply
+    journal/<key>/<writer>-<n>.jsonl        on any other: immutable segments
+
+A line is one sample of one row: `{"row": ..., "sample": ..., "reply": {...}}`. A line that cannot be read is *owed*:
+its sample is asked for again.
+"""
+
+import atexit
+import contextlib
+import functools
+import json
+import logging
+import math
+import os
+import threading
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import orjson
+
+from infra.lake.store import Store, flush_folder, reason
+from schemas.engine import Completion
+from schemas.errors import QuestmillError
+
+GROUP = 64
+"""Replies that are made durable together: an fsync for each would cost 200 us, for each of 64 it is 5 us."""
+SECONDS = 2.0
+"""Longest time until a reply is durable, where nothing fails; a power cut loses no more than that."""
+TRIES = 3
+"""How often `close` tries to write what could not be written before."""
+
+
+class Journal:
+    """Replies of one shard that is still being asked. Any thread may add to it; a forked child opens its own."""
+
+    def __init__(
+        self,
+        store: Store,
+        key: str,
+        *,
+        group: int = GROUP,
+        seconds: float = SECONDS,
+        sync: Callable[[int], None] = os.fsync,
+    ) -> None:
+        """`key` is the fingerprint of the shard's work. Nothing is written before the first `add`.
+
+        `group` replies are made durable together, or those of `seconds`; `sync` is how, on a local store.
+        """
+        self._store, self._key, self._folder = store, key, f"journal/{key}"
+        self._group, self.seconds = group, seconds
+        path = f"{self._folder}/{uuid.uuid4().hex}"
+        self._sink = _File(Path(store.locate(f"{path}.jsonl")), sync) if store.is_local else _Segments(store, path)
+        self._lock = threading.Lock()
+        self._flushing = threading.Lock()  # never taken by `add`: it is held as long as a disk or a server takes
+        self._fresh = 0
+        """Replies that are not durable yet."""
+        self._closed = False
+
+    def replies(self) -> dict[str, dict[int, Completion]]:
+        """Row id -> sample index -> reply, of all writers of this key; of two replies the first by file name counts.
+
+        On a store that is not local, what was added less than `SECONDS` ago may be missing.
+        """
+        found: dict[str, dict[int, Completion]] = {}
+        for _, data in self._store.read_all(self._folder):
+            for line in data.split(b"\n"):
+                if line and (record := _record(line)):
+                    row, sample, reply = record
+                    found.setdefault(row, {}).setdefault(sample, reply)
+        return found
+
+    def add(self, row: str, replies: Mapping[int, Completion]) -> None:
+        """Write `replies` by sample index; from here on, on a local store, they outlive this process.
+
+        Waits for no disk and no network: what cannot be written is tried again, and `close` says so in the end.
+        """
+        data = b"".join([_line(row, sample, reply) for sample, reply in replies.items()])
+        with self._lock:
+            if not data:
+                return
+            if self._closed:
+                raise ValueError(f"journal {self._key} is closed: a reply of row {row} came too late")
+            self._sink.add(data)
+            before, self._fresh = self._fresh, self._fresh + len(replies)
+            if before < self._group <= self._fresh:
+                _keeper(os.getpid()).expect(self, 0.0)
+            elif before == 0:
+                _keeper(os.getpid()).expect(self, self.seconds)
+
+    def flush(self) -> None:
+        """Make durable what was added so far, or raise what stands in the way; a closed journal sees to itself."""
+        with self._flushing:
+            if not self._closed:
+                self._flush()
+
+    def close(self) -> None:
+        """Make everything durable. Raises `QuestmillError` where that fails `TRIES` times. May be called twice."""
+        with self._lock:
+            self._closed = True
+        try:
+            for left in reversed(range(TRIES)):
+                try:
+                    with self._flushing:
+                        return self._flush()
+                except Exception as error:
+                    if not left:
+                        raise QuestmillError(
+                            f"journal {self._key}: {self._fresh} replies could not be kept in {self._store.url}: "
+                            f"{reason(error)}; they will be asked for again"
+                        ) from error
+                    time.sleep(self.seconds / 4)
+        finally:
+            self._leave()
+
+    def remove(self) -> None:
+        """Close, and delete all files of this key, of all writers: to be called once the receipt is there."""
+        with self._lock:
+            self._closed = True
+        self._leave()
+        self._fresh = 0
+        self._store.remove(self._folder)
+
+    def _flush(self) -> None:
+        with self._lock:
+            taken, self._fresh = self._fresh, 0
+        if not taken:
+            return
+        try:
+            self._sink.flush()
+        except BaseException:
+            with self._lock:
+                self._fresh += taken
+            raise
+
+    def _leave(self) -> None:
+        _keeper(os.getpid()).leave(self)
+        with self._flushing:  # a flush that is under way ends first
+            self._sink.close()
+
+
+class _File:
+    """One file of a local store, appended to: in the hands of the kernel at once, on the disk by `flush`."""
+
+    def __init__(self, path: Path, sync: Callable[[int], None]) -> None:
+        self._path, self._sync = path, sync
+        self._lock = threading.Lock()
+        self._rest = bytearray()
+        """What the kernel did not take: no room, no permission, no folder."""
+        self._file = -1
+        self._named = False
+        self._lost: OSError | None = None
+        """Why the disk may lack something; the next sync would not say so again."""
+
+    def add(self, data: bytes) -> None:
+        with self._lock, contextlib.suppress(OSError):
+            self._rest += data
+            self._write()
+
+    def flush(self) -> None:
+        with self._lock:
+            self._write()
+        if self._lost:
+            raise self._lost
+        try:
+            self._sync(self._file)
+        except OSError as error:
+            self._lost = error
+            raise
+        if not self._named:
+            for folder in self._path.parents[:3]:
+                flush_folder(folder)
+            self._named = True
+
+    def close(self) -> None:
+        with self._lock:
+            if self._file >= 0:
+                os.close(self._file)
+            self._file = -1
+
+    def _write(self) -> None:
+        if self._file < 0:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+        while self._rest:
+            del self._rest[: os.write(self._file, self._rest)]
+
+
+class _Segments:
+    """Small immutable files of a store that cannot append; replies wait in memory until `flush` has written them."""
+
+    def __init__(self, store: Store, path: str) -> None:
+        self._store, self._path = store, path
+        self._lock = threading.Lock()
+        self._rest = bytearray()
+        self._number = 0
+
+    def add(self, data: bytes) -> None:
+        with self._lock:
+            self._rest += data
+
+    def flush(self) -> None:
+        with self._lock:
+            data = bytes(self._rest)
+        self._number += 1  # a new one for every try: of one that failed nobody knows what is there
+        self._store.write(f"{self._path}-{self._number:06}.jsonl", data)
+        with self._lock:
+            del self._rest[: len(data)]
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+
+class _Keeper:
+    """The one thread of a process that makes replies durable. It ends when no journal is open."""
+
+    def __init__(self, process: int) -> None:
+        self._process = process
+        self._changed = threading.Condition()
+        self._due: dict[Journal, float] = {}
+        """Open journals, and when each must be flushed: seconds of the monotonic clock, or infinity."""
+        self._thread: threading.Thread | None = None
+        # Once the process ends, a client of an object store can resolve no name any more: its threads are gone before
+        # `atexit` comes. What is added after the first of the two is seen to by the second.
+        getattr(threading, "_register_atexit", atexit.register)(self._end)
+        atexit.register(self._end)
+
+    def expect(self, journal: Journal, within: float) -> None:
+        """Let `journal` be flushed `within` seconds from now."""
+        with self._changed:
+            self._due[journal] = min(self._due.get(journal, math.inf), time.monotonic() + within)
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = threading.Thread(target=self._run, name="questmill-journal", daemon=True)
+                with contextlib.suppress(RuntimeError):  # the process is ending: `_end` comes
+                    self._thread.start()
+            self._changed.notify()
+
+    def leave(self, journal: Journal) -> None:
+        """Forget `journal`."""
+        with self._changed:
+            if self._due.pop(journal, None) is not None:
+                self._changed.notify()
+
+    def _run(self) -> None:
+        while journal := self._next():
+            try:
+                journal.flush()
+            except Exception:
+                with self._changed:
+                    if journal in self._due:
+                        self._due[journal] = time.monotonic() + journal.seconds
+
+    def _next(self) -> Journal | None:
+        """The next journal to flush, once its time has come; None where no journal is open."""
+        with self._changed:
+            while self._due:
+                journal, due = min(self._due.items(), key=lambda item: item[1])
+                wait = due - time.monotonic()
+                if wait <= 0:
+                    self._due[journal] = math.inf
+                    return journal
+                self._changed.wait(None if math.isinf(wait) else wait)
+            self._thread = None
+            return None
+
+    def _end(self) -> None:
+        """Keep what can be kept at the end of the process; a forked child leaves its parent's alone."""
+        for journal in list(self._due) if os.getpid() == self._process else []:
+            try:
+                journal.flush()
+            except Exception as error:
+                logging.getLogger(__name__).warning("a journal could not be kept: %s", reason(error))
+
+
+@functools.cache
+def _keeper(process: int) -> _Keeper:
+    """Of this process: a fork copies no thread, and locks as they were."""
+    return _Keeper(process)
+
+
+def _line(row: str, sample: int, reply: Completion) -> bytes:
+    record = {"row": row, "sample": sample, "reply": reply.__dict__}
+    if reply.logprobs is None or math.isfinite(sum(reply.logprobs)):  # orjson would write null for the others
+        with contextlib.suppress(orjson.JSONEncodeError):  # a lone surrogate
+            return orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
+    return json.dumps(record).encode() + b"\n"
+
+
+def _record(line: bytes) -> tuple[str, int, Completion] | None:
+    """Row, sample and reply; None where the line is torn or damaged."""
+    try:
+        try:
+            record = orjson.loads(line)
+        except orjson.JSONDecodeError:
+            record = json.loads(line)  # which knows lone surrogates, infinity and NaN
+        row, sample, reply = record["row"], record["sample"], Completion(**record["reply"])
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return None
+    return (row, sample, reply) if isinstance(row, str) and isinstance(sample, int) else None

@@ -1,0 +1,1 @@
+"""The figures that a report shows, read from a published version."""

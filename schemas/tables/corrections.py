@@ -1,0 +1,55 @@
+"""Corrections: a solution that goes wrong, notices, and ends well; with the characters of each part of it."""
+
+import pyarrow as pa
+
+from schemas.arrow import required
+from schemas.tables.diagnoses import ERRORS
+from schemas.tables.student_solutions import SOURCES
+from schemas.work import Expect
+
+STRATEGIES = ("fix_continue", "fresh_restart")
+
+DRAFTS = pa.schema(
+    [
+        *ERRORS,
+        required("strategy", pa.string()),  # one of STRATEGIES
+        required("teacher", pa.string()),  # role that wrote what follows the prefix
+        required("trajectory", pa.string()),  # prefix, reflection and correction, each on lines of its own
+        required("reflection_start", pa.int32()),  # characters of the trajectory, as are wrong_start and wrong_end
+        required("reflection_end", pa.int32()),
+        required("correction_start", pa.int32()),
+        required("correction_end", pa.int32()),
+    ]
+)
+
+SCHEMA = pa.schema([*DRAFTS, required("right_rule", pa.string())])  # the rung that found the correction right
+
+
+def expectations() -> list[Expect]:
+    """What a table of corrections promises."""
+    return [
+        Expect(kind="expect_table_row_count_to_be_between", arguments={"min_value": 1}),
+        Expect(kind="expect_column_values_to_be_unique", arguments={"column": "row_id"}),
+        Expect(kind="expect_column_values_to_be_in_set", arguments={"column": "source", "value_set": list(SOURCES)}),
+        Expect(
+            kind="expect_column_values_to_be_in_set", arguments={"column": "strategy", "value_set": list(STRATEGIES)}
+        ),
+        *(
+            Expect(
+                kind="expect_column_pair_values_a_to_be_greater_than_b",
+                arguments={"column_A": later, "column_B": earlier},
+            )
+            for earlier, later in (
+                ("wrong_start", "wrong_end"),
+                ("wrong_end", "reflection_start"),
+                ("reflection_start", "reflection_end"),
+                ("reflection_end", "correction_start"),
+                ("correction_start", "correction_end"),
+            )
+        ),
+        Expect(
+            kind="expect_column_values_to_be_unique",
+            severity="warning",
+            arguments={"column": "trajectory", "mostly": 0.98},
+        ),
+    ]

@@ -1,0 +1,1 @@
+"""Answers: sampled, scored and selected (ScaleQuest, section 2.5)."""

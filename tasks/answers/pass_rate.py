@@ -1,0 +1,131 @@
+"""How often a model passes a problem, with the interval of that rate, and which problems are worth learning from."""
+
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Any, ClassVar
+
+import pyarrow as pa
+from pydantic import Field, model_validator
+
+from schemas.engine import Completion, Prompt, Sampling
+from schemas.errors import BadInput
+from schemas.tables import rl_pool
+from schemas.work import Merge, Reject, Row
+from tasks.answers.solve import Solve
+from tasks.base.ask import Ask, Outcome
+from tasks.base.confidence import rated
+from tasks.questions.difficulty import Share
+
+Model = Annotated[str, Field(pattern=r"^[\w.-]+$")]
+"""What a model is called: a part of row ids, so it holds no slash."""
+
+
+class Attempt(Ask):
+    """n attempts at a problem, each kept whatever it ends in: an attempt that states no answer has failed as well."""
+
+    table: ClassVar[pa.Schema] = rl_pool.ATTEMPTS
+
+    role: str | None = "solver"
+    """Which model solves."""
+    sampling: Sampling = Sampling(n=8, temperature=1.0, max_tokens=2048)
+    """As the policy is sampled in training, else its rate is another one."""
+    model: Model = "solver"
+    """What the model is called in the pool."""
+
+    def rows(self, batch: Sequence[Row], engine: Any) -> Iterator[Outcome]:
+        """Raises `BadInput` where the problems have no column `question` or `answer`."""
+        if lacking := sorted({"question", "answer"} - batch[0].keys()) if batch else []:
+            raise BadInput(f"{self.name()}: the problems have no column {lacking[0]!r}; give a dataset that has")
+        return super().rows(batch, engine)
+
+    def prompt(self, row: Row) -> Prompt | None:
+        """The pupil knows one way to solve, by the name of the stage that solves. Without a gold nothing is asked."""
+        if not row["answer"]:
+            return None
+        return self.ask(question=row["question"]).model_copy(update={"stage": Solve.name()})
+
+    def parse(self, row: Row, replies: list[Completion]) -> Iterator[Outcome]:
+        if not replies:
+            yield Reject(row, "no gold")
+        for sample, reply in enumerate(replies):
+            yield {
+                "row_id": f"{row['row_id']}/{self.model}/{sample}",
+                "problem_id": row["row_id"],
+                "question": row["question"],
+                "response": reply.text.strip(),
+                "answer": row["answer"],
+                "model": self.model,
+                "cut_off": reply.finish_reason == "length",
+                "tokens": reply.completion_tokens,
+            }
+
+
+class PassRate(Merge):
+    """The rate of each problem; the ids of its rows name the model too. A response that was cut off has not passed."""
+
+    inputs: ClassVar[tuple[str, ...]] = ("problems", "attempts", "verdicts")
+
+    model: Model = "solver"
+    """What the model is called in the pool."""
+    asked: int = Field(default=8, ge=1)
+    """Attempts at each problem: what is missing was asked for and failed."""
+
+    def sql(self) -> str:
+        """Correct, wrong and unparseable count; a timeout and what is unverifiable say nothing of the model."""
+        return f"""
+            WITH judged AS (
+                SELECT problem_id, attempts.tokens AS tokens, verdict = 'correct' AND NOT cut_off AS passed,
+                    cut_off OR verdict IN ('correct', 'wrong', 'unparseable') AS verified, verifier, verifier_version
+                FROM attempts LEFT JOIN verdicts USING (row_id)
+            ),
+            counted AS (
+                SELECT problem_id, count_if(verified)::INTEGER AS n, count_if(verified AND passed)::INTEGER AS k,
+                    avg(tokens) AS tokens, max(verifier) AS verifier, max(verifier_version) AS verifier_version
+                FROM judged GROUP BY problem_id
+            ),
+            rated AS ({rated("counted")})
+            SELECT concat(problems.row_id, '/{self.model}') AS row_id, problems.row_id AS problem_id,
+                problems.question AS question, problems.answer AS answer, '{self.model}' AS model,
+                coalesce(n, 0) AS samples, coalesce(k, 0) AS passes, {self.asked} - coalesce(n, 0) AS unverified,
+                rate AS pass_rate, low, high, tokens, verifier, verifier_version, CASE
+                    WHEN coalesce(problems.answer, '') = '' THEN 'no gold'
+                    WHEN coalesce(n, 0) = 0 THEN 'no verdict'
+                END AS reject
+            FROM (SELECT row_id, question, answer FROM problems) AS problems
+            LEFT JOIN rated ON problem_id = problems.row_id ORDER BY problems.row_id
+        """
+
+
+class KeepBand(Merge):
+    """The problems that a model passes now and then: those it always or never passes have no gradient."""
+
+    inputs: ClassVar[tuple[str, ...]] = ("rates",)
+
+    low: Share = 0.2
+    """Rate from which a problem is kept."""
+    high: Share = 0.8
+    """Rate up to which it is kept."""
+    sure: bool = False
+    """Keep a problem only where its whole interval lies in the band; a rate of 0.5 takes 8 samples, one of 0.25 300."""
+    least_samples: int = Field(default=4, ge=1)
+    """Verified attempts, below which a rate says too little."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "KeepBand":
+        if self.low > self.high:
+            raise ValueError(
+                f"the band from {self.low} to {self.high} ends before it begins; write the lower rate first"
+            )
+        return self
+
+    def sql(self) -> str:
+        """Both ends of the band belong to it."""
+        unsure = f"low < {self.low} OR high > {self.high}" if self.sure else "false"
+        return f"""
+            SELECT *, CASE
+                WHEN samples < {self.least_samples} THEN 'few samples'
+                WHEN pass_rate > {self.high} THEN 'too easy'
+                WHEN pass_rate < {self.low} THEN 'too hard'
+                WHEN {unsure} THEN 'unsure'
+            END AS reject
+            FROM rates ORDER BY row_id
+        """

@@ -1,0 +1,1 @@
+"""What stages build on: asking a model, judging with one, reading its reply, and intervals."""

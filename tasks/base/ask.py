@@ -1,0 +1,151 @@
+"""What it takes to ask a model about each row: a prompt, a seed for every sample, and a parser for the replies."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import model_validator
+
+from schemas.engine import Completion, Failure, Prompt, Reply, Request, Sampling
+from schemas.work import Quarantine, Reject, Row, Stage, fingerprint
+
+PROMPTS = Path(__file__).parents[1] / "prompts"
+"""One text a stage, named as the stage."""
+
+Outcome = Row | Reject | Quarantine
+
+
+class Ask(Stage):
+    """A stage that asks one model about each row: one row to transform, n to expand, a `Reject` to filter."""
+
+    template: str = ""
+    """The instruction; by default the text of `tasks/prompts/<stage name>.txt`. The same for every row."""
+    sampling: Sampling = Sampling()
+    """How the model is sampled."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _own_template(cls, values: Any) -> Any:
+        if isinstance(values, dict) and "template" not in values:
+            return {**values, "template": instruction(cls.name())}
+        return values
+
+    def prompt(self, row: Row) -> Prompt | None:
+        """What to ask about `row`; None: nothing, and `parse` sees no replies."""
+        raise NotImplementedError(f"{type(self).__name__} must define prompt()")
+
+    def parse(self, row: Row, replies: list[Completion]) -> Iterator[Outcome]:
+        """Turn the replies, one a sample, into at least one outcome."""
+        raise NotImplementedError(f"{type(self).__name__} must define parse()")
+
+    @model_validator(mode="after")
+    def _varied(self) -> "Ask":
+        sampling = getattr(self, "sampling", None)
+        if sampling is not None and sampling.n > 1 and sampling.temperature == 0:
+            raise ValueError(f"{sampling.n} greedy samples say the same; set a temperature above 0, or n to 1")
+        return self
+
+    def ask(self, **inputs: str) -> Prompt:
+        """The stage's prompt with these named inputs."""
+        return Prompt(stage=self.name(), inputs=inputs, instruction=self.template)
+
+    def first(self) -> Sampling:
+        """How every row is asked about at first."""
+        return self.sampling
+
+    def again(self, row: Row, replies: list[Completion]) -> Sampling | None:
+        """How to ask once more about `row`, whose replies so far leave something open; None: they do not."""
+        return None
+
+    def rows(self, batch: Sequence[Row], engine: Any) -> Iterator[Outcome]:
+        """Parse replies as they come; yield in the order of the rows. A row whose request fails is quarantined.
+
+        Where a reply cannot be parsed the rest is still waited for: it is paid for, and asking again would cost again.
+        """
+        made, following, broken = dict[int, list[Outcome]](), 0, list[Exception]()
+        for place, outcomes in self._work(batch, engine, broken):
+            made[place] = outcomes
+            while following in made and not broken:
+                yield from made.pop(following)
+                following += 1
+        if broken:
+            raise broken[0]
+
+    def _work(self, batch: Sequence[Row], engine: Any, broken: list[Exception]) -> Iterator[tuple[int, list[Outcome]]]:
+        """Each row's place and outcomes, as its last reply comes. Follow-ups are asked when all have been answered."""
+        key, place, sampling = fingerprint(self), {row["row_id"]: i for i, row in enumerate(batch)}, self.first()
+        heard: dict[str, list[Completion]] = {}
+        requests: list[Request] = []
+        for at, row in enumerate(batch):
+            if (prompt := self.prompt(row)) is None:
+                yield at, list(self.parse(row, []))
+            else:
+                requests.append(Request(row["row_id"], prompt, sample_seeds(key, row["row_id"], sampling.n)))
+        rounds = {"": (sampling, requests)}
+        while rounds:
+            sampling, requests = rounds.pop(next(iter(rounds)))
+            for request, reply in self._replies(requests, engine, sampling):
+                at = place[request.row]
+                if isinstance(reply, Failure):
+                    yield at, [Quarantine(batch[at], *reply)]
+                    continue
+                replies = heard[request.row] = heard.get(request.row, []) + reply
+                try:
+                    if (more := self.again(batch[at], replies)) is None:
+                        yield at, list(self.parse(batch[at], replies))
+                    else:
+                        following = self._following(key, request, len(replies), more.n)
+                        rounds.setdefault(more.model_dump_json(), (more, []))[1].append(following)
+                except Exception as error:
+                    broken.append(error)
+
+    def _following(self, key: str, request: Request, begin: int, n: int) -> Request:
+        """The request for `n` more samples of a row, of which `begin` are there."""
+        seeds = sample_seeds(key, request.row, begin + n)[begin:]
+        return Request(request.row, request.prompt, seeds, tuple(range(begin, begin + n)))
+
+    def _replies(self, requests: list[Request], engine: Any, sampling: Sampling) -> Iterator[tuple[Request, Reply]]:
+        streamed: Iterator[tuple[Request, Reply]] = engine.stream(requests, sampling)
+        return streamed
+
+
+class Rate(Ask):
+    """A stage that wants a probability rather than a text: how sure the model is to answer `yes`."""
+
+    def rate(self, row: Row, score: float) -> Iterator[Outcome]:
+        """Turn P(yes), in [0, 1], into at least one outcome."""
+        raise NotImplementedError(f"{type(self).__name__} must define rate()")
+
+    def parse(self, row: Row, replies: list[Completion]) -> Iterator[Outcome]:
+        """One reply: the probability."""
+        if not replies:
+            raise ValueError(f"{self.name()}: no prompt for row {row['row_id']!r}; a rated stage asks about every row")
+        yield from self.rate(row, float(replies[0].text))
+
+    def _replies(self, requests: list[Request], engine: Any, sampling: Sampling) -> Iterator[tuple[Request, Reply]]:
+        rated: Iterator[tuple[Request, Reply]] = engine.rate([r._replace(seeds=r.seeds[:1]) for r in requests])
+        return rated
+
+
+def instruction(stage: str) -> str:
+    """The text of a stage's prompt file. Raises ValueError when there is none."""
+    path = PROMPTS / f"{stage}.txt"
+    if not path.is_file():
+        raise ValueError(f"stage {stage!r} has no prompt; write tasks/prompts/{stage}.txt or pass template=")
+    return path.read_text(encoding="utf-8").strip()
+
+
+def sample_seeds(key: str, row: str, n: int) -> tuple[int, ...]:
+    """Seeds of the n samples of one row, in [0, 2^63): derived from stage, row and sample, so that no two are equal.
+
+    Equal seeds are what lets a server answer a million blank prompts with one question (see vLLM, `seed`).
+    """
+    texts = (f"{key}/{row}/{j}" for j in range(n))
+    return tuple(int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1 for text in texts)
+
+
+def tagged_line(text: str, tag: str) -> str | None:
+    """What follows the last `tag` on its line, stripped; None when the tag never occurs."""
+    _, found, rest = text.rpartition(tag)
+    return rest.split("\n", 1)[0].strip() if found else None

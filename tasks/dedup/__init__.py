@@ -1,0 +1,1 @@
+"""Duplicates: equal questions, near-duplicates, and those that are published already."""

@@ -1,0 +1,164 @@
+"""Duplicates among questions: dropped before anything that costs tokens is done about them."""
+
+from typing import Any, ClassVar
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+from pydantic import Field
+
+from schemas.work import DatasetName, Merge
+from tasks.dedup.minhash import Rows, Sketch, buckets, distinct
+
+BATCH = 10_000
+"""Questions that are read at once."""
+PLAIN = "lower(trim(regexp_replace({}.question, '\\s+', ' ', 'g')))"
+"""SQL: a question without what makes no difference to a repeat."""
+
+
+class DropRepeats(Merge):
+    """Keeps the first of the questions that are the same text but for case and blanks."""
+
+    inputs: ClassVar[tuple[str, ...]] = ("questions",)
+
+    def sql(self) -> str:
+        """First by row id: blank rows are numbered, so a longer run keeps what a shorter one kept."""
+        return f"""
+            SELECT questions.*, CASE WHEN row_number() OVER (
+                PARTITION BY {PLAIN.format("questions")} ORDER BY row_id
+            ) > 1 THEN 'duplicate' END AS reject
+            FROM questions ORDER BY row_id
+        """
+
+
+class Near(Merge):
+    """What near-duplicates are, for all merges that look for them.
+
+    Two questions are near-duplicates where they have the same numbers and signs in the same order, the same deciding
+    words (`more`, `not`, `maximum`, `sin`) in any, and at least `threshold` of their n-grams in common. Numbers may be
+    spelt (`three`, `half`), and `1,000.50` is `1000.5`. So "same template, other numbers" is no duplicate, however much
+    text is shared; the same numbers with a word or two exchanged is one, also where that word is a name, or decides
+    what is asked for in a way that no list knows: of MATH's 5,000 test problems some 20 are dropped, three quarters of
+    them with another answer.
+    """
+
+    threshold: float = Field(default=0.5, gt=0, le=1)
+    """Jaccard similarity of the n-gram sets from which two questions count as one."""
+    gram: int = Field(default=3, ge=1)
+    """Words of an n-gram. Questions are short: with the usual 5, one edited word of 15 leaves 6 of 16 in common."""
+    bands: int = Field(default=32, ge=1)
+    """Bands of 2 hashes each: at a similarity of 0.5 all but one pair in 10,000 share a band."""
+
+    def _read(self, con: Any, table: str) -> tuple[pa.ChunkedArray, Sketch]:
+        """The ids of a table in ascending order, and what is compared of its questions. Some 0.3 kB a question."""
+        reader = con.sql(f"SELECT row_id, question FROM {table} ORDER BY row_id").to_arrow_reader(BATCH)
+        ids, parts = [], [Sketch.of(pa.array([], pa.string()), self.gram)]
+        for batch in reader:
+            ids.append(batch.column("row_id"))
+            parts.append(Sketch.of(batch.column("question"), self.gram))
+        return pa.chunked_array(ids, pa.string()), Sketch.joined(parts)
+
+
+class DropNearRepeats(Near):
+    """Keeps the first of each cluster of near-duplicates, and counts what shares its template.
+
+    Clusters are chains: of A like B and B like C only the first is kept, though A need not be like C. They depend on
+    the texts alone; which row of a cluster is kept depends on the row ids: the lowest.
+    """
+
+    version: ClassVar[int] = 3
+    inputs: ClassVar[tuple[str, ...]] = ("questions",)
+
+    def prepare(self, con: Any) -> None:
+        """`near(row_id, cluster, same_template)`, a row for each question.
+
+        Memory: 0.3 kB a question, and 0.3 kB more for each that has the same numbers as another one.
+        """
+        ids, sketch = self._read(con, "questions")
+        _, group, sizes = np.unique(sketch.numbers, return_inverse=True, return_counts=True)
+        rows = np.flatnonzero(sizes[group] > 1)
+        one, other = buckets(sketch.bands(rows, self.bands), sketch.content(rows))
+        found = sketch.alike(rows[one], rows[other]) >= self.threshold
+        cluster = _clusters(len(sketch), rows[one[found]], rows[other[found]])
+        alone = np.bincount(cluster, minlength=len(sketch))[cluster] == 1
+        columns = [ids, ids.take(pa.array(cluster, mask=alone)), _variants(sketch)]
+        con.register("near", pa.table(columns, ["row_id", "cluster", "same_template"]))
+
+    def sql(self) -> str:
+        """`cluster`: the first row of its cluster, null for a question that is like no other.
+
+        `same_template`: in how many versions the text is there that differ in nothing but numbers; 1: only in this
+        one. Other names or things make another template.
+        """
+        return """
+            SELECT questions.*, cluster, same_template, CASE WHEN cluster <> row_id THEN 'near duplicate' END AS reject
+            FROM questions JOIN near USING (row_id) ORDER BY row_id
+        """
+
+
+class DropPublished(Near):
+    """Drops what a published dataset has already: the same texts, and near-duplicates of a published question."""
+
+    version: ClassVar[int] = 2
+    inputs: ClassVar[tuple[str, ...]] = ("questions", "published")
+
+    dataset: DatasetName
+    """Name of the published dataset, for the reasons; it has the columns `row_id` and `question`."""
+
+    def prepare(self, con: Any) -> None:
+        """`known(row_id, known_as)`: the published row that a question is like, the most like one, then the first.
+
+        Memory: 0.6 kB a row of either table, and 0.3 kB more for each whose numbers are in the other one too.
+        """
+        (old_ids, old), (ids, new) = self._read(con, "published"), self._read(con, "questions")
+        both = Sketch.joined([old, new])
+        met = np.intersect1d(distinct(old.numbers), distinct(new.numbers), assume_unique=True)
+        rows = np.flatnonzero(np.isin(both.numbers, met))
+        known = int(np.searchsorted(rows, len(old)))
+        one, other = buckets(both.bands(rows, self.bands), both.content(rows), known)
+        old_rows, new_rows = rows[one], rows[other]
+        likeness = both.alike(old_rows, new_rows)
+        best = np.lexsort((old_rows, -likeness, new_rows))
+        best = best[likeness[best] >= self.threshold]
+        best = best[np.unique(new_rows[best], return_index=True)[1]]
+        columns = [ids.take(pa.array(new_rows[best] - len(old))), old_ids.take(pa.array(old_rows[best]))]
+        con.register("known", pa.table(columns, ["row_id", "known_as"]))
+
+    def sql(self) -> str:
+        """`known_as`: the published row; null for a question that is kept."""
+        return f"""
+            WITH texts AS (
+                SELECT {PLAIN.format("published")} AS plain, min(row_id) AS same FROM published GROUP BY ALL
+            ),
+            given AS (SELECT COLUMNS(lambda c: c <> 'known_as') FROM questions)
+            SELECT given.*, coalesce(same, known_as) AS known_as, CASE
+                WHEN same IS NOT NULL THEN 'published in {self.dataset}'
+                WHEN known_as IS NOT NULL THEN 'near duplicate of one in {self.dataset}'
+            END AS reject
+            FROM given LEFT JOIN known USING (row_id) LEFT JOIN texts ON plain = {PLAIN.format("given")}
+            ORDER BY row_id
+        """
+
+
+def _clusters(count: int, ones: Rows, others: Rows) -> Rows:
+    """For each row the first one that it is joined to, over any number of pairs."""
+    leader = list(range(count))
+
+    def lead(row: int) -> int:
+        while leader[row] != row:
+            leader[row] = leader[leader[row]]
+            row = leader[row]
+        return row
+
+    for one, other in zip(ones.tolist(), others.tolist(), strict=True):
+        first, second = sorted((lead(one), lead(other)))
+        leader[second] = first
+    return np.array([lead(row) for row in range(count)], np.int64)
+
+
+def _variants(sketch: Sketch) -> NDArray[np.int64]:
+    """For each row the number of different number sequences that its template is there with."""
+    _, template = np.unique(sketch.template, return_inverse=True)
+    _, numbers = np.unique(sketch.numbers, return_inverse=True)
+    pairs = distinct(template.astype(np.int64) * len(sketch) + numbers)
+    return np.bincount(pairs // max(1, len(sketch)), minlength=1)[template]

@@ -1,0 +1,1 @@
+"""Error augmentation: wrong solutions, diagnosed, injected and corrected (LEMMA)."""

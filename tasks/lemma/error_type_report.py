@@ -1,0 +1,50 @@
+"""The error types of a run, from the student's own to the published ones, target beside achieved."""
+
+from typing import Any, ClassVar
+
+import pyarrow as pa
+
+from schemas.work import Merge
+from tasks.lemma.error_types import TYPES
+from tasks.lemma.select_corrections import targets
+
+
+class MeasureTypes(Merge):
+    """A row for each of the twelve types, see `schemas/tables/error_type_counts.py`.
+
+    The first input has as many blank rows as there are types, for a merge gives back the rows of its first input.
+    """
+
+    inputs: ClassVar[tuple[str, ...]] = ("blanks", "diagnosed", "drawn", "errors", "corrections")
+
+    def prepare(self, con: Any) -> None:
+        """`wanted(number, type, target_share)`."""
+        target = targets(con)
+        shares = [float(target.get(kind, 0.0)) for kind in TYPES]
+        numbers = pa.array(range(len(TYPES)), pa.int64())
+        con.register("wanted", pa.table({"number": numbers, "type": [*TYPES], "target_share": shares}))
+
+    def sql(self) -> str:
+        """Shares of nothing are 0."""
+        return """
+            WITH published AS (
+                SELECT type, count(DISTINCT regexp_replace(row_id, '/[^/]+$', '')) AS n
+                FROM corrections WHERE source = 'injected' GROUP BY type
+            ),
+            counted AS (
+                SELECT *,
+                    (SELECT count(*) FROM diagnosed WHERE found_type = wanted.type) AS student,
+                    (SELECT count(*) FROM drawn WHERE drawn.type = wanted.type) AS drawn,
+                    (SELECT count(*) FROM errors WHERE errors.type = wanted.type AND source = 'injected') AS made,
+                    coalesce((SELECT n FROM published WHERE published.type = wanted.type), 0) AS published
+                FROM wanted
+            ),
+            shared AS (
+                SELECT *, (student / greatest(sum(student) OVER (), 1))::DOUBLE AS student_share,
+                    (published / greatest(sum(published) OVER (), 1))::DOUBLE AS published_share
+                FROM counted
+            )
+            SELECT row_id, type, student, student_share, target_share, drawn, made, published, published_share,
+                sum(abs(published_share - target_share)) OVER () / 2 AS distance
+            FROM blanks JOIN shared USING (number) ORDER BY row_id
+        """

@@ -1,0 +1,120 @@
+"""Where errors come from: problems with a gold answer, a student's attempts at them, and a verdict on each attempt."""
+
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from typing import Any, ClassVar
+
+import pyarrow as pa
+from pydantic import Field, model_validator
+
+from schemas.engine import Completion, Sampling
+from schemas.tables import student_solutions
+from schemas.work import Quarantine, Reject, Row, Stage
+from tasks.answers.solve import ANSWER, Solve, final_answer
+from tasks.base.ask import Outcome, instruction
+from tasks.verification.equivalence.number_parser import number
+from tasks.verification.extraction.rules import EXPLICIT
+from tasks.verification.verify import Verify, gold_answer
+
+
+class Pose(Stage):
+    """Problems as the students are given them, from the proving ground, from files or from a published dataset.
+
+    A reference solution is a column `solution`, or the `response` of an input file. Rows whose answer was voted on (a
+    column `agreement`) qualify by their votes: an answer that a judge alone likes is wrong too often.
+    """
+
+    table: ClassVar[pa.Schema] = student_solutions.POSED
+
+    least_agreement: float = Field(default=0.5, ge=0, le=1)
+    """Share of samples that must agree on an answer that no person wrote. Not in the paper, whose golds are given."""
+
+    def rows(self, batch: Sequence[Row], engine: Any) -> Iterator[Row | Reject]:
+        for row in batch:
+            reference = row.get("solution") or row.get("response") or ""
+            gold = gold_answer(row["answer"] or "")
+            agreement = row.get("agreement")
+            if not gold:
+                yield Reject(row, "no answer")
+            elif not reference.strip():
+                yield Reject(row, "no reference")
+            elif agreement is not None and (agreement < self.least_agreement or row.get("of_majority") is False):
+                yield Reject(row, "no consensus")
+            else:
+                named = {"row_id": row["row_id"], "question": row["question"]}
+                yield named | {"answer": gold, "reference": ended(reference, gold)}
+
+
+class SampleStudent(Solve):
+    """n attempts of the student at each problem: at a low temperature, at which nonsense is rare (section 3.3)."""
+
+    table: ClassVar[pa.Schema] = student_solutions.WRITTEN
+    role: str | None = "student"
+    sampling: Sampling = Sampling(n=4, temperature=0.7, max_tokens=1024)
+    """Temperature, top-p and length are the paper's (appendix A.3.1); it does not say its n."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _own_template(cls, values: Any) -> Any:
+        return {"template": instruction(Solve.name()), **values} if isinstance(values, dict) else values
+
+    def prompt(self, row: Row) -> Any:
+        """The pupil knows one way to solve, by the name of the stage that solves."""
+        return super().prompt(row).model_copy(update={"stage": Solve.name()})
+
+    def parse(self, row: Row, replies: list[Completion]) -> Iterator[Outcome]:
+        for sample, reply in enumerate(replies):
+            if reply.finish_reason == "length":
+                yield Reject(row, "cut_off")
+            elif final_answer(reply.text) is None:
+                yield Reject(row, "no_answer")
+            else:
+                yield {
+                    **{name: row[name] for name in ("question", "answer", "reference")},
+                    "row_id": f"{row['row_id']}/{sample}",
+                    "question_id": row["row_id"],
+                    "response": reply.text.strip(),
+                    "source": "student",
+                    "student": self.role,
+                    "type": None,
+                    "line": None,
+                }
+
+
+class Grade(Stage):
+    """Keeps solutions whose verdict is sure, right ones and wrong ones; what may be wrong in form only is neither."""
+
+    table: ClassVar[pa.Schema] = student_solutions.GRADED
+
+    judge: Verify = Verify()
+    """The verifier."""
+
+    def rows(self, batch: Sequence[Row], engine: Any) -> Iterator[Row | Reject | Quarantine]:
+        """One outcome for each row of `schemas.tables.student_solutions.WRITTEN`."""
+        for row, told in zip(batch, self.judge.rows(batch, engine), strict=True):
+            if isinstance(told, Quarantine):
+                yield told
+            elif told["verdict"] in ("unparseable", "timeout"):
+                yield Reject(row, told["verdict"])
+            elif told["verdict"] == "wrong" and told["found_by"] not in EXPLICIT:
+                yield Reject(row, "answer not marked")
+            elif told["verdict"] == "wrong" and same_digits(told["gold_parsed"], told["answer_parsed"]):
+                yield Reject(row, "wrong in form")
+            else:
+                yield row | {"verdict": told["verdict"], "rule": told["rule"]}
+
+
+def ended(solution: str, answer: str) -> str:
+    """A solution with a last line that states its answer, as every stage writes it."""
+    return solution.strip() if final_answer(solution) else f"{solution.strip()}\n{ANSWER} {answer}"
+
+
+def same_digits(gold: str | None, answer: str | None) -> bool:
+    """Whether two numbers differ by sign or by a factor of 100 alone: `0.25` for 25 %, 1500 cents for 15 dollars.
+
+    More often than not such an answer is wrong in form only.
+    """
+    left, right = (number(text) if text else None for text in (gold, answer))
+    if left is None or right is None or not left.value or not right.value:
+        return False
+    return abs(left.value / right.value) in (1, 100, Fraction(1, 100))

@@ -1,0 +1,107 @@
+"""The check of a correction, before and after smoothing: whatever may be wrong with it has a reason of its own."""
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any, ClassVar
+
+import pyarrow as pa
+from pydantic import Field
+
+from schemas.tables import corrections
+from schemas.work import Quarantine, Reject, Row, Stage
+from tasks.answers.solve import ANSWER
+from tasks.lemma.arithmetic import adds_up
+from tasks.lemma.corrections import overlap
+from tasks.lemma.prompt_leaks import leaked
+from tasks.lemma.segment_steps import steps
+from tasks.verification.extraction.rules import EXPLICIT, extract
+from tasks.verification.verify import Verify
+
+DOUBT = re.compile(
+    r"\b(?:wait|hold on|hang on|hm+|stop|no(?=,)|oops|actually|however|but|yet|mistake|mistaken|error|slip|slipped"
+    r"|wrong|incorrect|not right|not correct|amiss|doubt|doubtful|unsure|check|recheck|verify|again|reconsider|rethink"
+    r"|re-?read|re-?count|re-?do|re-?work|look back|go back|step back|too (?:high|low|large|small|many|few|much|little)"
+    r"|cannot be|can't be|does not|doesn't|do not|don't|should|instead|start over|fresh|another way|overlooked|missed"
+    r"|forgot|forgotten|left out|skipped|misread|mixed up|confused|suspicious|implausible|odd|strange|make sense)\b",
+    re.IGNORECASE,
+)
+"""What a student says who has noticed something."""
+
+
+class Check(Stage):
+    """Keeps a correction in which everything is where it belongs and the answer is right; else says what is wrong."""
+
+    table: ClassVar[pa.Schema] = corrections.SCHEMA
+
+    judge: Verify = Verify()
+    """The verifier of the answer."""
+    most_overlap: float = Field(default=0.5, ge=0, le=1)
+    """As that of `FreshRestart`: smoothing may bring the first method back."""
+    shortest: int = Field(default=10, ge=1)
+    """Characters of a correction."""
+    longest: int = Field(default=12_000, ge=1)
+    """Characters of a trajectory: some 4,096 tokens, the cut-off of the paper's training."""
+    longest_reflection: int = Field(default=1000, ge=1)
+    """Characters; what is longer is a solution without a line of its own for the reflection."""
+
+    def rows(self, batch: Sequence[Row], engine: Any) -> Iterator[Row | Reject | Quarantine]:
+        """One outcome for each row of `schemas.tables.corrections.DRAFTS`, or of a table that has more."""
+        faults = {row["row_id"]: self.fault(row) for row in batch}
+        sound = [row for row in batch if faults[row["row_id"]] is None]
+        verdicts = {
+            row["row_id"]: told
+            for row, told in zip(sound, self.judge.rows([attempt(row) for row in sound], engine), strict=True)
+        }
+        for row in batch:
+            told = verdicts.get(row["row_id"])
+            if told is None:
+                yield Reject(row, faults[row["row_id"]] or "")
+            elif isinstance(told, Quarantine):
+                yield Quarantine(row, *told[1:])
+            elif told["verdict"] != "correct":
+                yield Reject(row, f"answer {told['verdict']}")
+            else:
+                yield row | {"right_rule": told["rule"]}
+
+    def fault(self, row: Row) -> str | None:
+        """What is wrong with the text of a trajectory; None: nothing, so that its answer can be judged."""
+        text, prefix = row["trajectory"], row["prefix"]
+        reflection, correction = part(row, "reflection"), part(row, "correction")
+        given = (row["question"], row["reference"], prefix)
+        tests = {
+            "prefix changed": not (text.startswith(prefix) and row["response"].startswith(prefix)),
+            "wrong step gone": row["wrong_end"] != len(prefix) or not part(row, "wrong").strip(),
+            "wrong step is right": row["type"] == "calculation" and adds_up(part(row, "wrong")),
+            "no reflection": not DOUBT.search(reflection),
+            "reflection too long": len(reflection) > self.longest_reflection,
+            "answers twice": ANSWER in reflection or correction.count(ANSWER) > 1,
+            "answer not last": not _ends_in_answer(text, correction),
+            "wrong step again": _plain(part(row, "wrong")) in {_plain(correction[a:b]) for a, b in steps(correction)},
+            "meta talk": leaked(f"{reflection}\n{correction}", *given),
+            "too short": len(correction) < self.shortest,
+            "too long": len(text) > self.longest,
+            "same method": row["strategy"] == "fresh_restart" and overlap(prefix, correction) > self.most_overlap,
+        }
+        return next((reason for reason, failed in tests.items() if failed), None)
+
+
+def part(row: Row, name: str) -> str:
+    """One part of a trajectory: `wrong`, `reflection` or `correction`."""
+    return str(row["trajectory"][row[f"{name}_start"] : row[f"{name}_end"]])
+
+
+def attempt(row: Row) -> Row:
+    """The correction alone, as the verifier wants it: an answer of the prefix must not stand in for it."""
+    return {name: row[name] for name in ("row_id", "question", "answer")} | {"response": part(row, "correction")}
+
+
+def _ends_in_answer(text: str, correction: str) -> bool:
+    """Whether the last line states the answer, and a reader of the whole trajectory finds the same one."""
+    found, whole = extract(correction), extract(text)
+    if found is None or whole is None or found.found_by not in EXPLICIT:
+        return False
+    return "\n" not in correction[found.end :].rstrip() and whole.text == found.text
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.lower().split())

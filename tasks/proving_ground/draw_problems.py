@@ -1,0 +1,53 @@
+"""Draws problems of the proving ground, one for each blank row."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, ClassVar
+
+import pyarrow as pa
+from pydantic import Field, model_validator
+
+from schemas.tables import problems
+from schemas.work import Reject, Row, Stage
+from tasks.proving_ground import library
+
+
+class Draw(Stage):
+    """Blank row `i` becomes the problem of seed `first_seed + i`: the same wherever and whenever it is drawn."""
+
+    table: ClassVar[pa.Schema] = problems.SCHEMA
+
+    first_seed: int = Field(default=0, ge=0)
+    """Seed of the first problem."""
+    solvable: bool | None = True
+    """Only solvable problems, only unsolvable ones (false), or the library's mixture (null)."""
+    topic: str | None = None
+    """Only problems of this topic."""
+    template: str | None = None
+    """Only problems of this template."""
+
+    @model_validator(mode="after")
+    def _known(self) -> "Draw":
+        for given, known in ((self.topic, library.topics()), (self.template, [t.name for t in library.TEMPLATES])):
+            if given is not None and given not in known:
+                raise ValueError(f"the proving ground has no {given!r}; it has {', '.join(known)}")
+        if self.template and self.topic and (topic := library.named(self.template).topic) != self.topic:
+            raise ValueError(f"template {self.template!r} is of topic {topic!r}, not {self.topic!r}; leave out one")
+        return self
+
+    def rows(self, batch: Sequence[Row], engine: Any) -> Iterator[Row | Reject]:
+        """One problem for each blank row."""
+        for row in batch:
+            seed = self.first_seed + row["number"]
+            problem = library.draw(seed, solvable=self.solvable, template=self.template, topic=self.topic)
+            yield {
+                "row_id": row["row_id"],
+                "question": problem.question,
+                "answer": problem.answer,
+                "solution": problem.solution,
+                "second": problem.second,
+                "template": problem.template,
+                "topic": problem.topic,
+                "difficulty": float(problem.difficulty),
+                "unsolvable": problem.unsolvable,
+                "seed": seed,
+            }

@@ -1,0 +1,69 @@
+"""What the factory measures about itself where the truth is known: on questions of the proving ground."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, ClassVar
+
+import pyarrow as pa
+
+from schemas.tables import ground_truth
+from schemas.work import Merge, Row, Stage
+from tasks.answers.solve import answer_key
+from tasks.base.confidence import rated
+from tasks.proving_ground.oracle import read
+
+FIGURES = (
+    ("solvability filter: precision", "of the questions it kept, solvable ones"),
+    ("solvability filter: recall", "of the solvable questions, kept ones"),
+    ("published: unsolvable questions", "of the published rows"),
+    ("published: wrong answers", "of the published rows whose question is solvable"),
+)
+"""What `MeasureNoise` measures, in the order of its rows, and of what it is a share."""
+
+
+class AskOracle(Stage):
+    """The truth about a question, read by the oracle of the proving ground and not judged by any model."""
+
+    table: ClassVar[pa.Schema] = ground_truth.SCHEMA
+
+    def rows(self, batch: Sequence[Row], engine: Any) -> Iterator[Row]:
+        for row in batch:
+            found = read(row["question"])
+            yield {
+                "row_id": row["row_id"],
+                "solvable": found.answer is not None,
+                "reason": found.unsolvable if found.template else "unreadable",
+                "answer": None if found.answer is None else answer_key(found.answer),
+                "topic": found.topic,
+            }
+
+
+class MeasureNoise(Merge):
+    """A row for each of `FIGURES`: its value, its 95 % interval (Wilson), and the rows that it was counted on.
+
+    The first input has as many blank rows as there are figures, for a merge gives back the rows of its first input.
+    """
+
+    inputs: ClassVar[tuple[str, ...]] = ("blanks", "truths", "judged", "best")
+
+    def sql(self) -> str:
+        named = " ".join(f"WHEN {i} THEN '{figure}'" for i, (figure, _) in enumerate(FIGURES))
+        noted = " ".join(f"WHEN {i} THEN '{note}'" for i, (_, note) in enumerate(FIGURES))
+        return f"""
+            WITH known AS (
+                SELECT truths.*, judged.row_id IS NOT NULL AS kept FROM truths LEFT JOIN judged USING (row_id)
+            ),
+            published AS (
+                SELECT solvable, answer_key = truths.answer AS agrees
+                FROM best JOIN truths ON question_id = truths.row_id
+            ),
+            counted AS (
+                SELECT 0 AS number, count_if(kept AND solvable) AS k, count_if(kept) AS n FROM known
+                UNION ALL SELECT 1, count_if(kept AND solvable), count_if(solvable) FROM known
+                UNION ALL SELECT 2, count_if(NOT solvable), count(*) FROM published
+                UNION ALL SELECT 3, count_if(solvable AND NOT agrees), count_if(solvable) FROM published
+            ),
+            rated AS ({rated("counted")})
+            SELECT row_id, CASE number {named} END AS figure, rate AS value, low, high, n::BIGINT AS n,
+                CASE number {noted} END AS note
+            FROM blanks JOIN rated USING (number) ORDER BY row_id
+        """

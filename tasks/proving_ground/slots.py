@@ -1,0 +1,98 @@
+"""The slots of the template language: each writes a value into a text and reads it back."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from tasks.proving_ground.arithmetic import COUNT, NUMBER, Style, Value, number, operand, write
+
+
+@dataclass(frozen=True)
+class Word:
+    """A word in one grammatical form. `forms` maps the word as drawn (egg) to what the text shows (eggs)."""
+
+    key: str
+    forms: Mapping[str, str]
+
+    def write(self, values: Mapping[str, Value]) -> str:
+        return self.forms[str(values.get(self.key, self.key))]
+
+    @property
+    def vague(self) -> bool:
+        """Whether one form stands for several words, as `she` does."""
+        return len(set(self.forms.values())) < len(self.forms)
+
+    @cached_property
+    def pattern(self) -> str:
+        return "(" + "|".join(sorted(map(re.escape, set(self.forms.values())), key=len, reverse=True)) + ")"
+
+    def read(self, texts: Sequence[str], values: dict[str, Value]) -> bool:
+        if self.key not in values and self.forms.keys() != {self.key}:
+            drawn = [word for word, form in self.forms.items() if form == texts[0]]
+            if len(drawn) != 1:
+                return False
+            values[self.key] = drawn[0]
+        return self.write(values) == texts[0]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A number of the question."""
+
+    key: str
+    style: Style
+
+    def write(self, values: Mapping[str, Value]) -> str:
+        return write(operand(self.key, values), self.style)
+
+    @property
+    def pattern(self) -> str:
+        return f"({COUNT if self.style == 'count' else NUMBER})"
+
+    def read(self, texts: Sequence[str], values: dict[str, Value]) -> bool:
+        value = number(texts[0])
+        return values.setdefault(self.key, value) == value
+
+
+@dataclass(frozen=True)
+class Counted:
+    """A number and its noun, which agree: 1 egg, 2 eggs."""
+
+    figure: Figure
+    one: Word
+    many: Word
+
+    def noun(self, values: Mapping[str, Value]) -> Word:
+        return self.one if values[self.figure.key] == 1 else self.many
+
+    def write(self, values: Mapping[str, Value]) -> str:
+        return f"{self.figure.write(values)} {self.noun(values).write(values)}"
+
+    @property
+    def pattern(self) -> str:
+        return f"{self.figure.pattern} {self.many.pattern[:-1]}|{self.one.pattern[1:]}"
+
+    def read(self, texts: Sequence[str], values: dict[str, Value]) -> bool:
+        return self.figure.read(texts, values) and self.noun(values).read(texts[1:], values)
+
+
+@dataclass(frozen=True)
+class Sum:
+    """One operation of a solution: `result = left op right`, shown as `3 * 12 = 36`."""
+
+    result: str
+    left: str
+    op: str
+    right: str
+    style: Style
+    noun: Counted | None = None
+
+    def write(self, values: Mapping[str, Value]) -> str:
+        left, right, result = (write(operand(o, values), self.style) for o in (self.left, self.right, self.result))
+        noun = f" {self.noun.noun(values).write(values)}" if self.noun else ""
+        return f"{left} {self.op} {right} = {result}{noun}"
+
+
+Slot = Word | Figure | Counted
+Piece = str | Word | Figure | Counted | Sum

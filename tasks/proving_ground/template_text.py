@@ -1,0 +1,141 @@
+"""The little language of the templates: texts with slots in braces, written with values and read back.
+
+    {n}            a number                         {who}   a word         {things}  its plural
+    {n things}     a number and its noun: 1 egg     {a thing}  an egg      {He} {his} {him}  pronouns of `who`
+    {all?} {all? things}  a number that the text claims for `all`, true or not
+    {all = n * m} {all = n * m things}  an equation: 3 * 12 = 36 eggs   (in solutions only)
+
+A noun that is no word list of the template stands for itself ({n days}: 3 days, 1 day).
+A capital in a slot starts a sentence ({Things}).
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from tasks.proving_ground.arithmetic import Style, Value
+from tasks.proving_ground.slots import Counted, Figure, Piece, Slot, Sum, Word
+from tasks.proving_ground.vocabulary import Entry, Name, Noun
+
+Vocabulary = Mapping[str, Sequence[Entry]]
+_IRREGULAR = {"people": "person", "children": "child"}
+_EQUATION = re.compile(r"(\w+) = (\w+) ([-+*/]) (\w+)(?: (\w+))?")
+
+
+@dataclass(frozen=True, eq=False)
+class Text:
+    """A text with slots, ready to be written with values or read back into them."""
+
+    pieces: tuple[Piece, ...]
+
+    def write(self, values: Mapping[str, Value]) -> str:
+        """The text with every slot filled. Raises KeyError for a value that is not there."""
+        return "".join(p if isinstance(p, str) else p.write(values) for p in self.pieces)
+
+    @cached_property
+    def slots(self) -> tuple[Slot, ...]:
+        return tuple(p for p in self.pieces if isinstance(p, Word | Figure | Counted))
+
+    @cached_property
+    def sums(self) -> tuple[Sum, ...]:
+        """Its equations; a step of a solution has one."""
+        return tuple(p for p in self.pieces if isinstance(p, Sum))
+
+    @cached_property
+    def figures(self) -> frozenset[str]:
+        """Names of the numbers that the text shows; claims end with a question mark."""
+        figures = (s.figure if isinstance(s, Counted) else s for s in self.slots)
+        return frozenset(f.key for f in figures if isinstance(f, Figure))
+
+    @cached_property
+    def words(self) -> frozenset[str]:
+        """Keys of the word lists that the text uses."""
+        return frozenset(w.key for slot in self.slots for w in _words(slot))
+
+    @cached_property
+    def forms(self) -> frozenset[str]:
+        """Everything that its word slots may show."""
+        return frozenset(form for slot in self.slots for w in _words(slot) for form in w.forms.values())
+
+    @property
+    def bare(self) -> str:
+        """The text between the slots."""
+        return " ".join(p for p in self.pieces if isinstance(p, str))
+
+    @cached_property
+    def _regex(self) -> re.Pattern[str]:
+        shown = (p for p in self.pieces if not isinstance(p, Sum))
+        return re.compile("".join(re.escape(p) if isinstance(p, str) else p.pattern for p in shown))
+
+    def read(self, text: str) -> dict[str, Value] | None:
+        """The values that write this text, or None if no values do (a name that changes midway, 1 eggs ...)."""
+        match = self._regex.fullmatch(text)
+        if match is None:
+            return None
+        values: dict[str, Value] = {}
+        groups = match.groups()
+        return values if all(slot.read(groups[at:], values) for at, slot in self._reading) else None
+
+    @cached_property
+    def _reading(self) -> tuple[tuple[int, Slot], ...]:
+        """Slots with the group where their text begins; pronouns last, when the names they stand for are known."""
+        widths = [2 if isinstance(s, Counted) else 1 for s in self.slots]
+        placed = [(sum(widths[:i]), slot) for i, slot in enumerate(self.slots)]
+        return tuple(sorted(placed, key=lambda p: isinstance(p[1], Word) and p[1].vague))
+
+
+def _words(slot: Slot) -> tuple[Word, ...]:
+    if isinstance(slot, Counted):
+        return slot.one, slot.many
+    return (slot,) if isinstance(slot, Word) else ()
+
+
+def parse(text: str, words: Vocabulary, numbers: set[str], style: Style) -> Text:
+    """Compile a text with slots. `numbers` are the names that stand for numbers. Raises ValueError for an odd slot."""
+    parts = re.split(r"\{([^}]*)\}", text)
+    return Text(tuple(_slot(part, words, numbers, style) if i % 2 else part for i, part in enumerate(parts) if part))
+
+
+def _slot(inner: str, words: Vocabulary, numbers: set[str], style: Style) -> Piece:
+    if match := _EQUATION.fullmatch(inner):
+        result, left, op, right, noun = match.groups()
+        counted = _counted(result, noun, words, style) if noun else None
+        return Sum(result, left, op, right, style, counted)
+    first, _, noun = inner.partition(" ")
+    if first.rstrip("?") in numbers:
+        return _counted(first, noun, words, style) if noun else Figure(first, style)
+    return _word(inner, words)
+
+
+def _counted(key: str, noun: str, words: Vocabulary, style: Style) -> Counted:
+    listed = _listed(noun, words)
+    entries = words[listed] if listed else (Noun(noun.removesuffix("es" if noun.endswith("ches") else "s"), noun),)
+    one, many = {e.one: e.one for e in entries}, {e.one: e.many for e in entries if isinstance(e, Noun)}
+    return Counted(Figure(key, style), Word(listed or entries[0].one, one), Word(listed or entries[0].one, many))
+
+
+def _word(inner: str, words: Vocabulary) -> Word:
+    name = inner[0].lower() + inner[1:]
+    if name in ("he", "his", "him"):
+        forms = {e.one: str(getattr(e, name)) for e in words["who"] if isinstance(e, Name)}
+        return Word("who", _cased(forms, inner))
+    bare = name.removeprefix("a ")
+    key = _listed(bare, words)
+    if key is None:
+        raise ValueError(f"slot {{{inner}}} names neither a number nor a word list; have {sorted(words)}")
+    entries = words[key]
+    if bare != key:
+        return Word(key, _cased({e.one: e.many for e in entries if isinstance(e, Noun)}, inner))
+    article = {e.one: ("an " if e.one[0] in "aeiou" else "a ") if bare != name else "" for e in entries}
+    return Word(key, _cased({e.one: article[e.one] + e.one for e in entries}, inner))
+
+
+def _listed(name: str, words: Vocabulary) -> str | None:
+    """The word list that a slot names in the singular or in the plural (thing, things, boxes)."""
+    guesses = (name, _IRREGULAR.get(name, name), name.removesuffix("s"), name.removesuffix("es"))
+    return next((k for k in guesses if k in words), None)
+
+
+def _cased(forms: dict[str, str], inner: str) -> dict[str, str]:
+    return {k: v[0].upper() + v[1:] for k, v in forms.items()} if inner[0].isupper() else forms

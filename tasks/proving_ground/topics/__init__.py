@@ -1,0 +1,1 @@
+"""The problem templates, one topic a file."""

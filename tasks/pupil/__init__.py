@@ -1,0 +1,1 @@
+"""The making of the small model that ships with the project; nobody else imports it."""

@@ -1,0 +1,165 @@
+"""How hard a question is: a model's fail rate on it, and a score that predicts the rate."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, ClassVar
+
+import pyarrow as pa
+from pydantic import Field, model_validator
+
+from schemas.engine import Completion, Prompt, Sampling
+from schemas.tables import difficulty
+from schemas.tables.difficulty import Against, Side
+from schemas.work import Row, Where
+from tasks.answers.solve import Solve, answer_key, final_answer
+from tasks.base.ask import Ask, Outcome, Rate
+from tasks.base.confidence import wilson
+from tasks.training.config import Tuning
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class FailRate(Ask):
+    """The share of n samples in which a model fails at a question (ScaleQuest, section 2.4).
+
+    Held against the row's `answer`; where it has none, against the answer that most samples agree on. Such a majority
+    knows nothing of errors that the model always makes, so its rate is too low just where a question is hardest.
+    """
+
+    table: ClassVar[pa.Schema] = difficulty.SCHEMA
+    role: str | None = "prober"
+    sampling: Sampling = Sampling(n=8, temperature=0.7, max_tokens=256)
+    """The paper does not say its n; its labels follow DART-Math: temperature 1.6, top_p 0.95, 2048 tokens."""
+    band: tuple[Share, Share] | None = None
+    """Rates of interest, both ends included. Sampling stops as soon as the samples that are left, whatever they say,
+    cannot change the side of the band on which the rate of all n lies: the side is the one that all n would give."""
+
+    @model_validator(mode="after")
+    def _meaningful(self) -> "FailRate":
+        if self.band is not None and self.band[0] > self.band[1]:
+            raise ValueError(f"the band {self.band} ends before it begins; write the lower rate first")
+        return self
+
+    def prompt(self, row: Row) -> Prompt:
+        """The pupil knows one way to solve, by the name of the stage that solves."""
+        return self.ask(question=row["question"]).model_copy(update={"stage": Solve.name()})
+
+    def first(self) -> Sampling:
+        """As many samples as the band takes at least; without one, all."""
+        return self.sampling.model_copy(update={"n": self._needed(0, 0)})
+
+    def again(self, row: Row, replies: list[Completion]) -> Sampling | None:
+        """As many more as the band takes at least, from where it stands."""
+        needed = self._needed(self._fails(row, replies), len(replies))
+        return self.sampling.model_copy(update={"n": needed}) if needed else None
+
+    def parse(self, row: Row, replies: list[Completion]) -> Iterator[Outcome]:
+        """A sample without an answer, or one that was cut off, has failed; so have all where none has an answer."""
+        fails, samples = self._fails(row, replies), len(replies)
+        low, high = wilson(fails, samples)
+        yield {
+            "row_id": row["row_id"],
+            "question": row["question"],
+            "fails": fails,
+            "samples": samples,
+            "fail_rate": fails / samples,
+            "low": low,
+            "high": high,
+            "against": _against(row),
+            "side": self._side(fails, samples),
+        }
+
+    def _fails(self, row: Row, replies: list[Completion]) -> int:
+        found = [final_answer(reply.text) for reply in replies if reply.finish_reason == "stop"]
+        votes = Counter(answer_key(answer) for answer in found if answer)
+        if _against(row) == "gold":
+            return len(replies) - votes[answer_key(final_answer(row["answer"]) or row["answer"])]
+        return len(replies) - max(votes.values(), default=0)
+
+    def _needed(self, fails: int, samples: int) -> int:
+        """The fewest further samples after which the side may be sure; 0 where it is."""
+        left = self.sampling.n - samples
+        if self.band is None:
+            return left
+        more = range(left + 1)
+        return next(k for k in more if any(self._side(fails + failed, samples + k) for failed in range(k + 1)))
+
+    def _side(self, fails: int, samples: int) -> Side | None:
+        """The side on which the rate of all n samples is sure to lie, if there is one.
+
+        It is also sure against a majority: of the samples that are left, a leading answer gains between none and all.
+        """
+        if self.band is None:
+            return None
+        n, (low, high) = self.sampling.n, self.band
+        least, most = fails / n, (fails + n - samples) / n
+        if most < low:
+            return "below"
+        if least > high:
+            return "above"
+        return "inside" if least >= low and most <= high else None
+
+
+class ScoreDifficulty(Rate):
+    """A predicted fail rate, from the question's text alone: by a `regressor` that `LearnDifficulty` has trained.
+
+    Any other scorer gives the probability that it answers `yes` to the instruction: a guess, not a rate.
+    """
+
+    table: ClassVar[pa.Schema] = difficulty.SCHEMA
+    role: str | None = "difficulty"
+
+    def prompt(self, row: Row) -> Prompt:
+        return self.ask(question=row["question"])
+
+    def rate(self, row: Row, score: float) -> Iterator[Outcome]:
+        empty = dict.fromkeys(self.table.names)
+        yield empty | {"row_id": row["row_id"], "question": row["question"], "fail_rate": score}
+
+
+class LearnDifficulty(Tuning):
+    """A scalar head on a language model learns fail rates from questions (ScaleQuest, section 2.4).
+
+    The paper says of it: DeepSeekMath-7B-Base, mean squared error, fail rates on the questions of GSM8K and MATH. The
+    numbers are ours, those of a usual fine-tuning. The head's value goes through a sigmoid, in training as in use.
+    """
+
+    inputs: ClassVar[tuple[str, ...]] = ("difficulty",)
+
+    role: Annotated[str | None, Where] = "prober"
+    rate: float = Field(default=1e-5, gt=0)
+    warmup: float = Field(default=0.03, ge=0)
+    batch: int = Field(default=64, ge=1)
+    epochs: float = Field(default=2.0, gt=0)
+    before: str = ""
+    """What the model reads before a question; an opening token comes first where its tokeniser puts one there."""
+    after: str = ""
+    """What it reads after it, and in whose last token it sees the whole."""
+    held_out: float = Field(default=0.1, ge=0, lt=1)
+    """Share of the questions that are not trained on, but tell how good the prediction is."""
+
+    def fit(
+        self,
+        tables: Mapping[str, Iterable[pa.RecordBatch]],
+        base: Path,
+        out: Path,
+        checkpoints: Path,
+        report: Callable[[str], None],
+    ) -> dict[str, float]:
+        """Columns `question` and `fail_rate` of `difficulty`."""
+        from tasks.training import regression
+        from tasks.training.sft import Folders
+
+        rows = (row for batch in tables["difficulty"] for row in batch.select(["question", "fail_rate"]).to_pylist())
+        return regression.fit(self, rows, Folders(base, out, checkpoints), report)
+
+
+PUPIL_DIFFICULTY = LearnDifficulty(
+    rate=3e-4, batch=32, micro=32, epochs=4, length=256, before="<solve><question>", after="<reply>"
+)
+"""For the pupil, whose solutions begin where it is asked: 188 steps on 1,500 questions."""
+
+
+def _against(row: Row) -> Against:
+    return "gold" if row.get("answer") else "majority"

@@ -1,0 +1,99 @@
+"""Pairs of questions to learn from: each sampled question is improved once; what is no improvement is turned down."""
+
+from collections.abc import Iterator
+from random import Random
+from typing import ClassVar
+
+import pyarrow as pa
+from pydantic import Field
+
+from schemas.engine import Completion, Prompt, Sampling
+from schemas.tables import question_preferences
+from schemas.work import Merge, Reject, Row
+from tasks.base.ask import Ask, Outcome, instruction
+from tasks.questions.write import RewriteQuestion
+
+
+class ImproveQuestion(Ask):
+    """One improvement of a question, towards solvability or difficulty; the direction is drawn for each row.
+
+    Towards solvability it asks under the name of `RewriteQuestion`, which the pupil was taught; it was taught nothing
+    of difficulty.
+    """
+
+    table: ClassVar[pa.Schema] = question_preferences.REWRITES
+
+    role: str | None = "teacher"
+    harder: str = instruction("harden_question")
+    """The instruction towards difficulty; `template` is the one towards solvability."""
+    difficulty: float = Field(default=0.5, ge=0, le=1)
+    """Share of questions to make harder; the paper draws one of the two (section 2.3) and does not say how often."""
+    seed: int = 0
+    """Of the directions."""
+    longest: int = Field(default=300, ge=1)
+    """Words of a rewrite. Not in the paper, where a rewrite that is no question any more is learned from as well."""
+    sampling: Sampling = Sampling(max_tokens=4096)
+    """Greedy, at most 4,096 tokens (the authors' code)."""
+
+    def direction(self, row: Row) -> str:
+        """The direction of a row: the same in every process, whatever else is in the shard."""
+        return "difficulty" if Random(f"{self.seed}/{row['row_id']}").random() < self.difficulty else "solvability"
+
+    def prompt(self, row: Row) -> Prompt:
+        inputs = {"question": row["question"]}
+        if self.direction(row) == "difficulty":
+            return Prompt(stage="harden_question", inputs=inputs, instruction=self.harder)
+        return Prompt(stage=RewriteQuestion.name(), inputs=inputs, instruction=self.template)
+
+    def parse(self, row: Row, replies: list[Completion]) -> Iterator[Outcome]:
+        for sample, reply in enumerate(replies):
+            text = reply.text.strip()
+            if reply.finish_reason == "length" or len(text.split()) > self.longest:
+                yield Reject(row, "too_long")
+            elif not text:
+                yield Reject(row, "empty")
+            elif _plain(text) == _plain(row["question"]):
+                yield Reject(row, "unchanged")
+            else:
+                yield {
+                    "row_id": f"{row['row_id']}/{sample}",
+                    "question": text,
+                    "original": row["question"],
+                    "direction": self.direction(row),
+                }
+
+
+class KeepFaulty(Merge):
+    """Keeps the questions that a judge did not find solvable: those in which there is something to mend.
+
+    The paper rewrites every question. A small rewriter changes the names of a good one and calls that an improvement,
+    and such pairs outnumber those that show what solvable means.
+    """
+
+    inputs: ClassVar[tuple[str, ...]] = ("questions", "solvable")
+
+    def sql(self) -> str:
+        """`solvable` holds the questions that a judge kept."""
+        return """
+            SELECT questions.*, CASE WHEN solvable.row_id IS NOT NULL THEN 'solvable' END AS reject
+            FROM questions LEFT JOIN solvable USING (row_id) ORDER BY row_id
+        """
+
+
+class PairQuestions(Merge):
+    """Chosen: the rewrite; rejected: the question that it improves. A rewrite that was not judged solvable is none."""
+
+    inputs: ClassVar[tuple[str, ...]] = ("rewrites", "solvable")
+
+    def sql(self) -> str:
+        """`solvable` holds the rewrites that a judge kept."""
+        return """
+            SELECT rewrites.row_id, '' AS prompt, rewrites.question AS chosen, original AS rejected, direction,
+                CASE WHEN solvable.row_id IS NULL THEN 'unsolvable' END AS reject
+            FROM rewrites LEFT JOIN solvable USING (row_id) ORDER BY row_id
+        """
+
+
+def _plain(text: str) -> str:
+    """Without case and superfluous blanks: what differs by no more is no other question."""
+    return " ".join(text.lower().split())

@@ -1,0 +1,1 @@
+"""Fine-tuning of users' models: supervised, by preferences, and as a regression."""

@@ -1,0 +1,197 @@
+"""Trains a scalar head on fail rates, by transformers: everything of `LearnDifficulty` that imports torch."""
+
+import json
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike
+from transformers import (
+    AutoModelForSequenceClassification,
+    AutoTokenizer,
+    Trainer,
+    TrainerCallback,
+    TrainingArguments,
+    set_seed,
+)
+from transformers.trainer_callback import PrinterCallback
+
+from schemas.work import Row
+from tasks.training.sft import Folders, last_checkpoint
+
+if TYPE_CHECKING:
+    from tasks.questions.difficulty import LearnDifficulty
+
+Report = Callable[[str], None]
+Example = dict[str, Any]
+"""`input_ids` of a question and, as `labels`, its fail rate."""
+
+
+class _Fitter(Trainer):
+    """Trains on the squared error of the bounded value: a bare one is right nowhere beyond 0 and 1, and learns it."""
+
+    def compute_loss(self, model: Any, inputs: Any, return_outputs: bool = False, **_: Any) -> Any:
+        rates = inputs.pop("labels")
+        values = model(**inputs).logits[:, 0].float().sigmoid()
+        return torch.nn.functional.mse_loss(values, rates)
+
+
+def fit(step: "LearnDifficulty", rows: Iterable[Row], folders: Folders, report: Report) -> dict[str, float]:
+    """Train on `question` and `fail_rate` of `rows`; the model goes to `out/safetensors`.
+
+    Returns steps and losses; of the questions held out `held_out_mse`, `mean_mse` (the error of whoever always says
+    their mean) and `held_out_spearman`; and how many questions were trained on, held out and left out as too long.
+    """
+    if step.threads:
+        torch.set_num_threads(step.threads)
+    words, form = _words(step, folders.base)
+    examples = [_example(words, form, row) for row in rows]
+    fitting = [example for example in examples if len(example["input_ids"]) <= step.length]
+    Random(step.seed).shuffle(fitting)
+    apart = round(step.held_out * len(fitting))
+    held, train = fitting[:apart], fitting[apart:]
+    if not train:
+        raise ValueError(
+            f"nothing to train on: of {len(examples):,} questions {len(fitting):,} have at most {step.length} tokens, "
+            f"and {apart:,} are held out; raise length, lower held_out or give more questions"
+        )
+    set_seed(step.seed)  # of a head that is not there yet
+    model = _model(folders.base, words, torch.float32)
+    trainer = _Fitter(
+        model,
+        _arguments(step, folders.checkpoints),
+        train_dataset=train,
+        data_collator=lambda batch: _padded(batch, model.config.pad_token_id),
+        callbacks=[_Teller(report)],
+    )
+    trainer.remove_callback(PrinterCallback)
+    trainer.model_accepts_loss_kwargs = False  # else it takes our mean for a sum, where it adds up several passes
+    last = last_checkpoint(folders.checkpoints)
+    trainer.train(resume_from_checkpoint=str(last) if last else None)
+    losses = [float(each["loss"]) for each in trainer.state.log_history if "loss" in each]
+    measured = {
+        "steps": float(trainer.state.global_step),
+        "first_loss": losses[0] if losses else 0.0,
+        "loss": losses[-1] if losses else 0.0,
+        "questions": float(len(train)),
+        "held_out": float(len(held)),
+        "left_out": float(len(examples) - len(fitting)),
+    }
+    return measured | _export(trainer, words, held, folders)
+
+
+def spearman(one: ArrayLike, other: ArrayLike) -> float:
+    """Spearman's rank correlation, equal values sharing the mean of their ranks; 0 where all of one are equal."""
+    ranks = [_ranks(np.asarray(each, float)) for each in (one, other)]
+    return float(np.corrcoef(*ranks)[0, 1]) if all(each.size and np.ptp(each) for each in ranks) else 0.0
+
+
+def _ranks(values: Any) -> Any:
+    _, places, counts = np.unique(values, return_inverse=True, return_counts=True)
+    return (np.cumsum(counts) - (counts - 1) / 2)[places]
+
+
+def _words(step: "LearnDifficulty", base: Path) -> tuple[Any, str]:
+    """The tokeniser of the base, and the form in which it reads a question, as a chat template.
+
+    Whoever loads the model asks in this form without being told: engines write a prompt as the template says.
+    """
+    words = AutoTokenizer.from_pretrained(base)
+    opens = words.bos_token_id is not None and words("a")["input_ids"][:1] == [words.bos_token_id]
+    before = (words.bos_token if opens else "") + step.before
+    form = f"{{{{ {json.dumps(before)} + messages[-1]['content'] + {json.dumps(step.after)} }}}}"
+    words.chat_template = form
+    return words, form
+
+
+def _example(words: Any, form: str, row: Row) -> Example:
+    told = [{"role": "user", "content": row["question"]}]
+    text = words.apply_chat_template(told, chat_template=form, tokenize=False)
+    return {"input_ids": words(text, add_special_tokens=False)["input_ids"], "labels": row["fail_rate"]}
+
+
+def _model(base: Path, words: Any, dtype: torch.dtype) -> Any:
+    """The base with a head of one label: its own where it has one, else one that training begins with."""
+    model = AutoModelForSequenceClassification.from_pretrained(base, num_labels=1, dtype=dtype)
+    if model.config.pad_token_id is None:
+        model.config.pad_token_id = words.pad_token_id if words.pad_token_id is not None else words.eos_token_id
+    return model
+
+
+def _padded(batch: list[Example], pad: int) -> dict[str, torch.Tensor]:
+    """Padded to the right, (questions, tokens); the head reads the last token that is no padding."""
+    width = max(len(example["input_ids"]) for example in batch)
+    ids = [example["input_ids"] + [pad] * (width - len(example["input_ids"])) for example in batch]
+    seen = [[1] * len(e["input_ids"]) + [0] * (width - len(e["input_ids"])) for e in batch]
+    rates = torch.tensor([example["labels"] for example in batch], dtype=torch.float32)
+    return {"input_ids": torch.tensor(ids), "attention_mask": torch.tensor(seen), "labels": rates}
+
+
+def _arguments(step: "LearnDifficulty", checkpoints: Path) -> TrainingArguments:
+    gpu = torch.cuda.is_available()
+    return TrainingArguments(
+        output_dir=str(checkpoints),
+        learning_rate=step.rate,
+        lr_scheduler_type="cosine",
+        warmup_steps=step.warmup,
+        weight_decay=step.weight_decay,
+        num_train_epochs=step.epochs,
+        per_device_train_batch_size=step.micro,
+        gradient_accumulation_steps=step.batch // (step.micro * step.gpus),
+        seed=step.seed,
+        save_steps=step.save_every,
+        save_total_limit=2,
+        logging_steps=10,
+        bf16=gpu,
+        gradient_checkpointing=gpu,
+        dataloader_pin_memory=gpu,
+        disable_tqdm=True,
+        report_to="none",
+    )
+
+
+class _Teller(TrainerCallback):
+    """Tells the progress in lines of our own."""
+
+    def __init__(self, report: Report) -> None:
+        self.report = report
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
+        if logs and "loss" in logs and state.is_world_process_zero:
+            self.report(f"step {state.global_step}/{state.max_steps}  squared error {float(logs['loss']):.4f}")
+
+
+def _export(trainer: Trainer, words: Any, held: list[Example], folders: Folders) -> dict[str, float]:
+    """Write the model in bfloat16, and measure it as it was written."""
+    whole = folders.checkpoints / "whole"
+    trainer.save_model(str(whole))  # every process takes part where each holds a piece
+    if not trainer.is_world_process_zero():
+        return {}
+    model = _model(whole, words, torch.bfloat16)
+    plain = folders.out / "safetensors"
+    model.save_pretrained(plain)
+    words.save_pretrained(plain)
+    return _measured(model, held)
+
+
+def _measured(model: Any, held: list[Example]) -> dict[str, float]:
+    """How good its predictions are, on the questions held out."""
+    if not held:
+        return {}
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    model = (model if device == "cuda" else model.float()).to(device).eval()
+    values = list[float]()
+    for start in range(0, len(held), 16):
+        batch = _padded(held[start : start + 16], model.config.pad_token_id)
+        seen = {name: batch[name].to(device) for name in ("input_ids", "attention_mask")}
+        with torch.inference_mode():
+            values += model(**seen).logits[:, 0].float().sigmoid().tolist()
+    rates = np.array([example["labels"] for example in held])
+    return {
+        "held_out_mse": float(np.mean((np.array(values) - rates) ** 2)),
+        "mean_mse": float(np.var(rates)),
+        "held_out_spearman": spearman(values, rates),
+    }

@@ -1,0 +1,150 @@
+"""What students learn from, and what became of them: the question whether rows teach, asked of the rows."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, ClassVar
+
+import pyarrow as pa
+from pydantic import Field
+
+from schemas.tables import student_scores
+from schemas.work import Merge, Row, Stage, Where
+from tasks.base.confidence import rated
+from tasks.lemma.segment_steps import steps
+from tasks.lemma.student_attempts import SampleStudent
+from tasks.lemma.validate import DOUBT
+from tasks.proving_ground.oracle import diagnose, read
+from tasks.training.config import Tuning
+
+
+class TakeSolutions(Merge):
+    """Verified solutions as examples: the chosen side of `pairs`, each text once."""
+
+    inputs: ClassVar[tuple[str, ...]] = ("pairs",)
+
+    def sql(self) -> str:
+        return """
+            SELECT row_id, question, chosen AS text, 0::INTEGER AS masked_start, 0::INTEGER AS masked_end, CASE
+                WHEN row_number() OVER (PARTITION BY question, chosen ORDER BY row_id) > 1 THEN 'the same again'
+            END AS reject
+            FROM pairs ORDER BY row_id
+        """
+
+
+class TakeCorrections(Merge):
+    """Corrections as examples, whole or without the wrong step."""
+
+    inputs: ClassVar[tuple[str, ...]] = ("corrections",)
+
+    masked: bool = False
+    """Leave the wrong step out of the loss: it is read, and not learnt."""
+
+    def sql(self) -> str:
+        """The wrong step is the last one of the prefix."""
+        start, end = ("wrong_start", "wrong_end") if self.masked else ("0", "0")
+        return f"""
+            SELECT row_id, question, trajectory AS text,
+                {start}::INTEGER AS masked_start, {end}::INTEGER AS masked_end
+            FROM corrections ORDER BY row_id
+        """
+
+
+class TuneStudent(Tuning):
+    """Fine-tuning on whole replies, in the form in which the student is asked to solve: one budget of tokens for all.
+
+    Rows are read in an order of the seed, over and over, until the budget is spent: who has more rows reads each one
+    less often, and nobody is taught more.
+    """
+
+    inputs: ClassVar[tuple[str, ...]] = ("examples",)
+
+    role: Annotated[str | None, Where] = "student"
+    rate: float = Field(default=1e-5, gt=0)
+    """1e-5 on a cosine (arXiv:2503.17439, appendix A.3.1)."""
+    warmup: float = Field(default=0.03, ge=0)
+    """Share of the steps."""
+    batch: int = Field(default=32, ge=1)
+    """Examples of one step."""
+    length: int = Field(default=4096, ge=8)
+    """Most tokens of an example (appendix A.3.1); a longer one is left out and counted."""
+    tokens: int = Field(default=100_000_000, ge=1)
+    """To be read, prompts included."""
+    asked: SampleStudent = SampleStudent()
+    """How the student is asked."""
+
+    def fit(
+        self,
+        tables: Mapping[str, Iterable[pa.RecordBatch]],
+        base: Path,
+        out: Path,
+        checkpoints: Path,
+        report: Callable[[str], None],
+    ) -> dict[str, float]:
+        """Columns `question`, `text`, `masked_start` and `masked_end` of `examples`."""
+        from tasks.training import sft
+
+        rows = (row for batch in tables["examples"] for row in batch.to_pylist())
+        return sft.imitate(self, rows, sft.Folders(base, out, checkpoints), report)
+
+
+class Retrace(Stage):
+    """Where an attempt goes wrong and whether it notices: by the oracle where it knows the problem, else by words.
+
+    A student that doubts what is right has not erred; only the oracle can tell.
+    """
+
+    table: ClassVar[pa.Schema] = student_scores.RETRACED
+
+    student: str
+    """Name of the one whose attempts these are: all play one role, one after the other."""
+
+    def rows(self, batch: Sequence[Row], engine: Any) -> Iterator[Row]:
+        """One outcome for each row of `schemas.tables.student_solutions.GRADED`."""
+        for row in batch:
+            text, right = row["response"], row["verdict"] == "correct"
+            doubts = [start for start, end in steps(text) if DOUBT.search(text[start:end])]
+            problem = read(row["question"]).problem
+            before = text[: doubts[0]] if doubts else text
+            slipped = bool(doubts) if problem is None else diagnose(problem, before).first_wrong_step is not None
+            yield {
+                **{name: row[name] for name in ("row_id", "question_id", "verdict")},
+                "student": self.student,
+                "reflected": bool(doubts),
+                "erred": slipped or not right,
+            }
+
+
+class MeasureStudents(Merge):
+    """A row for each of `names`, see `schemas/tables/student_scores.py`; an attempt without a verdict went wrong.
+
+    The first input has as many blank rows as there are names, for a merge gives back the rows of its first input.
+    """
+
+    inputs: ClassVar[tuple[str, ...]] = ("blanks", "problems", "retraced")
+
+    names: tuple[str, ...]
+    """Of the students."""
+
+    def prepare(self, con: Any) -> None:
+        """`named(number, student)`."""
+        numbers = pa.array(range(len(self.names)), pa.int64())
+        con.register("named", pa.table({"number": numbers, "student": [*self.names]}))
+
+    def sql(self) -> str:
+        return f"""
+            WITH counted AS (
+                SELECT number, student, max(posed.n) AS n,
+                    count(*) FILTER (verdict = 'correct') AS k, max(posed.n) - count(verdict) AS unanswered,
+                    max(posed.n) - count(verdict) + count(*) FILTER (erred) AS erred,
+                    count(*) FILTER (erred AND reflected) AS reflected,
+                    count(*) FILTER (erred AND verdict = 'correct') AS mended
+                FROM named LEFT JOIN retraced USING (student) CROSS JOIN (SELECT count(*) AS n FROM problems) AS posed
+                GROUP BY ALL
+            ),
+            passed AS ({rated("counted")}),
+            corrected AS ({rated("(SELECT number, mended AS k, erred AS n FROM counted)")})
+            SELECT blanks.row_id, student, passed.n AS problems, passed.rate AS first_pass, passed.low, passed.high,
+                unanswered, erred, reflected, corrected.rate AS corrected, corrected.low AS corrected_low,
+                corrected.high AS corrected_high
+            FROM blanks JOIN passed USING (number) JOIN corrected USING (number) ORDER BY row_id
+        """

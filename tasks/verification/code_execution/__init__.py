@@ -1,0 +1,1 @@
+"""Solutions that are Python programs: found, run in a sandbox, and compared by what they print."""

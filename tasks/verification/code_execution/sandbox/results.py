@@ -1,0 +1,99 @@
+"""How programs end: the bounds they run within, and the reason that is made of what was seen of one."""
+
+import errno
+import json
+import os
+import signal
+from typing import Any, NamedTuple
+
+from tasks.verification.json_process import Died
+
+REASONS = ("ok", "no_output", "timeout", "memory", "output", "forbidden", "error")
+"""Why a program ended."""
+
+
+class Limits(NamedTuple):
+    """What a program may take."""
+
+    deadline: float = 10.0
+    """Seconds of wall time."""
+    cpu: int = 5
+    """Seconds of CPU time."""
+    memory: int = 512 << 20
+    """Bytes of address space, beside those of the interpreter."""
+    output: int = 64 << 10
+    """Bytes printed, on both streams."""
+
+
+class Ending(NamedTuple):
+    """How a program ended: one of `REASONS`, what exactly, what it printed, and what it took."""
+
+    reason: str
+    detail: str | None = None
+    """Of forbidden: network, process, file or system call; of output: printed or files; of error: what was raised."""
+    printed: str = ""
+    """On standard output, at most `Limits.output` bytes."""
+    cpu_seconds: float = 0.0
+    peak_bytes: int = 0
+    """Memory in use at most, the interpreter's included."""
+    milliseconds: float = 0.0
+
+
+class Failure(NamedTuple):
+    """A program during which `attempts` children died: a failure of the work, not an ending."""
+
+    error: str
+    attempts: int
+
+
+class Uncontained(Exception):
+    """The kernel refused a wall, so the program was not run."""
+
+
+def judge(seen: dict[str, Any], limits: Limits) -> Ending:
+    """What the warden saw of a program, as one of `REASONS`; raises `Uncontained` or `Died` where it was not run.
+
+    A program can write the notes as it likes: they say what it died of, never whether it was contained.
+    """
+    notes: dict[str, Any] = {}
+    for line in seen["notes"].splitlines():
+        try:
+            notes |= json.loads(line)
+        except (ValueError, TypeError, RecursionError):  # written by the program itself
+            continue
+    if "open" in notes and "began" not in notes:
+        raise Uncontained(str(notes["open"]))
+    if "began" not in notes and not seen["stopped"]:
+        raise Died("its fork ended before the program began")
+    reason, detail = _why(seen, notes, limits)
+    if reason == "ok" and not seen["printed"].strip():
+        reason = "no_output"
+    return Ending(reason, detail, seen["printed"], seen["cpu"], seen["peak"], seen["milliseconds"])
+
+
+def _why(seen: dict[str, Any], notes: dict[str, Any], limits: Limits) -> tuple[str, str | None]:
+    if stopped := seen["stopped"]:
+        return ("timeout", None) if stopped == "timeout" else ("output", "files" if stopped == "files" else "printed")
+    code = os.waitstatus_to_exitcode(seen["status"])
+    if code == -signal.SIGSYS:
+        tried = notes.get("tried")
+        return "forbidden", tried if tried in ("network", "process") else "system call"
+    if code in (-signal.SIGKILL, -signal.SIGXCPU):  # not by us: its CPU time is up, or memory was short everywhere
+        return ("timeout", None) if seen["cpu"] >= limits.cpu - 0.5 else ("memory", None)
+    if code < 0:
+        return "error", signal.Signals(-code).name
+    if code:
+        return "error", f"exit code {code}"
+    return _raised(str(notes["raised"]), notes.get("errno")) if "raised" in notes else ("ok", None)
+
+
+def _raised(name: str, number: Any) -> tuple[str, str | None]:
+    if name == "MemoryError" or number == errno.ENOMEM:
+        return "memory", None
+    if number in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return "forbidden", "file"
+    if number == errno.ENOSYS:
+        return "forbidden", "system call"
+    if number in (errno.EFBIG, errno.ENOSPC, errno.EMFILE):
+        return "output", "files"
+    return "error", name[:100]

@@ -1,0 +1,73 @@
+"""Intervals and sets of rational ends, merged into the points that they hold."""
+
+from collections.abc import Iterable
+from fractions import Fraction
+
+from tasks.verification.equivalence import exact_value
+from tasks.verification.equivalence.answer_shapes import Joined, Many, Scalar, Shape
+from tasks.verification.equivalence.polynomials import INFINITY
+
+Span = tuple[Fraction | None, bool, Fraction | None, bool]
+"""Lower end and whether it belongs to it, upper end and the same; None is infinity."""
+_UNKNOWN = object()
+
+
+def spans_of(pieces: Iterable[Shape]) -> list[Span] | None:
+    """Disjoint intervals in order; None where an end is not rational."""
+    spans = list[Span]()
+    for piece in pieces:
+        assert isinstance(piece, Many)
+        ends = [_end(item) for item in piece.items]
+        if any(end is _UNKNOWN for end in ends) or (piece.kind == "tuple" and len(ends) != 2):
+            return None
+        if piece.kind == "set":
+            spans += [(end, True, end, True) for end in ends]  # type: ignore[misc]
+        elif _backwards(piece):
+            return None
+        else:
+            spans.append((ends[0], piece.left == "[", ends[1], piece.right == "]"))  # type: ignore[arg-type]
+    return _merged(spans)
+
+
+def _backwards(interval: Many) -> bool:
+    """Whether it begins at plus infinity or ends at minus infinity."""
+    infinite = exact_value.symbol(INFINITY)
+    first, last = interval.items
+    return first == Scalar(infinite) or last == Scalar(exact_value.negative(infinite))
+
+
+def _end(item: Shape) -> object:
+    """A rational number, None for infinity, or `_UNKNOWN`."""
+    if not isinstance(item, Scalar):
+        return _UNKNOWN
+    if item.value.letters == {INFINITY}:
+        return None
+    number = item.value.rational
+    return _UNKNOWN if number is None else Fraction(number)
+
+
+def _merged(spans: list[Span]) -> list[Span]:
+    spans = [(low, closed and low is not None, high, end and high is not None) for low, closed, high, end in spans]
+    spans.sort(key=lambda span: (span[0] is not None, span[0] or 0, not span[1]))
+    merged = list[Span]()
+    for low, closed, high, end in spans:
+        if merged:
+            before_low, before_closed, before, before_end = merged[-1]
+            if before is None:
+                continue
+            if low is None or low < before or (low == before and (closed or before_end)):
+                if high is not None and (high, end) <= (before, before_end):
+                    continue
+                merged[-1] = (before_low, before_closed, high, end)
+                continue
+        if low is None or high is None or low < high or (low == high and closed and end):
+            merged.append((low, closed, high, end))
+    return merged
+
+
+def surely_interval(shape: Shape) -> bool:
+    """Whether it cannot be a point: a union, an end at infinity, or other brackets than those of a pair."""
+    if isinstance(shape, Joined):
+        return True
+    ends = shape.items if isinstance(shape, Many) and len(shape.items) == 2 and shape.kind == "tuple" else ()
+    return any(_end(end) is None for end in ends) or (bool(ends) and (shape.left, shape.right) != ("(", ")"))  # type: ignore[union-attr]

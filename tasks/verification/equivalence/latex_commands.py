@@ -1,0 +1,48 @@
+r"""What Math-Verify may be asked about: of `\foo{3} 5` and of `(3, 5` it reads the 5, and passes over the rest."""
+
+import re
+
+from tasks.verification.equivalence import expression_parser
+from tasks.verification.equivalence.answer_parser import OPENING
+from tasks.verification.equivalence.text_normalization import without_texts
+
+_LOST_SIGNS = re.compile(r"[^\sA-Za-z0-9\\{}()\[\]|+\-*/^_=<>!.,:;%$°·×÷√π∞∅∪∩∈≤≥±≠≈&'~]|!!")  # noqa: RUF001
+"""What neither the reader nor Math-Verify knows: it reads 5 in `5\"`, and a factorial twice in `5!!`."""
+_COMMANDS = re.compile(r"\\([A-Za-z]+)")
+_READ = frozenset(
+    {
+        *("frac", "dfrac", "tfrac", "cfrac", "sqrt", "binom", "dbinom", "tbinom", "choose", "left", "right", "big"),
+        *("Big", "bigl", "bigr", "Bigl", "Bigr", "bigg", "Bigg", "biggl", "biggr", "displaystyle", "limits", "quad"),
+        *("qquad", "cdot", "times", "div", "pm", "mp", "le", "leq", "leqslant", "lt", "ge", "geq", "geqslant", "gt"),
+        *("ne", "neq", "in", "cup", "cap", "infty", "emptyset", "varnothing", "pi", "begin", "end", "langle", "rangle"),
+        *("lvert", "rvert", "lfloor", "rfloor", "lceil", "rceil", "sin", "cos", "tan", "cot", "sec", "csc", "arcsin"),
+        *("arccos", "arctan", "sinh", "cosh", "tanh", "log", "ln", "lg", "exp", "circ", "degree", "text", "textrm"),
+        *("textbf", "textit", "mathrm", "mbox", "overline", "bar", "dot", "vec", "mathbb", "setminus", "sum", "prod"),
+        *("alpha", "beta", "gamma", "delta", "epsilon", "varepsilon", "theta", "lambda", "mu", "nu", "rho", "sigma"),
+        *("tau", "phi", "varphi", "psi", "omega", "Delta", "Omega", "Gamma", "Lambda", "Sigma", "Phi", "ell", "zeta"),
+        *("eta", "kappa", "xi", "chi", "Pi", "Theta", "Psi", "imath", "operatorname", "gcd", "min", "max", "to"),
+        *("lnot", "mid", "sim", "approx", "equiv", "mapsto", "rightarrow", "not", "propto"),
+    }
+)
+"""Commands that the reader or Math-Verify understands: of others the latter reads what stands behind them."""
+_EMPTY_SUM = re.compile(r"\\(?:sum|prod)(?! ?_)")
+
+
+def broken(text: str) -> bool:
+    """Whether brackets stay open in an answer, or commands and signs stand in it that nobody here knows."""
+    text = without_texts(text)
+    if any(name not in _READ for name in _COMMANDS.findall(text)):
+        return True
+    return not balanced(text) or bool(_EMPTY_SUM.search(text) or _LOST_SIGNS.search(text))
+
+
+def balanced(text: str) -> bool:
+    """Whether as many brackets close as open, of whatever kind, for `(1,2]` is an interval; braces by themselves."""
+    counts = dict.fromkeys(("", "{", "\\{"), 0)
+    for token in expression_parser.tokens(text):
+        if step := OPENING.get(token, 0):
+            kind = token if token in counts else {"}": "{", "\\}": "\\{"}.get(token, "")
+            counts[kind] += step
+            if counts[kind] < 0:
+                return False
+    return not any(counts.values())

@@ -1,0 +1,90 @@
+r"""Answers as texts: without the signs that only set them nicely, and words told from products of letters.
+
+Math-Verify reads `yes` as a product of three letters, so that an anagram is equal; here words are compared as words.
+"""
+
+import re
+
+from tasks.verification.equivalence.units import singular
+from tasks.verification.math_verify.pool import THOUSANDS
+
+_WRAPPINGS = (("$$", "$$"), ("$", "$"), (r"\(", r"\)"), (r"\[", r"\]"), ("**", "**"))
+_PERCENT_BEHIND = re.compile(r"(?:\$([^$]++)\$|\\\(((?:[^\\]|\\[^)])++)\\\)) ?\\?%")
+_SPACING = re.compile(r"(?<!\\)\\[!,;: ]|~|\\q?quad(?![A-Za-z])")
+_TEXT = re.compile(r"\\(?:text|textrm|textbf|textit|mathrm|mbox)\s*+\{([^{}]*+)\}")
+DEGREES_SIGN = re.compile(r"\^ ?(?:\\circ\b|\{ ?\\circ ?\})|°")
+_SQUARED = re.compile(r"(?<=[0-9})] )([A-Za-z]++) ?\^ ?(?:([23])|\{([23])\}) ?\.?$")
+_LETTER_UNITS = {"m": "meter", "g": "gram", "s": "second", "L": "liter", "l": "liter"}
+"""In text they are units, and in mathematics letters."""
+_COMMAND = re.compile(r"\\(?:begin|end)\{[a-z*]*+\}|\\[A-Za-z]++")
+_PLAIN_WORD = re.compile(r"[A-Za-z]{3,}+|\bno\b", re.IGNORECASE)
+_HOUR = re.compile(r"[0-9] ?(?:\\text\{)? ?[ap]\.? ?m\b", re.IGNORECASE)
+_BLANK = re.compile(r"(?<![0-9]) | (?![0-9])")
+"""One that sets apart; between two digits it tells two numbers from one."""
+_FRACTION = re.compile(r"(\\[dt]?frac) ?([0-9]) ([0-9])")
+_ONLY_WORDS = re.compile(r"[A-Za-z',;:! -]++")
+MATHEMATICS = frozenset(
+    {
+        *("sin", "cos", "tan", "cot", "sec", "csc", "arcsin", "arccos", "arctan", "arccot", "arcsec", "arccsc", "sinh"),
+        *("cosh", "tanh", "log", "exp", "lim", "max", "min", "sup", "inf", "gcd", "lcm", "det", "mod", "sqrt", "frac"),
+        *("alpha", "beta", "gamma", "delta", "epsilon", "theta", "lambda", "sigma", "omega", "phi", "psi", "abs"),
+        *("infinity", "infty", "and"),
+    }
+)
+"""Runs of three letters and more that Math-Verify does not take for a product of variables."""
+NAMES = (MATHEMATICS | {"ln", "lg", "pi"}) - {"sec", "min", "max", "sup", "inf", "det", "abs", "mod", "psi", "and"}
+"""Those that are no words or units behind a number, and what is shorter."""
+NOTHING = frozenset({"no", "not", "none", "never", "nothing", "undefined", "empty", "impossible", "nonexistent"})
+CHOICE = re.compile(r"\(?([A-Za-z])\)?")
+"""A letter that names one of several choices."""
+
+
+def wordy(text: str) -> bool:
+    r"""Whether a word stands in it: three letters outside of commands, or two inside of `\text{}`."""
+    words = [word for inside in _TEXT.findall(text) for word in re.findall("[A-Za-z]{2,}", inside)]
+    if _HOUR.search(text):
+        return True
+    words += _PLAIN_WORD.findall(_COMMAND.sub(" ", _TEXT.sub(" ", text)))
+    return any(word.casefold() not in MATHEMATICS and word.casefold() not in ("pi", "or", "ln") for word in words)
+
+
+def without_texts(text: str) -> str:
+    r"""`text` without what stands in `\text{}`."""
+    return _TEXT.sub(" ", text)
+
+
+def only_words(text: str) -> bool:
+    """Whether it is made of words alone."""
+    return _ONLY_WORDS.fullmatch(unwrapped(text).rstrip(". ")) is not None
+
+
+def folded(text: str) -> str:
+    """What is compared as text: words without case, plural, article and stops; anything else without blanks."""
+    plain = unwrapped(text).rstrip(". ")
+    if choice := CHOICE.fullmatch(plain):
+        return choice[1].casefold()
+    if not wordy(text):
+        return _BLANK.sub("", plain)
+    words = [word.strip(",;:!").casefold() for word in plain.split()]
+    return " ".join(singular(word) for word in words if word not in ("a", "an", "the"))
+
+
+def unwrapped(text: str) -> str:
+    """`text` without the signs around and inside a number that only set it nicely, and no blank beside a blank."""
+    text = text.strip()
+    if text.endswith("%") and (match := _PERCENT_BEHIND.fullmatch(text)):
+        text = f"{match[1] or match[2]}%"
+    for left, right in _WRAPPINGS:
+        if len(text) > len(left + right) and text.startswith(left) and text.endswith(right):
+            text = text[len(left) : -len(right)].strip()
+    text = THOUSANDS.sub(",", text).replace("\\$", "$").replace("\\%", "%").replace("\N{MINUS SIGN}", "-")
+    text = DEGREES_SIGN.sub(" degrees", _SPACING.sub(" ", _TEXT.sub(_inside, text)))
+    return _FRACTION.sub(r"\1\2\3", _SQUARED.sub(_power, " ".join(text.split())))
+
+
+def _inside(match: re.Match[str]) -> str:
+    return " " + _LETTER_UNITS.get(match[1].strip(), match[1])
+
+
+def _power(match: re.Match[str]) -> str:
+    return match[1] + ("²" if "2" in (match[2], match[3]) else "³")

@@ -1,0 +1,141 @@
+"""A verdict by consensus: what most samples of a question agree on is right, unless too few of them do.
+
+It needs no gold, and knows nothing of errors that a model makes each time; `verify.h` measures what it is worth.
+"""
+
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any, ClassVar
+
+import pyarrow as pa
+from pydantic import Field
+
+from schemas.arrow import measured, optional, required
+from schemas.errors import BadInput
+from schemas.work import Merge, Quarantine, Row, Stage, fingerprint
+from tasks.answers.solve import answer_key
+from tasks.verification.extraction.rules import MARKERS, extract
+
+READ = pa.schema(
+    [
+        required("row_id", pa.string()),  # of the attempt
+        required("question_id", pa.string()),  # the same for all attempts at one question
+        optional("answer_key", pa.string()),  # the answer as it is compared with others; null where there is none
+        optional("found_by", pa.string()),
+        measured("milliseconds", pa.float32()),
+    ]
+)
+"""What an attempt says in the end, and of which question it is a sample."""
+
+
+class ReadAnswer(Stage):
+    """The final answer of each attempt, as it is compared with those of its siblings."""
+
+    table: ClassVar[pa.Schema] = READ
+    version: ClassVar[int] = 2
+
+    group: str = "question"
+    """Column whose value the attempts at one question share. A row without a value belongs to no question, so it is
+    quarantined: taken together, such rows would be samples of one question that nobody asked."""
+    markers: tuple[str, ...] = MARKERS
+    """What opens the line of the final answer."""
+
+    def rows(self, batch: Sequence[Row], engine: Any) -> Iterator[Row | Quarantine]:
+        """One outcome for each row of `schemas.tables.attempts`. Raises `BadInput` where there is no column `group`."""
+        if batch and self.group not in batch[0]:
+            raise BadInput(f"{self.name()}: the rows have no column {self.group!r}; name the shared one with `group`")
+        for row in batch:
+            shared = row[self.group]
+            if shared is None or shared != shared:  # NaN, as some writers store what is missing
+                why = f"the attempt has no value in column {self.group!r}, so it is of no question"
+                yield Quarantine(row, f"null {self.group}", why)
+                continue
+            began = time.perf_counter()
+            found = extract(row["response"], self.markers)
+            yield {
+                "row_id": row["row_id"],
+                "question_id": str(shared),
+                "answer_key": answer_key(found.text) if found else None,
+                "found_by": found.found_by if found else None,
+                "milliseconds": (time.perf_counter() - began) * 1e3,
+            }
+
+
+class Vote(Merge):
+    """A verdict for each attempt, with the share of the leading answer and the entropy of all answers, in bits.
+
+    An attempt without an answer is a sample of its question that agrees with nobody.
+    """
+
+    inputs: ClassVar[tuple[str, ...]] = ("attempts", "answers")
+    evidence: ClassVar[tuple[str, ...]] = ("agreement", "entropy", "samples")
+    """Columns beside those of every verdict."""
+    verifier: ClassVar[str] = "questmill.vote"
+    weight: ClassVar[str] = "1.0"
+    """What one sample counts, as SQL."""
+
+    least_agreement: float = Field(default=0.5, ge=0, le=1)
+    """Share of the samples that must state the leading answer; below it nothing is said of any of them."""
+    least_samples: int = Field(default=2, ge=1)
+    """Of a question, that state an answer; with fewer there is no consensus."""
+
+    def sql(self) -> str:
+        """Sums are rounded, for their last digits depend on the order in which they are made."""
+        return f"""
+            WITH answered AS (
+                SELECT *, {self.weight} AS weight FROM (SELECT row_id FROM attempts) LEFT JOIN answers USING (row_id)
+                {self.joined()}
+            ),
+            shares AS (
+                SELECT question_id, answer_key, count(*) AS votes, round(sum(weight), 9) AS weight,
+                    rank() OVER (
+                        PARTITION BY question_id ORDER BY answer_key IS NULL, round(sum(weight), 9) DESC
+                    ) AS place
+                FROM answered WHERE question_id IS NOT NULL GROUP BY question_id, answer_key
+            ),
+            shared AS (
+                SELECT *, coalesce(weight / nullif(sum(weight) OVER (PARTITION BY question_id), 0), 0) AS share
+                FROM shares
+            ),
+            counted AS (
+                SELECT question_id, sum(votes)::INTEGER AS samples,
+                    sum(votes) FILTER (answer_key IS NOT NULL) AS stated, count_if(place = 1) AS leaders,
+                    min(answer_key) FILTER (place = 1) AS leader, max(share) FILTER (place = 1) AS agreement,
+                    abs(round(coalesce(sum(share * log2(nullif(share, 0))), 0), 9)) AS entropy
+                FROM shared GROUP BY question_id
+            ),
+            ruled AS (
+                SELECT answered.* EXCLUDE (question_id), counted.* EXCLUDE (question_id), CASE
+                    WHEN answer_key IS NULL THEN 'no_answer'
+                    WHEN stated < {self.least_samples} THEN 'few_samples'
+                    WHEN leaders > 1 THEN 'tie'
+                    WHEN agreement < {self.least_agreement} THEN 'little_agreement'
+                    WHEN answer_key = leader THEN 'majority' ELSE 'minority'
+                END AS rule
+                FROM answered LEFT JOIN counted USING (question_id)
+            )
+            SELECT row_id, CASE rule
+                    WHEN 'majority' THEN 'correct' WHEN 'minority' THEN 'wrong'
+                    WHEN 'no_answer' THEN 'unparseable' ELSE 'unverifiable'
+                END AS verdict,
+                rule, found_by, leader AS gold_parsed, answer_key AS answer_parsed, '{self.verifier}' AS verifier,
+                '{self.version} {fingerprint(self)[:12]}' AS verifier_version, milliseconds,
+                agreement, entropy, samples, CASE WHEN samples IS NULL THEN 'no verdict' END AS reject
+            FROM ruled ORDER BY row_id
+        """
+
+    def joined(self) -> str:
+        """More tables that `weight` reads, as SQL."""
+        return ""
+
+
+class WeighedVote(Vote):
+    """The same, where a sample counts as much as its reward: three doubtful ones do not outvote two good ones."""
+
+    inputs: ClassVar[tuple[str, ...]] = ("attempts", "answers", "rewards")
+    verifier: ClassVar[str] = "questmill.weighed_vote"
+    weight: ClassVar[str] = "coalesce(reward, 0.0)"
+
+    def joined(self) -> str:
+        """An attempt without a reward has no weight."""
+        return "LEFT JOIN rewards USING (row_id)"

@@ -1,0 +1,64 @@
+"""A verdict by the oracle of the proving ground, which reads the question itself and needs no gold.
+
+It is exact where it knows the question, and says so where it does not: such a question is `unverifiable`.
+"""
+
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from typing import Any, ClassVar
+
+import pyarrow as pa
+from pydantic import Field
+
+from schemas.tables import verdicts
+from schemas.work import Quarantine, Row, Stage, fingerprint
+from tasks.proving_ground.oracle import read
+from tasks.verification.extraction.rules import extract
+from tasks.verification.llm_judge import verdict
+from tasks.verification.verify import Verify
+
+
+class ConsultOracle(Stage):
+    """One verdict for each attempt: its final answer against the one that the oracle computes from the question.
+
+    To a question that has no answer, every answer is wrong, and a response without one is `unparseable` as elsewhere.
+    """
+
+    table: ClassVar[pa.Schema] = verdicts.SCHEMA
+
+    equality: Verify = Field(default_factory=Verify)
+    """Compares the two answers."""
+
+    @cached_property
+    def identity(self) -> str:
+        """For the rows: the version, and all that was configured."""
+        return f"{self.version} {fingerprint(self)[:12]}"
+
+    def rows(self, batch: Sequence[Row], engine: Any) -> Iterator[Row | Quarantine]:
+        """One verdict, in the order of `batch`, for each row with `row_id`, `question` and `response`."""
+        readings = [read(row["question"]) for row in batch]
+        known = [
+            row | {"answer": found.answer}
+            for row, found in zip(batch, readings, strict=True)
+            if found.answer is not None
+        ]
+        compared = iter(self.equality.rows(known, engine))
+        for row, found in zip(batch, readings, strict=True):
+            if found.answer is None:
+                yield self._without_answer(row, found.unsolvable if found.template else None)
+                continue
+            outcome = next(compared)
+            if isinstance(outcome, Quarantine):
+                yield outcome._replace(row=row)
+            else:
+                yield outcome | {"verifier": "questmill.oracle", "verifier_version": self.identity}
+
+    def _without_answer(self, row: Row, unsolvable: str | None) -> Row:
+        """The verdict on an attempt at a question that has no answer, or that does not belong to the proving ground."""
+        if unsolvable is None:
+            found, rule = "unverifiable", "unknown_question"
+        elif extract(row["response"], self.equality.markers) is None:
+            found, rule = "unparseable", "no_answer"
+        else:
+            found, rule = "wrong", unsolvable
+        return verdict(row["row_id"], found, rule, "questmill.oracle", self.identity)

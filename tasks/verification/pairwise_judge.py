@@ -1,0 +1,114 @@
+"""A verdict by comparison: a model says which of two responses is right, and is shown them in both orders.
+
+A judge that is asked which of two responses is better likes the first one, or the second, whatever they say (Zheng et
+al., arXiv:2306.05685, section 3.4): a preference counts only where it survives the swap.
+"""
+
+from collections.abc import Iterator
+from typing import ClassVar
+
+import pyarrow as pa
+
+from schemas.arrow import measured, optional, required
+from schemas.engine import Completion, Prompt
+from schemas.work import Merge, Row
+from tasks.base.ask import Outcome
+from tasks.base.llm_judge import Panel
+
+CHOICES = pa.schema(
+    [
+        required("row_id", pa.string()),
+        optional("choice", pa.string()),  # own, rival or neither; null where nobody decided, or there is no rival
+        optional("votes", pa.string()),
+        optional("reason", pa.string()),
+        measured("milliseconds", pa.float32()),
+    ]
+)
+"""Which of two responses a panel prefers, in one of the two orders."""
+
+
+class SetRival(Merge):
+    """Attempts with a `rival`: the first response to the same question that states the likeliest other answer."""
+
+    inputs: ClassVar[tuple[str, ...]] = ("attempts", "answers")
+
+    def sql(self) -> str:
+        """The likeliest: that of the most attempts. `rival` is null where all say the same, and for no answer."""
+        return """
+            WITH shares AS (
+                SELECT question_id, answer_key, count(*) AS votes, min(row_id) AS one
+                FROM answers WHERE answer_key IS NOT NULL GROUP BY ALL
+            ),
+            rivals AS (
+                SELECT row_id, first(one ORDER BY votes DESC, one) AS one
+                FROM answers JOIN shares USING (question_id)
+                WHERE shares.answer_key <> answers.answer_key GROUP BY row_id
+            )
+            SELECT attempts.row_id, attempts.question, attempts.response, other.response AS rival
+            FROM attempts LEFT JOIN rivals USING (row_id) LEFT JOIN attempts AS other ON other.row_id = rivals.one
+            ORDER BY attempts.row_id
+        """
+
+
+class JudgePair(Panel):
+    """Which of two responses has the right answer, shown in one order; asked about a second time with them swapped."""
+
+    table: ClassVar[pa.Schema] = CHOICES
+    words: ClassVar[tuple[str, ...]] = ("first", "second", "neither")
+
+    swapped: bool = False
+    """Show the rival first."""
+
+    def prompt(self, row: Row) -> Prompt | None:
+        if row["rival"] is None:
+            return None
+        shown = (row["rival"], row["response"]) if self.swapped else (row["response"], row["rival"])
+        return self.ask(question=row["question"], first_response=shown[0], second_response=shown[1])
+
+    def parse(self, row: Row, replies: list[Completion]) -> Iterator[Outcome]:
+        word, votes, why = self.decided(replies)
+        meant = {"first": "rival" if self.swapped else "own", "second": "own" if self.swapped else "rival"}
+        yield {
+            "row_id": row["row_id"],
+            "choice": meant.get(word or "", word),
+            "votes": votes or None,
+            "reason": why,
+            "milliseconds": 0.0,
+        }
+
+
+class SettlePairs(Merge):
+    """A verdict for each attempt: right where it is preferred in both orders, wrong where its rival or neither is."""
+
+    inputs: ClassVar[tuple[str, ...]] = ("attempts", "given", "swapped")
+    evidence: ClassVar[tuple[str, ...]] = ("votes", "reason")
+    """Columns beside those of every verdict."""
+
+    asked: str = ""
+    """Identity of the judge: rows must say which one it was."""
+
+    def sql(self) -> str:
+        """Two orders that contradict each other say nothing of the responses."""
+        return f"""
+            WITH ruled AS (
+                SELECT attempts.row_id, given.votes || ' | ' || swapped.votes AS votes,
+                    coalesce(given.reason, swapped.reason) AS reason, given.milliseconds AS milliseconds,
+                    CASE
+                        WHEN given.row_id IS NULL OR swapped.row_id IS NULL THEN NULL
+                        WHEN given.votes IS NULL THEN 'no_rival'
+                        WHEN given.choice IS NULL OR swapped.choice IS NULL THEN 'no_verdict'
+                        WHEN given.choice = swapped.choice THEN given.choice
+                        ELSE 'order'
+                    END AS rule
+                FROM attempts LEFT JOIN given USING (row_id) LEFT JOIN swapped USING (row_id)
+            )
+            SELECT row_id, CASE rule
+                    WHEN 'own' THEN 'correct' WHEN 'rival' THEN 'wrong' WHEN 'neither' THEN 'wrong'
+                    ELSE 'unverifiable'
+                END AS verdict,
+                CASE rule WHEN 'own' THEN 'preferred' WHEN 'rival' THEN 'rival_preferred' ELSE rule END AS rule,
+                NULL::VARCHAR AS found_by, NULL::VARCHAR AS gold_parsed, NULL::VARCHAR AS answer_parsed,
+                'questmill.judge_pair' AS verifier, '{self.version} {self.asked}' AS verifier_version,
+                milliseconds, votes, reason, CASE WHEN rule IS NULL THEN 'no verdict' END AS reject
+            FROM ruled ORDER BY row_id
+        """

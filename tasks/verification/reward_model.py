@@ -1,0 +1,83 @@
+"""A verdict by a reward model: an answer is right above a threshold, or where it leads every other one by a margin."""
+
+from typing import ClassVar
+
+from pydantic import Field
+
+from schemas.engine import Prompt
+from schemas.work import Merge, Row, fingerprint
+from tasks.answers.solve import JudgeAnswer
+
+
+class RateResponse(JudgeAnswer):
+    """The reward of an attempt: the probability that the model calls its response right."""
+
+    role: str | None = "reward"
+    """Which model rates."""
+
+    def prompt(self, row: Row) -> Prompt:
+        """The pupil knows one way to judge, by the name of the stage that judges solutions."""
+        asked = self.ask(question=row["question"], solution=row["response"])
+        return asked.model_copy(update={"stage": JudgeAnswer.name()})
+
+
+class AcceptReward(Merge):
+    """A verdict for each attempt by its reward; without a reward there is none.
+
+    With a margin, attempts at one question are held against each other: an answer is as good as its best attempt, the
+    best answer is right where it leads the next one by the margin, and the others are wrong.
+    """
+
+    inputs: ClassVar[tuple[str, ...]] = ("attempts", "answers", "rewards")
+    evidence: ClassVar[tuple[str, ...]] = ("reward", "lead")
+    """Columns beside those of every verdict."""
+
+    threshold: float = Field(default=0.5, ge=0, le=1)
+    """Reward from which an attempt is right; with a margin it must be reached as well."""
+    doubt: float = Field(default=0.0, ge=0, le=1)
+    """Distance to the threshold within which nothing is said."""
+    margin: float | None = Field(default=None, ge=0, le=1)
+    """Lead over the best attempt with another answer; null: each attempt is looked at alone."""
+
+    def sql(self) -> str:
+        """A lead is that over the best other answer: negative for all but the best."""
+        held = "false" if self.margin is None else f"abs(lead) < {self.margin} OR (lead = 0 AND rivals > 0)"
+        behind = "false" if self.margin is None else "lead < 0"
+        rated = "reward" if self.margin is None else "best_reward"
+        return f"""
+            WITH rated AS (
+                SELECT * FROM (SELECT row_id FROM attempts)
+                LEFT JOIN answers USING (row_id) LEFT JOIN rewards USING (row_id)
+            ),
+            best AS (
+                SELECT question_id, answer_key, max(reward) AS reward FROM rated
+                WHERE answer_key IS NOT NULL GROUP BY ALL
+            ),
+            led AS (
+                SELECT one.question_id, one.answer_key, one.reward AS best_reward, count(other.reward) AS rivals,
+                    one.reward - coalesce(max(other.reward), 0) AS lead
+                FROM best AS one LEFT JOIN best AS other
+                    ON one.question_id = other.question_id AND one.answer_key <> other.answer_key
+                GROUP BY one.question_id, one.answer_key, one.reward
+            ),
+            ruled AS (
+                SELECT rated.*, lead, CASE
+                    WHEN answer_key IS NULL THEN 'no_answer'
+                    WHEN reward IS NULL THEN 'no_reward'
+                    WHEN abs({rated} - {self.threshold}) < {self.doubt} THEN 'doubt'
+                    WHEN {rated} < {self.threshold} THEN 'low_reward'
+                    WHEN {held} THEN 'small_margin'
+                    WHEN {behind} THEN 'behind'
+                    ELSE 'high_reward'
+                END AS rule
+                FROM rated LEFT JOIN led USING (question_id, answer_key)
+            )
+            SELECT row_id, CASE rule
+                    WHEN 'high_reward' THEN 'correct' WHEN 'low_reward' THEN 'wrong' WHEN 'behind' THEN 'wrong'
+                    WHEN 'no_answer' THEN 'unparseable' ELSE 'unverifiable'
+                END AS verdict,
+                rule, found_by, NULL::VARCHAR AS gold_parsed, answer_key AS answer_parsed,
+                'questmill.reward' AS verifier, '{self.version} {fingerprint(self)[:12]}' AS verifier_version,
+                milliseconds, reward, lead, CASE WHEN question_id IS NULL THEN 'no verdict' END AS reject
+            FROM ruled ORDER BY row_id
+        """

@@ -1,0 +1,56 @@
+"""One run may publish several datasets: each stands on its own steps, and the run's record tells of all."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra.lake.store import Store
+from schemas.errors import LedgerError
+from schemas.tables import verdicts
+from tests.support.runs import Command, attempts, write
+
+
+@pytest.fixture
+def words(command: Command, tmp_path: Path) -> dict[str, Any]:
+    """Parameters of a small recipe; the environment names its lake."""
+    os.environ |= {"QUESTMILL_STORE": str(tmp_path / "lake"), "QUESTMILL_PROFILE": "ci"}
+    return {"input": (str(write(tmp_path / "a.jsonl", attempts(20))),), "shard_rows": 10}
+
+
+def test_two_datasets_of_one_run_are_published_and_told(
+    words: dict[str, Any], command: Command, tmp_path: Path
+) -> None:
+    from prefect import flow
+
+    from flows.run.run import Run, on_cluster
+    from flows.verify import Verification
+    from tasks.verification.attach_verdicts import Judged
+
+    @flow(name="two", task_runner=on_cluster)
+    def two(recipe: Verification) -> object:
+        run = Run.open(recipe)
+        attempted = run.seed(recipe, reserved=verdicts.SCHEMA.names)
+        judged = run.map(recipe.judge, attempted)
+        verdict = run.publish("judged", judged)
+        rows = run.publish("verified", run.merge(Judged(), attempted, judged))
+        half = run.map(recipe.judge.model_copy(update={"deadline": 4.0}), attempted)
+        half.shards.pop()
+        with pytest.raises(LedgerError, match=r"step seed: .* rows were worked by no later step"):
+            run.publish("half", half)
+        return verdict, rows
+
+    one, other = two(Verification(**words))  # type: ignore[misc]
+    assert [count.step for count in one.ledger] == ["seed", "verify"]
+    assert [count.step for count in other.ledger] == ["seed", "verify", "judged"]
+    shown = command("status", "--store", tmp_path / "lake").out
+    [run] = [line for line in shown.splitlines() if f"published judged {one.version}" in line]
+    assert f"published verified {other.version}" in run
+    assert run.split()[1] == "two"
+    store = Store(str(tmp_path / "lake"))
+    assert [path.rpartition("/")[2] for path in store.paths("runs")] == [
+        "published-judged.json",
+        "published-verified.json",
+        "started.json",
+    ]

@@ -1,0 +1,204 @@
+"""The verify recipe from a file to a published dataset: what it finds, what it accounts for, what it refuses."""
+
+import asyncio
+import dataclasses
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra.lake.store import Store
+from schemas.errors import LedgerError
+from tests.support.forks import forked
+from tests.support.recorded import ABSENT, SOLUTIONS, write_attempts
+from tests.support.runs import Command, Lake, ask, attempts, end, write
+
+
+def test_every_attempt_gets_the_verdict_it_was_made_for(baseline: Lake) -> None:
+    assert baseline.outcome.code == 0, baseline.outcome.err
+    assert ask(baseline.store, "SELECT question, verdict, expected FROM verified WHERE verdict <> expected") == []
+    counts = dict(ask(baseline.store, "SELECT verdict, count(*) FROM verified WHERE expected IS NOT NULL GROUP BY 1"))
+    assert counts == {"correct": 214, "wrong": 73, "unparseable": 8}
+
+
+def test_a_bad_row_gets_a_verdict_or_goes_to_quarantine_with_the_reason(baseline: Lake) -> None:
+    reasons = ask(baseline.store, "SELECT reason, error, row->>'question' FROM quarantine ORDER BY row_id")
+    assert reasons == [
+        ("null answer", "column 'answer' is null", "null gold"),
+        ("null question", "column 'question' is null", None),
+        ("null response", "column 'response' is null", "null response"),
+    ]
+    odd = dict(ask(baseline.store, "SELECT question, verdict FROM verified WHERE expected IS NULL"))
+    assert set(odd) == {"never closed", "a tower"}
+    assert set(odd.values()) <= {"wrong", "unparseable", "timeout"}
+
+
+def test_the_funnel_accounts_for_every_row(baseline: Lake) -> None:
+    funnel = ask(
+        baseline.store,
+        "SELECT step, rows_in, kept, rejected, quarantined, rows_in - kept - rejected - quarantined, rows_out "
+        "FROM funnel ORDER BY position",
+    )
+    assert funnel == [
+        ("seed", 300, 297, 0, 3, 0, 297),
+        ("verify", 297, 297, 0, 0, 0, 297),
+        ("judged", 297, 297, 0, 0, 0, 297),
+    ]
+
+
+def test_every_column_of_the_input_is_kept_in_its_order(baseline: Lake) -> None:
+    rows = ask(baseline.store, "SELECT serial, question FROM verified WHERE serial IS NOT NULL")
+    assert rows == [(n, f"What is {n}?") for n in range(293)]
+
+
+def test_a_column_that_hides_one_of_ours_is_kept_under_another_name(command: Command, tmp_path: Path) -> None:
+    rows = [{"question": "?", "response": "A: 1", "answer": "1", "Verdict": "theirs", "row_id": 5}]
+    lake = tmp_path / "lake"
+    done = command("run", "verify", "--input", write(tmp_path / "a.jsonl", rows), "--store", lake)
+    assert done.code == 0, done.err
+    shown = command("query", "SELECT verdict, input_Verdict, input_row_id FROM verified", "--store", lake)
+    assert shown.out.splitlines()[1] == '"correct","theirs",5'
+
+
+def test_the_manifest_stands_on_receipts_and_names_recipe_and_report(baseline: Lake) -> None:
+    manifest = baseline.manifest
+    assert (manifest.rows, manifest.files) == (297, ("verified-00001-of-00001.parquet",))
+    assert manifest.version == manifest.content[:12]
+    assert manifest.recipe["input"] == [str(baseline.attempts)]
+    assert set(manifest.receipts) <= {f"{r.step}/{r.key}" for r in baseline.store.receipts()}
+    report = (baseline.store.read(manifest.report or "") or b"").decode()
+    assert "| pass | critical | `expect_column_values_to_be_unique`" in report
+    assert "FAIL" not in report
+
+
+def test_gate_and_funnel_are_artifacts_in_prefect(baseline: Lake, api: str) -> None:
+    from prefect.client.orchestration import get_client
+
+    async def artifacts() -> dict[str | None, Any]:
+        async with get_client() as client:
+            return {a.key: a.data for a in await client.read_artifacts()}
+
+    found = asyncio.run(artifacts())
+    assert "# Gate `verified`" in found["gate-verified"]
+    assert "| judged |" in found["funnel-verified"]
+
+
+def test_the_same_command_again_works_no_shard_and_publishes_the_same_version(baseline: Lake, tmp_path: Path) -> None:
+    before = _objects(baseline.store)
+    store = Store(shutil.copytree(baseline.store.url, str(tmp_path / "lake")))  # other tests count the runs of theirs
+    words = ("--input", baseline.attempts, "--store", store.url, "--profile", "ci", "--shard_rows", "64")
+    again = end(forked("run", "verify", *words))
+    assert again.code == 0, again.err
+    assert [line.split(maxsplit=1)[1] for line in again.err.splitlines()[2:]] == [
+        "300 / 300 rows, 300 found done",
+        "297 / 297 rows, 297 found done",
+        "297 / 297 rows, 297 found done",
+        "297 / 297 rows, 297 found done",
+    ]
+    assert _objects(store) == before
+    assert store.history("verified") == [baseline.manifest.version]
+
+
+@pytest.mark.skipif(not SOLUTIONS.is_file(), reason=ABSENT)
+def test_recorded_solutions_of_real_models_get_the_verdict_they_were_recorded_with(
+    command: Command, tmp_path: Path
+) -> None:
+    lake = tmp_path / "lake"
+    assert write_attempts(tmp_path / "solutions.jsonl") == 5276
+    done = command("run", "verify", "--input", tmp_path / "solutions.jsonl", "--store", lake)
+    assert done.code == 0, done.err
+    figures = "avg(((verdict = 'correct') = is_correct)::INT), count(*), count(*) FILTER (verdict = 'timeout')"
+    shown = command("query", f"SELECT {figures} FROM verified", "--store", lake, "--format", "csv")
+    agreement, rows, timeouts = map(float, shown.out.splitlines()[1].split(","))
+    assert agreement >= 0.999
+    assert (rows, timeouts) == (5276, 0)
+
+
+def test_rows_that_are_all_unusable_stop_at_the_gate(command: Command, tmp_path: Path) -> None:
+    rows = [{"question": "?", "response": "A: 1", "answer": None}] * 5
+    lake = tmp_path / "lake"
+    done = command("run", "verify", "--input", write(tmp_path / "a.jsonl", rows), "--store", lake)
+    assert done.code == 3
+    last = done.err.splitlines()[-1]
+    assert "gate 'verified' stopped the run" in last
+    assert "nothing was published" in last
+    assert (Path(last.rsplit(" ", 1)[1])).read_text().count("| FAIL | critical |") == 1
+    assert not (lake / "datasets").exists()
+    assert "stopped by gate verified" in command("status", "--store", lake).out
+
+
+def test_a_warning_is_reported_and_published(command: Command, tmp_path: Path) -> None:
+    rows = [{"question": "?", "response": "I do not know.", "answer": "1"}] * 5
+    lake = tmp_path / "lake"
+    done = command("run", "verify", "--input", write(tmp_path / "a.jsonl", rows), "--store", lake)
+    assert done.code == 0, done.err
+    assert "warning: verdict: values to not be in set: 5 of 5 do not, e.g. 'unparseable'" in done.err
+    [report] = (lake / "reports/verified").glob("*.md")
+    assert "| warn | warning |" in report.read_text()
+    assert "verified" in command("status", "--store", lake).out
+
+
+def test_publish_refuses_a_dataset_that_lost_a_shard(api: str, tmp_path: Path) -> None:
+    from prefect import flow
+
+    from flows.run.run import Run, on_cluster
+    from flows.verify import Verification
+    from schemas.tables import verdicts
+    from tasks.verification.attach_verdicts import Judged
+
+    @flow(name="leaky", task_runner=on_cluster)
+    def leaky(recipe: Verification) -> object:
+        run = Run.open(recipe)
+        attempted = run.seed(recipe, reserved=verdicts.SCHEMA.names)
+        lossy = dataclasses.replace(attempted, shards=attempted.shards[:-1])
+        judged = run.map(recipe.judge, lossy)
+        return run.publish("leaky", run.merge(Judged(), attempted, judged))
+
+    error = _failure(leaky, tmp_path, rows=20, shard_rows=10)
+    assert isinstance(error, LedgerError)
+    assert str(error) == "step verify: 7 of the 17 rows of step seed were left out; nothing was published"
+    assert not (tmp_path / "lake/datasets").exists()
+
+
+def test_a_stage_that_loses_a_row_is_told_which(api: str, tmp_path: Path) -> None:
+    from prefect import flow
+
+    from flows.run.run import Run, on_cluster
+    from flows.verify import Verification
+    from tasks.verification.verify import Verify
+
+    class Careless(Verify):
+        def rows(self, batch: Any, engine: Any) -> Any:
+            yield from list(super().rows(batch, engine))[:-1]
+
+    @flow(name="careless", task_runner=on_cluster)
+    def careless(recipe: Verification) -> object:
+        run = Run.open(recipe)
+        return run.publish("careless", run.map(Careless(), run.seed(recipe, reserved=[])))
+
+    error = _failure(careless, tmp_path, rows=20, shard_rows=20)
+    assert isinstance(error, LedgerError)
+    assert "stage careless lost row" in str(error)
+    assert not (tmp_path / "lake/datasets").exists()
+
+
+def _failure(flow: Any, folder: Path, rows: int, shard_rows: int) -> BaseException:
+    from flows.verify import Verification
+
+    path = write(folder / "attempts.jsonl", attempts(rows))
+    before = dict(os.environ)
+    os.environ |= {"QUESTMILL_STORE": str(folder / "lake"), "QUESTMILL_PROFILE": "ci"}
+    try:
+        flow(Verification(input=(str(path),), shard_rows=shard_rows))
+    except Exception as error:
+        return error
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+    raise AssertionError("the flow did not fail")
+
+
+def _objects(store: Store) -> list[str]:
+    return [p for p in store.paths("") if not p.startswith("runs/")]

@@ -1,0 +1,240 @@
+"""Every row that goes into a step comes out once: kept, rejected, quarantined, or the step fails and names it."""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Annotated, Any, ClassVar
+
+import pyarrow as pa
+import pytest
+
+from infra.cluster import worker
+from infra.lake.store import open_store
+from schemas.arrow import is_measured, measured, required
+from schemas.errors import LedgerError, ShapeError, VerifierBroken
+from schemas.input import Source
+from schemas.work import Merge, Quarantine, Receipt, Reject, Row, Stage, Where
+from tasks.verification.attach_verdicts import Judged
+from tests.support.pipeline import Compare, attempt, jsonl, rows, seed, work
+
+LENGTH = pa.schema([required("row_id", pa.string()), required("n", pa.int64()), measured("milliseconds", pa.float32())])
+
+
+def length(row: Row, n: int | None = None) -> Row:
+    return {"row_id": row["row_id"], "n": len(row["question"]) if n is None else n, "milliseconds": 0.5}
+
+
+class Told(Stage):
+    """A stage that does what a function says."""
+
+    table: ClassVar[pa.Schema] = LENGTH
+
+    label: str = "told"
+    """Part of the identity, as every field."""
+    behaviour: Annotated[Callable[[Row], list[Any]], Where]
+    """Outcomes of a row."""
+
+    def rows(self, batch: Sequence[Row], engine: Any) -> Iterator[Any]:
+        for row in batch:
+            yield from self.behaviour(row)
+
+
+@pytest.fixture
+def attempts(tmp_path: Path, lake: str) -> Receipt:
+    """One shard of twelve rows."""
+    path = jsonl(tmp_path / "a.jsonl", [attempt(n) for n in range(12)])
+    (receipt,) = seed(Source(input=(path,)), lake)
+    return receipt
+
+
+def tell(behaviour: Callable[[Row], list[Any]], upstream: Receipt, lake: str) -> Receipt:
+    return worker.run_shard(Told(behaviour=behaviour), None, upstream, 0, lake)
+
+
+def is_row(row: Row, *numbers: int) -> bool:
+    return int(row["response"]) in numbers
+
+
+def test_each_row_may_be_kept_rejected_or_quarantined(attempts: Receipt, lake: str) -> None:
+    def behaviour(row: Row) -> list[Any]:
+        if is_row(row, 1, 2):
+            return [Reject(row, "short")]
+        return [Quarantine(row, "silent", "no reply", 3)] if is_row(row, 3) else [length(row)]
+
+    receipt = tell(behaviour, attempts, lake)
+    assert (receipt.rows_in, receipt.kept, receipt.rejected) == (12, 9, {"short": 2})
+    assert receipt.quarantined == {"silent": 1} and receipt.balanced
+    store = open_store(lake)
+    assert receipt.rejects is not None and receipt.quarantine is not None
+    first, _ = store.get(receipt.rejects).to_pylist()
+    assert (first["stage"], first["reason"], json.loads(first["row"])["response"]) == ("told", "short", "1")
+    (failed,) = store.get(receipt.quarantine).to_pylist()
+    assert (failed["reason"], failed["error"], failed["attempts"]) == ("silent", "no reply", 3)
+
+
+def test_a_lost_row_is_named(attempts: Receipt, lake: str) -> None:
+    with pytest.raises(
+        LedgerError, match=r"stage told lost row '\w{12}:00000003': yield it, or a Reject with a reason"
+    ):
+        tell(lambda row: [] if is_row(row, 2) else [length(row)], attempts, lake)
+    assert [r.step for r in open_store(lake).receipts()] == ["seed"], "nothing is committed"
+
+
+def test_an_invented_row_is_named(attempts: Receipt, lake: str) -> None:
+    with pytest.raises(LedgerError, match="stage told yielded row 'new', but was not given it: keep the `row_id`"):
+        tell(lambda row: [length(row), length({**row, "row_id": "new"})], attempts, lake)
+    with pytest.raises(LedgerError, match="stage told yielded row None, but was not given it"):
+        tell(lambda row: [{"n": 1}], attempts, lake)
+
+
+def test_a_row_that_makes_the_stage_raise_is_quarantined_and_the_others_are_kept(attempts: Receipt, lake: str) -> None:
+    def behaviour(row: Row) -> list[Any]:
+        return [length(row)] if not is_row(row, 5) else [1 / 0]
+
+    receipt = tell(behaviour, attempts, lake)
+    assert (receipt.kept, receipt.quarantined) == (11, {"stage failed": 1}) and receipt.quarantine is not None
+    (failed,) = open_store(lake).get(receipt.quarantine).to_pylist()
+    assert failed["error"] == "ZeroDivisionError: division by zero" and failed["row_id"].endswith("00000006")
+
+
+def test_a_stage_that_always_raises_fails_with_its_own_error(attempts: Receipt, lake: str) -> None:
+    with pytest.raises(ZeroDivisionError):
+        tell(lambda row: [1 / 0], attempts, lake)
+    assert [r.step for r in open_store(lake).receipts()] == ["seed"]
+
+
+def test_an_error_of_ours_is_never_taken_for_a_bad_row(attempts: Receipt, lake: str) -> None:
+    def behaviour(row: Row) -> list[Any]:
+        if is_row(row, 5):
+            raise VerifierBroken("1 is not 1")
+        return [length(row)]
+
+    with pytest.raises(VerifierBroken, match="1 is not 1"):
+        tell(behaviour, attempts, lake)
+
+
+def test_wrong_columns_are_named(attempts: Receipt, lake: str) -> None:
+    with pytest.raises(ShapeError, match=r"step told: row '.*' has unknown columns \['m'\] and lacks \[\]"):
+        tell(lambda row: [length(row) | {"m": 1}], attempts, lake)
+    with pytest.raises(ShapeError, match=r"step told: column 'n' does not hold int64 in row '\w{12}:00000001'"):
+        tell(lambda row: [length(row) | {"n": "many"}], attempts, lake)
+
+
+def test_one_row_may_become_several(attempts: Receipt, lake: str) -> None:
+    receipt = tell(lambda row: [length(row, n) for n in range(3)], attempts, lake)
+    assert (receipt.rows_in, receipt.kept, receipt.parts[0].rows) == (12, 12, 36)
+
+
+def test_a_row_with_some_samples_kept_counts_as_kept_and_its_rejects_are_told(attempts: Receipt, lake: str) -> None:
+    receipt = tell(lambda row: [Reject(row, "cut_off"), length(row), Reject(row, "no_answer")], attempts, lake)
+    assert (receipt.kept, receipt.rejected) == (12, {}) and receipt.rejects is not None and receipt.rejects.rows == 24
+
+
+def test_a_row_whose_samples_are_all_rejected_counts_once_by_its_first_reason(attempts: Receipt, lake: str) -> None:
+    receipt = tell(lambda row: [Reject(row, "cut_off"), Reject(row, "no_answer")], attempts, lake)
+    assert (receipt.kept, receipt.rejected, receipt.parts[0].rows) == (0, {"cut_off": 12}, 0) and receipt.balanced
+
+
+def test_an_empty_shard_is_work_done(attempts: Receipt, lake: str) -> None:
+    nothing = tell(lambda row: [Reject(row, "all")], attempts, lake)
+    receipt = worker.run_shard(Told(label="next", behaviour=lambda row: []), None, nothing, 0, lake)
+    assert (receipt.rows_in, receipt.kept) == (0, 0) and receipt.parts[0].rows == 0
+
+
+def test_a_shard_that_is_done_is_not_worked_again(attempts: Receipt, lake: str) -> None:
+    worked: list[Row] = []
+    first = tell(lambda row: [worked.append(row), length(row)][1:], attempts, lake)
+    again = tell(lambda row: [worked.append(row), length(row)][1:], attempts, lake)
+    assert (
+        len(worked) == 12
+        and (first.found, again.found) == (False, True)
+        and again == first.model_copy(update={"found": True})
+    )
+
+
+def test_every_field_counts_for_the_key_except_where(attempts: Receipt, lake: str) -> None:
+    def key(**fields: Any) -> str:
+        return worker.run_shard(Told(behaviour=lambda row: [length(row)], **fields), None, attempts, 0, lake).key
+
+    assert key() == key(role="solver") != key(label="other")
+
+
+# -- merges -----------------------------------------------------------------------------------------------------------
+
+
+class Select(Merge):
+    """A merge of one table that runs the SQL it is given."""
+
+    inputs: ClassVar[tuple[str, ...]] = ("given",)
+    query: str
+
+    def sql(self) -> str:
+        return self.query
+
+
+def merged(query: str, tables: list[Receipt], lake: str, shard_rows: int = 5) -> Receipt:
+    return worker.run_merge(Select(query=query), [tables], shard_rows, lake)
+
+
+@pytest.fixture
+def lengths(attempts: Receipt, lake: str) -> list[Receipt]:
+    return work(Told(behaviour=lambda row: [length(row)]), [attempts], lake)
+
+
+def test_a_merge_cuts_its_rows_into_shards_in_order(lengths: list[Receipt], lake: str) -> None:
+    receipt = merged("SELECT * FROM given ORDER BY row_id DESC", lengths, lake)
+    assert [part.rows for part in receipt.parts] == [5, 5, 2] and receipt.balanced
+    ids = [row["row_id"] for row in rows(open_store(lake), [receipt])]
+    assert ids == sorted(ids, reverse=True) and len(ids) == 12
+
+
+def test_the_column_reject_turns_rows_down(lengths: list[Receipt], lake: str) -> None:
+    query = "SELECT *, CASE WHEN row_id LIKE '%2' THEN 'two' END AS reject FROM given ORDER BY row_id"
+    receipt = merged(query, lengths, lake)
+    assert (receipt.kept, receipt.rejected) == (10, {"two": 2})
+    assert all("reject" not in row for row in rows(open_store(lake), [receipt]))
+
+
+def test_a_merge_that_loses_or_doubles_rows_fails(lengths: list[Receipt], lake: str) -> None:
+    with pytest.raises(LedgerError, match="step select: 12 rows in, but 11 kept"):
+        merged("SELECT * FROM given ORDER BY row_id LIMIT 11", lengths, lake)
+    with pytest.raises(LedgerError, match="step select: 12 rows in, but 24 kept"):
+        merged("SELECT given.* REPLACE (row_id || i AS row_id) FROM given, (VALUES (1), (2)) t(i)", lengths, lake)
+
+
+def test_measurements_stay_measurements_through_a_merge(lengths: list[Receipt], lake: str) -> None:
+    receipt = merged("SELECT * FROM given ORDER BY row_id", lengths, lake)
+    fields = open_store(lake).schema(receipt.parts[0])
+    assert [field.name for field in fields if is_measured(field)] == ["milliseconds"]
+
+
+def test_a_merge_that_is_done_is_not_done_again(lengths: list[Receipt], lake: str) -> None:
+    query = "SELECT * FROM given ORDER BY row_id"
+    assert [merged(query, lengths, lake).found for _ in range(2)] == [False, True]
+    assert not merged(query, lengths, lake, shard_rows=4).found
+
+
+def test_verdicts_join_their_attempts_and_what_has_none_is_rejected(tmp_path: Path, lake: str) -> None:
+    table = [attempt(n, verdict="theirs", reject="theirs") for n in range(6)] + [attempt(9, response="broken")]
+    attempted = seed(Source(input=(jsonl(tmp_path / "a.jsonl", table),), shard_rows=3), lake, Compare.table.names)
+    judged = work(Compare(), attempted, lake)
+    receipt = worker.run_merge(Judged(), [attempted, judged], 4, lake)
+    assert (receipt.kept, receipt.rejected) == (6, {"no verdict": 1})
+    assert receipt.beside == tuple(part.digest for r in judged for part in r.parts)
+    first = rows(open_store(lake), [receipt])[0]
+    assert (first["verdict"], first["input_verdict"], first["input_reject"]) == ("correct", "theirs", "theirs")
+
+
+def test_a_row_that_becomes_several_is_kept_once_in_the_ledger_and_so_are_its_children(lake: str) -> None:
+    def three(row: Row) -> list[Any]:
+        kept = [{"row_id": f"{row['row_id']}/{n}", "n": n, "milliseconds": 0.5} for n in range(2)]
+        return [*kept, Reject({**row, "row_id": f"{row['row_id']}/2"}, "one too many")]
+
+    stage = Told(behaviour=three)
+    first = worker.run_shard(stage, None, worker.run_blanks(3, 10, lake), 0, lake)
+    assert (first.rows_in, first.kept, first.parts[0].rows, first.rejected) == (3, 3, 6, {})
+    second = worker.run_shard(stage, None, first, 0, lake)
+    assert (second.rows_in, second.kept, second.parts[0].rows) == (6, 6, 12)
+    ids = open_store(lake).get(second.parts[0])["row_id"].to_pylist()
+    assert len(set(ids)) == 12
+    assert ids[0] == "000000000/0/0"

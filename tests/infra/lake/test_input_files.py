@@ -1,0 +1,329 @@
+"""Input that cannot be used is refused in one line that says where and what to do; all other input is kept whole."""
+
+import datetime
+import decimal
+import gzip
+import json
+import re
+import time
+import tracemalloc
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import s3fs
+
+from infra.cluster import worker
+from infra.lake import input_files
+from infra.lake.store import Store, open_store
+from schemas.errors import BadInput
+from schemas.input import Columns, Source
+from schemas.tables import verdicts
+from schemas.work import Row
+from tests.support.pipeline import attempt, jsonl, rows, seed
+
+GOOD = b'{"question": "q", "response": "r", "answer": "a"}\n'
+
+
+def refused(lake: str, *urls: str, **options: Any) -> str:
+    """The one line that a run ends with; nothing may have been written."""
+    with pytest.raises(BadInput) as caught:
+        seed(Source(input=urls, **options), lake)
+    assert "\n" not in str(caught.value)
+    assert not open_store(lake).exists()
+    return str(caught.value)
+
+
+def kept(lake: str, *urls: str, **options: Any) -> list[Row]:
+    """The rows of the seed, without their ids."""
+    receipts = seed(Source(input=urls, **options), lake, verdicts.SCHEMA.names)
+    return [{k: v for k, v in row.items() if k != "row_id"} for row in rows(open_store(lake), receipts)]
+
+
+def parquet(path: Path, **columns: Any) -> str:
+    pq.write_table(pa.table({"question": ["q"], "response": ["r"], "answer": ["a"]} | columns), path)
+    return str(path)
+
+
+BAD_LINES = {
+    "invalid JSON": (b'{"question": "q",,}\n', "row 3: is no JSON: .* at character 18; give one JSON object a line"),
+    "an array": (b"[1, 2]\n", "row 3: is no JSON object but list; give one object a line"),
+    "a bare value": (b"7\n", "row 3: is no JSON object but int; give one object a line"),
+    "two objects": (b"{} {}\n", "row 3: is no JSON: Extra data at character 4; give one JSON object a line"),
+    "invalid UTF-8": (b'{"question": "\xff"}\n', "row 3: is no UTF-8 at byte 14; save the file as UTF-8"),
+    "nested too deeply": (b"[" * 5000 + b"\n", "row 3: cannot be read: RecursionError: .*; shorten it"),
+    "an endless integer": (b'{"n": ' + b"1" * 5000 + b"}\n", "row 3: cannot be read: ValueError: .*; shorten it"),
+    "a wrong type": (
+        b'{"question": 7, "response": "r", "answer": "a"}\n',
+        "row 3: column 'question' holds int, not a string; convert the column",
+    ),
+    "a wrong gold": (
+        b'{"question": "q", "response": "r", "answer": true}\n',
+        "row 3: column 'answer' holds bool, not a string or a number; convert the column",
+    ),
+}
+
+
+@pytest.mark.parametrize(("line", "expected"), BAD_LINES.values(), ids=BAD_LINES)
+def test_a_bad_line_is_named_by_file_and_row(line: bytes, expected: str, tmp_path: Path, lake: str) -> None:
+    (tmp_path / "bad.jsonl").write_bytes(GOOD * 2 + line)
+    assert re.search(rf"bad\.jsonl: {expected}", refused(lake, str(tmp_path / "bad.jsonl")))
+
+
+BAD_FILES = {
+    "an empty file": ("bad.jsonl", b"", "holds no rows; give at least one"),
+    "blank lines only": ("bad.jsonl", b"\n \n", "holds no rows; give at least one"),
+    "a JSON array": ("bad.json", b'[\n{"question": "q"}\n]', "row 1: is no JSON: .*; give one JSON object a line"),
+    "UTF-16": ("bad.jsonl", GOOD.decode().encode("utf-16"), "row 1: is no UTF-8 at byte 0; save the file as UTF-8"),
+    "garbage for Parquet": (
+        "bad.parquet",
+        b"garbage" * 9,
+        "is no readable Parquet after row 0: .*; write the file again",
+    ),
+    "an empty Parquet": ("bad.parquet", b"", "is no readable Parquet after row 0: .*; write the file again"),
+    "garbage for gzip": ("bad.jsonl.gz", b"garbage", "cannot be read: .*; check that the file is whole"),
+    "half a gzip": ("bad.jsonl.gz", gzip.compress(GOOD)[:-9], "cannot be read: .*; check that the file is whole"),
+    "a damaged gzip": ("bad.jsonl.gz", gzip.compress(GOOD)[:12] + b"\xff" * 40, "cannot be read: .*; check that"),
+    "a damaged xz": ("bad.jsonl.xz", b"\xfd7zXZ\x00\xff\xff", "cannot be read: .*; check that the file is whole"),
+    "no zip": ("bad.zip", b"garbage", "cannot be read: .*; check that the file is whole"),
+}
+
+
+@pytest.mark.parametrize(("name", "data", "expected"), BAD_FILES.values(), ids=BAD_FILES)
+def test_a_bad_file_is_named(name: str, data: bytes, expected: str, tmp_path: Path, lake: str) -> None:
+    (tmp_path / name).write_bytes(data)
+    assert re.search(f"{name}: {expected}", refused(lake, str(tmp_path / name)))
+
+
+def test_truncated_parquet_is_named(tmp_path: Path, lake: str) -> None:
+    whole = Path(parquet(tmp_path / "whole.parquet")).read_bytes()
+    (tmp_path / "half.parquet").write_bytes(whole[: len(whole) // 2])
+    assert "half.parquet: is no readable Parquet after row 0" in refused(lake, str(tmp_path / "half.parquet"))
+    (tmp_path / "torn.parquet").write_bytes(whole[:4] + b"\xff" * (len(whole) // 2) + whole[4 + len(whole) // 2 :])
+    assert "torn.parquet: " in refused(lake, str(tmp_path / "torn.parquet"))
+
+
+def test_parquet_without_rows_is_named(tmp_path: Path, lake: str) -> None:
+    empty = pa.array([], pa.string())
+    assert "holds no rows" in refused(
+        lake, parquet(tmp_path / "a.parquet", question=empty, response=empty, answer=empty)
+    )
+
+
+def test_parquet_of_a_wrong_type_is_named(tmp_path: Path, lake: str) -> None:
+    expected = "row 1: column 'response' holds list, not a string; convert the column"
+    assert expected in refused(lake, parquet(tmp_path / "a.parquet", response=[["r"]]))
+
+
+def test_what_is_not_there_is_named(tmp_path: Path, lake: str) -> None:
+    assert "none.jsonl: no such file; give a path, a url or a glob" in refused(lake, str(tmp_path / "none.jsonl"))
+    assert "*.jsonl: no such file" in refused(lake, str(tmp_path / "*.jsonl"))
+    (tmp_path / "folder.jsonl").mkdir()
+    assert "*.jsonl: no such file" in refused(lake, str(tmp_path / "*.jsonl"))
+    assert "folder.jsonl: is a folder; give its files, e.g. " in refused(lake, str(tmp_path / "folder.jsonl"))
+    assert "cannot be reached" in refused(lake, "nowhere://a.jsonl")
+
+
+def test_input_on_a_server_that_refuses_is_named_in_seconds(s3_lake: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    s3fs.S3FileSystem.clear_instance_cache()
+    started = time.monotonic()
+    with pytest.raises(BadInput, match=r"s3://b/x\.jsonl: cannot be reached: .*; check the url and its keys"):
+        input_files.expand(Source(input=("s3://b/x.jsonl",)))
+    assert time.monotonic() - started < 8
+
+
+def test_input_on_a_web_server_that_is_not_there_is_no_missing_file() -> None:
+    with pytest.raises(BadInput, match=r"http://127\.0\.0\.1:9/x\.jsonl: cannot be reached: .*; check the url"):
+        input_files.expand(Source(input=("http://127.0.0.1:9/x.jsonl",)))
+
+
+def test_a_file_that_a_web_server_does_not_have_is_no_such_file(s3_server: str) -> None:
+    with pytest.raises(BadInput, match=r"/moto-api/none\.jsonl: no such file; give a path, a url or a glob"):
+        input_files.expand(Source(input=(f"{s3_server}/moto-api/none.jsonl",)))
+
+
+def test_an_empty_input_is_told() -> None:
+    with pytest.raises(BadInput, match=r"^--input '' is empty; give a path, a url or a glob$"):
+        input_files.expand(Source(input=("",)))
+
+
+def test_rows_of_a_file_that_was_replaced_after_the_check_are_never_committed(tmp_path: Path, lake: str) -> None:
+    source = Source(input=(jsonl(tmp_path / "a.jsonl", [attempt(1), attempt(2)]),))
+    file = worker.scan_source(source.input[0], source)
+    jsonl(tmp_path / "a.jsonl", [attempt(3), attempt(4)])
+    with pytest.raises(BadInput, match=r"a\.jsonl: changed while it was read; run again"):
+        worker.run_seed(file, file.types, 0, source, [], lake)
+    assert open_store(lake).receipts() == []
+
+
+def test_a_missing_column_is_named_with_those_that_are_there(tmp_path: Path, lake: str) -> None:
+    path = jsonl(tmp_path / "a.jsonl", [{"question": "q", "solution": "s", "answer": "1"}])
+    expected = "has no column 'response'; name the column that holds it with --columns.response NAME"
+    assert f"a.jsonl: {expected} (there are: answer, question, solution)" in refused(lake, path)
+    assert kept(lake, path, columns=Columns(response="solution")) == [{"question": "q", "response": "s", "answer": "1"}]
+
+
+def test_every_file_is_checked_before_the_first_row_is_written(tmp_path: Path, lake: str) -> None:
+    good, bad = jsonl(tmp_path / "a.jsonl", [attempt(1)]), jsonl(tmp_path / "b.jsonl", [attempt(1), 7])
+    assert "b.jsonl: row 2" in refused(lake, good, bad)
+
+
+def test_files_that_disagree_about_a_column_are_named(tmp_path: Path, lake: str) -> None:
+    one, two = jsonl(tmp_path / "a.jsonl", [attempt(1, n="x")]), jsonl(tmp_path / "b.jsonl", [attempt(2, n=1)])
+    assert "b.jsonl: column 'n' is int64 here and string in another file; make them one" in refused(lake, one, two)
+
+
+def test_a_file_that_changes_while_it_is_read_is_named(tmp_path: Path) -> None:
+    source = Source(input=(jsonl(tmp_path / "a.jsonl", [attempt(1)]),))
+    file = input_files.scan(source.input[0], source)
+    for later in ([attempt(1), attempt(2)], [attempt(1, new=1)], [attempt(2)]):
+        jsonl(tmp_path / "a.jsonl", later)
+        with pytest.raises(BadInput, match=r"a\.jsonl: changed while it was read; run again"):
+            list(input_files.load(file, source, file.types))
+
+
+# -- good input -------------------------------------------------------------------------------------------------------
+
+
+def test_jsonl_parquet_compressed_files_and_globs_give_the_same_rows(tmp_path: Path) -> None:
+    table = [attempt(n) for n in range(5)]
+    text = Path(jsonl(tmp_path / "a.jsonl", table)).read_bytes()
+    (tmp_path / "b.jsonl.gz").write_bytes(gzip.compress(text))
+    pq.write_table(pa.Table.from_pylist(table), tmp_path / "c.parquet")
+    for name in ("a.jsonl", "b.jsonl.gz", "c.parquet", "[a]*.json?"):
+        assert kept(f"memory://{tmp_path.name}-{name[0]}", str(tmp_path / name)) == table
+
+
+def test_input_comes_from_any_file_system(s3_lake: str, lake: str) -> None:
+    fs = Store(s3_lake).fs
+    fs.pipe_file(f"{s3_lake}/in/a.jsonl", GOOD * 3)
+    row = {"question": "q", "response": "r", "answer": "a"}
+    assert kept(lake, f"{s3_lake}/in/*.jsonl") == [row] * 3
+
+
+def test_blank_lines_crlf_a_byte_order_mark_and_a_missing_last_newline_are_fine(tmp_path: Path, lake: str) -> None:
+    (tmp_path / "a.jsonl").write_bytes(b"\xef\xbb\xbf" + GOOD.replace(b"\n", b"\r\n") + b"\r\n\n" + GOOD.rstrip())
+    assert len(kept(lake, str(tmp_path / "a.jsonl"))) == 2
+
+
+def test_every_other_column_is_kept_with_its_type(tmp_path: Path, lake: str) -> None:
+    more = {"s": "x", "i": 7, "f": 0.5, "b": True, "none": None, "list": [1, {"a": None}], "big": 2**70, "mixed": 1}
+    path = jsonl(tmp_path / "a.jsonl", [attempt(1, **more), attempt(2, f=2, mixed="two")])
+    first, second = kept(lake, path)
+    assert first == attempt(1) | more | {"list": '[1, {"a": null}]', "big": str(2**70), "mixed": "1"}
+    assert second["f"] == 2.0 and second["mixed"] == '"two"' and second["s"] is None
+
+
+def test_columns_of_parquet_that_have_no_plain_type_are_kept_as_json(tmp_path: Path, lake: str) -> None:
+    day, price = datetime.date(2026, 1, 2), decimal.Decimal("1.50")
+    (row,) = kept(lake, parquet(tmp_path / "a.parquet", day=[day], price=[price], raw=[b"x"], tags=[{"k": [1]}]))
+    assert row["day"] == '"2026-01-02"' and row["price"] == '"1.50"' and row["tags"] == '{"k": [1]}'
+
+
+def test_names_that_would_hide_ours_are_kept_as_input(tmp_path: Path, lake: str) -> None:
+    names = ["verdict", "Row_ID", "RULE", "reject", "input_verdict", "model", "Model"]
+    (row,) = kept(lake, jsonl(tmp_path / "a.jsonl", [attempt(1, **dict.fromkeys(names, "x"))]))
+    assert sorted(row.keys() - attempt(1).keys()) == [
+        "Model",
+        "input_RULE",
+        "input_Row_ID",
+        "input_input_verdict",
+        "input_model",
+        "input_reject",
+        "input_verdict",
+    ]
+
+
+def test_a_renamed_column_does_not_hide_the_one_that_has_our_name(tmp_path: Path, lake: str) -> None:
+    path = jsonl(tmp_path / "a.jsonl", [attempt(1, prompt="mine", question="theirs")])
+    (row,) = kept(lake, path, columns=Columns(question="prompt"))
+    assert row["question"] == "mine" and row["input_question"] == "theirs"
+
+
+def test_one_column_may_serve_twice(tmp_path: Path, lake: str) -> None:
+    (row,) = kept(
+        lake,
+        jsonl(tmp_path / "a.jsonl", [{"question": "q", "text": "7"}]),
+        columns=Columns(response="text", answer="text"),
+    )
+    assert row["response"] == row["answer"] == "7"
+
+
+def test_rows_without_question_response_or_answer_go_to_quarantine(tmp_path: Path, lake: str) -> None:
+    bad = [attempt(1, question=None), attempt(2, response=None), {"question": "q", "response": "r"}]
+    (receipt,) = seed(Source(input=(jsonl(tmp_path / "a.jsonl", [attempt(0), *bad]),)), lake)
+    assert (receipt.rows_in, receipt.kept) == (4, 1) and receipt.balanced
+    assert receipt.quarantined == {"null answer": 1, "null question": 1, "null response": 1}
+    assert receipt.quarantine is not None
+    quarantined = open_store(lake).get(receipt.quarantine).to_pylist()
+    assert [r["error"] for r in quarantined] == [f"column '{n}' is null" for n in ("question", "response", "answer")]
+    assert json.loads(quarantined[0]["row"])["response"] == "1"
+
+
+def test_gold_answers_may_be_numbers(tmp_path: Path, lake: str) -> None:
+    golds = [7, 0.5, -3, 2**70]
+    path = jsonl(tmp_path / "a.jsonl", [attempt(0, answer=gold) for gold in golds])
+    assert [row["answer"] for row in kept(lake, path)] == [str(gold) for gold in golds]
+    (row,) = kept(lake, parquet(tmp_path / "a.parquet", answer=[decimal.Decimal("1.50")]))
+    assert row["answer"] == "1.50"
+
+
+def test_odd_but_legal_json_is_taken(tmp_path: Path, lake: str) -> None:
+    odd = [
+        '{"question": "q", "question": "last wins", "response": "r", "answer": NaN, "f": Infinity}',
+        '{"question": "q", "response": "cut \\ud83d", "answer": "\\ud83d\\ude00", "f": 1, "x\\udc00": ["\\ud800"]}',
+        '{"question": "q", "response": "' + "long " * 200_000 + '", "answer": "nul \\u0000"}',
+        '{"question": "q", "response": "r", "answer": "a", "deep": ' + "[" * 500 + "]" * 500 + "}",
+    ]
+    (tmp_path / "a.jsonl").write_text("\n".join(odd))
+    first, second, third, fourth = kept(lake, str(tmp_path / "a.jsonl"))
+    assert first["question"] == "last wins" and first["answer"] == "nan" and first["f"] == float("inf")
+    assert second["response"] == "cut \ufffd" and second["answer"] == "\U0001f600" and second["x\ufffd"] == '["\ufffd"]'
+    assert len(third["response"]) == 1_000_000 and third["answer"] == "nul \x00"
+    assert fourth["deep"] == "[" * 500 + "]" * 500
+
+
+def test_integers_too_large_for_a_float_column_do_not_stop_a_run(tmp_path: Path, lake: str) -> None:
+    path = jsonl(tmp_path / "a.jsonl", [attempt(1, n=2**60 + 1), attempt(2, n=0.5)])
+    assert [row["n"] for row in kept(lake, path)] == [float(2**60), 0.5]
+
+
+def test_the_same_file_twice_is_read_once_and_a_copy_is_rows_of_its_own(tmp_path: Path, lake: str) -> None:
+    one, copy = jsonl(tmp_path / "a.jsonl", [attempt(1)]), jsonl(tmp_path / "b.jsonl", [attempt(1)])
+    receipts = seed(Source(input=(one, one, copy)), lake)
+    ids = [row["row_id"] for row in rows(open_store(lake), receipts)]
+    assert len(receipts) == len(set(ids)) == 2
+
+
+def test_files_with_different_columns_are_one_table(tmp_path: Path, lake: str) -> None:
+    one = jsonl(tmp_path / "a.jsonl", [attempt(1, seed=1, note=None)])
+    two = jsonl(tmp_path / "b.jsonl", [attempt(2, seed=0.5, note={"by": "me"}, model="m")])
+    first, second = sorted(kept(lake, one, two), key=lambda row: str(row["question"]))
+    assert first == attempt(1) | {"seed": 1.0, "note": None, "model": None}
+    assert second == attempt(2) | {"seed": 0.5, "note": '{"by": "me"}', "model": "m"}
+
+
+def test_rows_are_cut_into_shards_in_order(tmp_path: Path, lake: str) -> None:
+    (receipt,) = seed(Source(input=(jsonl(tmp_path / "a.jsonl", [attempt(n) for n in range(10)]),), shard_rows=4), lake)
+    assert [part.rows for part in receipt.parts] == [4, 4, 2]
+    assert [row["response"] for row in rows(open_store(lake), [receipt])] == [str(n) for n in range(10)]
+
+
+def test_a_second_seed_of_the_same_bytes_is_found(tmp_path: Path, lake: str) -> None:
+    source = Source(input=(jsonl(tmp_path / "a.jsonl", [attempt(1)]),))
+    assert [receipt.found for receipt in seed(source, lake) + seed(source, lake)] == [False, True]
+
+
+def test_scanning_holds_no_rows(tmp_path: Path) -> None:
+    with (tmp_path / "a.jsonl").open("wb") as file:
+        for _ in range(100):
+            file.write(GOOD.replace(b'"r"', b'"%s"' % (b"r" * 1000)) * 200)
+    source = Source(input=(str(tmp_path / "a.jsonl"),))
+    tracemalloc.start()
+    scanned = input_files.scan(source.input[0], source)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert scanned.rows == 20_000 and peak < 8 << 20

@@ -1,0 +1,110 @@
+"""Steps of solutions: nothing is lost, nothing is cut where no step ends."""
+
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from schemas.arrow import conform
+from schemas.work import Reject
+from tasks.lemma.segment_steps import Segment, steps
+from tests.support.recorded import ABSENT, MODELS, SOLUTIONS
+
+ODD = st.sampled_from(
+    [". ", ".", "\n", "\n\n", " ", "\\[", "\\]", "$$", "```", "\\begin{a}", "\\end{a}", "3.5", "A", "x"]
+)
+
+
+def cut(text: str) -> list[str]:
+    return [text[start:end] for start, end in steps(text)]
+
+
+@settings(deadline=None)
+@given(st.one_of(st.text(), st.lists(ODD).map("".join)))
+def test_joined_the_steps_are_the_text(text: str) -> None:
+    found = cut(text)
+    assert "".join(found) == text
+    assert all(step.strip() for step in found) or len(found) == 1
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 10**6), st.integers(1, 99), st.booleans()), min_size=1, max_size=6))
+def test_sentences_and_lines_are_counted_and_decimal_points_are_none(numbers: list[tuple[int, int, bool]]) -> None:
+    told = [f"She pays {n}.{d} dollars for Mr. Lee, e.g. at 5 p.m. of the day." for n, d, _ in numbers]
+    text = "".join(line + ("\n" if broken else " ") for line, (*_, broken) in zip(told, numbers, strict=True))
+    assert [step.strip() for step in cut(text)] == told
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("He has 5. She has 6.", ["He has 5. ", "She has 6."]),
+        ("1. Add. Then go.\n2) Stop.", ["1. Add. ", "Then go.\n", "2) Stop."]),
+        ("Step 1. Add them. Step 2. Stop.", ["Step 1. Add them. ", "Step 2. Stop."]),
+        ("It is 5 ft. 3 in. tall. He is 5 ft. She is 4.", ["It is 5 ft. 3 in. tall. ", "He is 5 ft. ", "She is 4."]),
+        ("We get\n\\[ x = 3.\n Y = 4 \\]\nSo it is.", ["We get\n\\[ x = 3.\n Y = 4 \\]\n", "So it is."]),
+        ("Done.\n$$ a\n= b $$\nEnd", ["Done.\n", "$$ a\n= b $$\n", "End"]),
+        ("So \\begin{align*} a &= 1.\\\\\n B &= 2 \\end{align*} Yes.", None),
+        ("She makes $18 a day. He makes $20.", ["She makes $18 a day. ", "He makes $20."]),
+        ("```\nprint(1)\nprint(2)\n```\nIt prints.", ["```\nprint(1)\nprint(2)\n```\n", "It prints."]),
+        ("One\n\n\n  Two  \n", ["One\n\n\n  ", "Two  \n"]),
+        ("Is it so? Yes! (It is.) Good.", ["Is it so? ", "Yes! ", "(It is.) ", "Good."]),
+        ("J. Smith and U.S. Grant met.", None),
+        ("By Eq. (3) and Thm. 2 of Gov. Smith et al. (2020) on Mt. Everest it is so.", None),
+        (
+            "Because $\\left(120 -\nk^2\\right)^2$ is so.\nIt ends.",
+            ["Because $\\left(120 -\nk^2\\right)^2$ is so.\n", "It ends."],
+        ),
+        ("He has $5\nand she has $6", ["He has $5\n", "and she has $6"]),
+        ("\\[ never closed. Two\nThree", ["\\[ never closed. ", "Two\n", "Three"]),
+        ("", []),
+        (" \n", None),
+    ],
+)
+def test_steps_end_with_lines_and_sentences(text: str, expected: list[str] | None) -> None:
+    assert cut(text) == ([text] if expected is None else expected)
+
+
+@pytest.mark.parametrize("text", ["\n" * 10**5, "\\[" * 10**5, ". A" * 10**5, "$$" * 10**5, ".)" * 10**5])
+def test_a_degenerate_text_is_cut_in_linear_time(text: str) -> None:
+    assert "".join(cut(text)) == text
+
+
+def test_right_and_empty_solutions_are_turned_down() -> None:
+    row = {
+        "row_id": "q/0",
+        "question_id": "q",
+        "question": "Q?",
+        "answer": "7",
+        "reference": "#### 7",
+        "rule": "number",
+    }
+    row |= {
+        "source": "student",
+        "student": "s",
+        "type": None,
+        "line": None,
+        "verdict": "wrong",
+        "response": "A.\n#### 8",
+    }
+    right, empty, wrong = Segment().rows([row | {"verdict": "correct"}, row | {"response": " "}, row], None)
+    assert (right, empty) == (Reject(row | {"verdict": "correct"}, "right"), Reject(row | {"response": " "}, "empty"))
+    assert isinstance(wrong, dict) and wrong["steps"] == [{"start": 0, "end": 3}, {"start": 3, "end": 9}]
+    conform([wrong], Segment.table, "segment")
+
+
+@pytest.mark.skipif(not SOLUTIONS.exists(), reason=ABSENT)
+def test_recorded_solutions_are_cut_without_loss() -> None:
+    items = [json.loads(line) for line in SOLUTIONS.read_text().splitlines()]
+    texts = [item[model]["solution"] for item in items for model in MODELS]
+    assert len(texts) == 5276
+    for text in texts:
+        found = cut(text)
+        assert "".join(found) == text and len(found) >= sum(bool(line.strip()) for line in text.splitlines())
+
+
+def test_a_sentence_may_end_inside_inline_math() -> None:
+    text = "So $x = 3.$ Then $y = 4.$ Hence $z = 5.$"
+    assert [text[a:b] for a, b in steps(text)] == ["So $x = 3.$ ", "Then $y = 4.$ ", "Hence $z = 5.$"]
+    assert len(steps("He makes $18 a day. She makes $20.")) == 2

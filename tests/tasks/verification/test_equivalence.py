@@ -1,0 +1,292 @@
+"""The rungs of the ladder decide as the corpus says, exactly, and leave to others what may be read in two ways."""
+
+import random
+import time
+from collections import Counter
+
+import pytest
+
+from schemas.errors import VerifierBroken
+from tasks.verification.equivalence import compare as comparison
+from tasks.verification.equivalence import exact_value, expression_parser
+from tasks.verification.equivalence.compare import compare, read
+from tasks.verification.equivalence.latex_commands import broken
+from tasks.verification.equivalence.number_parser import LONGEST
+from tasks.verification.equivalence.plain_math import latex
+from tasks.verification.equivalence.polynomials import Unsure
+from tasks.verification.equivalence.question_hints import Asked, asked
+from tasks.verification.math_verify import pool
+from tasks.verification.math_verify.pool import Pair, Ruling
+from tests.support.answer_pairs import corpus, generated
+from tests.support.mutants import MISTAKES, mutants
+from tests.support.strings import POISON, made_by_grammar
+
+CORPUS = corpus()
+RUNGS = ("identical", "text", "number", "rational", "percent", "unit", "rounded", "base", "tuple", "set", "list")
+DEEPER = ("interval", "matrix", "choice", "relation", "expression", "math_verify")
+
+
+def _value(text: str) -> exact_value.Value:
+    return expression_parser.expression(expression_parser.tokens(text))
+
+
+def _left_to_math_verify(pairs: list[tuple[str, str]]) -> list[Ruling]:
+    rulings = pool.judge([Pair(read(gold).bare[0], read(answer).bare[0]) for gold, answer in pairs])
+    assert all(isinstance(ruling, Ruling) for ruling in rulings)
+    return rulings  # type: ignore[return-value]
+
+
+def test_every_pair_of_the_corpus_has_its_verdict_and_its_rung() -> None:
+    rulings = [compare(row["gold"], row["answer"], asked(row.get("question", ""))) for row in CORPUS]
+    left = [row for row, ruling in zip(CORPUS, rulings, strict=True) if ruling is None]
+    rest = iter(_left_to_math_verify([(row["gold"], row["answer"]) for row in left]))
+    wrong = [
+        f"{row['gold']!r} {row['answer']!r}: {found.verdict} by {found.rule}, not {row['verdict']} by {row['rung']}"
+        for row, ruling in zip(CORPUS, rulings, strict=True)
+        if ((found := ruling or next(rest)).verdict, found.rule) != (row["verdict"], row["rung"])
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_the_corpus_has_enough_pairs_of_every_rung_and_both_verdicts() -> None:
+    assert len(CORPUS) >= 1500
+    verdicts = Counter((row["rung"], row["verdict"]) for row in CORPUS)
+    for rung in (*RUNGS[1:6], *RUNGS[7:], *DEEPER):
+        assert verdicts[rung, "correct"] >= 3, rung
+        assert verdicts[rung, "wrong"] >= 3 or rung == "text", rung
+    assert sum("made" not in row for row in CORPUS) >= 400
+
+
+def test_the_generated_part_is_what_its_script_makes() -> None:
+    assert [row for row in CORPUS if "made" in row] == list(generated())
+
+
+def test_no_two_rows_of_the_corpus_contradict_each_other() -> None:
+    said: dict[tuple[str, str, str], str] = {}
+    for row in CORPUS:
+        key = row["gold"], row["answer"], row.get("question", "")
+        assert said.setdefault(key, row["verdict"]) == row["verdict"], key
+
+
+def test_the_rungs_do_not_care_which_side_a_plain_answer_stands_on() -> None:
+    for row in CORPUS:
+        rungs = ("number", "rational", "percent", "unit", "expression", "matrix", "set", "base")
+        if row["rung"] in rungs and "question" not in row:
+            turned = compare(row["answer"], row["gold"])
+            assert turned is not None, row
+            assert turned.verdict == row["verdict"], row
+
+
+def test_mutants_of_right_answers_are_not_right() -> None:
+    rng, alive, count = random.Random(1), [], 0
+    rows = [row for row in CORPUS if row["verdict"] == "correct" and "question" not in row and row["rung"] != "choice"]
+    for row in rows:
+        for name, mutant in mutants(row["gold"], rng):
+            count += 1
+            ruling = compare(row["gold"], mutant)
+            alive += [(name, row["gold"], mutant)] if ruling and ruling.verdict == "correct" else []
+    assert count > 3000
+    assert len(alive) <= 0.005 * count, alive
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_every_mistake_is_made_somewhere(name: str) -> None:
+    assert any(made == name for row in CORPUS for made, _ in mutants(row["gold"], random.Random(2)))
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        (r"\sqrt{8}", r"2\sqrt{2}"),
+        (r"\frac{1}{1+\sqrt{2}}", r"\sqrt{2}-1"),
+        (r"\frac{1}{\sqrt{2}+\sqrt{3}}", r"\sqrt{3}-\sqrt{2}"),
+        (r"\sqrt[3]{2}\sqrt[3]{4}", "2"),
+        (r"\frac{1}{2-i}", r"\frac{2+i}{5}"),
+        (r"(\sqrt{2}+\sqrt{3})^2", r"5+2\sqrt{6}"),
+        ("(x+y)^3", "x^3+3x^2y+3xy^2+y^3"),
+        (r"\frac{x^2-y^2}{x-y}", "x+y"),
+        (r"\frac{\pi^2}{\pi}", r"\pi"),
+        ("2^{2005}", r"2 \cdot 2^{2004}"),
+    ],
+)
+def test_equal_values_are_proved_equal(left: str, right: str) -> None:
+    assert exact_value.same(_value(left), _value(right)) is True
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        (r"\sqrt{2}+\sqrt{3}", r"\sqrt{10}"),
+        (r"\sqrt[3]{2}", r"\sqrt{2}"),
+        (r"\pi", r"\frac{355}{113}"),
+        (r"10^{400}+1", r"10^{400}"),
+        ("i", "1"),
+        (r"\sqrt{x}", "x"),
+        (r"\sin x", "0"),
+    ],
+)
+def test_different_values_are_proved_different(left: str, right: str) -> None:
+    assert exact_value.same(_value(left), _value(right)) is False
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        (r"\sin^2 x + \cos^2 x", "1"),
+        (r"\sqrt{3+2\sqrt{2}}", r"1+\sqrt{2}"),
+        (r"\log 100", "2"),
+        (r"\pi + e", r"6"),
+        ("2^{n+1}", r"2 \cdot 2^n"),
+        (r"\sqrt{x^2}", "x"),
+    ],
+)
+def test_what_cannot_be_proved_is_left_open(left: str, right: str) -> None:
+    assert exact_value.same(_value(left), _value(right)) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["1/2x", "x2", "2^3^4", r"\sqrt12", r"2\frac{3}{2}", "f^{-1}(x)", "(1", "1)", "", "+", r"\frac{1}{0}", "0^0", "^2"],
+)
+def test_what_may_be_read_in_two_ways_is_not_read(text: str) -> None:
+    with pytest.raises(Unsure):
+        _value(text)
+
+
+@pytest.mark.parametrize(
+    ("question", "wanted"),
+    [
+        ("", Asked()),
+        ("What percentage of them is red?", Asked(percent=True)),
+        (r"Round to the nearest $1\%$.", Asked(percent=True)),
+        ("Express it to the nearest hundredth.", Asked(places=2)),
+        ("First to the nearest ten, then to the nearest thousandth.", Asked(places=3)),
+        ("to the nearest ten thousand", Asked(places=-4)),
+        ("Give two decimal places.", Asked(places=2)),
+        ("to the nearest such integer", Asked()),
+        ("List them in increasing order.", Asked(ordered=True)),
+        ("In order to win, how many?", Asked()),
+        ("Express it in base 5.", Asked(base=True)),
+        ("Compute $101_2 + 11_2$.", Asked(base=True)),
+        ("What is the base of the triangle?", Asked()),
+    ],
+)
+def test_what_a_question_asks_for_is_seen(question: str, wanted: Asked) -> None:
+    assert asked(question) == wanted
+
+
+def test_a_tolerance_is_only_what_the_recipe_says() -> None:
+    exactly, nearly = compare("3.14", "3.15"), compare("3.14", "3.15", asked("", 0.01))
+    assert exactly is not None and (exactly.verdict, exactly.rule) == ("wrong", "number")
+    assert nearly is not None and (nearly.verdict, nearly.rule) == ("correct", "rounded")
+    far = compare("3.14", "314", asked("", 0.05))
+    assert far is not None and far.verdict == "wrong"
+
+
+@pytest.mark.parametrize("poison", POISON, ids=lambda text: repr(text[:16]))
+def test_poison_takes_no_time(poison: str) -> None:
+    began = time.thread_time()
+    for gold, answer in ((poison, "18"), ("18", poison), (poison, poison)):
+        compare(gold, answer)
+    assert time.thread_time() - began < 0.5  # some 0.02 on an idle core
+
+
+@pytest.mark.parametrize(
+    ("gold", "answer", "question"),
+    [
+        (r"\sin(2^{19000})", "3x", ""),
+        ("1" + "0" * 29, "9" * 30, "to the nearest thousandth"),
+        ("1e300", r"\sqrt{2}", "to the nearest cent"),
+        (r"\frac{1}{2^{19000}}", r"\pi", "Give two decimal places."),
+        ("y−.>yy", ".", ""),  # noqa: RUF001
+        ("٣", r"٣\frac{1}{2}", ""),
+        (r"\{\} \cup (1,2)", "()", ""),
+    ],
+)
+def test_odd_answers_end_no_process(gold: str, answer: str, question: str) -> None:
+    for one, other in ((gold, answer), (answer, gold)):
+        ruling = compare(one, other, asked(question))
+        assert ruling is None or ruling.verdict != "correct"
+
+
+def test_whatever_a_grammar_makes_has_a_ruling_or_is_passed_on() -> None:
+    for text in made_by_grammar(1500):
+        for ruling in (compare("18", text), compare(text, "x+1")):
+            assert ruling is None or ruling.verdict in ("correct", "wrong", "unparseable")
+        assert len(text) > LONGEST or (same := compare(text, text)) is None or same.rule in ("identical", *_REFUSED)
+
+
+_REFUSED = ("gold_unparseable", "answer_unparseable")
+
+
+def test_a_comparison_of_many_large_expressions_ends_soon() -> None:
+    items = [f"{k}(x+y)^8/(a+b)^9" for k in range(2, 62)]
+    began = time.process_time()
+    ruling = compare("\\{" + ",".join(items) + "\\}", "\\{" + ",".join(reversed(items)) + "\\}")
+    assert ruling is not None and (ruling.verdict, ruling.rule) == ("unparseable", "too_large")
+    assert time.process_time() - began < 2
+
+
+@pytest.mark.parametrize(
+    "text", ["(3, 5", "[2, 5", r"\{1, 5", "5)", "]1,5[", r"\log 5)", r"\foo{3} 5", r"\sum 5", '5"']
+)
+def test_broken_texts_are_not_left_to_math_verify(text: str) -> None:
+    for gold, answer, rung in (("5", text, "answer_unparseable"), (text, "5", "gold_unparseable")):
+        ruling = compare(gold, answer)
+        assert ruling is not None and (ruling.verdict, ruling.rule) == ("unparseable", rung)
+
+
+@pytest.mark.parametrize(
+    ("gold", "answer"),
+    [
+        ("(5,2)", "(r,k) = (5,2)"),
+        ("(3,5)", "(m, b) = (3, 5)"),
+        ("(5,2,7)", "(r,k,a) = (5,2,7)"),
+        ("1,2", "(r,k) = (1,2)"),
+        ("1234", "x = 1,234"),
+        (r"[2,\infty)", "x >= 2"),
+        ("x=2", "x = 2 cm"),
+    ],
+)
+def test_letters_and_units_that_the_gold_does_not_name_may_be_there(gold: str, answer: str) -> None:
+    ruling = compare(gold, answer)
+    assert ruling is not None and ruling.verdict == "correct"
+
+
+@pytest.mark.parametrize("text", ["(1,2]", r"\left[a,b\right)", r"\{(1,2],3\}", r"\frac{1}{2}", "|x|"])
+def test_half_open_intervals_are_not_broken(text: str) -> None:
+    assert not broken(text)
+
+
+@pytest.mark.parametrize(
+    ("plain", "written"),
+    [
+        ("2sqrt(x+1)/3", r"2\sqrt{x+1}/3"),
+        ("sqrt(1+sqrt(2))", r"\sqrt{1+\sqrt{2}}"),
+        ("sqrt12", r"\sqrt{12}"),
+        ("2pi", r"2\pi"),
+        ("sin^2 x + cos(theta)", r"\sin^2 x + \cos(\theta)"),
+        ("log_10(3)", r"\log_{10}(3)"),
+        ("(-inf, oo)", r"(-\infty, \infty)"),
+        ("1.5 x 10^3", r"1.5 \times 10^3"),
+        ("x >= 2", r"x \ge  2"),
+        ("a pi day", "a pi day"),
+        ("5!=120", "5!=120"),
+        (r"\sqrt{2}+\pi", r"\sqrt{2}+\pi"),
+    ],
+)
+def test_plain_mathematics_is_written_as_latex(plain: str, written: str) -> None:
+    assert latex(plain) == written
+
+
+@pytest.mark.parametrize("text", ["max(1,2)", "2Pi", "log2(8)", "sqrt x^2", "sin^-1(x)", "5 log", "3 mod 5", "3 x 4"])
+def test_a_name_that_is_not_read_is_no_product_of_letters(text: str) -> None:
+    ruling = compare("5", text)
+    assert ruling is not None and (ruling.verdict, ruling.rule) == ("unparseable", "words")
+
+
+def test_a_ladder_that_misjudges_is_not_trusted(monkeypatch: pytest.MonkeyPatch) -> None:
+    comparison.trust()
+    monkeypatch.setattr(comparison, "CANARIES", (("1", "2", "correct"),))
+    with pytest.raises(VerifierBroken, match="fails a canary: gold '1', answer '2'"):
+        comparison.trust()

@@ -1,0 +1,159 @@
+"""Verdicts by a model: panels, pairs in both orders; and by the oracle, which is none."""
+
+from typing import Any
+
+import pytest
+
+from infra.engines.fake import Fake
+from schemas.arrow import conform
+from schemas.engine import Prompt, Sampling
+from schemas.tables import verdicts
+from schemas.work import Row
+from tasks.base.llm_judge import reason, said
+from tasks.proving_ground import library
+from tasks.verification.llm_judge import PANEL, JudgeResponse
+from tasks.verification.majority_vote import READ, ReadAnswer
+from tasks.verification.oracle import ConsultOracle
+from tasks.verification.pairwise_judge import CHOICES, JudgePair, SetRival, SettlePairs
+from tests.support.merging import merged
+
+ROW = {"row_id": "r", "question": "1 + 1?", "response": "It is 2.", "answer": "2"}
+WARM = Sampling(n=3, temperature=0.7)
+
+
+def in_turn(*texts: str) -> Fake:
+    """An engine that writes one text after the other."""
+    told = iter(texts)
+    return Fake(lambda prompt, seed: next(told))
+
+
+def ruled(stage: JudgeResponse, *words: str) -> Row:
+    """The row that a panel's votes make; `?` is a judgement without a verdict."""
+    texts = ("Hm." if word == "?" else f"Because.\nVerdict: {word}" for word in words)
+    (row,) = stage.rows([ROW], in_turn(*texts))
+    assert isinstance(row, dict)
+    return row
+
+
+@pytest.mark.parametrize(
+    ("votes", "verdict", "rule"),
+    [
+        ("correct correct correct", "correct", "unanimous"),
+        ("correct wrong correct", "correct", "majority"),
+        ("wrong wrong correct", "wrong", "majority"),
+        ("correct wrong unsure", "unverifiable", "split"),
+        ("unsure correct unsure", "unverifiable", "unsure"),
+        ("correct ? ? correct ?", "correct", "unanimous"),
+        ("correct ? ? wrong ?", "unverifiable", "split"),
+        ("? ? ? ? ? ?", "unverifiable", "no_verdict"),
+    ],
+)
+def test_more_than_half_of_a_panel_decides_and_silent_members_are_asked_again(
+    votes: str, verdict: str, rule: str
+) -> None:
+    row = ruled(JudgeResponse(sampling=WARM), *votes.split())
+    assert (row["verdict"], row["rule"]) == (verdict, rule)
+    assert row["votes"] == votes.replace("?", "-")
+    assert row["reason"] == (None if rule in ("split", "no_verdict") else "Because.")
+
+
+def test_a_judgement_is_a_verdict_record_and_names_its_judge() -> None:
+    row = ruled(JudgeResponse(), "wrong")
+    conform([row], PANEL, "judge")
+    assert (row["verifier"], row["gold_parsed"]) == ("questmill.judge", "2")
+    assert row["verifier_version"] != ruled(JudgeResponse(gold=False), "wrong")["verifier_version"]
+
+
+def test_the_known_answer_is_shown_unless_the_judge_is_to_solve_the_question_itself() -> None:
+    assert list(JudgeResponse().prompt(ROW).inputs) == ["question", "known_answer", "response"]
+    assert list(JudgeResponse(gold=False).prompt(ROW).inputs) == ["question", "response"]
+
+
+def test_a_greedy_panel_is_refused() -> None:
+    with pytest.raises(ValueError, match="3 greedy samples say the same"):
+        JudgeResponse(sampling=Sampling(n=3))
+
+
+def test_a_structured_judgement_is_held_to_a_schema_and_read_as_json() -> None:
+    stage = JudgeResponse(structured=True)
+    assert stage.first().reply_schema["properties"]["verdict"] == {"enum": ["correct", "wrong", "unsure"]}
+    text = '{"reason": "Not Verdict: correct.", "verdict": "wrong"}'
+    assert (said(text, stage.words), reason(text)) == ("wrong", "Not Verdict: correct.")
+    assert said("Verdict: correct\nor\n**Verdict: Wrong**.", stage.words) == "wrong"
+    assert said("Verdict: yes", stage.words) is None
+
+
+# -- pairs ------------------------------------------------------------------------------------------------------------
+
+
+def compared(prefer: Any, *said: str) -> list[Row]:
+    """Attempts that state the answers `said`, after both orders; `prefer(first, second)` is what the judge says."""
+    rows = [
+        {"row_id": f"q/{i}", "question": "?", "response": f"#### {text}", "answer": ""} for i, text in enumerate(said)
+    ]
+    read = conform(list(ReadAnswer().rows(rows, None)), READ, "read")
+    rivals = list(merged(SetRival(), rows, read).values())
+
+    def reply(prompt: Prompt, seed: int) -> str:
+        return f"So.\nVerdict: {prefer(prompt.inputs['first_response'], prompt.inputs['second_response'])}"
+
+    orders = [list(JudgePair(swapped=swapped).rows(rivals, Fake(reply))) for swapped in (False, True)]
+    tables = [conform(order, CHOICES, "pair") for order in orders]  # type: ignore[arg-type]
+    return list(merged(SettlePairs(asked=JudgePair().identity), rows, *tables).values())
+
+
+def test_a_response_that_is_preferred_in_both_orders_is_right_and_its_rival_wrong() -> None:
+    found = compared(lambda first, second: "first" if first == "#### 7" else "second", "7", "8", "7")
+    assert [(row["verdict"], row["rule"]) for row in found] == [
+        ("correct", "preferred"),
+        ("wrong", "rival_preferred"),
+        ("correct", "preferred"),
+    ]
+    assert (found[0]["votes"], found[0]["reason"]) == ("first | second", "So.")
+    assert list(found[0]) == [*verdicts.SCHEMA.names, *SettlePairs.evidence, "reject"]
+
+
+def test_a_judge_that_likes_whatever_comes_first_decides_nothing() -> None:
+    found = compared(lambda first, second: "first", "7", "8")
+    assert {(row["verdict"], row["rule"]) for row in found} == {("unverifiable", "order")}
+
+
+def test_neither_is_right_where_both_orders_say_so() -> None:
+    found = compared(lambda first, second: "neither", "7", "8")
+    assert {(row["verdict"], row["rule"]) for row in found} == {("wrong", "neither")}
+
+
+def test_where_all_say_the_same_there_is_nothing_to_compare_and_nothing_is_asked() -> None:
+    found = compared(lambda first, second: pytest.fail("was asked"), "7", "7.0")
+    assert {(row["verdict"], row["rule"]) for row in found} == {("unverifiable", "no_rival")}
+
+
+def test_the_rival_is_the_first_attempt_with_the_likeliest_other_answer() -> None:
+    rows = [{"row_id": f"q/{i}", "question": "?", "response": f"{i} #### {text}"} for i, text in enumerate("12332")]
+    read = conform(list(ReadAnswer().rows(rows, None)), READ, "read")
+    found = merged(SetRival(), rows, read)
+    assert [row["rival"] for row in found.values()] == [rows[i]["response"] for i in (1, 2, 1, 1, 2)]
+
+
+# -- the oracle -------------------------------------------------------------------------------------------------------
+
+
+def test_the_oracle_judges_by_the_question_alone_and_says_where_it_does_not_know_it() -> None:
+    good, broken = library.draw(7, solvable=True), library.draw(8, solvable=False)
+    rows = [
+        ROW | {"row_id": "0", "question": good.question, "response": good.solution, "answer": "none of that"},
+        ROW | {"row_id": "1", "question": good.question, "response": "#### 123456.5"},
+        ROW | {"row_id": "2", "question": good.question, "response": "I do not know."},
+        ROW | {"row_id": "3", "question": broken.question, "response": "#### 3"},
+        ROW | {"row_id": "4", "question": broken.question, "response": "It cannot be solved."},
+        ROW | {"row_id": "5"},
+    ]
+    found = list(ConsultOracle().rows(rows, None))
+    assert conform(found, verdicts.SCHEMA, "oracle").num_rows == 6  # type: ignore[arg-type]
+    assert [row["verdict"] for row in found] == [  # type: ignore[index]
+        *("correct", "wrong", "unparseable", "wrong", "unparseable", "unverifiable")
+    ]
+    assert [row["rule"] for row in found][2:] == [  # type: ignore[index]
+        *("no_answer", broken.unsolvable, "no_answer", "unknown_question")
+    ]
+    assert {row["verifier"] for row in found} == {"questmill.oracle"}  # type: ignore[index]
