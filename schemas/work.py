@@ -79,13 +79,16 @@ class Expect(Frozen):
 class Step(Frozen):
     """What stages and merges share: a name in the lake and a version of their behaviour."""
 
+    label: ClassVar[str] = "step"
+    """The step's name in the lake, in receipts and in views. The default is the class name in snake case; a class that
+    states its label may be renamed, and what was worked stays done."""
     version: ClassVar[int] = 1
     """Bump when the behaviour changes: shards worked by an older version are worked again."""
 
     @classmethod
-    def name(cls) -> str:
-        """The step's name in the lake: its class name in snake case."""
-        return re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower()
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        if "label" not in cls.__dict__:
+            cls.label = re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower()
 
 
 class Stage(Step):
@@ -293,7 +296,7 @@ def identity(thing: Any) -> Any:
         kept = {name: identity(getattr(thing, name)) for name in type(thing).model_fields if name not in where}
         if isinstance(thing, Step):
             table = getattr(thing, "table", None)
-            kept |= {"step": thing.name(), "version": thing.version, "table": str(table)}
+            kept |= {"step": thing.label, "version": thing.version, "table": str(table)}
         return kept
     if isinstance(thing, Mapping):
         return {str(k): identity(v) for k, v in thing.items()}

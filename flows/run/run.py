@@ -226,28 +226,28 @@ class Run:
 
     def map(self, stage: Stage, table: Table) -> Table:
         """Work every shard of `table` by `stage`; returns at once."""
-        submit = SHARD.with_options(task_run_name=stage.name()).submit
+        submit = SHARD.with_options(task_run_name=stage.label).submit
         spec = self._engine(stage)
         futures: list[Future] = []
-        self.progress.start(stage.name(), table.rows, futures, len(table.shards))
+        self.progress.start(stage.label, table.rows, futures, len(table.shards))
         token = _waiting.set(spec is not None and engines.waits(spec))
         for made, index in table.shards:
             futures.append(submit(stage, spec, cast(Receipt, made), index, self.store.url, self.account))
         _waiting.reset(token)
-        return self._remember(Table(stage.name(), [(future, 0) for future in futures], table.rows))
+        return self._remember(Table(stage.label, [(future, 0) for future in futures], table.rows))
 
     def merge(self, merge: Merge, *tables: Table, shard_rows: int = 4096) -> Table:
         """Wait for `tables`, run the merge over all of their rows, and cut the result into shards."""
         waited = [self._receipts(table) for table in tables]
-        future = MERGE.with_options(task_run_name=merge.name()).submit(merge, waited, shard_rows, self.store.url)
-        return self._made(merge.name(), [future], tables[0].rows)
+        future = MERGE.with_options(task_run_name=merge.label).submit(merge, waited, shard_rows, self.store.url)
+        return self._made(merge.label, [future], tables[0].rows)
 
     def train(self, step: Train, *tables: Table) -> Receipt:
         """Wait for `tables` and train on them, from the model of the step's role; the receipt names the new one."""
         spec = self._trained(step)
         waited = [self._receipts(table) for table in tables]
-        future = TRAIN.with_options(task_run_name=step.name()).submit(step, spec, waited, self.store.url)
-        self.progress.start(step.name(), tables[0].rows, [future], 1)
+        future = TRAIN.with_options(task_run_name=step.label).submit(step, spec, waited, self.store.url)
+        self.progress.start(step.label, tables[0].rows, [future], 1)
         return self._result(future)
 
     def keep(self, trained: Receipt, folder: Path) -> None:
@@ -324,7 +324,7 @@ class Run:
             return self.cast[stage.role]
         if (spec := self.profile.roles.get(stage.role)) is None:
             offered = ", ".join(sorted(self.profile.roles)) or "none"
-            raise BadInput(f"stage {stage.name()} needs the role {stage.role!r}; the profile offers: {offered}")
+            raise BadInput(f"stage {stage.label} needs the role {stage.role!r}; the profile offers: {offered}")
         try:
             return engines.pin(spec)
         except ValueError as error:
@@ -334,7 +334,7 @@ class Run:
         """The engine whose model `step` starts from; raises `BadInput` where it has no weights."""
         spec = self._engine(step)
         if spec is None:
-            raise BadInput(f"training {step.name()} starts from no model; give it the role of one, e.g. role='solver'")
+            raise BadInput(f"training {step.label} starts from no model; give it the role of one, e.g. role='solver'")
         try:
             model_store.check_base(spec)
         except ValueError as error:

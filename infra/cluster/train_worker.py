@@ -47,12 +47,12 @@ def run_train(step: Train, spec: Spec, tables: list[list[Receipt]], lake: str) -
     origin = model_store.content(base)
     key = fingerprint(step, origin, [[p.digest for p in table] for table in parts])
     work = _workshop(store, key)
-    if done := store.receipt(step.name(), key):  # a process may have ended between the receipt and the last line
+    if done := store.receipt(step.label, key):  # a process may have ended between the receipt and the last line
         shutil.rmtree(work, ignore_errors=True)
         return done
     work.mkdir(parents=True, exist_ok=True)
     with _alone(work) as lock:
-        if done := store.receipt(step.name(), key):
+        if done := store.receipt(step.label, key):
             return done
         if not (work / "measured.json").is_file():
             _train(step, base, work, {n: (store, t) for n, t in zip(step.inputs, parts, strict=True)}, lock)
@@ -69,7 +69,7 @@ def _receipt(
     measured: dict[str, float] = json.loads((work / "measured.json").read_text())
     first, *others = [tuple(p.digest for p in table) for table in parts]
     return Receipt(
-        step=step.name(),
+        step=step.label,
         key=key,
         inputs=first,
         beside=tuple(digest for other in others for digest in other),
@@ -117,7 +117,7 @@ def _train(step: Train, base: Path, work: Path, tables: dict[str, tuple[Store, l
         said = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
         last = (said or ["it said nothing"])[-1].strip()[:SHOWN]
         raise QuestmillError(
-            f"step {step.name()}: the training ended with code {code}: {last}; its log is {log}, "
+            f"step {step.label}: the training ended with code {code}: {last}; its log is {log}, "
             f"and the same command continues from its last checkpoint"
         )
 

@@ -83,11 +83,11 @@ def run_shard(stage: Stage, spec: Any, upstream: Receipt, index: int, lake: str,
     store, started = open_store(lake), time.monotonic()
     part = upstream.parts[index]
     key = fingerprint(stage, spec, part.digest)
-    if done := store.receipt(stage.name(), key):
+    if done := store.receipt(stage.label, key):
         if spec is not None:  # left by a process that ended between the receipt and its last line
             store.remove(f"journal/{key}")
         return done
-    book = _Book(store, stage.name(), stage.table, shard_rows=None)
+    book = _Book(store, stage.label, stage.table, shard_rows=None)
     if spec is None:
         _work(stage, store.get(part).to_pylist(), None, book)
         return store.commit(book.close(key, (part.digest,), part.rows, started))
@@ -113,13 +113,13 @@ def _work(stage: Stage, rows: list[Row], engine: Any, book: "_Book") -> None:
         if origin is None:
             row_id = _row(outcome).get("row_id")
             raise LedgerError(
-                f"stage {stage.name()} yielded row {row_id!r}, but was not given it: keep the `row_id`, "
+                f"stage {stage.label} yielded row {row_id!r}, but was not given it: keep the `row_id`, "
                 "or add to it: the second sample of row 7 is 7/1"
             )
         book.add(outcome, origin)
         owed.discard(origin)
     if owed:
-        raise LedgerError(f"stage {stage.name()} lost row {min(owed)!r}: yield it, or a Reject with a reason")
+        raise LedgerError(f"stage {stage.label} lost row {min(owed)!r}: yield it, or a Reject with a reason")
 
 
 def run_merge(merge: Merge, tables: list[list[Receipt]], shard_rows: int, lake: str) -> Receipt:
@@ -127,7 +127,7 @@ def run_merge(merge: Merge, tables: list[list[Receipt]], shard_rows: int, lake: 
     store, started = open_store(lake), time.monotonic()
     parts = [catalog.unique(p for receipt in table for p in receipt.parts) for table in tables]
     key = fingerprint(merge, shard_rows, [[p.digest for p in table] for table in parts])
-    if done := store.receipt(merge.name(), key):
+    if done := store.receipt(merge.label, key):
         return done
     con = catalog.connect(store)
     for name, table in zip(merge.inputs, parts, strict=True):
@@ -136,7 +136,7 @@ def run_merge(merge: Merge, tables: list[list[Receipt]], shard_rows: int, lake: 
     result = con.sql(merge.sql()).to_arrow_reader(shard_rows)
     kept_fields = [f for f in result.schema if f.name != "reject"]
     known = {f.name: f for table in parts for f in store.schema(table[0])}
-    book = _Book(store, merge.name(), pa.schema([_remember(f, known) for f in kept_fields]), shard_rows)
+    book = _Book(store, merge.label, pa.schema([_remember(f, known) for f in kept_fields]), shard_rows)
     for batch in result:
         for row in batch.to_pylist():
             reason = row.pop("reject", None)

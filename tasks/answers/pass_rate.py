@@ -10,7 +10,6 @@ from schemas.engine import Completion, Prompt, Sampling
 from schemas.errors import BadInput
 from schemas.tables import rl_pool
 from schemas.work import Merge, Reject, Row
-from tasks.answers.solve import Solve
 from tasks.base.ask import Ask, Outcome
 from tasks.base.confidence import rated
 from tasks.questions.difficulty import Share
@@ -22,6 +21,8 @@ Model = Annotated[str, Field(pattern=r"^[\w.-]+$")]
 class Attempt(Ask):
     """n attempts at a problem, each kept whatever it ends in: an attempt that states no answer has failed as well."""
 
+    label: ClassVar[str] = "attempt"
+    tag: ClassVar[str] = "solve"
     table: ClassVar[pa.Schema] = rl_pool.ATTEMPTS
 
     role: str | None = "solver"
@@ -34,14 +35,14 @@ class Attempt(Ask):
     def rows(self, batch: Sequence[Row], engine: Any) -> Iterator[Outcome]:
         """Raises `BadInput` where the problems have no column `question` or `answer`."""
         if lacking := sorted({"question", "answer"} - batch[0].keys()) if batch else []:
-            raise BadInput(f"{self.name()}: the problems have no column {lacking[0]!r}; give a dataset that has")
+            raise BadInput(f"{self.label}: the problems have no column {lacking[0]!r}; give a dataset that has")
         return super().rows(batch, engine)
 
     def prompt(self, row: Row) -> Prompt | None:
-        """The pupil knows one way to solve, by the name of the stage that solves. Without a gold nothing is asked."""
+        """Without a gold answer nothing is asked."""
         if not row["answer"]:
             return None
-        return self.ask(question=row["question"]).model_copy(update={"stage": Solve.name()})
+        return self.ask(question=row["question"])
 
     def parse(self, row: Row, replies: list[Completion]) -> Iterator[Outcome]:
         if not replies:
@@ -62,6 +63,7 @@ class Attempt(Ask):
 class PassRate(Merge):
     """The rate of each problem; the ids of its rows name the model too. A response that was cut off has not passed."""
 
+    label: ClassVar[str] = "pass_rate"
     inputs: ClassVar[tuple[str, ...]] = ("problems", "attempts", "verdicts")
 
     model: Model = "solver"
@@ -98,6 +100,7 @@ class PassRate(Merge):
 class KeepBand(Merge):
     """The problems that a model passes now and then: those it always or never passes have no gradient."""
 
+    label: ClassVar[str] = "keep_band"
     inputs: ClassVar[tuple[str, ...]] = ("rates",)
 
     low: Share = 0.2

@@ -13,6 +13,7 @@ class SelectAnswer(Merge):
     Of `questions` and `truths`, the fail rate and the topic go with the row, where they were measured.
     """
 
+    label: ClassVar[str] = "select_answer"
     inputs: ClassVar[tuple[str, ...]] = ("answers", "rewards", "questions", "truths")
 
     within_majority: bool = True

@@ -51,6 +51,8 @@ def answer_key(answer: str) -> str:
 class Solve(Ask):
     """n solutions of a question, each ending in `#### answer`."""
 
+    label: ClassVar[str] = "solve"
+    tag: ClassVar[str] = "solve"
     version: ClassVar[int] = 2
     table: ClassVar[pa.Schema] = answers.SCHEMA
     role: str | None = "solver"
@@ -112,6 +114,8 @@ class Solve(Ask):
 class JudgeAnswer(Rate):
     """The reward of a solution: the probability that the model calls it right."""
 
+    label: ClassVar[str] = "judge_answer"
+    tag: ClassVar[str] = "judge_answer"
     table: ClassVar[pa.Schema] = answers.REWARDS
     role: str | None = "reward"
 

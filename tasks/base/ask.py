@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import model_validator
 
@@ -19,16 +19,26 @@ Outcome = Row | Reject | Quarantine
 class Ask(Stage):
     """A stage that asks one model about each row: one row to transform, n to expand, a `Reject` to filter."""
 
+    tag: ClassVar[str] = "ask"
+    """The word by which the pupil knows what is asked; by default the label. Several stages that ask for the same share
+    one tag, such as all that want a question solved."""
+
     template: str = ""
     """The instruction; by default the text of `tasks/prompts/<stage name>.txt`. The same for every row."""
     sampling: Sampling = Sampling()
     """How the model is sampled."""
 
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        super().__pydantic_init_subclass__(**kwargs)
+        if "tag" not in cls.__dict__:
+            cls.tag = cls.label
+
     @model_validator(mode="before")
     @classmethod
     def _own_template(cls, values: Any) -> Any:
         if isinstance(values, dict) and "template" not in values:
-            return {**values, "template": instruction(cls.name())}
+            return {**values, "template": instruction(cls.label)}
         return values
 
     def prompt(self, row: Row) -> Prompt | None:
@@ -48,7 +58,7 @@ class Ask(Stage):
 
     def ask(self, **inputs: str) -> Prompt:
         """The stage's prompt with these named inputs."""
-        return Prompt(stage=self.name(), inputs=inputs, instruction=self.template)
+        return Prompt(stage=self.tag, inputs=inputs, instruction=self.template)
 
     def first(self) -> Sampling:
         """How every row is asked about at first."""
@@ -120,7 +130,7 @@ class Rate(Ask):
     def parse(self, row: Row, replies: list[Completion]) -> Iterator[Outcome]:
         """One reply: the probability."""
         if not replies:
-            raise ValueError(f"{self.name()}: no prompt for row {row['row_id']!r}; a rated stage asks about every row")
+            raise ValueError(f"{self.label}: no prompt for row {row['row_id']!r}; a rated stage asks about every row")
         yield from self.rate(row, float(replies[0].text))
 
     def _replies(self, requests: list[Request], engine: Any, sampling: Sampling) -> Iterator[tuple[Request, Reply]]:

@@ -38,6 +38,7 @@ class FindOverlaps(Stage):
     as a whole, or not. That a longer question contains it says nothing: `What is 2 + 3?` is part of many.
     """
 
+    label: ClassVar[str] = "find_overlaps"
     table: ClassVar[pa.Schema] = benchmark_overlaps.SCHEMA
 
     benchmarks: tuple[Benchmark, ...] = ()
@@ -118,6 +119,7 @@ class FindOverlaps(Stage):
 class DropOverlaps(Merge):
     """Keeps the questions that no benchmark asks too."""
 
+    label: ClassVar[str] = "drop_overlaps"
     inputs: ClassVar[tuple[str, ...]] = ("questions", "matches")
 
     rules: tuple[Rule, ...] = ("whole", "gram", "coverage", "order")

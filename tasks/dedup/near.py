@@ -19,6 +19,7 @@ PLAIN = "lower(trim(regexp_replace({}.question, '\\s+', ' ', 'g')))"
 class DropRepeats(Merge):
     """Keeps the first of the questions that are the same text but for case and blanks."""
 
+    label: ClassVar[str] = "drop_repeats"
     inputs: ClassVar[tuple[str, ...]] = ("questions",)
 
     def sql(self) -> str:
@@ -66,6 +67,7 @@ class DropNearRepeats(Near):
     the texts alone; which row of a cluster is kept depends on the row ids: the lowest.
     """
 
+    label: ClassVar[str] = "drop_near_repeats"
     version: ClassVar[int] = 3
     inputs: ClassVar[tuple[str, ...]] = ("questions",)
 
@@ -99,6 +101,7 @@ class DropNearRepeats(Near):
 class DropPublished(Near):
     """Drops what a published dataset has already: the same texts, and near-duplicates of a published question."""
 
+    label: ClassVar[str] = "drop_published"
     version: ClassVar[int] = 2
     inputs: ClassVar[tuple[str, ...]] = ("questions", "published")
 

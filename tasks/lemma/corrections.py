@@ -89,6 +89,8 @@ class Correct(Ask):
 class FixContinue(Correct):
     """Mends the wrong step and goes on from there, in the light of the reference (section 3.4, Fix & Continue)."""
 
+    label: ClassVar[str] = "fix_continue"
+    tag: ClassVar[str] = "fix_continue"
     strategy: ClassVar[Literal["fix_continue"]] = "fix_continue"
 
     def prompt(self, row: Row) -> Prompt:
@@ -98,6 +100,8 @@ class FixContinue(Correct):
 class FreshRestart(Correct):
     """Starts again by another method, without a reference (section 3.4, Fresh & Restart)."""
 
+    label: ClassVar[str] = "fresh_restart"
+    tag: ClassVar[str] = "fresh_restart"
     strategy: ClassVar[Literal["fresh_restart"]] = "fresh_restart"
 
     most_overlap: float = Field(default=0.5, ge=0, le=1)

@@ -46,6 +46,8 @@ class Diagnose(Ask):
     verdict is wrong, so that nobody knows where.
     """
 
+    label: ClassVar[str] = "diagnose"
+    tag: ClassVar[str] = "diagnose"
     table: ClassVar[pa.Schema] = diagnoses.SCHEMA
     role: str | None = "teacher"
     sampling: Sampling = Sampling(n=2, temperature=0.7, max_tokens=4096)

@@ -15,6 +15,7 @@ class MeasureTypes(Merge):
     The first input has as many blank rows as there are types, for a merge gives back the rows of its first input.
     """
 
+    label: ClassVar[str] = "measure_types"
     inputs: ClassVar[tuple[str, ...]] = ("blanks", "diagnosed", "drawn", "errors", "corrections")
 
     def prepare(self, con: Any) -> None:

@@ -34,6 +34,7 @@ class CountErrors(Merge):
     Questions at which it never failed are turned down: the authors' code makes no errors for them either.
     """
 
+    label: ClassVar[str] = "count_errors"
     inputs: ClassVar[tuple[str, ...]] = ("problems", "attempts", "diagnosed")
 
     samples: int = Field(default=0, ge=0)
@@ -75,6 +76,7 @@ class DrawTypes(Stage):
     follow it, and many do so closely.
     """
 
+    label: ClassVar[str] = "draw_types"
     table: ClassVar[pa.Schema] = error_draws.DRAWN
 
     injections: int = Field(default=4, ge=0)
@@ -128,6 +130,8 @@ class Inject(Ask):
     once.
     """
 
+    label: ClassVar[str] = "inject"
+    tag: ClassVar[str] = "inject"
     table: ClassVar[pa.Schema] = student_solutions.WRITTEN
     role: str | None = "teacher"
     sampling: Sampling = Sampling(temperature=0.7, max_tokens=4096)

@@ -110,6 +110,7 @@ def _shortened(text: str, begin: int, found: re.Match[str]) -> bool:
 class Segment(Stage):
     """The steps of each wrong solution; a right one is turned down, for there is no error to find."""
 
+    label: ClassVar[str] = "segment"
     table: ClassVar[pa.Schema] = student_solutions.SEGMENTED
 
     def rows(self, batch: Sequence[Row], engine: Any) -> Iterator[Row | Reject]:

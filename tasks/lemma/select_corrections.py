@@ -24,6 +24,7 @@ TWINS = f"""
 class Balance(Merge):
     """Caps per question, and the mix of error types. An error stays or goes with all of its corrections."""
 
+    label: ClassVar[str] = "balance"
     inputs: ClassVar[tuple[str, ...]] = ("corrections", "counts", "drawn")
 
     per_question: int = Field(default=20, ge=1)
@@ -128,6 +129,7 @@ class PairSolutions(Merge):
     Equal errors were dropped before, and of the right solutions each error takes another one where there are several.
     """
 
+    label: ClassVar[str] = "pair_solutions"
     inputs: ClassVar[tuple[str, ...]] = ("errors", "attempts", "corrections")
 
     def sql(self) -> str:

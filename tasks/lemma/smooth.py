@@ -18,6 +18,8 @@ class Smooth(Ask):
     The paper has the whole trajectory rewritten, and so the error may be mended, or the reflection lost, unseen.
     """
 
+    label: ClassVar[str] = "smooth"
+    tag: ClassVar[str] = "smooth"
     table: ClassVar[pa.Schema] = corrections.DRAFTS
     role: str | None = "teacher"
     sampling: Sampling = Sampling(temperature=0.7, max_tokens=4096)

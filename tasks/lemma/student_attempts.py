@@ -24,6 +24,7 @@ class Pose(Stage):
     column `agreement`) qualify by their votes: an answer that a judge alone likes is wrong too often.
     """
 
+    label: ClassVar[str] = "pose"
     table: ClassVar[pa.Schema] = student_solutions.POSED
 
     least_agreement: float = Field(default=0.5, ge=0, le=1)
@@ -48,6 +49,8 @@ class Pose(Stage):
 class SampleStudent(Solve):
     """n attempts of the student at each problem: at a low temperature, at which nonsense is rare (section 3.3)."""
 
+    label: ClassVar[str] = "sample_student"
+    tag: ClassVar[str] = "solve"
     table: ClassVar[pa.Schema] = student_solutions.WRITTEN
     role: str | None = "student"
     sampling: Sampling = Sampling(n=4, temperature=0.7, max_tokens=1024)
@@ -56,11 +59,7 @@ class SampleStudent(Solve):
     @model_validator(mode="before")
     @classmethod
     def _own_template(cls, values: Any) -> Any:
-        return {"template": instruction(Solve.name()), **values} if isinstance(values, dict) else values
-
-    def prompt(self, row: Row) -> Any:
-        """The pupil knows one way to solve, by the name of the stage that solves."""
-        return super().prompt(row).model_copy(update={"stage": Solve.name()})
+        return {"template": instruction(Solve.label), **values} if isinstance(values, dict) else values
 
     def parse(self, row: Row, replies: list[Completion]) -> Iterator[Outcome]:
         for sample, reply in enumerate(replies):
@@ -84,6 +83,7 @@ class SampleStudent(Solve):
 class Grade(Stage):
     """Keeps solutions whose verdict is sure, right ones and wrong ones; what may be wrong in form only is neither."""
 
+    label: ClassVar[str] = "grade"
     table: ClassVar[pa.Schema] = student_solutions.GRADED
 
     judge: Verify = Verify()

@@ -18,6 +18,7 @@ class Truncate(Stage):
     its maker named; and a calculation is wrong only where one does not add up.
     """
 
+    label: ClassVar[str] = "truncate"
     table: ClassVar[pa.Schema] = diagnoses.ERRORS
 
     same_type: bool = False
@@ -78,6 +79,7 @@ class DropAlike(Merge):
     At a low temperature a student makes one mistake many times, and a teacher who is asked twice makes one twice.
     """
 
+    label: ClassVar[str] = "drop_alike"
     inputs: ClassVar[tuple[str, ...]] = ("errors",)
 
     def sql(self) -> str:

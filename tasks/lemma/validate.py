@@ -31,6 +31,7 @@ DOUBT = re.compile(
 class Check(Stage):
     """Keeps a correction in which everything is where it belongs and the answer is right; else says what is wrong."""
 
+    label: ClassVar[str] = "check"
     table: ClassVar[pa.Schema] = corrections.SCHEMA
 
     judge: Verify = Verify()

@@ -14,6 +14,7 @@ from tasks.proving_ground import library
 class Draw(Stage):
     """Blank row `i` becomes the problem of seed `first_seed + i`: the same wherever and whenever it is drawn."""
 
+    label: ClassVar[str] = "draw"
     table: ClassVar[pa.Schema] = problems.SCHEMA
 
     first_seed: int = Field(default=0, ge=0)

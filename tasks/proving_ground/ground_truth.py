@@ -23,6 +23,7 @@ FIGURES = (
 class AskOracle(Stage):
     """The truth about a question, read by the oracle of the proving ground and not judged by any model."""
 
+    label: ClassVar[str] = "ask_oracle"
     table: ClassVar[pa.Schema] = ground_truth.SCHEMA
 
     def rows(self, batch: Sequence[Row], engine: Any) -> Iterator[Row]:
@@ -43,6 +44,7 @@ class MeasureNoise(Merge):
     The first input has as many blank rows as there are figures, for a merge gives back the rows of its first input.
     """
 
+    label: ClassVar[str] = "measure_noise"
     inputs: ClassVar[tuple[str, ...]] = ("blanks", "truths", "judged", "best")
 
     def sql(self) -> str:

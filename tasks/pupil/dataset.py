@@ -114,18 +114,18 @@ def encode(tokenizer: Tokenizer, taught: Lesson) -> Encoded:
         weights[begin:end] = QUESTION_WEIGHT
         _mark_slots(tokens, begin, end, weights)
     if taught.verdicts:
-        foreseen = not drilled or taught.stage == Diagnose.name()  # by a story, or by a reference
+        foreseen = not drilled or taught.stage == Diagnose.tag  # by a story, or by a reference
         _judge(tokenizer, tokens, taught, targets, weights, plain=TRUE_WEIGHT if foreseen else 0)
     said = weights[len(prompt) - 1 : -1]
-    if taught.stage == JudgeAnswer.name():
+    if taught.stage == JudgeAnswer.tag:
         said[:] = VERDICT_WEIGHT, REPLY_WEIGHT
-    elif taught.stage == Diagnose.name():
+    elif taught.stage == Diagnose.tag:
         said[:] = DIAGNOSIS_WEIGHT
     elif taught.stage in ASKING:
         said[:] = REPLY_WEIGHT
         _mark_slots(tokens, len(prompt) - 1, len(tokens) - 1, weights)
     else:
-        blind = drilled and taught.stage == Solve.name()  # nothing tells what is to be calculated
+        blind = drilled and taught.stage == Solve.tag  # nothing tells what is to be calculated
         said[:] = 0 if blind else REPLY_WEIGHT
         _mark_results(tokens, len(prompt), len(tokens) - 1, weights, RESULT_WEIGHT, REPLY_WEIGHT)
     return Encoded(ids, targets, weights)

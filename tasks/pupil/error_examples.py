@@ -226,7 +226,7 @@ def _changed(left: str, result: Number, rng: Random) -> tuple[str, ErrorType]:
 def _lesson(question: str, reference: str, lines: Sequence[str], reply: str, verdicts: tuple[bool, ...]) -> Lesson:
     shown = "\n".join(f"{n}) {line}" for n, line in enumerate(lines, 1))
     asked = Diagnose().ask(question=question, reference=reference, attempt=shown)
-    return Lesson(Diagnose.name(), asked.tagged(), reply, verdicts)
+    return Lesson(Diagnose.tag, asked.tagged(), reply, verdicts)
 
 
 def inject(seed: int, rng: Random) -> Lesson:
@@ -234,21 +234,21 @@ def inject(seed: int, rng: Random) -> Lesson:
     case = _drawn(seed, rng, MADE, habits=0)
     named = case.type.replace("_", " ")
     asked = Inject().ask(question=case.problem.question, reference=case.problem.solution, type=named)
-    return Lesson(Inject.name(), asked.tagged(), injection(case))
+    return Lesson(Inject.tag, asked.tagged(), injection(case))
 
 
 def fix_continue(seed: int, rng: Random) -> Lesson:
     """A prefix that ends in an error, and how its method goes on."""
     case = _drawn(seed, rng, FOUND)
     asked = FixContinue().ask(question=case.problem.question, reference=case.problem.solution, attempt=case.prefix)
-    return Lesson(FixContinue.name(), asked.tagged(), fixed(case, rng))
+    return Lesson(FixContinue.tag, asked.tagged(), fixed(case, rng))
 
 
 def fresh_restart(seed: int, rng: Random) -> Lesson:
     """A prefix that ends in an error, and the other method."""
     case = _drawn(seed, rng, FOUND, two_methods=True)
     asked = FreshRestart().ask(question=case.problem.question, attempt=case.prefix)
-    return Lesson(FreshRestart.name(), asked.tagged(), restarted(case, rng))
+    return Lesson(FreshRestart.tag, asked.tagged(), restarted(case, rng))
 
 
 def smooth(seed: int, rng: Random) -> Lesson:
@@ -256,7 +256,7 @@ def smooth(seed: int, rng: Random) -> Lesson:
     case = _drawn(seed, rng, FOUND)
     draft = restarted(case, rng) if case.other and rng.random() < 0.5 else fixed(case, rng)
     asked = Smooth().ask(question=case.problem.question, attempt=case.prefix, correction=draft)
-    return Lesson(Smooth.name(), asked.tagged(), smoothed(draft, rng))
+    return Lesson(Smooth.tag, asked.tagged(), smoothed(draft, rng))
 
 
 def _drawn(

@@ -76,7 +76,7 @@ def solved(problem: Problem, rng: Random) -> Lesson:
     elif rng.random() < ERRING_SHARE:
         kind: wrong_solutions.Mistake = "missing_step" if rng.random() < 0.5 else "wrong_operation"
         solution = wrong_solutions.corrupt(problem, kind, rng) or solution
-    return Lesson(Solve.name(), Solve().ask(question=problem.question).tagged(), solution)
+    return Lesson(Solve.tag, Solve().ask(question=problem.question).tagged(), solution)
 
 
 def drill(seed: int, rng: Random) -> Lesson:
@@ -85,7 +85,7 @@ def drill(seed: int, rng: Random) -> Lesson:
     Half are taken from drawn solutions, half from anywhere. Reading stories is learnt after 3 M tokens, sums are not.
     """
     told = [f"{left} = {result}" for left, result in calculations(seed, rng)]
-    return Lesson(Solve.name(), Solve().ask(question=CALCULATE).tagged(), "\n".join(told))
+    return Lesson(Solve.tag, Solve().ask(question=CALCULATE).tagged(), "\n".join(told))
 
 
 def judge_drill(seed: int, rng: Random) -> Lesson:
@@ -100,7 +100,7 @@ def judge_drill(seed: int, rng: Random) -> Lesson:
     ]
     told = "\n".join(f"{left} = {result}" for (left, _), result in zip(drawn, slipped, strict=True))
     prompt = JudgeAnswer().ask(question=CALCULATE, solution=told).tagged()
-    return Lesson(JudgeAnswer.name(), prompt, "yes" if all(verdicts) else "no", tuple(verdicts))
+    return Lesson(JudgeAnswer.tag, prompt, "yes" if all(verdicts) else "no", tuple(verdicts))
 
 
 def calculations(seed: int, rng: Random) -> list[tuple[str, Number]]:
@@ -132,7 +132,7 @@ def divide(_: int, rng: Random) -> Lesson:
         told.append(remainder(left, by))
     sums = ", ".join(line.partition(" =")[0] for line in told)
     prompt = JudgeSolvable().ask(question=f"{CALCULATE} {sums}").tagged()
-    return Lesson(JudgeSolvable.name(), prompt, "\n".join(told))
+    return Lesson(JudgeSolvable.tag, prompt, "\n".join(told))
 
 
 def remainder(left: int, by: int) -> str:
@@ -144,7 +144,7 @@ def remainder(left: int, by: int) -> str:
 def write_question(seed: int, rng: Random) -> Lesson:
     """A question from nothing; a fixed share cannot be solved."""
     problem = library.draw(seed, solvable=rng.random() >= UNSOLVABLE_SHARE)
-    return Lesson(WriteQuestion.name(), WriteQuestion().ask().tagged(), problem.question)
+    return Lesson(WriteQuestion.tag, WriteQuestion().ask().tagged(), problem.question)
 
 
 def judge_solvable(seed: int, rng: Random) -> Lesson:
@@ -152,12 +152,12 @@ def judge_solvable(seed: int, rng: Random) -> Lesson:
     problem = library.draw(seed, solvable=rng.random() < 0.45)
     if problem.unsolvable and rng.random() < GARBLED_SHARE:
         spoilt = garbled(library.draw(seed), library.draw(seed + 1), rng)
-        return Lesson(JudgeSolvable.name(), JudgeSolvable().ask(question=spoilt).tagged(), UNCLEAR)
+        return Lesson(JudgeSolvable.tag, JudgeSolvable().ask(question=spoilt).tagged(), UNCLEAR)
     if problem.unsolvable and rng.random() < NON_INTEGER_SHARE:
         others = (library.draw(seed + i, solvable=False) for i in range(PER_LESSON))
         problem = next((other for other in others if other.unsolvable == "non_integer"), problem)
     prompt = JudgeSolvable().ask(question=problem.question).tagged()
-    return Lesson(JudgeSolvable.name(), prompt, judgement(problem))
+    return Lesson(JudgeSolvable.tag, prompt, judgement(problem))
 
 
 def garbled(problem: Problem, other: Problem, rng: Random) -> str:
@@ -215,7 +215,7 @@ def rewrite_question(seed: int, rng: Random) -> Lesson:
     """A question that cannot be solved, and one like it that can; a good question stays as it is."""
     problem = library.draw(seed, solvable=rng.random() < 0.25)
     better = problem.question if problem.unsolvable is None else repaired(problem, rng)
-    return Lesson(RewriteQuestion.name(), RewriteQuestion().ask(question=problem.question).tagged(), better)
+    return Lesson(RewriteQuestion.tag, RewriteQuestion().ask(question=problem.question).tagged(), better)
 
 
 def repaired(problem: Problem, rng: Random) -> str:
@@ -264,4 +264,4 @@ def judge_answer(seed: int, rng: Random) -> Lesson:
         if wrong is not None:
             solution, verdicts = wrong, (True,) * (diagnose(problem, wrong).first_wrong_step or 0) + (False,)
     prompt = JudgeAnswer().ask(question=problem.question, solution=solution).tagged()
-    return Lesson(JudgeAnswer.name(), prompt, "yes" if all(verdicts) else "no", verdicts)
+    return Lesson(JudgeAnswer.tag, prompt, "yes" if all(verdicts) else "no", verdicts)

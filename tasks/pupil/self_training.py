@@ -57,9 +57,9 @@ def questions(engine: Generator, count: int) -> list[tuple[str, Problem | None]]
 def about(text: str, problem: Problem | None) -> Iterator[Lesson]:
     """A judgement of an own question; where it belongs it is also one to imitate, and to solve where it can be."""
     reply = UNCLEAR if problem is None else judgement(problem)
-    yield Lesson(JudgeSolvable.name(), JudgeSolvable().ask(question=text).tagged(), reply)
+    yield Lesson(JudgeSolvable.tag, JudgeSolvable().ask(question=text).tagged(), reply)
     if problem is not None:
-        yield Lesson(WriteQuestion.name(), WriteQuestion().ask().tagged(), text)
+        yield Lesson(WriteQuestion.tag, WriteQuestion().ask().tagged(), text)
         if problem.unsolvable is None:
             yield solved(problem, Random(f"own/{text}"))
 
@@ -84,7 +84,7 @@ def solutions(engine: Generator, problems: Sequence[Problem], count: int) -> lis
             lines = len(text.split("\n")) if right else found.first_wrong_step or 0
             verdicts = (True,) * lines + (() if right else (False,))
             prompt = JudgeAnswer().ask(question=problem.question, solution=text).tagged()
-            made[right].append(Lesson(JudgeAnswer.name(), prompt, "yes" if right else "no", verdicts))
+            made[right].append(Lesson(JudgeAnswer.tag, prompt, "yes" if right else "no", verdicts))
             if not right and (case := case_of(problem, text)):
                 explained.append(diagnosed(case))
     most = min(count // 2, len(made[True]), len(made[False]))

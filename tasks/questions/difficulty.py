@@ -12,7 +12,7 @@ from schemas.engine import Completion, Prompt, Sampling
 from schemas.tables import difficulty
 from schemas.tables.difficulty import Against, Side
 from schemas.work import Row, Where
-from tasks.answers.solve import Solve, answer_key, final_answer
+from tasks.answers.solve import answer_key, final_answer
 from tasks.base.ask import Ask, Outcome, Rate
 from tasks.base.confidence import wilson
 from tasks.training.config import Tuning
@@ -27,6 +27,8 @@ class FailRate(Ask):
     knows nothing of errors that the model always makes, so its rate is too low just where a question is hardest.
     """
 
+    label: ClassVar[str] = "fail_rate"
+    tag: ClassVar[str] = "solve"
     table: ClassVar[pa.Schema] = difficulty.SCHEMA
     role: str | None = "prober"
     sampling: Sampling = Sampling(n=8, temperature=0.7, max_tokens=256)
@@ -42,8 +44,7 @@ class FailRate(Ask):
         return self
 
     def prompt(self, row: Row) -> Prompt:
-        """The pupil knows one way to solve, by the name of the stage that solves."""
-        return self.ask(question=row["question"]).model_copy(update={"stage": Solve.name()})
+        return self.ask(question=row["question"])
 
     def first(self) -> Sampling:
         """As many samples as the band takes at least; without one, all."""
@@ -107,6 +108,7 @@ class ScoreDifficulty(Rate):
     Any other scorer gives the probability that it answers `yes` to the instruction: a guess, not a rate.
     """
 
+    label: ClassVar[str] = "score_difficulty"
     table: ClassVar[pa.Schema] = difficulty.SCHEMA
     role: str | None = "difficulty"
 
@@ -125,6 +127,7 @@ class LearnDifficulty(Tuning):
     numbers are ours, those of a usual fine-tuning. The head's value goes through a sigmoid, in training as in use.
     """
 
+    label: ClassVar[str] = "learn_difficulty"
     inputs: ClassVar[tuple[str, ...]] = ("difficulty",)
 
     role: Annotated[str | None, Where] = "prober"

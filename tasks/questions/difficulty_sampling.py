@@ -22,6 +22,7 @@ class SampleByDifficulty(Merge):
     be any; a question that is outside a band by which its difficulty was measured is rejected, whatever its generator.
     """
 
+    label: ClassVar[str] = "sample_by_difficulty"
     inputs: ClassVar[tuple[str, ...]] = ("questions", "difficulty")
 
     drop_easy: Mapping[str, Share] = {}
@@ -69,14 +70,14 @@ class SampleByDifficulty(Merge):
         there = {name for (name,) in con.sql("SELECT DISTINCT generator FROM rated").fetchall()}
         if there and (absent := sorted({*self.drop_easy, *self.target} - there - {*self.generators})):
             raise QuestmillError(
-                f"step {self.name()}: no question is of generator {absent[0]!r}; there are {sorted(there)}, name those"
+                f"step {self.label}: no question is of generator {absent[0]!r}; there are {sorted(there)}, name those"
             )
         filled = con.sql(f"SELECT generator, bound FROM ({_BINNED}) WHERE bound IS NOT NULL GROUP BY ALL").fetchall()
         for generator, bins in self.target.items():
             for bound, share in bins:
                 if generator in there and share and (generator, bound) not in filled:
                     raise QuestmillError(
-                        f"step {self.name()}: no question of {generator!r} is in the bin up to {bound:g}, which is to "
+                        f"step {self.label}: no question of {generator!r} is in the bin up to {bound:g}, which is to "
                         f"have a share of {share:g}; give it 0, or ask for more questions"
                     )
 

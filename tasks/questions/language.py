@@ -44,6 +44,7 @@ class KeepLanguage(Stage):
     2,000 to 4,000 questions a second on one core, by the core; the identifier takes a second to load, once a process.
     """
 
+    label: ClassVar[str] = "keep_language"
     version: ClassVar[int] = 2
     table: ClassVar[pa.Schema] = questions.SCHEMA
 

@@ -11,7 +11,6 @@ from schemas.engine import Completion, Prompt, Sampling
 from schemas.tables import question_preferences
 from schemas.work import Merge, Reject, Row
 from tasks.base.ask import Ask, Outcome, instruction
-from tasks.questions.write import RewriteQuestion
 
 
 class ImproveQuestion(Ask):
@@ -21,6 +20,8 @@ class ImproveQuestion(Ask):
     of difficulty.
     """
 
+    label: ClassVar[str] = "improve_question"
+    tag: ClassVar[str] = "rewrite_question"
     table: ClassVar[pa.Schema] = question_preferences.REWRITES
 
     role: str | None = "teacher"
@@ -43,7 +44,7 @@ class ImproveQuestion(Ask):
         inputs = {"question": row["question"]}
         if self.direction(row) == "difficulty":
             return Prompt(stage="harden_question", inputs=inputs, instruction=self.harder)
-        return Prompt(stage=RewriteQuestion.name(), inputs=inputs, instruction=self.template)
+        return Prompt(stage=self.tag, inputs=inputs, instruction=self.template)
 
     def parse(self, row: Row, replies: list[Completion]) -> Iterator[Outcome]:
         for sample, reply in enumerate(replies):
@@ -70,6 +71,7 @@ class KeepFaulty(Merge):
     and such pairs outnumber those that show what solvable means.
     """
 
+    label: ClassVar[str] = "keep_faulty"
     inputs: ClassVar[tuple[str, ...]] = ("questions", "solvable")
 
     def sql(self) -> str:
@@ -83,6 +85,7 @@ class KeepFaulty(Merge):
 class PairQuestions(Merge):
     """Chosen: the rewrite; rejected: the question that it improves. A rewrite that was not judged solvable is none."""
 
+    label: ClassVar[str] = "pair_questions"
     inputs: ClassVar[tuple[str, ...]] = ("rewrites", "solvable")
 
     def sql(self) -> str:

@@ -26,6 +26,8 @@ def verdict(text: str) -> bool | None:
 class WriteQuestion(Ask):
     """A question from nothing: the model is given no topic, so its questions are its own."""
 
+    label: ClassVar[str] = "write_question"
+    tag: ClassVar[str] = "write_question"
     table: ClassVar[pa.Schema] = questions.SCHEMA
     role: str | None = "questioner"
     sampling: Sampling = Sampling(temperature=1.0, max_tokens=256)
@@ -40,6 +42,8 @@ class WriteQuestion(Ask):
 class JudgeSolvable(Panel):
     """Keeps a question that the model finds solvable, after a short reason; several samples are a panel that votes."""
 
+    label: ClassVar[str] = "judge_solvable"
+    tag: ClassVar[str] = "judge_solvable"
     table: ClassVar[pa.Schema] = questions.SCHEMA
     words: ClassVar[tuple[str, ...]] = WORDS
     sampling: Sampling = Sampling(max_tokens=160)
@@ -80,6 +84,8 @@ class JudgeSolvable(Panel):
 class RewriteQuestion(Ask):
     """An improved question: clear, complete and solvable."""
 
+    label: ClassVar[str] = "rewrite_question"
+    tag: ClassVar[str] = "rewrite_question"
     table: ClassVar[pa.Schema] = questions.SCHEMA
     role: str | None = "questioner"
     sampling: Sampling = Sampling(temperature=0.7, max_tokens=256)

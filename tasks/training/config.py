@@ -54,6 +54,7 @@ class TuneQuestioner(Tuning):
     A causal model has a notion of likely questions; a bare prefix brings it out once the end of a question is taught.
     """
 
+    label: ClassVar[str] = "tune_questioner"
     inputs: ClassVar[tuple[str, ...]] = ("questions",)
 
     role: Annotated[str | None, Where] = "solver"
@@ -77,6 +78,7 @@ class TuneQuestioner(Tuning):
 class PreferQuestions(Tuning):
     """QPO: of two questions the questioner learns to prefer the improved one, by DPO against itself as it was."""
 
+    label: ClassVar[str] = "prefer_questions"
     inputs: ClassVar[tuple[str, ...]] = ("pairs",)
 
     role: Annotated[str | None, Where] = "questioner"

@@ -20,6 +20,7 @@ from tasks.training.config import Tuning
 class TakeSolutions(Merge):
     """Verified solutions as examples: the chosen side of `pairs`, each text once."""
 
+    label: ClassVar[str] = "take_solutions"
     inputs: ClassVar[tuple[str, ...]] = ("pairs",)
 
     def sql(self) -> str:
@@ -34,6 +35,7 @@ class TakeSolutions(Merge):
 class TakeCorrections(Merge):
     """Corrections as examples, whole or without the wrong step."""
 
+    label: ClassVar[str] = "take_corrections"
     inputs: ClassVar[tuple[str, ...]] = ("corrections",)
 
     masked: bool = False
@@ -56,6 +58,7 @@ class TuneStudent(Tuning):
     less often, and nobody is taught more.
     """
 
+    label: ClassVar[str] = "tune_student"
     inputs: ClassVar[tuple[str, ...]] = ("examples",)
 
     role: Annotated[str | None, Where] = "student"
@@ -93,6 +96,7 @@ class Retrace(Stage):
     A student that doubts what is right has not erred; only the oracle can tell.
     """
 
+    label: ClassVar[str] = "retrace"
     table: ClassVar[pa.Schema] = student_scores.RETRACED
 
     student: str
@@ -120,6 +124,7 @@ class MeasureStudents(Merge):
     The first input has as many blank rows as there are names, for a merge gives back the rows of its first input.
     """
 
+    label: ClassVar[str] = "measure_students"
     inputs: ClassVar[tuple[str, ...]] = ("blanks", "problems", "retraced")
 
     names: tuple[str, ...]

@@ -8,6 +8,7 @@ from schemas.work import Merge
 class Judged(Merge):
     """Attempts with their verdicts; an attempt whose verdict is in quarantine is rejected with that reason."""
 
+    label: ClassVar[str] = "judged"
     inputs: ClassVar[tuple[str, ...]] = ("attempts", "verdicts")
 
     def sql(self) -> str:

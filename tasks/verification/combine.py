@@ -35,6 +35,7 @@ _VERDICT: dict[How, str] = {
 class Combine(Merge):
     """One verdict from two, and who it comes from; more than two are combined one after the other."""
 
+    label: ClassVar[str] = "combine"
     inputs: ClassVar[tuple[str, ...]] = ("attempts", "first", "second")
     evidence: ClassVar[tuple[str, ...]] = ("decided_by", "said")
     """Columns beside those of every verdict."""
@@ -84,6 +85,7 @@ class Undecided(Merge):
     Those that are decided are rejected here without their texts, which stay where they are.
     """
 
+    label: ClassVar[str] = "undecided"
     inputs: ClassVar[tuple[str, ...]] = ("attempts", "verdicts")
 
     def sql(self) -> str:

@@ -8,6 +8,7 @@ from schemas.work import Merge
 class CompareVerdicts(Merge):
     """The change of each attempt, with both verdicts and the rules behind them; the texts stay with the attempts."""
 
+    label: ClassVar[str] = "compare_verdicts"
     inputs: ClassVar[tuple[str, ...]] = ("attempts", "before", "after")
 
     def sql(self) -> str:

@@ -25,6 +25,7 @@ PANEL = pa.schema(
 class JudgeResponse(Panel):
     """A verdict for each attempt, against the known answer or by the model's own solution. Unsure is `unverifiable`."""
 
+    label: ClassVar[str] = "judge_response"
     table: ClassVar[pa.Schema] = PANEL
     words: ClassVar[tuple[str, ...]] = ("correct", "wrong", "unsure")
 

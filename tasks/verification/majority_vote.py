@@ -31,6 +31,7 @@ READ = pa.schema(
 class ReadAnswer(Stage):
     """The final answer of each attempt, as it is compared with those of its siblings."""
 
+    label: ClassVar[str] = "read_answer"
     table: ClassVar[pa.Schema] = READ
     version: ClassVar[int] = 2
 
@@ -43,7 +44,7 @@ class ReadAnswer(Stage):
     def rows(self, batch: Sequence[Row], engine: Any) -> Iterator[Row | Quarantine]:
         """One outcome for each row of `schemas.tables.attempts`. Raises `BadInput` where there is no column `group`."""
         if batch and self.group not in batch[0]:
-            raise BadInput(f"{self.name()}: the rows have no column {self.group!r}; name the shared one with `group`")
+            raise BadInput(f"{self.label}: the rows have no column {self.group!r}; name the shared one with `group`")
         for row in batch:
             shared = row[self.group]
             if shared is None or shared != shared:  # NaN, as some writers store what is missing
@@ -67,6 +68,7 @@ class Vote(Merge):
     An attempt without an answer is a sample of its question that agrees with nobody.
     """
 
+    label: ClassVar[str] = "vote"
     inputs: ClassVar[tuple[str, ...]] = ("attempts", "answers")
     evidence: ClassVar[tuple[str, ...]] = ("agreement", "entropy", "samples")
     """Columns beside those of every verdict."""
@@ -132,6 +134,7 @@ class Vote(Merge):
 class WeighedVote(Vote):
     """The same, where a sample counts as much as its reward: three doubtful ones do not outvote two good ones."""
 
+    label: ClassVar[str] = "weighed_vote"
     inputs: ClassVar[tuple[str, ...]] = ("attempts", "answers", "rewards")
     verifier: ClassVar[str] = "questmill.weighed_vote"
     weight: ClassVar[str] = "coalesce(reward, 0.0)"

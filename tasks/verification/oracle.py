@@ -24,6 +24,7 @@ class ConsultOracle(Stage):
     To a question that has no answer, every answer is wrong, and a response without one is `unparseable` as elsewhere.
     """
 
+    label: ClassVar[str] = "consult_oracle"
     table: ClassVar[pa.Schema] = verdicts.SCHEMA
 
     equality: Verify = Field(default_factory=Verify)

@@ -30,6 +30,7 @@ CHOICES = pa.schema(
 class SetRival(Merge):
     """Attempts with a `rival`: the first response to the same question that states the likeliest other answer."""
 
+    label: ClassVar[str] = "set_rival"
     inputs: ClassVar[tuple[str, ...]] = ("attempts", "answers")
 
     def sql(self) -> str:
@@ -53,6 +54,7 @@ class SetRival(Merge):
 class JudgePair(Panel):
     """Which of two responses has the right answer, shown in one order; asked about a second time with them swapped."""
 
+    label: ClassVar[str] = "judge_pair"
     table: ClassVar[pa.Schema] = CHOICES
     words: ClassVar[tuple[str, ...]] = ("first", "second", "neither")
 
@@ -80,6 +82,7 @@ class JudgePair(Panel):
 class SettlePairs(Merge):
     """A verdict for each attempt: right where it is preferred in both orders, wrong where its rival or neither is."""
 
+    label: ClassVar[str] = "settle_pairs"
     inputs: ClassVar[tuple[str, ...]] = ("attempts", "given", "swapped")
     evidence: ClassVar[tuple[str, ...]] = ("votes", "reason")
     """Columns beside those of every verdict."""

@@ -12,13 +12,14 @@ from tasks.answers.solve import JudgeAnswer
 class RateResponse(JudgeAnswer):
     """The reward of an attempt: the probability that the model calls its response right."""
 
+    label: ClassVar[str] = "rate_response"
+    tag: ClassVar[str] = "judge_answer"
+
     role: str | None = "reward"
     """Which model rates."""
 
     def prompt(self, row: Row) -> Prompt:
-        """The pupil knows one way to judge, by the name of the stage that judges solutions."""
-        asked = self.ask(question=row["question"], solution=row["response"])
-        return asked.model_copy(update={"stage": JudgeAnswer.name()})
+        return self.ask(question=row["question"], solution=row["response"])
 
 
 class AcceptReward(Merge):
@@ -28,6 +29,7 @@ class AcceptReward(Merge):
     best answer is right where it leads the next one by the margin, and the others are wrong.
     """
 
+    label: ClassVar[str] = "accept_reward"
     inputs: ClassVar[tuple[str, ...]] = ("attempts", "answers", "rewards")
     evidence: ClassVar[tuple[str, ...]] = ("reward", "lead")
     """Columns beside those of every verdict."""

@@ -38,6 +38,7 @@ class _Case(NamedTuple):
 class Verify(Stage):
     """One verdict for each attempt, whatever it is; a broken verifier raises."""
 
+    label: ClassVar[str] = "verify"
     table: ClassVar[pa.Schema] = verdicts.SCHEMA
     version: ClassVar[int] = 4
 
@@ -65,7 +66,7 @@ class Verify(Stage):
     def rows(self, batch: Sequence[Row], engine: Any) -> Iterator[Row]:
         """One verdict, in the order of `batch`, for each row of `schemas.tables.attempts`. Raises `VerifierBroken`."""
         if complaint := _complaint(self.library):  # a worker need not have what the machine it was asked on has
-            raise VerifierBroken(f"{self.name()} {complaint}")
+            raise VerifierBroken(f"{self.label} {complaint}")
         trust()
         for start in range(0, len(batch), CHUNK):
             cases = [self._look(row) for row in batch[start : start + CHUNK]]

@@ -91,11 +91,11 @@ def listing() -> dict[str, Any]:
     made: dict[str, Any] = {"steps": {}, "recipes": {}, "engines": {}, "profiles": {}}
     for kind in steps():
         try:
-            step = kind(**REQUIRED.get(kind.name(), {}))
+            step = kind(**REQUIRED.get(kind.label, {}))
         except pydantic.ValidationError:
             continue
-        assert kind.name() not in made["steps"], f"two steps are called {kind.name()}"
-        made["steps"][kind.name()] = described(step)
+        assert kind.label not in made["steps"], f"two steps are called {kind.label}"
+        made["steps"][kind.label] = described(step)
     for name, recipe in recipes():
         found = dict(fields_of(recipe, "recipe"))
         made["recipes"][name] = {path: described(step)["fingerprint"] for path, step in sorted(found.items())}

@@ -81,7 +81,7 @@ def test_what_has_no_plain_form_is_refused_rather_than_left_out() -> None:
 
 
 def test_a_name_in_the_lake_is_the_class_name_in_snake_case() -> None:
-    assert Ask.name() == "ask" and type("JudgeAnswer", (Ask,), {"__module__": __name__}).name() == "judge_answer"
+    assert Ask.label == "ask" and type("JudgeAnswer", (Ask,), {"__module__": __name__}).label == "judge_answer"
 
 
 def test_unknown_fields_and_changes_are_refused() -> None:

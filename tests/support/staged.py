@@ -29,13 +29,13 @@ class Staged:
         kept: list[Row] = []
         for outcome in outcomes:
             if isinstance(outcome, Reject | Quarantine):
-                self.turned_down[stage.name(), outcome.reason] += 1
+                self.turned_down[stage.label, outcome.reason] += 1
             else:
                 kept.append(outcome)
         origins = {row["row_id"] for row in given}
-        assert {_origin(outcome, origins) for outcome in outcomes} == origins, f"{stage.name()} lost or invented a row"
-        self.kept[stage.name()] += len(kept)
-        return conform(kept, stage.table, stage.name())
+        assert {_origin(outcome, origins) for outcome in outcomes} == origins, f"{stage.label} lost or invented a row"
+        self.kept[stage.label] += len(kept)
+        return conform(kept, stage.table, stage.label)
 
     def merge(self, merge: Merge, *tables: Table) -> Table:
         """What a merge keeps of its first table; fails where it loses or invents a row."""
@@ -48,7 +48,7 @@ class Staged:
         if "reject" not in made.column_names:
             return made
         told = made.to_pylist()
-        self.turned_down.update((merge.name(), row["reject"]) for row in told if row["reject"])
+        self.turned_down.update((merge.label, row["reject"]) for row in told if row["reject"])
         return made.filter(pa.array([row["reject"] is None for row in told])).drop_columns(["reject"])
 
 

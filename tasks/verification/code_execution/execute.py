@@ -57,6 +57,7 @@ class Execute(Stage):
     cannot contain programs.
     """
 
+    label: ClassVar[str] = "execute"
     table: ClassVar[pa.Schema] = SCHEMA
     version: ClassVar[int] = 2
 
@@ -98,9 +99,9 @@ class Execute(Stage):
     def rows(self, batch: Sequence[Row], engine: Any) -> Iterator[Row | Quarantine]:
         """One verdict, in the order of `batch`, for each row with `row_id`, `answer` and `column`."""
         if complaint := _complaint(self.interpreter, self.libraries):  # a worker need not have what the recipe's had
-            raise VerifierBroken(f"{self.name()} {complaint}")
+            raise VerifierBroken(f"{self.label} {complaint}")
         if lacking := sorted({self.column, "answer"} - batch[0].keys()) if batch else []:
-            raise BadInput(f"{self.name()}: the rows have no column {lacking[0]!r}; name the program's with `column`")
+            raise BadInput(f"{self.label}: the rows have no column {lacking[0]!r}; name the program's with `column`")
         for start in range(0, len(batch), CHUNK):
             yield from self._judged(batch[start : start + CHUNK])
 

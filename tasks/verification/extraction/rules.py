@@ -137,6 +137,7 @@ def extract(text: str, markers: Sequence[str] = MARKERS) -> Extract | None:
 class ExtractAnswer(Stage):
     """The final answer of each response, with the rule that found it and where it stood; rejects those without one."""
 
+    label: ClassVar[str] = "extract_answer"
     table: ClassVar[pa.Schema] = verdicts.FOUND
 
     markers: tuple[str, ...] = MARKERS

@@ -311,8 +311,8 @@ def test_the_steps_that_judge_are_those_of_the_verifiers() -> None:
         Combine,
         SelectAnswer,
     )
-    assert {step.name() for step in ladder} == {*dataset_summary.JUDGED}
-    assert {step.name() for step in (*others, SelectAnswer)} == {*dataset_summary.UNMEASURED}
+    assert {step.label for step in ladder} == {*dataset_summary.JUDGED}
+    assert {step.label for step in (*others, SelectAnswer)} == {*dataset_summary.UNMEASURED}
     recipe = Verification(input=("a.jsonl",)).model_dump()
     recipe |= {name: value for name, value in Lemma().model_dump().items() if name in ("grade", "check")}
     for path in dataset_summary.JUDGED.values():

@@ -25,7 +25,7 @@ ROWS = [{"row_id": f"r{i}", "question": "What is 1 + 1?"} for i in range(3)]
 def test_every_stage_has_a_prompt_of_its_own() -> None:
     texts = {stage().template for stage in STAGES}
     assert len(texts) == len(STAGES) and all(texts)
-    assert {path.stem for path in PROMPTS.glob("*.txt")} >= {stage.name() for stage in STAGES}
+    assert {path.stem for path in PROMPTS.glob("*.txt")} >= {stage.label for stage in STAGES}
 
 
 def test_the_prompt_text_is_part_of_the_identity_and_the_role_is_not() -> None:

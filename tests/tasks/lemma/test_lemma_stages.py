@@ -56,7 +56,7 @@ def one(stage: Stage, row: Any, *texts: str) -> Any:
     """The only outcome; a kept row fits its table."""
     (found,) = stage.rows([row], said(*texts))
     if isinstance(found, dict):
-        conform([found], stage.table, stage.name())
+        conform([found], stage.table, stage.label)
         return found
     return found.reason
 

@@ -40,10 +40,10 @@ from tasks.pupil.examples import (
 from tasks.pupil.mixture import formats, lesson, special_tokens
 from tasks.questions.write import JudgeSolvable, RewriteQuestion, WriteQuestion, verdict
 
-STAGES = {s.name(): s for s in (Solve, JudgeSolvable, RewriteQuestion, WriteQuestion)}
+STAGES = {s.label: s for s in (Solve, JudgeSolvable, RewriteQuestion, WriteQuestion)}
 TAUGHT = [lesson(i) for i in range(600)]
 DRILLS = [taught for taught in TAUGHT if CALCULATE in taught.prompt]
-ON_ERRORS = [taught for taught in TAUGHT if taught.stage not in {*STAGES, JudgeAnswer.name()}]
+ON_ERRORS = [taught for taught in TAUGHT if taught.stage not in {*STAGES, JudgeAnswer.label}]
 LESSONS = [taught for taught in TAUGHT if taught not in DRILLS and taught not in ON_ERRORS]
 
 
@@ -72,7 +72,7 @@ def test_every_stage_is_taught() -> None:
     counts = Counter(taught.stage for taught in TAUGHT)
     assert counts.keys() == {prompt.split(">")[0][1:] for prompt in formats()}
     drilled = {Solve, JudgeAnswer, JudgeSolvable, Diagnose}
-    assert {taught.stage for taught in DRILLS} == {stage.name() for stage in drilled}
+    assert {taught.stage for taught in DRILLS} == {stage.label for stage in drilled}
     assert min(counts.values()) >= 0.01 * len(TAUGHT)
 
 
@@ -86,23 +86,23 @@ def test_prompts_are_written_as_the_stages_ask() -> None:
 
 def test_replies_are_what_the_stages_parse() -> None:
     for taught in LESSONS:
-        if taught.stage == JudgeAnswer.name():
+        if taught.stage == JudgeAnswer.label:
             assert taught.reply in ("yes", "no")
             continue
         row = {"row_id": "r", **inputs(taught)}
         (outcome,) = STAGES[taught.stage]().parse(row, [reply(taught.reply)])
         rejected = isinstance(outcome, Reject)
-        assert not rejected or (taught.stage == JudgeSolvable.name() and outcome.reason == "unsolvable")
+        assert not rejected or (taught.stage == JudgeSolvable.label and outcome.reason == "unsolvable")
 
 
 def test_what_is_taught_is_true() -> None:
     for taught in LESSONS:
         given = inputs(taught)
-        if taught.stage == JudgeSolvable.name():
+        if taught.stage == JudgeSolvable.label:
             assert verdict(taught.reply) is (read(given["question"]).answer is not None)
-        elif taught.stage == RewriteQuestion.name():
+        elif taught.stage == RewriteQuestion.label:
             assert read(taught.reply).answer is not None
-        elif taught.stage == WriteQuestion.name():
+        elif taught.stage == WriteQuestion.label:
             assert read(taught.reply).template is not None
 
 
@@ -129,7 +129,7 @@ def test_every_digit_is_a_token_of_its_own() -> None:
 
 def test_a_judged_solution_carries_hidden_verdicts_on_its_lines() -> None:
     tokenizer = make_tokenizer((text for it in TAUGHT for text in (it.prompt, it.reply)), 1000)
-    judged = [it for it in TAUGHT if it.stage == JudgeAnswer.name()]
+    judged = [it for it in TAUGHT if it.stage == JudgeAnswer.label]
     assert {len(it.verdicts) for it in judged} > {1, 2}
     for taught in judged:
         made = encode(tokenizer, taught)
@@ -142,7 +142,7 @@ def test_a_judged_solution_carries_hidden_verdicts_on_its_lines() -> None:
 
 def test_a_solution_to_be_diagnosed_carries_them_too_up_to_the_step_that_is_named() -> None:
     tokenizer = make_tokenizer((text for it in TAUGHT for text in (it.prompt, it.reply)), 1000)
-    asked = [it for it in TAUGHT if it.stage == Diagnose.name()]
+    asked = [it for it in TAUGHT if it.stage == Diagnose.label]
     assert {it.verdicts[-1] for it in asked} == {True, False}
     for taught in asked:
         made = encode(tokenizer, taught)
@@ -169,7 +169,7 @@ def test_the_lines_of_a_judged_solution_are_foreseen_only_where_they_are_right()
 
 def test_drills_are_as_true_as_they_say_and_only_their_results_and_verdicts_count() -> None:
     tokenizer = make_tokenizer((text for it in TAUGHT for text in (it.prompt, it.reply)), 1000)
-    for taught in (taught for taught in DRILLS if taught.stage in (Solve.name(), JudgeAnswer.name())):
+    for taught in (taught for taught in DRILLS if taught.stage in (Solve.label, JudgeAnswer.label)):
         told = inputs(taught)["solution"] if taught.verdicts else taught.reply
         verdicts = taught.verdicts or (True,) * told.count("\n") + (True,)
         assert tuple(equation.true for _, equation in equations(told)) == verdicts
@@ -198,7 +198,7 @@ def test_a_drill_of_diagnoses_names_the_first_line_that_is_not_the_reference_s()
 
 
 def test_divisions_say_what_is_left_over() -> None:
-    drills = [taught for taught in DRILLS if taught.stage == JudgeSolvable.name()]
+    drills = [taught for taught in DRILLS if taught.stage == JudgeSolvable.label]
     found = [re.findall(r"(\d+) / (\d+) = (\d+)(?: and (\d+) over\.)?(?:\n|$)", taught.reply) for taught in drills]
     told = [tuple(int(number or 0) for number in each) for line in found for each in line]
     assert len(told) == DIVISIONS * len(drills) > 50

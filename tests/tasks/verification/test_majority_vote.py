@@ -132,12 +132,12 @@ def test_an_attempt_whose_answer_could_not_be_read_is_rejected() -> None:
     assert [row["reject"] for row in merged(Vote(), rows, read).values()] == [None, "no verdict"]
 
 
-@pytest.mark.parametrize("merge", [Vote(), WeighedVote(), AcceptReward()], ids=lambda merge: merge.name())
+@pytest.mark.parametrize("merge", [Vote(), WeighedVote(), AcceptReward()], ids=lambda merge: merge.label)
 def test_the_record_is_that_of_every_verifier_and_its_evidence(merge: Any) -> None:
     more = (rewards(0.5, 0.6),) if "rewards" in merge.inputs else ()
     (row, _) = judged(merge, attempts("1", "1"), *more)
     assert list(row) == [*verdicts.SCHEMA.names, *merge.evidence, "reject"]
-    conform([{name: row[name] for name in verdicts.SCHEMA.names}], verdicts.SCHEMA, merge.name())
+    conform([{name: row[name] for name in verdicts.SCHEMA.names}], verdicts.SCHEMA, merge.label)
 
 
 def test_the_reward_of_a_response_is_asked_for_as_the_pupil_was_taught() -> None:
