@@ -42,6 +42,10 @@ class Frozen(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, arbitrary_types_allowed=True)
 
+    def identity_facts(self) -> dict[str, Any]:
+        """What counts for the identity beside the fields."""
+        return {}
+
 
 class Reject(NamedTuple):
     """A row that a stage looked at and turned down. The row is kept in a table of its own, with the reason."""
@@ -84,6 +88,10 @@ class Step(Frozen):
     states its label may be renamed, and what was worked stays done."""
     version: ClassVar[int] = 1
     """Bump when the behaviour changes: shards worked by an older version are worked again."""
+
+    def identity_facts(self) -> dict[str, Any]:
+        """Label, version and table."""
+        return {"step": self.label, "version": self.version, "table": str(getattr(self, "table", None))}
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
@@ -294,10 +302,7 @@ def identity(thing: Any) -> Any:
     if isinstance(thing, BaseModel):
         where = _where(type(thing))
         kept = {name: identity(getattr(thing, name)) for name in type(thing).model_fields if name not in where}
-        if isinstance(thing, Step):
-            table = getattr(thing, "table", None)
-            kept |= {"step": thing.label, "version": thing.version, "table": str(table)}
-        return kept
+        return kept | (thing.identity_facts() if isinstance(thing, Frozen) else {})
     if isinstance(thing, Mapping):
         return {str(k): identity(v) for k, v in thing.items()}
     if isinstance(thing, Sequence) and not isinstance(thing, str | bytes):
