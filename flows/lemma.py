@@ -4,17 +4,21 @@ from prefect import flow
 from pydantic import Field, model_validator
 
 from flows.run.run import Run, Table, on_cluster
+from schemas.identity import Frozen
 from schemas.input import Columns, Source
+from schemas.names import DatasetName
+from schemas.receipts import Manifest
 from schemas.tables import corrections, error_draws, error_type_counts, solution_pairs
-from schemas.work import DatasetName, Frozen, Manifest
 from tasks.lemma.corrections import FixContinue, FreshRestart
 from tasks.lemma.diagnose import Diagnose
+from tasks.lemma.error_distribution import CountErrors, DrawTypes
 from tasks.lemma.error_type_report import MeasureTypes
 from tasks.lemma.error_types import TYPES
-from tasks.lemma.inject import CountErrors, DrawTypes, Inject
+from tasks.lemma.inject import Inject
 from tasks.lemma.segment_steps import Segment
-from tasks.lemma.select_corrections import Balance, PairSolutions
+from tasks.lemma.select_corrections import Balance
 from tasks.lemma.smooth import Smooth
+from tasks.lemma.solution_pairs import PairSolutions
 from tasks.lemma.student_attempts import Grade, Pose, SampleStudent
 from tasks.lemma.truncate import DropAlike, Truncate
 from tasks.lemma.validate import Check

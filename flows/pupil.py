@@ -15,8 +15,8 @@ from pydantic import Field, field_validator
 
 from flows.run.progress import tell
 from infra import engines
-from schemas.engine import EmbeddedSpec
-from schemas.work import Frozen, fingerprint
+from schemas.engine_specs import EmbeddedSpec
+from schemas.identity import Frozen, fingerprint
 from tasks.proving_ground import library
 from tasks.pupil.config import Schooling
 from tasks.pupil.dataset import LessonBook, make_lessons

@@ -10,8 +10,9 @@ from flows.run.run import Run, Table, active_profile, on_cluster
 from infra.lake.store import open_store
 from schemas.errors import BadInput
 from schemas.input import Source
+from schemas.names import DatasetName
+from schemas.receipts import Manifest
 from schemas.tables import rl_pool as rl_pool_table
-from schemas.work import DatasetName, Manifest
 from tasks.answers.pass_rate import Attempt, KeepBand, Model, PassRate
 
 

@@ -5,19 +5,25 @@ from pydantic import Field, model_validator
 
 from flows.parts.train_questioner import Questioner, teach
 from flows.run.run import Run, Table, on_cluster
-from schemas.engine import Sampling
+from schemas.identity import Frozen
+from schemas.names import DatasetName
+from schemas.prompts import Sampling
+from schemas.receipts import Manifest, Receipt
 from schemas.tables import error_rates, selected_answers
-from schemas.work import DatasetName, Frozen, Manifest, Receipt
+from tasks.answers.reward import JudgeAnswer
 from tasks.answers.select import SelectAnswer
-from tasks.answers.solve import JudgeAnswer, Solve
+from tasks.answers.solve import Solve
 from tasks.decontamination.overlap import DropOverlaps, FindOverlaps
-from tasks.dedup.near import DropNearRepeats, DropPublished, DropRepeats
+from tasks.dedup.exact import DropRepeats
+from tasks.dedup.near import DropNearRepeats
+from tasks.dedup.published import DropPublished
 from tasks.proving_ground.draw_problems import Draw
 from tasks.proving_ground.ground_truth import FIGURES, AskOracle, MeasureNoise
 from tasks.questions.difficulty import FailRate, ScoreDifficulty
 from tasks.questions.difficulty_sampling import SampleByDifficulty
 from tasks.questions.language import KeepLanguage
-from tasks.questions.write import JudgeSolvable, WriteQuestion
+from tasks.questions.solvability import JudgeSolvable
+from tasks.questions.write import WriteQuestion
 
 
 class ScaleQuest(Frozen):

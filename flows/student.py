@@ -4,10 +4,12 @@ from prefect import flow
 from pydantic import Field, field_validator
 
 from flows.run.run import Run, Table, on_cluster
-from schemas.engine import Sampling
+from schemas.identity import Frozen
 from schemas.input import Columns, Source
+from schemas.names import DatasetName
+from schemas.prompts import Sampling
+from schemas.receipts import Manifest
 from schemas.tables import student_scores
-from schemas.work import DatasetName, Frozen, Manifest
 from tasks.lemma.student_attempts import Grade, Pose, SampleStudent
 from tasks.proving_ground.draw_problems import Draw
 from tasks.training.student import MeasureStudents, Retrace, TakeCorrections, TakeSolutions, TuneStudent

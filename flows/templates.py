@@ -4,8 +4,10 @@ from prefect import flow
 from pydantic import Field
 
 from flows.run.run import Run, on_cluster
+from schemas.identity import Frozen
+from schemas.names import DatasetName
+from schemas.receipts import Manifest
 from schemas.tables import problems
-from schemas.work import DatasetName, Frozen, Manifest
 from tasks.proving_ground.draw_problems import Draw
 
 

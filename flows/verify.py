@@ -8,8 +8,9 @@ from pydantic import model_validator
 from flows.parts.rejudge import Recorded, recorded, tell
 from flows.parts.verification import Verifiers, judged
 from flows.run.run import Run, Table, on_cluster
+from schemas.names import DatasetName
+from schemas.receipts import Manifest
 from schemas.tables import attempts, verdict_changes, verdicts
-from schemas.work import DatasetName, Manifest
 from tasks.verification.attach_verdicts import Judged
 from tasks.verification.compare_verdicts import CompareVerdicts
 

@@ -9,7 +9,9 @@ import pyarrow as pa
 
 from infra.lake.store import Store, open_store, reason
 from schemas.errors import QuestmillError
-from schemas.work import Expect, Part, Receipt, fingerprint
+from schemas.identity import fingerprint
+from schemas.receipts import Part, Receipt
+from schemas.steps import Expect
 
 if TYPE_CHECKING:
     import pandas as pd

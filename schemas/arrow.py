@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from schemas.errors import ShapeError
-from schemas.work import Row
+from schemas.outcomes import Row
 
 MEASURED = {b"questmill": b"measured"}
 """Field metadata of columns that differ from run to run (milliseconds): left out of a dataset's content hash."""

@@ -2,7 +2,8 @@
 
 from pydantic import Field
 
-from schemas.work import Frozen, Spent
+from schemas.identity import Frozen
+from schemas.receipts import Spent
 
 
 class Budget(Frozen):

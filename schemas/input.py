@@ -2,7 +2,7 @@
 
 from pydantic import Field, field_validator
 
-from schemas.work import Frozen
+from schemas.identity import Frozen
 
 
 class Columns(Frozen):

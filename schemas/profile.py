@@ -4,8 +4,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from schemas.engine import Spec
-from schemas.work import Frozen
+from schemas.engine_specs import Spec
+from schemas.identity import Frozen
 
 
 class LocalCluster(Frozen):

@@ -15,7 +15,7 @@ from infra.lake.store import open_store
 from schemas.errors import BadInput, QuestmillError
 from schemas.input import Source
 from schemas.profile import LocalCluster
-from schemas.work import Manifest
+from schemas.receipts import Manifest
 
 EXTRAS = {"torch": "train", "transformers": "train", "trl": "train", "ctranslate2": "embedded"}
 """Packages that only some recipes need, and the extra that brings them."""

@@ -218,7 +218,7 @@ def _budget(options: argparse.Namespace) -> None:
 
 
 def _store(options: argparse.Namespace) -> "Store":
-    from infra.cluster.dask_cluster import load_profile
+    from infra.cluster.profiles import load_profile
     from infra.lake.store import open_store
 
     _place(options)

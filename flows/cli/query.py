@@ -19,7 +19,7 @@ from rich.table import Table
 from infra.lake import catalog
 from infra.lake.store import Store, reason
 from schemas.errors import BadInput, QuestmillError
-from schemas.work import Manifest, StepCount
+from schemas.receipts import Manifest, StepCount
 
 NUMBERS = ("rows", "rows in", "kept", "shards", "seconds", "tokens")
 """Columns of `status` that are aligned to the right."""

@@ -10,8 +10,8 @@ from flows.run.run import Run, Table, active_profile, stands_on
 from infra.lake import catalog
 from infra.lake.store import open_store
 from schemas.errors import BadInput
+from schemas.receipts import Receipt
 from schemas.tables.verdict_changes import CHANGES
-from schemas.work import Receipt
 
 
 @dataclass(frozen=True)

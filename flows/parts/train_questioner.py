@@ -6,10 +6,12 @@ from typing import Annotated
 from pydantic import Field
 
 from flows.run.run import Run, Table
-from schemas.engine import Sampling
-from schemas.work import Frozen, Receipt, Where
+from schemas.identity import Frozen, Where
+from schemas.prompts import Sampling
+from schemas.receipts import Receipt
 from tasks.questions.preference_pairs import ImproveQuestion, KeepFaulty, PairQuestions
-from tasks.questions.write import JudgeSolvable, WriteQuestion
+from tasks.questions.solvability import JudgeSolvable
+from tasks.questions.write import WriteQuestion
 from tasks.training.config import PreferQuestions, TuneQuestioner
 
 

@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-from flows.report.document import tell
 from flows.report.html import page
 from flows.report.markdown import markdown
+from flows.report.sections import tell
 from infra.lake.store import Store
 from infra.report_data import dataset_summary
 from schemas.errors import BadInput
-from schemas.work import Manifest
+from schemas.receipts import Manifest
 
 
 def keep(store: Store, found: dataset_summary.Figures) -> str:

@@ -26,17 +26,19 @@ from prefect_dask import DaskTaskRunner
 from flows.report import storage
 from flows.run.progress import Progress
 from infra import engines, gates
-from infra.cluster import budget, dask_cluster, train_worker, worker
+from infra.cluster import budget, dask_cluster, profiles, train_worker, worker
 from infra.lake import input_files, model_store, publish
 from infra.lake.store import Store, open_store
 from infra.report_data import dataset_summary
 from schemas.budget import Account, Budget
-from schemas.engine import Spec
+from schemas.engine_specs import Spec
 from schemas.errors import BadInput, BudgetSpent, GateFailed, QuestmillError
+from schemas.identity import Frozen, fingerprint
 from schemas.input import Source
 from schemas.profile import Profile
+from schemas.receipts import Manifest, Receipt, StepCount
+from schemas.steps import Expect, Merge, Stage, Train
 from schemas.tables import attempts
-from schemas.work import Expect, Frozen, Manifest, Merge, Receipt, Stage, StepCount, Train, fingerprint
 
 Future = PrefectFuture[Receipt]
 
@@ -49,7 +51,7 @@ def active_budget() -> Budget:
 
 def active_profile() -> Profile:
     """The profile that `QUESTMILL_PROFILE` names (default `local`), with the store of `QUESTMILL_STORE`."""
-    return dask_cluster.load_profile(os.environ.get("QUESTMILL_PROFILE", "local"), os.environ.get("QUESTMILL_STORE"))
+    return profiles.load_profile(os.environ.get("QUESTMILL_PROFILE", "local"), os.environ.get("QUESTMILL_STORE"))
 
 
 @contextmanager

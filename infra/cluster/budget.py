@@ -14,7 +14,7 @@ from typing import Any
 
 from infra.lake.store import Store
 from schemas.budget import Account
-from schemas.work import Spent
+from schemas.receipts import Spent
 
 EVERY = 0.25
 """Seconds between two reports to the scheduler."""

@@ -1,18 +1,14 @@
 """Where work happens: the Dask cluster of a profile, opened when a flow runs and closed after it, never at import."""
 
-import tomllib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from multiprocessing import resource_tracker
-from pathlib import Path
 from typing import Any
 
 import dask
 import distributed
-from pydantic import ValidationError
 
 from infra.cluster.signals import shielded
-from schemas.errors import BadInput
 from schemas.profile import LocalCluster, Profile, RemoteCluster
 
 SETTINGS = {
@@ -69,20 +65,3 @@ def offered(client: distributed.Client) -> set[str]:
     """Resources that every worker of the cluster offers; one that none offers would be waited for forever."""
     workers = client.scheduler_info(n_workers=-1)["workers"].values()
     return set.intersection(*(set(worker["resources"]) for worker in workers)) if workers else set()
-
-
-def load_profile(name: str, store: str | None = None) -> Profile:
-    """The profile `infra/profiles/<name>.toml`, or the one at a path; `store` replaces its store."""
-    folder = Path(__file__).parents[1] / "profiles"
-    path = Path(name) if name.endswith(".toml") else folder / f"{name}.toml"
-    if not path.is_file():
-        known = ", ".join(sorted(p.stem for p in folder.glob("*.toml")))
-        raise BadInput(f"profile {name!r} is unknown; there are: {known}, or give the path of a .toml file")
-    try:
-        values = tomllib.loads(path.read_text())
-        return Profile.model_validate(values | ({"store": store} if store else {}))
-    except ValidationError as error:
-        told = [f"{'.'.join(map(str, e['loc']))}: {e['msg'].removeprefix('Value error, ')}" for e in error.errors()]
-        raise BadInput(f"profile {path}: {'; '.join(told)}") from error
-    except ValueError as error:
-        raise BadInput(f"profile {path}: {error}") from error

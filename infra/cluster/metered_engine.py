@@ -9,9 +9,10 @@ from typing import Any
 from infra.cluster.budget import Till
 from infra.engines.common.request_window import Window
 from infra.lake.reply_journal import Journal
-from schemas.engine import UNWATCHED, Completion, Failure, Reply, Request, Sampling, Watch
+from schemas.engine import UNWATCHED, Completion, Failure, Reply, Request, Watch
 from schemas.errors import BudgetSpent, QuestmillError
-from schemas.work import Spent
+from schemas.prompts import Sampling
+from schemas.receipts import Spent
 
 MILLION = 1_000_000
 

@@ -26,9 +26,11 @@ from infra.engines.common import child_processes
 from infra.engines.no_model import RoomSpec
 from infra.lake import catalog, model_store
 from infra.lake.store import Store, open_store
-from schemas.engine import Spec
+from schemas.engine_specs import Spec
 from schemas.errors import QuestmillError
-from schemas.work import Part, Receipt, Train, fingerprint
+from schemas.identity import fingerprint
+from schemas.receipts import Part, Receipt
+from schemas.steps import Train
 
 QUIET = {"TQDM_DISABLE": "1", "HF_DATASETS_DISABLE_PROGRESS_BARS": "1"}
 """A log is no place for progress bars."""

@@ -16,9 +16,12 @@ from infra.lake.store import Store, open_store
 from schemas.arrow import conform, optional
 from schemas.budget import Account
 from schemas.errors import LedgerError, QuestmillError
+from schemas.identity import fingerprint
 from schemas.input import Source, SourceFile
+from schemas.outcomes import Quarantine, Reject, Row
+from schemas.receipts import Part, Receipt, Spent
+from schemas.steps import Merge, Stage
 from schemas.tables import attempts, empty_rows, quarantine, rejects
-from schemas.work import Merge, Part, Quarantine, Receipt, Reject, Row, Spent, Stage, fingerprint
 
 BROKEN_AFTER = 8
 """Rows of one shard that may fail by exception before the stage, not the rows, is taken to be at fault."""

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from schemas.engine import Prompt, Spec
+from schemas.engine_specs import Spec
 from schemas.errors import EngineError, QuestmillError
-from schemas.work import Frozen
+from schemas.identity import Frozen
+from schemas.prompts import Prompt
 
 YES, NO = ("yes", "Yes", "YES", " yes", " Yes"), ("no", "No", "NO", " no", " No")
 """How models spell a verdict; a score is the probability of the first over that of both."""

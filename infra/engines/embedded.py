@@ -19,8 +19,10 @@ from typing import Any, cast
 
 from infra.engines import NO, YES
 from infra.engines.common.batching import CHUNK, chunked
-from schemas.engine import UNWATCHED, Completion, EmbeddedSpec, Prompt, Reply, Request, Sampling, Watch
+from schemas.engine import UNWATCHED, Completion, Reply, Request, Watch
+from schemas.engine_specs import EmbeddedSpec
 from schemas.errors import EngineError
+from schemas.prompts import Prompt, Sampling
 
 RELOAD_LIMIT = 64 * 2**20
 """Bytes of a model that is reloaded for its seed: 20 ms for the pupil, seconds for a large one."""

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Iterator, Sequence
 
-from schemas.engine import UNWATCHED, Completion, Prompt, Reply, Request, Sampling, Watch
+from schemas.engine import UNWATCHED, Completion, Reply, Request, Watch
+from schemas.prompts import Prompt, Sampling
 
 
 def _silent(prompt: Prompt, seed: int) -> str:

@@ -12,8 +12,10 @@ import orjson
 
 from infra.engines.common.request_window import Limit, Passing, Window
 from infra.engines.common.server_pool import Servers
-from schemas.engine import UNWATCHED, Completion, Failure, HttpSpec, Reply, Request, Sampling, Watch
+from schemas.engine import UNWATCHED, Completion, Failure, Reply, Request, Watch
+from schemas.engine_specs import HttpSpec
 from schemas.errors import EngineError
+from schemas.prompts import Sampling
 
 SHOWN = 300
 """Characters of a server's complaint that are kept."""

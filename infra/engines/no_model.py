@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from schemas.work import Frozen
+from schemas.identity import Frozen
 
 
 class RoomSpec(Frozen):

@@ -9,8 +9,10 @@ from typing import Any
 from infra.engines import judged
 from infra.engines.common.batching import CHUNK, chunked
 from infra.engines.vllm import content_digest
-from schemas.engine import UNWATCHED, Completion, Failure, Prompt, RegressorSpec, Reply, Request, Watch
+from schemas.engine import UNWATCHED, Completion, Failure, Reply, Request, Watch
+from schemas.engine_specs import RegressorSpec
 from schemas.errors import EngineError
+from schemas.prompts import Prompt
 
 
 class Regressor:

@@ -12,8 +12,10 @@ from typing import Any, cast
 from infra.engines import NO, YES, judged
 from infra.engines.common.request_window import Passing
 from infra.engines.common.vllm_process import Core, Shared
-from schemas.engine import UNWATCHED, Completion, Failure, Prompt, Reply, Request, Sampling, VllmSpec, Watch
+from schemas.engine import UNWATCHED, Completion, Failure, Reply, Request, Watch
+from schemas.engine_specs import VllmSpec
 from schemas.errors import EngineError
+from schemas.prompts import Prompt, Sampling
 
 SCORED = Sampling(max_tokens=1)
 """Marks a request for a score, which comes as the text of the reply."""

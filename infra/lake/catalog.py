@@ -15,8 +15,8 @@ import pyarrow as pa
 
 from infra.lake.store import Store, reason
 from schemas.errors import QuestmillError
+from schemas.receipts import Manifest, Part, Receipt
 from schemas.tables import quarantine, rejects
-from schemas.work import Manifest, Part, Receipt
 
 SPENT = [
     ("prompt_tokens", pa.int64()),

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from infra.lake.store import ask, reason
 from schemas.errors import BadInput
 from schemas.input import Source, SourceFile
-from schemas.work import Row
+from schemas.outcomes import Row
 
 KINDS: dict[type, pa.DataType] = {bool: pa.bool_(), int: pa.int64(), float: pa.float64(), str: pa.string()}
 TYPES = {str(kind): kind for kind in KINDS.values()}

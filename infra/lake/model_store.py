@@ -16,9 +16,9 @@ import fsspec
 
 from infra import engines
 from infra.lake.store import Store, flush_folder, open_store
-from schemas.engine import EmbeddedSpec, Spec, VllmSpec
+from schemas.engine_specs import EmbeddedSpec, Spec, VllmSpec
 from schemas.errors import QuestmillError
-from schemas.work import Receipt
+from schemas.receipts import Receipt
 
 FORMS = {"embedded": "int8", "vllm": "safetensors", "regressor": "safetensors"}
 """What each kind of engine loads."""

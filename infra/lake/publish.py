@@ -8,10 +8,10 @@ from typing import Any
 
 import pyarrow as pa
 
+from infra.lake.ledger import balance, upstream
 from infra.lake.store import Store, open_store, parquet_bytes
 from schemas.arrow import is_measured
-from schemas.errors import LedgerError
-from schemas.work import Manifest, Part, Receipt, Spent, StepCount
+from schemas.receipts import Manifest, Part, Receipt
 
 PART_ROWS = 100_000
 """Rows a published file: 20 files of 5,000 rows answer a query 30 times faster than 2,000 files of 50."""
@@ -49,104 +49,6 @@ def run_publish(
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     )
     return store.publish(manifest)
-
-
-def balance(steps: list[list[Receipt]]) -> tuple[StepCount, ...]:
-    """The funnel, one line a step; raises `LedgerError` naming the first step that lost, invented or owes a row."""
-    made = {digest: rows for step in steps for digest, rows in _parts(step).items()}
-    read = {digest for step in steps for digest in _read(step)}
-    for receipt in (receipt for step in steps for receipt in step):
-        name = f"step {receipt.step}, shard {receipt.key[:12]}"
-        if not receipt.balanced:
-            raise LedgerError(
-                f"{name}: {receipt.rows_in} rows in are not {receipt.kept} kept + {sum(receipt.rejected.values())} "
-                f"rejected + {sum(receipt.quarantined.values())} quarantined; nothing was published"
-            )
-        there = [made[digest] for digest in receipt.inputs if digest in made]
-        if there and sum(there) != receipt.rows_in:
-            raise LedgerError(
-                f"{name}: its inputs hold {sum(there)} rows, not {receipt.rows_in}; nothing was published"
-            )
-    for receipt in (receipt for step in steps[:-1] for receipt in step):
-        owed = sum(part.rows for part in receipt.parts if part.digest not in read)
-        if owed:
-            raise LedgerError(
-                f"step {receipt.step}: {owed} of its rows were worked by no later step; nothing was published"
-            )
-    for step in steps:
-        _read_whole(step, [other for other in steps if other is not step])
-    return tuple(count_step(step) for step in steps)
-
-
-def upstream(steps: list[list[Receipt]]) -> list[list[Receipt]]:
-    """The steps that the last one comes from, whole and in order, and the last one itself.
-
-    A run may publish two datasets: what only the other one was made of is none of this one's rows.
-    """
-    taken, waiting = [len(steps) - 1], [len(steps) - 1]
-    while waiting:
-        read = _read(steps[waiting.pop()])
-        rest = [number for number in range(len(steps)) if number not in taken]
-        found = [rest[i] for i in _seen(read, [_parts(steps[number]) for number in rest])]
-        taken += found
-        waiting += found
-    return [steps[number] for number in sorted(taken)]
-
-
-def _parts(step: list[Receipt]) -> dict[str, int]:
-    return {part.digest: part.rows for receipt in step for part in receipt.parts}
-
-
-def _read(step: list[Receipt]) -> set[str]:
-    return {digest for receipt in step for digest in (*receipt.inputs, *receipt.beside)}
-
-
-def _seen(read: set[str], tables: list[dict[str, int]]) -> list[int]:
-    """Numbers of the tables that were read, as a whole or in part.
-
-    A part may be in two tables (a filter that drops nothing yields the bytes it got): what a table that was read as a
-    whole explains is not taken for a piece of another.
-    """
-    explained = {digest for table in tables if table.keys() <= read for digest in table}
-    return [
-        number
-        for number, table in enumerate(tables)
-        if table and (table.keys() <= read or table.keys() & read - explained)
-    ]
-
-
-def _read_whole(step: list[Receipt], others: list[list[Receipt]]) -> None:
-    """Raise `LedgerError` where `step` read some parts of a table and left out others."""
-    read, tables = _read(step), [_parts(other) for other in others]
-    for number in _seen(read, tables):
-        table = tables[number]
-        if missed := sum(rows for digest, rows in table.items() if digest not in read):
-            raise LedgerError(
-                f"step {step[0].step}: {missed} of the {sum(table.values())} rows of step {others[number][0].step} "
-                "were left out; nothing was published"
-            )
-
-
-def count_step(receipts: list[Receipt]) -> StepCount:
-    """Sum the receipts of one step."""
-    rejected: dict[str, int] = {}
-    quarantined: dict[str, int] = {}
-    for receipt in receipts:
-        for reason, n in receipt.rejected.items():
-            rejected[reason] = rejected.get(reason, 0) + n
-        for reason, n in receipt.quarantined.items():
-            quarantined[reason] = quarantined.get(reason, 0) + n
-    return StepCount(
-        step=receipts[0].step,
-        shards=sum(len(r.parts) for r in receipts),
-        rows_in=sum(r.rows_in for r in receipts),
-        kept=sum(r.kept for r in receipts),
-        rejected=rejected,
-        quarantined=quarantined,
-        rows_out=sum(p.rows for r in receipts for p in r.parts),
-        seconds=round(sum(r.seconds for r in receipts), 3),
-        spent=sum((r.spent for r in receipts), Spent()),
-    )
 
 
 def content_hash(tables: Iterator[pa.Table]) -> str:

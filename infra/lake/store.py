@@ -33,7 +33,7 @@ from fsspec.implementations.local import LocalFileSystem
 from fsspec.implementations.memory import MemoryFileSystem
 
 from schemas.errors import BadInput, QuestmillError
-from schemas.work import Manifest, Part, Receipt
+from schemas.receipts import Manifest, Part, Receipt
 
 M_ARENA_MAX = -8
 """Of `mallopt` in glibc's malloc.h: number of heaps."""

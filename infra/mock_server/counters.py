@@ -6,7 +6,7 @@ from collections import Counter
 from hashlib import sha256
 from typing import Any
 
-from schemas.work import Frozen
+from schemas.identity import Frozen
 
 CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 

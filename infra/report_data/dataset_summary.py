@@ -19,8 +19,9 @@ from infra.lake import catalog
 from infra.lake.store import Store, open_store, reason
 from infra.report_data import column_profiles, generator_funnels
 from schemas.errors import QuestmillError
+from schemas.outcomes import Row
+from schemas.receipts import Manifest, Part, Receipt, StepCount
 from schemas.tables import error_rates
-from schemas.work import Manifest, Part, Receipt, Row, StepCount
 
 SAMPLES = 8
 """Published rows that are shown whole."""

@@ -12,7 +12,7 @@ import duckdb
 
 from infra.lake.catalog import unique
 from infra.lake.store import Store
-from schemas.work import Part, Receipt, Spent, StepCount
+from schemas.receipts import Part, Receipt, Spent, StepCount
 
 OF_A_FILE = re.compile(r"[0-9a-f]{12}(\+\d+)?")
 MARK = "CASE WHEN contains(row_id, ':') THEN split_part(row_id, ':', 1) ELSE '' END"

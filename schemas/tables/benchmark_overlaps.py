@@ -5,7 +5,7 @@ from typing import Literal
 import pyarrow as pa
 
 from schemas.arrow import required
-from schemas.work import Expect
+from schemas.steps import Expect
 
 Rule = Literal["whole", "gram", "coverage", "order", "numbers"]
 """How a question matches an item. `whole`: all of its letters, figures and signs. `gram`: n words in a row. `coverage`:

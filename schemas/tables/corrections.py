@@ -3,9 +3,9 @@
 import pyarrow as pa
 
 from schemas.arrow import required
-from schemas.tables.diagnoses import ERRORS
+from schemas.steps import Expect
+from schemas.tables.located_errors import ERRORS
 from schemas.tables.student_solutions import SOURCES
-from schemas.work import Expect
 
 STRATEGIES = ("fix_continue", "fresh_restart")
 

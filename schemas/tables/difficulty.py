@@ -5,7 +5,7 @@ from typing import Literal
 import pyarrow as pa
 
 from schemas.arrow import optional, required
-from schemas.work import Expect
+from schemas.steps import Expect
 
 Against = Literal["gold", "majority"]
 """What the samples were held against: an answer that came with the question, or what most of them agree on."""

@@ -3,8 +3,8 @@
 import pyarrow as pa
 
 from schemas.arrow import required
+from schemas.steps import Expect
 from schemas.tables.student_solutions import POSED
-from schemas.work import Expect
 
 DRAWN = pa.schema(
     [

@@ -6,7 +6,7 @@ A dataset of this shape, published under the name `noise`, is shown in every rep
 import pyarrow as pa
 
 from schemas.arrow import optional, required
-from schemas.work import Expect
+from schemas.steps import Expect
 
 SCHEMA = pa.schema(
     [

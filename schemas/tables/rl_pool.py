@@ -3,7 +3,7 @@
 import pyarrow as pa
 
 from schemas.arrow import optional, required
-from schemas.work import Expect
+from schemas.steps import Expect
 
 ATTEMPTS = pa.schema(
     [

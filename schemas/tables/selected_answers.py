@@ -1,6 +1,6 @@
 """Selected answers: one for each published question, with what spoke for it."""
 
-from schemas.work import Expect
+from schemas.steps import Expect
 
 
 def expectations() -> list[Expect]:

@@ -3,7 +3,7 @@
 import pyarrow as pa
 
 from schemas.arrow import required
-from schemas.work import Expect
+from schemas.steps import Expect
 
 CHOSEN_BY = ("attempt", "correction")
 

@@ -5,7 +5,7 @@ from typing import Literal
 import pyarrow as pa
 
 from schemas.arrow import optional, required
-from schemas.work import Expect
+from schemas.steps import Expect
 
 Change = Literal["same", "gained", "lost", "other"]
 """`gained`: correct now, and was not; `lost`: was correct, and is not; `other`: another verdict, neither a pass."""

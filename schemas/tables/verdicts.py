@@ -3,7 +3,7 @@
 import pyarrow as pa
 
 from schemas.arrow import measured, optional, required
-from schemas.work import Expect
+from schemas.steps import Expect
 
 DECIDED = ("correct", "wrong")
 """Verdicts that say whether the answer is right. The others are none, and least of all a pass."""

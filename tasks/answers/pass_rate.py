@@ -6,10 +6,12 @@ from typing import Annotated, Any, ClassVar
 import pyarrow as pa
 from pydantic import Field, model_validator
 
-from schemas.engine import Completion, Prompt, Sampling
+from schemas.engine import Completion
 from schemas.errors import BadInput
+from schemas.outcomes import Reject, Row
+from schemas.prompts import Prompt, Sampling
+from schemas.steps import Merge
 from schemas.tables import rl_pool
-from schemas.work import Merge, Reject, Row
 from tasks.base.ask import Ask, Outcome
 from tasks.base.confidence import rated
 from tasks.questions.difficulty import Share

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from schemas.work import Merge
+from schemas.steps import Merge
 
 
 class SelectAnswer(Merge):

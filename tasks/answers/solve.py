@@ -1,6 +1,5 @@
 """Stages that answer questions and judge the answers."""
 
-import contextlib
 from collections import Counter
 from collections.abc import Iterator
 from math import ceil
@@ -9,43 +8,12 @@ from typing import ClassVar
 import pyarrow as pa
 from pydantic import Field
 
-from schemas.engine import Completion, Prompt, Sampling
+from schemas.engine import Completion
+from schemas.outcomes import Reject, Row
+from schemas.prompts import Prompt, Sampling
 from schemas.tables import answers
-from schemas.work import Reject, Row
-from tasks.base.ask import Ask, Outcome, Rate, tagged_line
-from tasks.verification.equivalence.answer_shapes import Scalar
-from tasks.verification.equivalence.compare import CLOCK, read
-from tasks.verification.equivalence.number_parser import LONGEST
-from tasks.verification.extraction.rules import EXPLICIT, extract
-
-ANSWER = "####"
-"""Opens the last line of a solution, followed by the answer."""
-
-
-def final_answer(text: str) -> str | None:
-    """The answer that a solution ends in, as written and out of its box; None when it states none."""
-    stated = tagged_line(text, ANSWER)
-    if stated is not None and "\\boxed" not in stated:
-        return stated or None
-    found = extract(text if stated is None else stated)
-    return found.text or None if found is not None and found.found_by in {*EXPLICIT, "answer_is"} else stated or None
-
-
-def answer_key(answer: str) -> str:
-    """The answer as it is compared with others of the same question: a number by its value, a text without its form.
-
-    What may be a time of day (`2:30`) is a text, and so is a number of thousands of digits (`10^{9000}`).
-    """
-    plain = " ".join(answer.lower().split())
-    if len(answer) > LONGEST or CLOCK.fullmatch(plain):
-        return plain
-    reading = read(answer)
-    if reading.numeral is not None and reading.numeral.value is not None:
-        return str(reading.numeral)
-    if isinstance(reading.shape, Scalar) and (value := reading.shape.value.rational) is not None:
-        with contextlib.suppress(ValueError):  # Python writes no integer of more than 4,300 digits
-            return str(value)
-    return ("" if not reading.wordy else " ").join(reading.bare[0].lower().split())
+from tasks.answers.final_answer import answer_key, final_answer
+from tasks.base.ask import Ask, Outcome
 
 
 class Solve(Ask):
@@ -109,18 +77,3 @@ class Solve(Ask):
                     "asked": len(replies),
                     "answer_key": answer_key(answer),
                 }
-
-
-class JudgeAnswer(Rate):
-    """The reward of a solution: the probability that the model calls it right."""
-
-    label: ClassVar[str] = "judge_answer"
-    tag: ClassVar[str] = "judge_answer"
-    table: ClassVar[pa.Schema] = answers.REWARDS
-    role: str | None = "reward"
-
-    def prompt(self, row: Row) -> Prompt:
-        return self.ask(question=row["question"], solution=row["solution"])
-
-    def rate(self, row: Row, score: float) -> Iterator[Outcome]:
-        yield {"row_id": row["row_id"], "reward": score}

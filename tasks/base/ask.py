@@ -7,12 +7,14 @@ from typing import Any, ClassVar
 
 from pydantic import model_validator
 
-from schemas.engine import Completion, Failure, Prompt, Reply, Request, Sampling
-from schemas.work import Quarantine, Reject, Row, Stage, fingerprint
+from schemas.engine import Completion, Failure, Reply, Request
+from schemas.identity import fingerprint
+from schemas.outcomes import Quarantine, Reject, Row
+from schemas.prompts import Prompt, Sampling
+from schemas.steps import Stage
 
 PROMPTS = Path(__file__).parents[1] / "prompts"
 """One text a stage, named as the stage."""
-
 Outcome = Row | Reject | Quarantine
 
 
@@ -118,24 +120,6 @@ class Ask(Stage):
     def _replies(self, requests: list[Request], engine: Any, sampling: Sampling) -> Iterator[tuple[Request, Reply]]:
         streamed: Iterator[tuple[Request, Reply]] = engine.stream(requests, sampling)
         return streamed
-
-
-class Rate(Ask):
-    """A stage that wants a probability rather than a text: how sure the model is to answer `yes`."""
-
-    def rate(self, row: Row, score: float) -> Iterator[Outcome]:
-        """Turn P(yes), in [0, 1], into at least one outcome."""
-        raise NotImplementedError(f"{type(self).__name__} must define rate()")
-
-    def parse(self, row: Row, replies: list[Completion]) -> Iterator[Outcome]:
-        """One reply: the probability."""
-        if not replies:
-            raise ValueError(f"{self.label}: no prompt for row {row['row_id']!r}; a rated stage asks about every row")
-        yield from self.rate(row, float(replies[0].text))
-
-    def _replies(self, requests: list[Request], engine: Any, sampling: Sampling) -> Iterator[tuple[Request, Reply]]:
-        rated: Iterator[tuple[Request, Reply]] = engine.rate([r._replace(seeds=r.seeds[:1]) for r in requests])
-        return rated
 
 
 def instruction(stage: str) -> str:

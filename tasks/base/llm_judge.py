@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Any, ClassVar
 
-from schemas.engine import Completion, Sampling
-from schemas.work import Row, fingerprint
+from schemas.engine import Completion
+from schemas.identity import fingerprint
+from schemas.outcomes import Row
+from schemas.prompts import Sampling
 from tasks.base.ask import Ask
 from tasks.base.json_reply import fields
 

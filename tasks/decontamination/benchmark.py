@@ -10,7 +10,8 @@ import pyarrow.parquet as pq
 from pydantic import Field, model_validator
 
 from schemas.errors import QuestmillError
-from schemas.work import NAME, Frozen, Where
+from schemas.identity import Frozen, Where
+from schemas.names import NAME
 
 
 class Benchmark(Frozen):

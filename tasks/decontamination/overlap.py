@@ -9,9 +9,10 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field, field_validator
 
+from schemas.outcomes import Reject, Row
+from schemas.steps import Merge, Stage
 from schemas.tables import benchmark_overlaps
 from schemas.tables.benchmark_overlaps import Rule
-from schemas.work import Merge, Reject, Row, Stage
 from tasks.decontamination.benchmark import Benchmark
 from tasks.decontamination.ngram_index import (
     Gram,

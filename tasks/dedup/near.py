@@ -7,29 +7,11 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from pydantic import Field
 
-from schemas.work import DatasetName, Merge
+from schemas.steps import Merge
 from tasks.dedup.minhash import Rows, Sketch, buckets, distinct
 
 BATCH = 10_000
 """Questions that are read at once."""
-PLAIN = "lower(trim(regexp_replace({}.question, '\\s+', ' ', 'g')))"
-"""SQL: a question without what makes no difference to a repeat."""
-
-
-class DropRepeats(Merge):
-    """Keeps the first of the questions that are the same text but for case and blanks."""
-
-    label: ClassVar[str] = "drop_repeats"
-    inputs: ClassVar[tuple[str, ...]] = ("questions",)
-
-    def sql(self) -> str:
-        """First by row id: blank rows are numbered, so a longer run keeps what a shorter one kept."""
-        return f"""
-            SELECT questions.*, CASE WHEN row_number() OVER (
-                PARTITION BY {PLAIN.format("questions")} ORDER BY row_id
-            ) > 1 THEN 'duplicate' END AS reject
-            FROM questions ORDER BY row_id
-        """
 
 
 class Near(Merge):
@@ -95,51 +77,6 @@ class DropNearRepeats(Near):
         return """
             SELECT questions.*, cluster, same_template, CASE WHEN cluster <> row_id THEN 'near duplicate' END AS reject
             FROM questions JOIN near USING (row_id) ORDER BY row_id
-        """
-
-
-class DropPublished(Near):
-    """Drops what a published dataset has already: the same texts, and near-duplicates of a published question."""
-
-    label: ClassVar[str] = "drop_published"
-    version: ClassVar[int] = 2
-    inputs: ClassVar[tuple[str, ...]] = ("questions", "published")
-
-    dataset: DatasetName
-    """Name of the published dataset, for the reasons; it has the columns `row_id` and `question`."""
-
-    def prepare(self, con: Any) -> None:
-        """`known(row_id, known_as)`: the published row that a question is like, the most like one, then the first.
-
-        Memory: 0.6 kB a row of either table, and 0.3 kB more for each whose numbers are in the other one too.
-        """
-        (old_ids, old), (ids, new) = self._read(con, "published"), self._read(con, "questions")
-        both = Sketch.joined([old, new])
-        met = np.intersect1d(distinct(old.numbers), distinct(new.numbers), assume_unique=True)
-        rows = np.flatnonzero(np.isin(both.numbers, met))
-        known = int(np.searchsorted(rows, len(old)))
-        one, other = buckets(both.bands(rows, self.bands), both.content(rows), known)
-        old_rows, new_rows = rows[one], rows[other]
-        likeness = both.alike(old_rows, new_rows)
-        best = np.lexsort((old_rows, -likeness, new_rows))
-        best = best[likeness[best] >= self.threshold]
-        best = best[np.unique(new_rows[best], return_index=True)[1]]
-        columns = [ids.take(pa.array(new_rows[best] - len(old))), old_ids.take(pa.array(old_rows[best]))]
-        con.register("known", pa.table(columns, ["row_id", "known_as"]))
-
-    def sql(self) -> str:
-        """`known_as`: the published row; null for a question that is kept."""
-        return f"""
-            WITH texts AS (
-                SELECT {PLAIN.format("published")} AS plain, min(row_id) AS same FROM published GROUP BY ALL
-            ),
-            given AS (SELECT COLUMNS(lambda c: c <> 'known_as') FROM questions)
-            SELECT given.*, coalesce(same, known_as) AS known_as, CASE
-                WHEN same IS NOT NULL THEN 'published in {self.dataset}'
-                WHEN known_as IS NOT NULL THEN 'near duplicate of one in {self.dataset}'
-            END AS reject
-            FROM given LEFT JOIN known USING (row_id) LEFT JOIN texts ON plain = {PLAIN.format("given")}
-            ORDER BY row_id
         """
 
 

@@ -7,10 +7,11 @@ from typing import Any, ClassVar, Literal, NamedTuple
 import pyarrow as pa
 from pydantic import Field
 
-from schemas.engine import Completion, Prompt, Sampling
+from schemas.engine import Completion
+from schemas.outcomes import Reject, Row
+from schemas.prompts import Prompt, Sampling
 from schemas.tables import corrections
-from schemas.work import Reject, Row
-from tasks.answers.solve import answer_key, final_answer
+from tasks.answers.final_answer import answer_key, final_answer
 from tasks.base.ask import Ask, Outcome
 from tasks.base.json_reply import fields
 from tasks.lemma.arithmetic import NUMBER, SIGN, plain

@@ -6,9 +6,10 @@ from typing import Any, ClassVar, Literal, NamedTuple
 
 import pyarrow as pa
 
-from schemas.engine import Completion, Prompt, Sampling
+from schemas.engine import Completion
+from schemas.outcomes import Quarantine, Reject, Row
+from schemas.prompts import Prompt, Sampling
 from schemas.tables import diagnoses
-from schemas.work import Quarantine, Reject, Row
 from tasks.base.ask import Ask, Outcome, tagged_line
 from tasks.base.json_reply import fields, whole
 from tasks.base.llm_judge import VERDICT

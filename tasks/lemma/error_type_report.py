@@ -4,7 +4,7 @@ from typing import Any, ClassVar
 
 import pyarrow as pa
 
-from schemas.work import Merge
+from schemas.steps import Merge
 from tasks.lemma.error_types import TYPES
 from tasks.lemma.select_corrections import targets
 

@@ -10,8 +10,9 @@ from typing import Any, ClassVar, NamedTuple
 
 import pyarrow as pa
 
+from schemas.outcomes import Reject, Row
+from schemas.steps import Stage
 from schemas.tables import student_solutions
-from schemas.work import Reject, Row, Stage
 
 FARTHEST = 4000
 """Characters from where a formula opens to where it closes; what opens and does not close so soon is no formula."""

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import pyarrow as pa
 from pydantic import Field
 
-from schemas.work import Merge
+from schemas.steps import Merge
 
 ERROR_OF = "regexp_replace({}.row_id, '/[^/]+$', '')"
 """SQL: the error that a correction is of."""
@@ -121,35 +121,3 @@ def fitting(counts: Mapping[str, int], target: Mapping[str, float], tolerance: f
         most = max(excess, key=lambda kind: (excess[kind], kind))
         kept[most] -= max(1, int(kept[most] * excess[most] / 16))
     return kept
-
-
-class PairSolutions(Merge):
-    """For each error a right solution of the same question: one of the student's, else a correction from the beginning.
-
-    Equal errors were dropped before, and of the right solutions each error takes another one where there are several.
-    """
-
-    label: ClassVar[str] = "pair_solutions"
-    inputs: ClassVar[tuple[str, ...]] = ("errors", "attempts", "corrections")
-
-    def sql(self) -> str:
-        """A correction by Fresh & Restart is a whole solution; one by Fix & Continue is none without its prefix."""
-        return """
-            WITH right_ones AS (
-                SELECT question_id, response AS solution, 'attempt' AS chosen_by, 1 AS rank
-                FROM attempts WHERE verdict = 'correct'
-                UNION
-                SELECT question_id, trajectory[correction_start + 1 : correction_end], 'correction', 2
-                FROM corrections WHERE strategy = 'fresh_restart'
-            ),
-            paired AS (
-                SELECT errors.row_id, solution, chosen_by, row_number() OVER (
-                    PARTITION BY errors.row_id ORDER BY rank, md5(errors.row_id || solution), solution
-                ) AS place
-                FROM errors JOIN right_ones USING (question_id)
-            )
-            SELECT errors.row_id, question_id, question, answer, solution AS chosen, response AS rejected,
-                chosen_by, source, type, wrong_start, wrong_end,
-                CASE WHEN solution IS NULL THEN 'nothing right to compare with' END AS reject
-            FROM errors LEFT JOIN (SELECT * FROM paired WHERE place = 1) AS best USING (row_id) ORDER BY row_id
-        """

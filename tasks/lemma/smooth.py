@@ -5,9 +5,10 @@ from typing import ClassVar
 
 import pyarrow as pa
 
-from schemas.engine import Completion, Prompt, Sampling
+from schemas.engine import Completion
+from schemas.outcomes import Reject, Row
+from schemas.prompts import Prompt, Sampling
 from schemas.tables import corrections
-from schemas.work import Reject, Row
 from tasks.base.ask import Ask, Outcome
 from tasks.lemma.corrections import CORRECTION, joined, read_continuation
 

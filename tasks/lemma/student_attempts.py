@@ -7,10 +7,13 @@ from typing import Any, ClassVar
 import pyarrow as pa
 from pydantic import Field, model_validator
 
-from schemas.engine import Completion, Sampling
+from schemas.engine import Completion
+from schemas.outcomes import Quarantine, Reject, Row
+from schemas.prompts import Sampling
+from schemas.steps import Stage
 from schemas.tables import student_solutions
-from schemas.work import Quarantine, Reject, Row, Stage
-from tasks.answers.solve import ANSWER, Solve, final_answer
+from tasks.answers.final_answer import ANSWER, final_answer
+from tasks.answers.solve import Solve
 from tasks.base.ask import Outcome, instruction
 from tasks.verification.equivalence.number_parser import number
 from tasks.verification.extraction.rules import EXPLICIT

@@ -5,8 +5,9 @@ from typing import Any, ClassVar
 
 import pyarrow as pa
 
-from schemas.tables import diagnoses
-from schemas.work import Merge, Reject, Row, Stage
+from schemas.outcomes import Reject, Row
+from schemas.steps import Merge, Stage
+from schemas.tables import located_errors
 from tasks.lemma.arithmetic import adds_up
 from tasks.lemma.prompt_leaks import confessed, leaked
 
@@ -19,7 +20,7 @@ class Truncate(Stage):
     """
 
     label: ClassVar[str] = "truncate"
-    table: ClassVar[pa.Schema] = diagnoses.ERRORS
+    table: ClassVar[pa.Schema] = located_errors.ERRORS
 
     same_type: bool = False
     """Turn an injection down as well where the diagnosis names another type than the one that was asked for."""

@@ -7,9 +7,10 @@ from typing import Any, ClassVar
 import pyarrow as pa
 from pydantic import Field
 
+from schemas.outcomes import Quarantine, Reject, Row
+from schemas.steps import Stage
 from schemas.tables import corrections
-from schemas.work import Quarantine, Reject, Row, Stage
-from tasks.answers.solve import ANSWER
+from tasks.answers.final_answer import ANSWER
 from tasks.lemma.arithmetic import adds_up
 from tasks.lemma.corrections import overlap
 from tasks.lemma.prompt_leaks import leaked

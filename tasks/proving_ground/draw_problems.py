@@ -6,8 +6,9 @@ from typing import Any, ClassVar
 import pyarrow as pa
 from pydantic import Field, model_validator
 
+from schemas.outcomes import Reject, Row
+from schemas.steps import Stage
 from schemas.tables import problems
-from schemas.work import Reject, Row, Stage
 from tasks.proving_ground import library
 
 

@@ -5,9 +5,10 @@ from typing import Any, ClassVar
 
 import pyarrow as pa
 
+from schemas.outcomes import Row
+from schemas.steps import Merge, Stage
 from schemas.tables import ground_truth
-from schemas.work import Merge, Row, Stage
-from tasks.answers.solve import answer_key
+from tasks.answers.final_answer import answer_key
 from tasks.base.confidence import rated
 from tasks.proving_ground.oracle import read
 

@@ -19,8 +19,9 @@ from tokenizers import Regex, Tokenizer, decoders, pre_tokenizers
 from tokenizers.models import BPE
 from tokenizers.trainers import BpeTrainer
 
-from schemas.work import Frozen
-from tasks.answers.solve import JudgeAnswer, Solve
+from schemas.identity import Frozen
+from tasks.answers.reward import JudgeAnswer
+from tasks.answers.solve import Solve
 from tasks.lemma.diagnose import Diagnose
 from tasks.proving_ground.oracle import slot_words
 from tasks.pupil.examples import CALCULATE, END, Lesson

@@ -6,7 +6,7 @@ from fractions import Fraction
 from random import Random
 from typing import NamedTuple
 
-from tasks.answers.solve import ANSWER
+from tasks.answers.final_answer import ANSWER
 from tasks.base.llm_judge import VERDICT
 from tasks.lemma.corrections import FixContinue, FreshRestart, overlap
 from tasks.lemma.diagnose import STEP, TYPE, Diagnose

@@ -8,15 +8,18 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Protocol
 
-from schemas.engine import Completion, Generator, Prompt, Sampling, Scorer, generate, score
-from schemas.work import Frozen
-from tasks.answers.solve import JudgeAnswer, Solve
+from schemas.engine import Completion, Generator, Scorer, generate, score
+from schemas.identity import Frozen
+from schemas.prompts import Prompt, Sampling
+from tasks.answers.reward import JudgeAnswer
+from tasks.answers.solve import Solve
 from tasks.base.ask import sample_seeds
 from tasks.proving_ground import library
 from tasks.proving_ground.oracle import Diagnosis, diagnose, read
 from tasks.proving_ground.problem import Problem
 from tasks.pupil.examples import EVALUATION_SEEDS
-from tasks.questions.write import JudgeSolvable, WriteQuestion, verdict
+from tasks.questions.solvability import JudgeSolvable, verdict
+from tasks.questions.write import WriteQuestion
 
 Measures = dict[str, float]
 

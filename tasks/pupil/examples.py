@@ -3,7 +3,8 @@
 from random import Random
 from typing import NamedTuple
 
-from tasks.answers.solve import JudgeAnswer, Solve
+from tasks.answers.reward import JudgeAnswer
+from tasks.answers.solve import Solve
 from tasks.base.llm_judge import VERDICT
 from tasks.proving_ground import library, wrong_solutions
 from tasks.proving_ground.arithmetic import Number, Value, equations, operand, plain, write
@@ -11,7 +12,8 @@ from tasks.proving_ground.oracle import diagnose, read, slot_words
 from tasks.proving_ground.problem import Problem
 from tasks.proving_ground.template import Template
 from tasks.proving_ground.vocabulary import Noun
-from tasks.questions.write import JudgeSolvable, RewriteQuestion, WriteQuestion
+from tasks.questions.solvability import JudgeSolvable
+from tasks.questions.write import RewriteQuestion, WriteQuestion
 
 TRAINING_SEEDS = range(0, 10**9)
 EVALUATION_SEEDS = range(10**9, 2 * 10**9)

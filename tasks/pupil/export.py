@@ -8,9 +8,10 @@ import torch
 from tokenizers import Tokenizer
 from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
-from tasks.pupil.config import Schooling, make_model
+from tasks.pupil.config import Schooling
 from tasks.pupil.examples import END
 from tasks.pupil.mixture import formats
+from tasks.pupil.model import make_model
 
 
 def export(checkpoint: Path, lessons: Path, target: Path) -> tuple[Path, Path]:

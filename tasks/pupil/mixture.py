@@ -4,7 +4,9 @@ import re
 from collections.abc import Callable, Mapping
 from random import Random
 
-from tasks.answers.solve import ANSWER, JudgeAnswer, Solve
+from tasks.answers.final_answer import ANSWER
+from tasks.answers.reward import JudgeAnswer
+from tasks.answers.solve import Solve
 from tasks.base.llm_judge import VERDICT
 from tasks.pupil import error_examples
 from tasks.pupil.examples import (
@@ -21,7 +23,8 @@ from tasks.pupil.examples import (
     solve,
     write_question,
 )
-from tasks.questions.write import JudgeSolvable, RewriteQuestion, WriteQuestion
+from tasks.questions.solvability import JudgeSolvable
+from tasks.questions.write import RewriteQuestion, WriteQuestion
 
 ERRORS_SHARE = 0.25
 """Of the lessons: those that find, make, mend and avoid errors."""

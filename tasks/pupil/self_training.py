@@ -9,15 +9,18 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from random import Random
 
-from schemas.engine import Generator, Prompt, Sampling, generate
-from tasks.answers.solve import JudgeAnswer, Solve
+from schemas.engine import Generator, generate
+from schemas.prompts import Prompt, Sampling
+from tasks.answers.reward import JudgeAnswer
+from tasks.answers.solve import Solve
 from tasks.base.ask import sample_seeds
 from tasks.proving_ground import library
 from tasks.proving_ground.oracle import diagnose, read
 from tasks.proving_ground.problem import Problem
 from tasks.pupil.error_examples import case_of, diagnosed
 from tasks.pupil.examples import TRAINING_SEEDS, UNCLEAR, Lesson, judgement, solved
-from tasks.questions.write import JudgeSolvable, WriteQuestion
+from tasks.questions.solvability import JudgeSolvable
+from tasks.questions.write import WriteQuestion
 
 BATCH = 512
 SAMPLES = 4

@@ -2,7 +2,8 @@
 
 import time
 
-from schemas.engine import Generator, Prompt, Sampling, generate
+from schemas.engine import Generator, generate
+from schemas.prompts import Prompt, Sampling
 
 WARM_UP, REQUESTS = 64, 512
 

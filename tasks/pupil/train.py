@@ -16,9 +16,11 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 
 from tasks.pupil.batching import Batch, batches, collate
-from tasks.pupil.config import Clock, Schooling, inherit, make_model
+from tasks.pupil.config import Schooling
 from tasks.pupil.dataset import make_lessons, open_lessons
+from tasks.pupil.model import inherit, make_model
 from tasks.pupil.muon import Muon
+from tasks.pupil.schedule import Clock
 
 Report = Callable[[str], None]
 

@@ -8,13 +8,16 @@ from typing import Annotated, ClassVar
 import pyarrow as pa
 from pydantic import Field, model_validator
 
-from schemas.engine import Completion, Prompt, Sampling
+from schemas.engine import Completion
+from schemas.identity import Where
+from schemas.outcomes import Row
+from schemas.prompts import Prompt, Sampling
 from schemas.tables import difficulty
 from schemas.tables.difficulty import Against, Side
-from schemas.work import Row, Where
-from tasks.answers.solve import answer_key, final_answer
-from tasks.base.ask import Ask, Outcome, Rate
+from tasks.answers.final_answer import answer_key, final_answer
+from tasks.base.ask import Ask, Outcome
 from tasks.base.confidence import wilson
+from tasks.base.score import Rate
 from tasks.training.config import Tuning
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -152,7 +155,7 @@ class LearnDifficulty(Tuning):
     ) -> dict[str, float]:
         """Columns `question` and `fail_rate` of `difficulty`."""
         from tasks.training import regression
-        from tasks.training.sft import Folders
+        from tasks.training.common import Folders
 
         rows = (row for batch in tables["difficulty"] for row in batch.select(["question", "fail_rate"]).to_pylist())
         return regression.fit(self, rows, Folders(base, out, checkpoints), report)

@@ -9,7 +9,7 @@ import pyarrow as pa
 from pydantic import Field, field_validator, model_validator
 
 from schemas.errors import QuestmillError
-from schemas.work import Merge
+from schemas.steps import Merge
 
 Share = Annotated[float, Field(ge=0, le=1)]
 

@@ -8,8 +8,9 @@ from typing import Any, ClassVar
 import pyarrow as pa
 from pydantic import Field, field_validator
 
+from schemas.outcomes import Reject, Row
+from schemas.steps import Stage
 from schemas.tables import questions
-from schemas.work import Reject, Row, Stage
 
 _CODES = """
     af am an ar as az ba be bg bn br bs ca cs cy da de dz el en eo es et eu fa fi fo fr fy ga gd gl gu ha he hi hr ht hu

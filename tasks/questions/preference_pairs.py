@@ -7,9 +7,11 @@ from typing import ClassVar
 import pyarrow as pa
 from pydantic import Field
 
-from schemas.engine import Completion, Prompt, Sampling
+from schemas.engine import Completion
+from schemas.outcomes import Reject, Row
+from schemas.prompts import Prompt, Sampling
+from schemas.steps import Merge
 from schemas.tables import question_preferences
-from schemas.work import Merge, Reject, Row
 from tasks.base.ask import Ask, Outcome, instruction
 
 

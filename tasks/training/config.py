@@ -10,7 +10,8 @@ from typing import Annotated, ClassVar
 import pyarrow as pa
 from pydantic import Field, model_validator
 
-from schemas.work import Train, Where
+from schemas.identity import Where
+from schemas.steps import Train
 
 Tables = Mapping[str, Iterable[pa.RecordBatch]]
 
@@ -69,10 +70,10 @@ class TuneQuestioner(Tuning):
         self, tables: Tables, base: Path, out: Path, checkpoints: Path, report: Callable[[str], None]
     ) -> dict[str, float]:
         """Column `question` of `questions`; questions are packed into rows of `length` tokens, none is cut in two."""
-        from tasks.training import sft
+        from tasks.training import common, sft
 
         texts = (text for batch in tables["questions"] for text in batch.column("question").to_pylist())
-        return sft.tune(self, texts, sft.Folders(base, out, checkpoints), report)
+        return sft.tune(self, texts, common.Folders(base, out, checkpoints), report)
 
 
 class PreferQuestions(Tuning):
@@ -100,7 +101,7 @@ class PreferQuestions(Tuning):
         self, tables: Tables, base: Path, out: Path, checkpoints: Path, report: Callable[[str], None]
     ) -> dict[str, float]:
         """Columns `prompt`, `chosen` and `rejected` of `pairs`."""
-        from tasks.training import sft
+        from tasks.training import common, dpo
 
         pairs = (pair for batch in tables["pairs"] for pair in batch.to_pylist())
-        return sft.prefer(self, pairs, sft.Folders(base, out, checkpoints), report)
+        return dpo.prefer(self, pairs, common.Folders(base, out, checkpoints), report)

@@ -19,8 +19,8 @@ from transformers import (
 )
 from transformers.trainer_callback import PrinterCallback
 
-from schemas.work import Row
-from tasks.training.sft import Folders, last_checkpoint
+from schemas.outcomes import Row
+from tasks.training.common import Folders, last_checkpoint
 
 if TYPE_CHECKING:
     from tasks.questions.difficulty import LearnDifficulty

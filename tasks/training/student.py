@@ -7,8 +7,10 @@ from typing import Annotated, Any, ClassVar
 import pyarrow as pa
 from pydantic import Field
 
+from schemas.identity import Where
+from schemas.outcomes import Row
+from schemas.steps import Merge, Stage
 from schemas.tables import student_scores
-from schemas.work import Merge, Row, Stage, Where
 from tasks.base.confidence import rated
 from tasks.lemma.segment_steps import steps
 from tasks.lemma.student_attempts import SampleStudent
@@ -84,10 +86,10 @@ class TuneStudent(Tuning):
         report: Callable[[str], None],
     ) -> dict[str, float]:
         """Columns `question`, `text`, `masked_start` and `masked_end` of `examples`."""
-        from tasks.training import sft
+        from tasks.training import common, sft
 
         rows = (row for batch in tables["examples"] for row in batch.to_pylist())
-        return sft.imitate(self, rows, sft.Folders(base, out, checkpoints), report)
+        return sft.imitate(self, rows, common.Folders(base, out, checkpoints), report)
 
 
 class Retrace(Stage):

@@ -7,8 +7,8 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from schemas.steps import Merge
 from schemas.tables import verdicts
-from schemas.work import Merge
 
 How = Literal["all_of", "any_of", "first_decided"]
 """`all_of`: correct where both say so, wrong where one does. `any_of`: correct where one says so, wrong where both do.

@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from schemas.work import Merge
+from schemas.steps import Merge
 
 
 class CompareVerdicts(Merge):

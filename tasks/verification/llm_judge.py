@@ -6,9 +6,10 @@ from typing import ClassVar
 import pyarrow as pa
 
 from schemas.arrow import optional
-from schemas.engine import Completion, Prompt
+from schemas.engine import Completion
+from schemas.outcomes import Row
+from schemas.prompts import Prompt
 from schemas.tables import verdicts
-from schemas.work import Row
 from tasks.base.ask import Outcome
 from tasks.base.llm_judge import Panel
 

@@ -12,8 +12,10 @@ from pydantic import Field
 
 from schemas.arrow import measured, optional, required
 from schemas.errors import BadInput
-from schemas.work import Merge, Quarantine, Row, Stage, fingerprint
-from tasks.answers.solve import answer_key
+from schemas.identity import fingerprint
+from schemas.outcomes import Quarantine, Row
+from schemas.steps import Merge, Stage
+from tasks.answers.final_answer import answer_key
 from tasks.verification.extraction.rules import MARKERS, extract
 
 READ = pa.schema(

@@ -10,8 +10,10 @@ from typing import Any, ClassVar
 import pyarrow as pa
 from pydantic import Field
 
+from schemas.identity import fingerprint
+from schemas.outcomes import Quarantine, Row
+from schemas.steps import Stage
 from schemas.tables import verdicts
-from schemas.work import Quarantine, Row, Stage, fingerprint
 from tasks.proving_ground.oracle import read
 from tasks.verification.extraction.rules import extract
 from tasks.verification.llm_judge import verdict

@@ -10,8 +10,10 @@ from typing import ClassVar
 import pyarrow as pa
 
 from schemas.arrow import measured, optional, required
-from schemas.engine import Completion, Prompt
-from schemas.work import Merge, Row
+from schemas.engine import Completion
+from schemas.outcomes import Row
+from schemas.prompts import Prompt
+from schemas.steps import Merge
 from tasks.base.ask import Outcome
 from tasks.base.llm_judge import Panel
 

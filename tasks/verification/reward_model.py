@@ -4,9 +4,11 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from schemas.engine import Prompt
-from schemas.work import Merge, Row, fingerprint
-from tasks.answers.solve import JudgeAnswer
+from schemas.identity import fingerprint
+from schemas.outcomes import Row
+from schemas.prompts import Prompt
+from schemas.steps import Merge
+from tasks.answers.reward import JudgeAnswer
 
 
 class RateResponse(JudgeAnswer):

@@ -13,8 +13,10 @@ import pyarrow as pa
 from pydantic import Field, field_validator
 
 from schemas.errors import VerifierBroken
+from schemas.identity import fingerprint
+from schemas.outcomes import Row
+from schemas.steps import Stage
 from schemas.tables import verdicts
-from schemas.work import Row, Stage, fingerprint
 from tasks.verification.equivalence.compare import compare, read, trust
 from tasks.verification.equivalence.question_hints import asked
 from tasks.verification.extraction.rules import EXPLICIT, MARKERS, Extract, extract

@@ -20,9 +20,12 @@ from infra.engines import http  # noqa: F401
 from infra.lake import reply_journal  # noqa: F401 - a worker has imported them before its first shard
 from infra.lake.store import open_store
 from schemas.budget import Account, Budget
-from schemas.engine import Completion, HttpSpec, Prompt, Sampling
+from schemas.engine import Completion
+from schemas.engine_specs import HttpSpec
 from schemas.errors import BudgetSpent
-from schemas.work import Frozen, Row
+from schemas.identity import Frozen
+from schemas.outcomes import Row
+from schemas.prompts import Prompt, Sampling
 from tasks.base.ask import Ask
 
 

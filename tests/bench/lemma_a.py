@@ -16,10 +16,10 @@ from flows.cli.recipe_arguments import parse
 from flows.lemma import Lemma
 from infra import engines
 from infra.lake.store import Store, open_store
-from schemas.engine import EmbeddedSpec
+from schemas.engine_specs import EmbeddedSpec
+from schemas.outcomes import Row
 from schemas.tables.corrections import STRATEGIES
-from schemas.work import Row
-from tasks.answers.solve import answer_key, final_answer
+from tasks.answers.final_answer import answer_key, final_answer
 from tasks.base.ask import Ask
 from tasks.base.confidence import wilson
 from tasks.proving_ground.oracle import Diagnosis, diagnose, read

@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator
 
 from infra import engines
-from schemas.engine import EmbeddedSpec
+from schemas.engine_specs import EmbeddedSpec
 from tasks.pupil.evaluate import examine
 from tasks.pupil.model_card import ASKED, megabytes
 from tasks.pupil.throughput import tokens_per_second

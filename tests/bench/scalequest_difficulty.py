@@ -13,8 +13,11 @@ from infra import engines
 from infra.cluster import train_worker, worker
 from infra.lake.store import open_store
 from schemas.arrow import conform, optional, required
-from schemas.engine import EmbeddedSpec, RegressorSpec, Sampling, Spec
-from schemas.work import Receipt, Row, Stage
+from schemas.engine_specs import EmbeddedSpec, RegressorSpec, Spec
+from schemas.outcomes import Row
+from schemas.prompts import Sampling
+from schemas.receipts import Receipt
+from schemas.steps import Stage
 from tasks.proving_ground import library
 from tasks.pupil.examples import EVALUATION_SEEDS
 from tasks.questions.difficulty import PUPIL_DIFFICULTY, FailRate, LearnDifficulty, ScoreDifficulty

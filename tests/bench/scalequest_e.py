@@ -23,8 +23,9 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tasks.answers.solve import answer_key, final_answer
-from tasks.dedup.near import DropNearRepeats, DropPublished
+from tasks.answers.final_answer import answer_key, final_answer
+from tasks.dedup.near import DropNearRepeats
+from tasks.dedup.published import DropPublished
 from tasks.proving_ground import library
 from tests.bench.figures import ROOT, Figure
 from tests.support.recorded import SHARED

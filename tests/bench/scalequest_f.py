@@ -12,9 +12,10 @@ from random import Random
 from infra.cluster import worker
 from infra.lake.store import open_store
 from schemas.arrow import conform
+from schemas.outcomes import Row
+from schemas.receipts import Receipt
 from schemas.tables import questions
 from schemas.tables.benchmark_overlaps import RULES
-from schemas.work import Receipt, Row
 from tasks.decontamination.benchmark import Benchmark
 from tasks.decontamination.ngram_index import grams, words
 from tasks.decontamination.overlap import DropOverlaps, FindOverlaps

@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from schemas.work import Reject
+from schemas.outcomes import Reject
 from tasks.questions.language import KeepLanguage, identifier
 from tests.bench.figures import Figure
 from tests.support.recorded import SHARED

@@ -8,8 +8,9 @@ import duckdb
 import pyarrow as pa
 
 from infra.engines import embedded
-from schemas.engine import EmbeddedSpec, Sampling
-from schemas.work import Row
+from schemas.engine_specs import EmbeddedSpec
+from schemas.outcomes import Row
+from schemas.prompts import Sampling
 from tasks.answers.pass_rate import Attempt
 from tasks.base.confidence import wilson
 from tasks.proving_ground import library

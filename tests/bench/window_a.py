@@ -12,7 +12,7 @@ from infra.cluster import worker
 from infra.engines.http import Http
 from infra.lake.store import open_store
 from schemas.engine import Request
-from schemas.work import fingerprint
+from schemas.identity import fingerprint
 from tasks.base.ask import sample_seeds
 from tests.bench.asking import Job, spec, stage
 from tests.bench.figures import Figure

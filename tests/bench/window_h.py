@@ -63,7 +63,8 @@ def worker() -> float:
     """`run_shard` over as many shards, some at a time: journal, parsing, Parquet and receipts included."""
     from infra import engines
     from infra.cluster import worker as workers
-    from schemas.engine import VllmSpec, generate
+    from schemas.engine import generate
+    from schemas.engine_specs import VllmSpec
 
     stage = _stage()
     seats = {"max_num_seqs": SEQUENCES, "slots": 2 * SEQUENCES, "cache_gib": 0.5}

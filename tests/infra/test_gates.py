@@ -10,8 +10,9 @@ import pytest
 from infra import gates
 from infra.lake.store import open_store
 from schemas.errors import QuestmillError
+from schemas.receipts import Receipt
+from schemas.steps import Expect
 from schemas.tables import attempts, verdicts
-from schemas.work import Expect, Receipt
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # of the modules that Great Expectations imports

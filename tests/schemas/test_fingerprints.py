@@ -4,8 +4,6 @@ A change here makes every user's next run work and ask everything anew. Refresh 
 `make golden` only where that is meant, and say in the commit which lines changed and why.
 """
 
-import importlib
-import inspect
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,10 +13,12 @@ import pydantic
 
 from flows.cli import recipe_arguments as arguments
 from flows.cli.launch import recipe_of
-from infra.cluster import dask_cluster
-from schemas.engine import EmbeddedSpec, HttpSpec, RegressorSpec, VllmSpec
-from schemas.work import Step, fingerprint
+from infra.cluster.profiles import load_profile
+from schemas.engine_specs import EmbeddedSpec, HttpSpec, RegressorSpec, VllmSpec
+from schemas.identity import fingerprint
+from schemas.steps import Step
 from tasks.base.ask import Ask, sample_seeds
+from tests.support.steps import all_steps
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = ROOT / "tests" / "golden" / "fingerprints.json"
@@ -45,17 +45,6 @@ ROW: dict[str, Any] = {
     "type": "calculation",
 }
 """A row that every stage can ask about."""
-
-
-def steps() -> Iterator[type[Step]]:
-    """Every step of `tasks`. One that serves as a base only, and cannot be made, is passed over."""
-    for path in sorted((ROOT / "tasks").rglob("*.py")):
-        name = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
-        if "import torch" in path.read_text():
-            continue  # of the extra `train`; no step is defined there
-        for _, kind in inspect.getmembers(importlib.import_module(name), inspect.isclass):
-            if issubclass(kind, Step) and kind.__module__ == name:
-                yield kind
 
 
 def described(step: Step) -> dict[str, Any]:
@@ -89,7 +78,7 @@ def recipes() -> Iterator[tuple[str, pydantic.BaseModel]]:
 def listing() -> dict[str, Any]:
     """The content of the golden file."""
     made: dict[str, Any] = {"steps": {}, "recipes": {}, "engines": {}, "profiles": {}}
-    for kind in steps():
+    for kind in all_steps():
         try:
             step = kind(**REQUIRED.get(kind.label, {}))
         except pydantic.ValidationError:
@@ -106,7 +95,7 @@ def listing() -> dict[str, Any]:
         "regressor": fingerprint(RegressorSpec(kind="regressor")),
     }
     for path in sorted((ROOT / "infra" / "profiles").glob("*.toml")):
-        roles = dask_cluster.load_profile(path.stem).roles
+        roles = load_profile(path.stem).roles
         made["profiles"][path.stem] = {role: fingerprint(spec) for role, spec in sorted(roles.items())}
     return json.loads(json.dumps(made, sort_keys=True))  # as it is read back: tuples are lists
 

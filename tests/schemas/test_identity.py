@@ -4,53 +4,18 @@ Refresh `tests/golden/identities.json` with `make golden`.
 """
 
 import ast
+import functools
 import hashlib
 import importlib.util
-import inspect
 import json
 from pathlib import Path
 from typing import Any
 
 from infra.lake import input_files
-from schemas.work import Step
+from tests.support.steps import all_steps
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = ROOT / "tests" / "golden" / "identities.json"
-MODULES = (
-    "tasks.verification.compare_verdicts",
-    "tasks.verification.combine",
-    "tasks.decontamination.overlap",
-    "tasks.dedup.near",
-    "tasks.questions.difficulty",
-    "tasks.verification.code_execution.execute",
-    "tasks.verification.extraction.rules",
-    "tasks.training.config",
-    "tasks.verification.attach_verdicts",
-    "tasks.verification.llm_judge",
-    "tasks.questions.language",
-    "tasks.lemma.student_attempts",
-    "tasks.lemma.select_corrections",
-    "tasks.lemma.validate",
-    "tasks.lemma.corrections",
-    "tasks.lemma.diagnose",
-    "tasks.lemma.truncate",
-    "tasks.lemma.inject",
-    "tasks.lemma.error_type_report",
-    "tasks.lemma.smooth",
-    "tasks.verification.oracle",
-    "tasks.verification.pairwise_judge",
-    "tasks.answers.pass_rate",
-    "tasks.questions.preference_pairs",
-    "tasks.verification.reward_model",
-    "tasks.questions.difficulty_sampling",
-    "tasks.lemma.segment_steps",
-    "tasks.answers.select",
-    "tasks.training.student",
-    "tasks.proving_ground.ground_truth",
-    "tasks.verification.verify",
-    "tasks.verification.majority_vote",
-)
-"""Modules whose steps are listed."""
 
 
 def shape(node: Any) -> Any:
@@ -82,16 +47,18 @@ def code(module: str, seen: set[str] | None = None) -> list[Any]:
     return found
 
 
+@functools.cache
+def digest(module: str) -> str:
+    """The first 16 hex digits of what names the code of a module."""
+    return hashlib.sha256(json.dumps(code(module)).encode()).hexdigest()[:16]
+
+
 def identities() -> dict[str, dict[str, Any]]:
     """Version and code of every step, and of what reads input: its `version` is `SEED_VERSION`."""
     listed = {}
-    for module in MODULES:
-        digest = hashlib.sha256(json.dumps(code(module)).encode()).hexdigest()[:16]
-        for name, kind in inspect.getmembers(importlib.import_module(module), inspect.isclass):
-            if issubclass(kind, Step) and kind.__module__ == module:
-                listed[f"{module}.{name}"] = {"version": kind.version, "code": digest}
-    digest = hashlib.sha256(json.dumps(code("infra.lake.input_files")).encode()).hexdigest()[:16]
-    listed["infra.lake.input_files"] = {"version": input_files.SEED_VERSION, "code": digest}
+    for kind in all_steps():
+        listed[f"{kind.__module__}.{kind.__name__}"] = {"version": kind.version, "code": digest(kind.__module__)}
+    listed["infra.lake.input_files"] = {"version": input_files.SEED_VERSION, "code": digest("infra.lake.input_files")}
     return dict(sorted(listed.items()))
 
 

@@ -10,7 +10,10 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from schemas.arrow import measured, optional, required
-from schemas.work import VIEWS, DatasetName, Expect, Frozen, Receipt, Stage, Where, fingerprint, identity
+from schemas.identity import Frozen, Where, fingerprint, identity
+from schemas.names import VIEWS, DatasetName
+from schemas.receipts import Receipt
+from schemas.steps import Expect, Stage
 
 TABLE = pa.schema([required("row_id", pa.string()), optional("n", pa.int64())])
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from schemas.engine import Generator, Prompt, Sampling, Scorer, generate, score
+from schemas.engine import Generator, Scorer, generate, score
+from schemas.prompts import Prompt, Sampling
 
 QUESTION = "Tom has 3 eggs and buys 4 more. How many eggs does he have?"
 SOLVE = Prompt(stage="solve", inputs={"question": QUESTION}, instruction="Solve it.")

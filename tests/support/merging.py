@@ -5,7 +5,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from schemas.work import Merge
+from schemas.steps import Merge
 
 Table = list[dict[str, Any]] | pa.Table
 

@@ -12,8 +12,10 @@ from infra.cluster import worker
 from infra.lake import input_files, publish
 from infra.lake.store import Store
 from schemas.input import Source
+from schemas.outcomes import Row
+from schemas.receipts import Manifest, Receipt
+from schemas.steps import Expect, Stage
 from schemas.tables import attempts, verdicts
-from schemas.work import Expect, Manifest, Receipt, Row, Stage
 from tasks.verification.attach_verdicts import Judged
 
 UNIQUE = [Expect(kind="expect_column_values_to_be_unique", arguments={"column": "row_id"})]

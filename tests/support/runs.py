@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Protocol
 
 from infra.lake import catalog
 from infra.lake.store import Store
-from schemas.work import Manifest
+from schemas.receipts import Manifest
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 300.0

@@ -8,7 +8,8 @@ import pyarrow as pa
 
 from schemas.arrow import conform
 from schemas.engine import Generator
-from schemas.work import Merge, Quarantine, Reject, Row, Stage
+from schemas.outcomes import Quarantine, Reject, Row
+from schemas.steps import Merge, Stage
 
 Table = pa.Table
 

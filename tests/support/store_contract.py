@@ -10,7 +10,7 @@ import pytest
 from infra.lake import catalog
 from infra.lake.store import Store
 from schemas.errors import BadInput, QuestmillError
-from schemas.work import Manifest, Part, Receipt
+from schemas.receipts import Manifest, Part, Receipt
 
 TABLE = pa.table({"row_id": ["a", "b"], "n": [1, 2]})
 

@@ -3,7 +3,7 @@
 import re
 from random import Random
 
-from schemas.engine import Prompt
+from schemas.prompts import Prompt
 from tasks.base.llm_judge import VERDICT
 from tasks.proving_ground import wrong_solutions
 from tasks.proving_ground.oracle import diagnose, read

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from schemas.engine import VllmSpec
+from schemas.engine_specs import VllmSpec
 
 PUPIL = Path(__file__).parents[2] / "data/models/pupil/safetensors"
 # A folder called `vllm` is found as a package of that name; only the real one has modules.

@@ -20,11 +20,16 @@ from infra import engines
 from infra.cluster import worker
 from infra.engines.vllm import Vllm
 from infra.lake.store import open_store
-from schemas.engine import Failure, Prompt, Request, Sampling, VllmSpec, generate, score
+from schemas.engine import Failure, Request, generate, score
+from schemas.engine_specs import VllmSpec
 from schemas.errors import EngineError
-from schemas.work import Receipt, Stage
-from tasks.answers.solve import JudgeAnswer, Solve
-from tasks.questions.write import JudgeSolvable, WriteQuestion
+from schemas.prompts import Prompt, Sampling
+from schemas.receipts import Receipt
+from schemas.steps import Stage
+from tasks.answers.reward import JudgeAnswer
+from tasks.answers.solve import Solve
+from tasks.questions.solvability import JudgeSolvable
+from tasks.questions.write import WriteQuestion
 from tests.support.engine_contract import JUDGE, SOLVE, WRITE, GeneratorContract, ScorerContract
 
 

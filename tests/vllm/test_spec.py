@@ -9,8 +9,8 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from infra import engines
-from schemas.engine import Spec, VllmSpec
-from schemas.work import fingerprint
+from schemas.engine_specs import Spec, VllmSpec
+from schemas.identity import fingerprint
 from tests.vllm.conftest import INSTALLED, PUPIL
 
 

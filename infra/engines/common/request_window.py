@@ -15,8 +15,9 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from statistics import median
 from typing import Any
 
-from schemas.engine import Failure, Reply, Request, Sampling, Watch
+from schemas.engine import Failure, Reply, Request, Watch
 from schemas.errors import EngineError
+from schemas.prompts import Sampling
 
 BACKOFF, LONGEST = 0.5, 30.0
 """Seconds: the first wait is drawn from [0, 0.5], the next from [0, 1], at last from [0, 30] (full jitter)."""

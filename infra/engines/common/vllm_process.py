@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from infra.engines.common import child_processes
 from infra.engines.common.request_window import CLOSED, TICK, Limit, Window
-from schemas.engine import VllmSpec
+from schemas.engine_specs import VllmSpec
 from schemas.errors import EngineError
 
 ATTEMPTS = 3

@@ -13,8 +13,10 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from schemas.arrow import measured, optional
 from schemas.errors import BadInput, VerifierBroken
+from schemas.identity import fingerprint
+from schemas.outcomes import Quarantine, Row
+from schemas.steps import Stage
 from schemas.tables import verdicts
-from schemas.work import Quarantine, Row, Stage, fingerprint
 from tasks.verification.code_execution.program_extraction import find_program, last_line
 from tasks.verification.code_execution.python_output import Printed, readings
 from tasks.verification.code_execution.sandbox import sandbox

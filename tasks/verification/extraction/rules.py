@@ -12,8 +12,9 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from schemas.outcomes import Reject, Row
+from schemas.steps import Stage
 from schemas.tables import verdicts
-from schemas.work import Reject, Row, Stage
 
 MARKERS = ("A:",)
 """How the recorded GSM8K solutions mark their last line."""

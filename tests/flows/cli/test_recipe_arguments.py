@@ -10,7 +10,7 @@ from flows.scalequest import ScaleQuest
 from flows.student import Student
 from flows.verify import Verification
 from schemas.errors import BadInput
-from schemas.work import Frozen, fingerprint
+from schemas.identity import Frozen, fingerprint
 from tasks.verification.code_execution.execute import Execute
 from tasks.verification.code_execution.sandbox.sandbox import interpreter
 

@@ -9,12 +9,14 @@ from typing import Any
 
 import pytest
 
-from flows.report.document import LONG, Bars, Columns, Grid, Story, tell
+from flows.report.document import Bars, Columns, Grid, Story
 from flows.report.html import page
 from flows.report.markdown import markdown
+from flows.report.sections import LONG, tell
 from infra.report_data.column_profiles import Bin, Histogram, Values
 from infra.report_data.dataset_summary import Dropped, Figures
-from schemas.work import Manifest, Part, Row, Spent, StepCount
+from schemas.outcomes import Row
+from schemas.receipts import Manifest, Part, Spent, StepCount
 from tests.support.runs import Command, Lake, write
 
 VOID = {"meta", "rect", "br"}

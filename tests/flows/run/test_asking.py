@@ -11,10 +11,12 @@ from infra import engines
 from infra.lake.store import Store, open_store
 from infra.mock_server.behaviour import Behaviour
 from infra.mock_server.server import Stub
-from schemas.engine import Sampling
 from schemas.errors import BudgetSpent, EngineError
-from schemas.work import Frozen, Manifest
-from tasks.answers.solve import JudgeAnswer, Solve
+from schemas.identity import Frozen
+from schemas.prompts import Sampling
+from schemas.receipts import Manifest
+from tasks.answers.reward import JudgeAnswer
+from tasks.answers.solve import Solve
 from tasks.proving_ground.draw_problems import Draw
 
 Ask = Callable[..., Manifest]

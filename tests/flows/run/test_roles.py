@@ -7,12 +7,14 @@ import pytest
 
 from flows.run import run as running
 from infra.lake.store import open_store
-from schemas.engine import Sampling
 from schemas.errors import BadInput
+from schemas.identity import Frozen
+from schemas.prompts import Sampling
+from schemas.receipts import Manifest
 from schemas.tables import questions
-from schemas.work import Frozen, Manifest
 from tasks.proving_ground import oracle
-from tasks.questions.write import JudgeSolvable, WriteQuestion
+from tasks.questions.solvability import JudgeSolvable
+from tasks.questions.write import WriteQuestion
 from tests.support.runs import ROOT
 
 

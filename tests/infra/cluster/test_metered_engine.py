@@ -19,10 +19,14 @@ from infra.lake.store import open_store
 from infra.mock_server.behaviour import Behaviour
 from infra.mock_server.server import Stub
 from schemas.budget import Account, Budget
-from schemas.engine import Completion, EmbeddedSpec, HttpSpec, Prompt, Request, Sampling
+from schemas.engine import Completion, Request
+from schemas.engine_specs import EmbeddedSpec, HttpSpec
 from schemas.errors import BudgetSpent
-from schemas.work import Receipt, Reject, Row, Spent
-from tasks.base.ask import Ask, Rate
+from schemas.outcomes import Reject, Row
+from schemas.prompts import Prompt, Sampling
+from schemas.receipts import Receipt, Spent
+from tasks.base.ask import Ask
+from tasks.base.score import Rate
 from tests.bench.stubs import asked as asked_again
 from tests.bench.stubs import begin, served
 
@@ -80,7 +84,7 @@ def test_a_shard_is_asked_once_and_its_receipt_tells_what_it_cost(stub: Stub, fo
 def test_what_a_lost_run_was_told_is_not_asked_again(stub: Stub, folder: str) -> None:
     store, stage = open_store(folder), Tell(template="Tell.")
     lost = worker.run_blanks(20, 20, folder)
-    from schemas.work import fingerprint
+    from schemas.identity import fingerprint
 
     key = fingerprint(stage, spec(stub), lost.parts[0].digest)
     journal = Journal(store, key)
@@ -241,7 +245,7 @@ def test_a_journal_that_cannot_be_read_does_not_keep_the_next_shard_out(stub: St
 
 def test_a_second_start_on_the_same_scheduler_counts_nothing_twice(folder: str) -> None:
     class Scheduler:
-        handlers: dict[str, Any] = {}  # noqa: RUF012 - of one test
+        handlers: dict[str, Any] = {}
 
     open_counter(Scheduler)
     add = Scheduler.handlers[HANDLER]

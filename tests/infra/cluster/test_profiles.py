@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from infra.cluster.dask_cluster import load_profile
-from schemas.engine import HttpSpec
+from infra.cluster.profiles import load_profile
+from schemas.engine_specs import HttpSpec
 from schemas.errors import BadInput
 
 HTTP = '[roles.solver]\nkind = "http"\nmodel = "m"\n'

@@ -18,9 +18,11 @@ from infra.cluster.train_worker import run_train
 from infra.cluster.worker import run_blanks
 from infra.lake import model_store
 from infra.lake.store import open_store
-from schemas.engine import EmbeddedSpec, HttpSpec, Spec, VllmSpec
+from schemas.engine_specs import EmbeddedSpec, HttpSpec, Spec, VllmSpec
 from schemas.errors import QuestmillError
-from schemas.work import Receipt, Train, Where
+from schemas.identity import Where
+from schemas.receipts import Receipt
+from schemas.steps import Train
 
 ROOT = Path(__file__).parents[3]
 

@@ -12,8 +12,11 @@ from infra.cluster import worker
 from infra.lake.store import open_store
 from schemas.arrow import is_measured, measured, required
 from schemas.errors import LedgerError, ShapeError, VerifierBroken
+from schemas.identity import Where
 from schemas.input import Source
-from schemas.work import Merge, Quarantine, Receipt, Reject, Row, Stage, Where
+from schemas.outcomes import Quarantine, Reject, Row
+from schemas.receipts import Receipt
+from schemas.steps import Merge, Stage
 from tasks.verification.attach_verdicts import Judged
 from tests.support.pipeline import Compare, attempt, jsonl, rows, seed, work
 

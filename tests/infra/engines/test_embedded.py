@@ -12,9 +12,11 @@ pytest.importorskip("ctranslate2")
 from infra import engines
 from infra.engines import pin
 from infra.engines.embedded import Embedded
-from schemas.engine import EmbeddedSpec, Prompt, Sampling, generate
+from schemas.engine import generate
+from schemas.engine_specs import EmbeddedSpec
 from schemas.errors import EngineError
-from schemas.work import fingerprint
+from schemas.identity import fingerprint
+from schemas.prompts import Prompt, Sampling
 from tests.support.engine_contract import JUDGE, SOLVE, WRITE, GeneratorContract, ScorerContract
 
 SHIPPED = Path(__file__).parents[3] / "data/models/pupil/int8"

@@ -5,7 +5,7 @@ import hashlib
 import pytest
 
 from infra.engines.fake import Fake
-from schemas.engine import Prompt
+from schemas.prompts import Prompt
 from tests.support.engine_contract import GeneratorContract, ScorerContract
 
 

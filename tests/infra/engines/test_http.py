@@ -14,9 +14,11 @@ from infra.engines.common.request_window import Passing
 from infra.engines.http import Http
 from infra.mock_server.behaviour import Behaviour
 from infra.mock_server.server import Stub
-from schemas.engine import Completion, Failure, HttpSpec, Prompt, Reply, Request, Sampling, Watch, generate
+from schemas.engine import Completion, Failure, Reply, Request, Watch, generate
+from schemas.engine_specs import HttpSpec
 from schemas.errors import EngineError
-from schemas.work import fingerprint
+from schemas.identity import fingerprint
+from schemas.prompts import Prompt, Sampling
 from tests.support.engine_contract import SOLVE, WRITE, GeneratorContract, ScorerContract
 
 SAMPLED = Sampling(temperature=1.0, max_tokens=32)
@@ -262,7 +264,7 @@ def test_requests_that_the_watch_does_not_allow_are_not_asked() -> None:
 
 def test_replies_are_told_to_the_watch_before_anybody_reads_them() -> None:
     class Told(Watch):
-        rows: list[str] = []  # noqa: RUF012 - of one test
+        rows: list[str] = []
 
         def arrived(self, request: Request, reply: Reply) -> None:
             self.rows.append(request.row)

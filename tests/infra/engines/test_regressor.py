@@ -17,9 +17,11 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
 from infra import engines
 from infra.engines.regressor import Regressor
-from schemas.engine import Failure, Prompt, RegressorSpec, Request, Watch, score
+from schemas.engine import Failure, Request, Watch, score
+from schemas.engine_specs import RegressorSpec
 from schemas.errors import EngineError
-from schemas.work import fingerprint
+from schemas.identity import fingerprint
+from schemas.prompts import Prompt
 from tests.support.engine_contract import JUDGE, QUESTION, ScorerContract
 
 SHORT = Prompt(stage="score_difficulty", inputs={"question": QUESTION}, instruction="Is it hard?")

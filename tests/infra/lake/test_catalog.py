@@ -11,7 +11,7 @@ from infra.lake import catalog
 from infra.lake.store import Store, open_store
 from schemas.errors import QuestmillError
 from schemas.input import Source
-from schemas.work import Manifest, Receipt, StepCount
+from schemas.receipts import Manifest, Receipt, StepCount
 from tests.support.pipeline import Compare, attempt, jsonl, rows, verify
 
 pytestmark = [pytest.mark.filterwarnings("ignore::DeprecationWarning")]

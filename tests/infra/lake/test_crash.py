@@ -11,7 +11,8 @@ from fsspec.implementations.memory import MemoryFileSystem
 from infra.lake import catalog
 from infra.lake.store import Store, open_store
 from schemas.input import Source
-from schemas.work import Manifest, Stage
+from schemas.receipts import Manifest
+from schemas.steps import Stage
 from tasks.verification.verify import Verify
 from tests.support.pipeline import Compare, attempt, jsonl, verify
 

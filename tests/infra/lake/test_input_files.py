@@ -20,8 +20,8 @@ from infra.lake import input_files
 from infra.lake.store import Store, open_store
 from schemas.errors import BadInput
 from schemas.input import Columns, Source
+from schemas.outcomes import Row
 from schemas.tables import verdicts
-from schemas.work import Row
 from tests.support.pipeline import attempt, jsonl, rows, seed
 
 GOOD = b'{"question": "q", "response": "r", "answer": "a"}\n'

@@ -6,12 +6,13 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from infra.lake.publish import PART_ROWS, balance, content_hash, run_publish, upstream
+from infra.lake.ledger import balance, upstream
+from infra.lake.publish import PART_ROWS, content_hash, run_publish
 from infra.lake.store import Store, open_store
 from schemas.arrow import measured, required
 from schemas.errors import LedgerError
 from schemas.input import Source
-from schemas.work import Manifest, Part, Receipt
+from schemas.receipts import Manifest, Part, Receipt
 from tests.support.pipeline import Compare, attempt, jsonl, seed, work
 
 SCHEMA = pa.schema([required("row_id", pa.string()), required("n", pa.int64()), measured("milliseconds", pa.float32())])

@@ -9,7 +9,8 @@ import pyarrow as pa
 import pytest
 
 from flows.lemma import Lemma
-from flows.report.document import Text, tell
+from flows.report.document import Text
+from flows.report.sections import tell
 from flows.verify import Verification
 from infra.cluster import worker
 from infra.lake.publish import run_publish
@@ -18,8 +19,10 @@ from infra.report_data import column_profiles, dataset_summary
 from schemas.arrow import required
 from schemas.errors import QuestmillError
 from schemas.input import Source
+from schemas.outcomes import Quarantine, Reject, Row
+from schemas.receipts import Manifest, Receipt, Spent
+from schemas.steps import Merge, Stage
 from schemas.tables import error_rates
-from schemas.work import Manifest, Merge, Quarantine, Receipt, Reject, Row, Spent, Stage
 from tasks.answers.select import SelectAnswer
 from tasks.lemma.student_attempts import Grade
 from tasks.lemma.validate import Check

@@ -7,10 +7,10 @@ import pytest
 
 from infra.engines.fake import Fake
 from schemas.arrow import conform
-from schemas.engine import Sampling
 from schemas.errors import BadInput
+from schemas.outcomes import Reject
+from schemas.prompts import Sampling
 from schemas.tables import rl_pool, verdicts
-from schemas.work import Reject
 from tasks.answers.pass_rate import Attempt, KeepBand, PassRate
 from tasks.base.confidence import wilson
 from tests.support.merging import merged

@@ -6,9 +6,9 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from schemas.work import Merge
+from schemas.steps import Merge
+from tasks.answers.final_answer import answer_key
 from tasks.answers.select import SelectAnswer
-from tasks.answers.solve import answer_key
 
 
 def merged(merge: Merge, *tables: list[dict[str, Any]]) -> dict[str, Any]:

@@ -4,12 +4,17 @@ import pytest
 
 from infra.engines.fake import Fake
 from schemas.arrow import conform
-from schemas.engine import Completion, Prompt, Sampling
+from schemas.engine import Completion
 from schemas.errors import EngineError
-from schemas.work import Quarantine, Reject, fingerprint
-from tasks.answers.solve import JudgeAnswer, Solve, answer_key, final_answer
+from schemas.identity import fingerprint
+from schemas.outcomes import Quarantine, Reject
+from schemas.prompts import Prompt, Sampling
+from tasks.answers.final_answer import answer_key, final_answer
+from tasks.answers.reward import JudgeAnswer
+from tasks.answers.solve import Solve
 from tasks.base.ask import PROMPTS, Ask, sample_seeds
-from tasks.questions.write import JudgeSolvable, RewriteQuestion, WriteQuestion, verdict
+from tasks.questions.solvability import JudgeSolvable, verdict
+from tasks.questions.write import RewriteQuestion, WriteQuestion
 
 STAGES: list[type[Ask]] = [Solve, WriteQuestion, JudgeSolvable, RewriteQuestion, JudgeAnswer]
 

@@ -19,8 +19,10 @@ from infra.cluster import worker
 from infra.lake.store import open_store
 from schemas.arrow import conform
 from schemas.errors import BadInput, QuestmillError
+from schemas.identity import Frozen, fingerprint
+from schemas.outcomes import Reject
+from schemas.receipts import Receipt
 from schemas.tables import benchmark_overlaps, questions
-from schemas.work import Frozen, Receipt, Reject, fingerprint
 from tasks.decontamination.benchmark import Benchmark
 from tasks.decontamination.ngram_index import Hashed, Postings, grams, masked, words
 from tasks.decontamination.overlap import DropOverlaps, FindOverlaps

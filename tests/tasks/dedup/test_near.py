@@ -13,8 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.work import Merge
-from tasks.dedup.near import DropNearRepeats, DropPublished, DropRepeats
+from schemas.steps import Merge
+from tasks.dedup.exact import DropRepeats
+from tasks.dedup.near import DropNearRepeats
+from tasks.dedup.published import DropPublished
 from tests.bench.figures import ROOT
 from tests.support.recorded import SHARED
 

@@ -11,12 +11,14 @@ from schemas.arrow import conform
 from schemas.tables import error_type_counts, solution_pairs
 from tasks.lemma.corrections import FixContinue, FreshRestart
 from tasks.lemma.diagnose import Diagnose
+from tasks.lemma.error_distribution import CountErrors, DrawTypes
 from tasks.lemma.error_type_report import MeasureTypes
 from tasks.lemma.error_types import TYPES
-from tasks.lemma.inject import CountErrors, DrawTypes, Inject
+from tasks.lemma.inject import Inject
 from tasks.lemma.segment_steps import Segment
-from tasks.lemma.select_corrections import Balance, PairSolutions
+from tasks.lemma.select_corrections import Balance
 from tasks.lemma.smooth import Smooth
+from tasks.lemma.solution_pairs import PairSolutions
 from tasks.lemma.student_attempts import Grade, Pose, SampleStudent
 from tasks.lemma.truncate import DropAlike, Truncate
 from tasks.lemma.validate import Check, part

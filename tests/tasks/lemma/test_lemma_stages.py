@@ -12,14 +12,16 @@ import pytest
 
 from infra.engines.fake import Fake
 from schemas.arrow import conform
-from schemas.engine import Sampling
-from schemas.work import Quarantine, Reject, Stage
+from schemas.outcomes import Quarantine, Reject
+from schemas.prompts import Sampling
+from schemas.steps import Stage
 from tasks.base.ask import instruction
 from tasks.lemma.arithmetic import adds_up
 from tasks.lemma.corrections import Continuation, FixContinue, FreshRestart, joined, overlap
 from tasks.lemma.diagnose import Diagnose, Diagnosis, read_diagnosis
+from tasks.lemma.error_distribution import DrawTypes
 from tasks.lemma.error_types import DEFINITIONS, INJECTABLE, TYPES, read_type
-from tasks.lemma.inject import DrawTypes, Inject
+from tasks.lemma.inject import Inject
 from tasks.lemma.prompt_leaks import leaked
 from tasks.lemma.segment_steps import steps
 from tasks.lemma.select_corrections import Balance, fitting

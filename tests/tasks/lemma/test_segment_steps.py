@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.arrow import conform
-from schemas.work import Reject
+from schemas.outcomes import Reject
 from tasks.lemma.segment_steps import Segment, steps
 from tests.support.recorded import ABSENT, MODELS, SOLUTIONS
 

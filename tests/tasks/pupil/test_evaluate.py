@@ -3,7 +3,7 @@
 import pytest
 
 from infra.engines.fake import Fake
-from schemas.engine import Prompt
+from schemas.prompts import Prompt
 from tasks.proving_ground import library
 from tasks.proving_ground.oracle import read
 from tasks.pupil.evaluate import Exam, area, examine

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from schemas.engine import Completion
-from schemas.work import Reject
-from tasks.answers.solve import JudgeAnswer, Solve
+from schemas.outcomes import Reject
+from tasks.answers.reward import JudgeAnswer
+from tasks.answers.solve import Solve
 from tasks.lemma.diagnose import Diagnose, read_diagnosis
 from tasks.proving_ground import library
 from tasks.proving_ground.arithmetic import equations
@@ -38,7 +39,8 @@ from tasks.pupil.examples import (
     garbled,
 )
 from tasks.pupil.mixture import formats, lesson, special_tokens
-from tasks.questions.write import JudgeSolvable, RewriteQuestion, WriteQuestion, verdict
+from tasks.questions.solvability import JudgeSolvable, verdict
+from tasks.questions.write import RewriteQuestion, WriteQuestion
 
 STAGES = {s.label: s for s in (Solve, JudgeSolvable, RewriteQuestion, WriteQuestion)}
 TAUGHT = [lesson(i) for i in range(600)]

@@ -5,14 +5,14 @@ from pathlib import Path
 from random import Random
 
 from infra.engines.fake import Fake
-from schemas.engine import Prompt
+from schemas.prompts import Prompt
 from tasks.lemma.diagnose import read_diagnosis
 from tasks.proving_ground import library
 from tasks.proving_ground.oracle import diagnose, read
 from tasks.proving_ground.wrong_solutions import corrupt
 from tasks.pupil.examples import UNCLEAR
 from tasks.pupil.self_training import read_own, write_own
-from tasks.questions.write import verdict
+from tasks.questions.solvability import verdict
 
 
 def writes(prompt: Prompt, seed: int) -> str:

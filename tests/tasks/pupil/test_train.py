@@ -11,9 +11,10 @@ import torch
 
 from tasks.answers.solve import Solve
 from tasks.pupil.batching import batches
-from tasks.pupil.config import Clock, Schooling
+from tasks.pupil.config import Schooling
 from tasks.pupil.dataset import LessonBook, make_lessons, open_lessons
 from tasks.pupil.export import export
+from tasks.pupil.schedule import Clock
 from tasks.pupil.train import train
 
 TINY = Schooling(

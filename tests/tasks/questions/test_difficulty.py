@@ -11,10 +11,10 @@ from pydantic import ValidationError
 
 from infra.engines.fake import Fake
 from schemas.arrow import conform
-from schemas.engine import Sampling
 from schemas.errors import QuestmillError
+from schemas.identity import fingerprint
+from schemas.prompts import Sampling
 from schemas.tables.questions import SCHEMA
-from schemas.work import fingerprint
 from tasks.base.confidence import wilson
 from tasks.questions.difficulty import FailRate, LearnDifficulty, ScoreDifficulty
 from tasks.questions.difficulty_sampling import SampleByDifficulty

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from schemas.work import Reject
+from schemas.outcomes import Reject
 from tasks.questions.language import KNOWN, STRETCH, KeepLanguage, identifier, stretches, words
 from tests.support.recorded import SHARED
 

@@ -9,9 +9,11 @@ import pytest
 
 from infra.engines.fake import Fake
 from schemas.arrow import conform
-from schemas.engine import Prompt, Sampling
+from schemas.identity import fingerprint
+from schemas.outcomes import Reject
+from schemas.prompts import Prompt, Sampling
+from schemas.steps import Merge
 from schemas.tables import question_preferences
-from schemas.work import Merge, Reject, fingerprint
 from tasks.questions.preference_pairs import ImproveQuestion, KeepFaulty, PairQuestions
 
 QUESTIONS = [{"row_id": f"{n:03}", "question": f"How many are {n} and 2?"} for n in range(400)]

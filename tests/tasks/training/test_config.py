@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 from pydantic import ValidationError
 
-from schemas.work import fingerprint
+from schemas.identity import fingerprint
 from tasks.training.config import PreferQuestions, TuneQuestioner
 
 WORDS = ["<pad>", "<unk>", "<begin>", "<user>", "<end>", "<write_question>", "<reply>", "how", "many", "are", "?"]
@@ -40,8 +40,9 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, Llama
 from transformers import PreTrainedTokenizerFast as Fast  # noqa: E402
 
 from tasks.lemma.student_attempts import SampleStudent  # noqa: E402
+from tasks.training.common import last_checkpoint  # noqa: E402
 from tasks.training.question_format import Bare, bare  # noqa: E402
-from tasks.training.sft import IGNORED, _example, last_checkpoint  # noqa: E402
+from tasks.training.sft import IGNORED, _example  # noqa: E402
 from tasks.training.student import TuneStudent  # noqa: E402
 
 # torch and transformers warn about what their next versions will want of each other.

@@ -15,10 +15,10 @@ from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from infra.engines.regressor import Regressor
-from schemas.engine import RegressorSpec
+from schemas.engine_specs import RegressorSpec
 from tasks.questions.difficulty import LearnDifficulty, ScoreDifficulty
+from tasks.training.common import last_checkpoint
 from tasks.training.regression import spearman
-from tasks.training.sft import last_checkpoint
 
 STEP = LearnDifficulty(
     rate=3e-3, batch=8, micro=4, epochs=8, length=32, held_out=0.25, before="Read:", after=" !", threads=1

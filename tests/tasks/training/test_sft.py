@@ -10,8 +10,8 @@ import pytest
 from infra import gates
 from infra.lake.store import open_store
 from schemas.arrow import conform
+from schemas.receipts import Receipt
 from schemas.tables import student_scores, training_examples
-from schemas.work import Receipt
 from tasks.proving_ground import library, wrong_solutions
 from tasks.training.student import MeasureStudents, Retrace, TakeCorrections, TakeSolutions, TuneStudent
 from tests.support.merging import merged

@@ -7,8 +7,8 @@ import time
 import pytest
 
 from schemas.arrow import conform
+from schemas.outcomes import Reject
 from schemas.tables import verdicts
-from schemas.work import Reject
 from tasks.verification.equivalence.question_hints import asked
 from tasks.verification.extraction.rules import ExtractAnswer, extract
 from tasks.verification.verify import Verify, gold_answer

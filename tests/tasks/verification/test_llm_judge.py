@@ -6,9 +6,9 @@ import pytest
 
 from infra.engines.fake import Fake
 from schemas.arrow import conform
-from schemas.engine import Prompt, Sampling
+from schemas.outcomes import Row
+from schemas.prompts import Prompt, Sampling
 from schemas.tables import verdicts
-from schemas.work import Row
 from tasks.base.llm_judge import reason, said
 from tasks.proving_ground import library
 from tasks.verification.llm_judge import PANEL, JudgeResponse

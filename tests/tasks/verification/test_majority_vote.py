@@ -9,8 +9,9 @@ import pytest
 from infra.engines.fake import Fake
 from schemas.arrow import conform
 from schemas.errors import BadInput
+from schemas.outcomes import Quarantine, Row
+from schemas.steps import Merge
 from schemas.tables import answers, verdicts
-from schemas.work import Merge, Quarantine, Row
 from tasks.verification.majority_vote import READ, ReadAnswer, Vote, WeighedVote
 from tasks.verification.reward_model import AcceptReward, RateResponse
 from tests.support.merging import merged

@@ -13,8 +13,8 @@ from pydantic import ValidationError
 from infra.report_data.dataset_summary import TRUST
 from schemas.arrow import conform
 from schemas.errors import VerifierBroken
+from schemas.outcomes import Quarantine, Row
 from schemas.tables import error_rates, verdicts
-from schemas.work import Quarantine, Row
 from tasks.verification.equivalence.compare import compare, read
 from tasks.verification.equivalence.number_parser import LONGEST, bare, number
 from tasks.verification.math_verify import pool

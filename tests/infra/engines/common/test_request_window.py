@@ -8,8 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from infra.engines.common.request_window import Limit, Passing, Window
-from schemas.engine import Completion, Failure, Prompt, Reply, Request, Sampling, Watch
+from schemas.engine import Completion, Failure, Reply, Request, Watch
 from schemas.errors import EngineError
+from schemas.prompts import Prompt, Sampling
 
 DONE = [Completion(text="", finish_reason="stop", prompt_tokens=1, completion_tokens=1)]
 SAMPLING = Sampling()

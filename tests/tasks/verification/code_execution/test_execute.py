@@ -19,8 +19,8 @@ from pydantic import ValidationError
 
 from schemas.arrow import conform
 from schemas.errors import BadInput, VerifierBroken
+from schemas.outcomes import Quarantine, Row
 from schemas.tables import verdicts
-from schemas.work import Quarantine, Row
 from tasks.verification.code_execution.execute import SCHEMA, Execute, _Case
 from tasks.verification.code_execution.program_extraction import find_program, last_line
 from tasks.verification.code_execution.python_output import as_mathematics, readings

@@ -1,0 +1,120 @@
+"""The kinds of step: a stage works shards, a merge whole tables, a training makes a model."""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
+
+import pyarrow as pa
+from pydantic import Field
+
+from schemas.identity import Frozen, Where
+from schemas.outcomes import Quarantine, Reject, Row
+
+
+class Expect(Frozen):
+    """One check of a gated dataset, named as in Great Expectations and run by `infra.gates`."""
+
+    kind: str
+    """Name of the expectation in snake case, e.g. `expect_column_values_to_be_unique`."""
+    severity: Literal["warning", "critical"] = "critical"
+    """`warning` is reported; `critical` stops the flow before anything is published."""
+    arguments: dict[str, Any] = {}
+    """Arguments of the expectation: column, value_set, mostly, min_value ..."""
+
+    @property
+    def columns(self) -> list[str]:
+        """Columns the check reads, so that a gate loads no others."""
+        named = [v for k, v in self.arguments.items() if k in ("column", "column_A", "column_B")]
+        return named + list(self.arguments.get("column_list", []))
+
+
+class Step(Frozen):
+    """What stages and merges share: a name in the lake and a version of their behaviour."""
+
+    label: ClassVar[str] = "step"
+    """The step's name in the lake, in receipts and in views. The default is the class name in snake case; a class that
+    states its label may be renamed, and what was worked stays done."""
+    version: ClassVar[int] = 1
+    """Bump when the behaviour changes: shards worked by an older version are worked again."""
+
+    def identity_facts(self) -> dict[str, Any]:
+        """Label, version and table."""
+        return {"step": self.label, "version": self.version, "table": str(getattr(self, "table", None))}
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        if "label" not in cls.__dict__:
+            cls.label = re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower()
+
+
+class Stage(Step):
+    """A narrow step: the rows of one shard in, the rows of one shard out.
+
+    Fields are the configuration and all of them count for the identity, except those marked `Where`.
+    """
+
+    table: ClassVar[pa.Schema]
+    """What it yields. Every row names its input row in `row_id`; where one becomes several, as `<row_id>/<n>`."""
+
+    role: Annotated[str | None, Where] = None
+    """Which model it needs, e.g. `solver`; None: no model."""
+
+    def rows(self, batch: Sequence[Row], engine: Any) -> Iterator[Row | Reject | Quarantine]:
+        """Yield at least one outcome for each row of `batch`; `engine` plays the stage's role, or is None."""
+        raise NotImplementedError(f"{type(self).__name__} must define rows()")
+
+
+class Merge(Step):
+    """A wide step: DuckDB SQL over whole tables. It waits for all of its inputs."""
+
+    inputs: ClassVar[tuple[str, ...]]
+    """Names under which `sql` reads its tables, in the order in which the flow hands them over."""
+
+    def prepare(self, con: Any) -> None:
+        """Make what `sql` needs and SQL cannot: `con` is a DuckDB connection that has the inputs as views.
+
+        Registers or creates temporary tables; reads in batches, for the inputs may be larger than memory.
+        """
+
+    def sql(self) -> str:
+        """A SELECT over `inputs` that returns every row of the first one, by `row_id`.
+
+        A column `reject`, where there is one, holds null for a kept row and the reason for a rejected one.
+        Its ORDER BY is the order of the published rows, so it must name a total order.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must define sql()")
+
+
+class Train(Step):
+    """A training: whole tables in, a model out. It waits for all of its inputs.
+
+    Fields are the configuration and count for the identity, as those of a stage do.
+    """
+
+    inputs: ClassVar[tuple[str, ...]]
+    """Names under which `fit` is given its tables, in the order in which the flow hands them over."""
+
+    role: Annotated[str | None, Where] = None
+    """Whose model it starts from, e.g. `solver`; the model's content counts for the identity, the role does not."""
+    gpus: Annotated[int, Where] = Field(default=1, ge=1)
+    """GPUs to train on; more than one through `accelerate launch`. Where there is none, the CPU trains."""
+    launch: Annotated[tuple[str, ...], Where] = ()
+    """More words for `accelerate launch`, e.g. `("--config_file", "zero3.yaml")`."""
+
+    def fit(
+        self,
+        tables: Mapping[str, Iterable[pa.RecordBatch]],
+        base: Path,
+        out: Path,
+        checkpoints: Path,
+        report: Callable[[str], None],
+    ) -> dict[str, float]:
+        """Train in this process and return what was measured, by name: `steps`, `loss` ...
+
+        `tables` may be read once. `base` is a folder of safetensors with their tokenizer; what `fit` leaves in `out` is
+        the model: `safetensors/`, and `int8/` where the base has one beside it. A fit that was killed is called again
+        with the same `checkpoints`, and continues from there. `report` takes a line on the progress. With several GPUs
+        each process calls `fit`, and the first one writes.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must define fit()")

@@ -1,0 +1,27 @@
+"""The reward of a solution."""
+
+from collections.abc import Iterator
+from typing import ClassVar
+
+import pyarrow as pa
+
+from schemas.outcomes import Row
+from schemas.prompts import Prompt
+from schemas.tables import answers
+from tasks.base.ask import Outcome
+from tasks.base.score import Rate
+
+
+class JudgeAnswer(Rate):
+    """The reward of a solution: the probability that the model calls it right."""
+
+    label: ClassVar[str] = "judge_answer"
+    tag: ClassVar[str] = "judge_answer"
+    table: ClassVar[pa.Schema] = answers.REWARDS
+    role: str | None = "reward"
+
+    def prompt(self, row: Row) -> Prompt:
+        return self.ask(question=row["question"], solution=row["solution"])
+
+    def rate(self, row: Row, score: float) -> Iterator[Outcome]:
+        yield {"row_id": row["row_id"], "reward": score}

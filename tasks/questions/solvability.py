@@ -1,0 +1,66 @@
+"""Keeps questions that a model finds solvable (ScaleQuest, section 2.4)."""
+
+import math
+from collections.abc import Iterator
+from typing import ClassVar
+
+import pyarrow as pa
+from pydantic import Field
+
+from schemas.engine import Completion
+from schemas.errors import EngineError
+from schemas.outcomes import Quarantine, Reject, Row
+from schemas.prompts import Prompt, Sampling
+from schemas.tables import questions
+from tasks.base.ask import Outcome
+from tasks.base.llm_judge import Panel, heard, said
+
+WORDS = ("yes", "no")
+"""What a judgement of a question may end in."""
+
+
+def verdict(text: str) -> bool | None:
+    """The verdict that a judgement ends in, written as a last line or as JSON; None when it reaches none."""
+    return {"yes": True, "no": False}.get(said(text, WORDS) or "")
+
+
+class JudgeSolvable(Panel):
+    """Keeps a question that the model finds solvable, after a short reason; several samples are a panel that votes."""
+
+    label: ClassVar[str] = "judge_solvable"
+    tag: ClassVar[str] = "judge_solvable"
+    table: ClassVar[pa.Schema] = questions.SCHEMA
+    words: ClassVar[tuple[str, ...]] = WORDS
+    sampling: Sampling = Sampling(max_tokens=160)
+    least: float = Field(default=0.5, ge=0.5, le=1)
+    """Share of the panel's verdicts, more than half in any case, that must find the question solvable."""
+    least_confidence: float = Field(default=0, ge=0, le=1)
+    """A judgement that finds the question solvable, and whose tokens together are less probable than this, is a doubt.
+
+    For a judge of few words: of the pupil's, greedy, 91.5 % are right, and 95.6 % of those from 0.55 up. 0: as it is.
+    """
+
+    def first(self) -> Sampling:
+        return super().first().model_copy(update={"logprobs": self.sampling.logprobs or self.least_confidence > 0})
+
+    def prompt(self, row: Row) -> Prompt:
+        return self.ask(question=row["question"])
+
+    def parse(self, row: Row, replies: list[Completion]) -> Iterator[Outcome]:
+        votes = [self.vote(reply) for reply in replies]
+        found, no, unsure = (votes.count(word) for word in ("yes", "no", "unsure"))
+        if found > no + unsure and found >= self.least * (found + no + unsure):
+            yield {"row_id": row["row_id"], "question": row["question"]}
+        elif no + unsure:
+            yield Reject(row, "unsolvable" if no >= unsure else "unsure")
+        else:
+            yield Quarantine(row, "no verdict", f"the last judgement ends in {replies[-1].text[-80:]!r}", len(replies))
+
+    def vote(self, reply: Completion) -> str | None:
+        """What a member says; a `yes` without the confidence that is asked for is `unsure`."""
+        word = heard(reply, WORDS)
+        if word != "yes" or not self.least_confidence:
+            return word
+        if not reply.logprobs:
+            raise EngineError(f"role {self.role!r} gives no log-probabilities; leave out least_confidence")
+        return "yes" if math.exp(sum(reply.logprobs)) >= self.least_confidence else "unsure"
