@@ -18,14 +18,23 @@ from schemas.errors import BadInput
 Recipe = typing.TypeVar("Recipe", bound=BaseModel)
 
 
-def recipes() -> dict[str, str]:
-    """The recipes in this folder and the first line of each one's docstring, without importing any."""
+def recipes(folder: Path = Path(__file__).parents[1]) -> dict[str, str]:
+    """The recipes of `flows/` and the first line of each one's docstring, without importing any.
+
+    A recipe is a file with a function of its name that is decorated with `@flow`; no other file is one.
+    """
     found = {}
-    for path in sorted(Path(__file__).parents[1].glob("*.py")):
+    for path in sorted(folder.glob("*.py")):
         tree = ast.parse(path.read_text())
-        if any(isinstance(node, ast.FunctionDef) and node.name == path.stem for node in tree.body):
+        if any(isinstance(node, ast.FunctionDef) and node.name == path.stem and _is_flow(node) for node in tree.body):
             found[path.stem] = (ast.get_docstring(tree) or "").splitlines()[0]
     return found
+
+
+def _is_flow(function: ast.FunctionDef) -> bool:
+    """Whether `@flow` or `@flow(...)` stands above it, also as `prefect.flow`."""
+    decorators = (d.func if isinstance(d, ast.Call) else d for d in function.decorator_list)
+    return any(ast.unparse(decorator).rpartition(".")[2] == "flow" for decorator in decorators)
 
 
 PRESETS = Path(__file__).parents[1] / "presets"

@@ -66,8 +66,8 @@ def fields_of(value: Any, path: str) -> Iterator[tuple[str, Step]]:
 
 
 def recipes() -> Iterator[tuple[str, pydantic.BaseModel]]:
-    """Every recipe with steps, at its defaults and in each of its presets; `markdown` and `page` are no recipes."""
-    for name in sorted(arguments.recipes().keys() - {"markdown", "page", "pupil"}):
+    """Every recipe with steps, at its defaults and in each of its presets."""
+    for name in sorted(arguments.recipes().keys() - {"pupil"}):
         _, model = recipe_of(name)
         required = ["--input", "x.jsonl"] if name in ("verify", "rl_pool") else []
         yield name, arguments.parse(model, required)

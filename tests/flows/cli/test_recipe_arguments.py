@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from flows.cli import recipe_arguments
+from flows.cli.launch import recipe_of
 from flows.scalequest import ScaleQuest
 from flows.student import Student
 from flows.verify import Verification
@@ -139,3 +140,17 @@ def test_students_make_one_greedy_attempt_at_each_problem(words: list[str], told
     assert "\n" not in str(caught.value) and len(str(caught.value)) < 250
     assert recipe_arguments.parse(Student, ["--attempt.sampling.max_tokens", "99"]).attempt.sampling.max_tokens == 99
     assert recipe_arguments.parse(Student, ["--preset", "pupil"]).attempt.sampling.n == 1
+
+
+def test_a_recipe_is_told_by_its_flow_decorator_and_a_helper_named_as_its_file_is_none(tmp_path: Path) -> None:
+    (tmp_path / "helper.py").write_text('"""A helper."""\n\n\ndef helper() -> None: ...\n')
+    (tmp_path / "plain.py").write_text('"""Plain."""\nfrom prefect import flow\n\n\n@flow\ndef plain() -> None: ...\n')
+    (tmp_path / "named.py").write_text('"""Named."""\nimport prefect\n\n\n@prefect.flow(name="x")\ndef named(): ...\n')
+    assert recipe_arguments.recipes(tmp_path) == {"named": "Named.", "plain": "Plain."}
+
+
+def test_every_recipe_that_is_listed_can_be_loaded_and_has_a_model() -> None:
+    assert {"scalequest", "lemma", "verify", "rl_pool", "student", "templates"} <= recipe_arguments.recipes().keys()
+    for name in recipe_arguments.recipes().keys() - {"pupil"}:
+        flow, model = recipe_of(name)
+        assert flow.name == name and model.model_fields
