@@ -129,6 +129,8 @@ class Manifest(Frozen):
     ledger: tuple[StepCount, ...]
     receipts: tuple[str, ...]
     """`step/key` of every receipt the dataset stands on."""
+    rows_of: tuple[str, ...]
+    """`step/key` of the receipts that hold the published rows, in order; a step may occur twice in one run."""
     recipe: dict[str, Any]
     """The recipe as it was run."""
     report: str | None = None

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from prefect.artifacts import create_markdown_artifact
 
-from flows.run.run import Run, Table, active_profile, stands_on
+from flows.run.run import Run, Table, active_profile, receipts_of_published, stands_on
 from infra.lake import catalog
 from infra.lake.store import open_store
 from schemas.errors import BadInput
@@ -40,7 +40,7 @@ def recorded(dataset: str) -> Recorded:
     if manifest is None:
         known = ", ".join(store.datasets()) or "none"
         raise BadInput(f"--dataset {dataset}: nothing is published under this name; give --input, or one of: {known}")
-    seeds, last = stands_on(store, manifest, "seed"), stands_on(store, manifest, manifest.ledger[-1].step)
+    seeds, last = stands_on(store, manifest, "seed"), receipts_of_published(store, manifest)
     if not seeds or "verdict" not in store.schema(last[0].parts[0]).names:
         raise BadInput(
             f"--dataset {dataset}: was not made by `questmill run verify`; export it, and give the file with --input"

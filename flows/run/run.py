@@ -7,7 +7,7 @@ are the only barriers, and each is a word in the recipe. Tasks exchange receipts
 import datetime
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -219,7 +219,7 @@ class Run:
             return None
         if (manifest := self.store.manifest(dataset, version)) is None:
             raise QuestmillError(f"dataset {dataset!r} has no version {version} any more; restore it, or delete {pin}")
-        receipts = stands_on(self.store, manifest, manifest.ledger[-1].step)
+        receipts = receipts_of_published(self.store, manifest)
         there = self.store.schema(receipts[0].parts[0]).names
         if missing := [name for name in columns if name not in there]:
             raise BadInput(f"dataset {dataset!r} has no column {missing[0]!r}; it has {', '.join(there)}")
@@ -405,14 +405,24 @@ class Run:
 
 def stands_on(store: Store, manifest: Manifest, step: str) -> list[Receipt]:
     """The receipts of one step that a published version was made of; raises `QuestmillError` where one is gone."""
-    keys = [key for made, key in (name.split("/") for name in manifest.receipts) if made == step]
-    found = {key: store.receipt(step, key) for key in keys}
-    if lost := [key for key, receipt in found.items() if receipt is None]:
-        raise QuestmillError(
-            f"dataset {manifest.dataset!r}: receipt {step}/{lost[0]} is gone, and with it a part of its rows; "
-            "restore it, or run its recipe again from the files"
-        )
-    return [receipt for receipt in found.values() if receipt is not None]
+    return _receipts_of(store, manifest, [name for name in manifest.receipts if name.split("/")[0] == step])
+
+
+def receipts_of_published(store: Store, manifest: Manifest) -> list[Receipt]:
+    """The receipts that hold the rows of a published version; raises `QuestmillError` where one is gone."""
+    return _receipts_of(store, manifest, manifest.rows_of)
+
+
+def _receipts_of(store: Store, manifest: Manifest, names: Iterable[str]) -> list[Receipt]:
+    receipts = []
+    for name in names:
+        if (receipt := store.receipt(*name.split("/"))) is None:
+            raise QuestmillError(
+                f"dataset {manifest.dataset!r}: receipt {name} is gone, and with it a part of its rows; "
+                "restore it, or run its recipe again from the files"
+            )
+        receipts.append(receipt)
+    return receipts
 
 
 def _now() -> datetime.datetime:

@@ -44,6 +44,7 @@ def run_publish(
         parts=tuple(part for _, part in files),
         ledger=ledger,
         receipts=tuple(sorted(f"{r.step}/{r.key}" for step in steps for r in step)),
+        rows_of=tuple(f"{r.step}/{r.key}" for r in steps[-1]),
         recipe=recipe,
         report=report,
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),

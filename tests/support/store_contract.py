@@ -29,6 +29,7 @@ def manifest(version: str, rows: int = 2) -> Manifest:
         parts=(),
         ledger=(),
         receipts=(),
+        rows_of=(),
         recipe={},
         created="2026-01-01T00:00:00+00:00",
     )

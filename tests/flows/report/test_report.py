@@ -69,6 +69,7 @@ def figures(**more: Any) -> Figures:
         parts=(Part(digest="d", rows=50, size=2_000_000),),
         ledger=LEDGER,
         receipts=(),
+        rows_of=(),
         recipe={"questions": 100},
         created=datetime.datetime(2026, 1, 2, 3, 4, 5, tzinfo=datetime.UTC).isoformat(),
     )

@@ -54,3 +54,24 @@ def test_two_datasets_of_one_run_are_published_and_told(
         "published-verified.json",
         "started.json",
     ]
+
+
+def test_a_dataset_whose_last_step_occurs_twice_is_read_back_as_it_was_published(
+    words: dict[str, Any], command: Command
+) -> None:
+    from prefect import flow
+
+    from flows.run.run import Run, on_cluster
+    from flows.templates import Templates
+    from tasks.questions.language import KeepLanguage
+
+    @flow(name="twice", task_runner=on_cluster)
+    def twice(recipe: Templates) -> tuple[int, int, int]:
+        run = Run.open(recipe)
+        once = run.map(KeepLanguage(), run.map(recipe.draw, run.blanks(40, 20)))
+        again = run.map(KeepLanguage(likeness=0.9), once)
+        published = run.publish("twice", again)
+        return published.rows, run.known("twice", "question").rows, sum(c.rows_out for c in published.ledger[-2:])
+
+    published, read_back, of_both = twice(Templates(n=40))  # type: ignore[misc]
+    assert published == read_back == 40 and of_both == 80

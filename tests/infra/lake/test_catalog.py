@@ -128,6 +128,7 @@ def test_names_may_hold_quotes_and_spaces(lake: str) -> None:
             parts=(),
             ledger=(StepCount(step=name, shards=1, rows_in=1, kept=1, rows_out=1, seconds=0.0),),
             receipts=(),
+            rows_of=(),
             recipe={},
             created="2026-01-01T00:00:00+00:00",
         )
