@@ -15,6 +15,10 @@ MEASURED = {b"questmill": b"measured"}
 """Field metadata of columns that differ from run to run (milliseconds): left out of a dataset's content hash."""
 
 
+USER = {b"questmill": b"user"}
+"""Field metadata of columns that a user's file brought: every step carries them to the end."""
+
+
 def required(name: str, kind: pa.DataType) -> pa.Field:
     """A column that is never null."""
     return pa.field(name, kind, nullable=False)
@@ -28,6 +32,21 @@ def optional(name: str, kind: pa.DataType) -> pa.Field:
 def measured(name: str, kind: pa.DataType) -> pa.Field:
     """A column that holds a measurement of the run, not a property of the row."""
     return pa.field(name, kind, metadata=MEASURED)
+
+
+def user_column(name: str, kind: pa.DataType) -> pa.Field:
+    """A column that a user's file brought, beside those that the recipe reads."""
+    return pa.field(name, kind, metadata=USER)
+
+
+def is_user_column(field: pa.Field) -> bool:
+    """Whether `field` was brought by a user's file."""
+    return bool(field.metadata and field.metadata.get(b"questmill") == b"user")
+
+
+def with_user_columns(own: pa.Schema, given: pa.Schema) -> pa.Schema:
+    """`own`, and after it the user's columns of `given` that `own` does not name itself."""
+    return pa.schema([*own, *(field for field in given if is_user_column(field) and field.name not in own.names)])
 
 
 def is_measured(field: pa.Field) -> bool:

@@ -8,6 +8,8 @@ from typing import Annotated, Any, ClassVar, Literal
 import pyarrow as pa
 from pydantic import Field
 
+from schemas.arrow import is_user_column, with_user_columns
+from schemas.errors import ShapeError
 from schemas.identity import Frozen, Where
 from schemas.outcomes import Quarantine, Reject, Row
 
@@ -54,15 +56,63 @@ class Stage(Step):
     Fields are the configuration and all of them count for the identity, except those marked `Where`.
     """
 
-    table: ClassVar[pa.Schema]
-    """What it yields. Every row names its input row in `row_id`; where one becomes several, as `<row_id>/<n>`."""
+    table: ClassVar[pa.Schema | None] = None
+    """What it yields, where it makes new rows. Every row names its input row in `row_id`; where one becomes several, as
+    `<row_id>/<n>`."""
+    carries_user_columns: ClassVar[bool] = False
+    """With `table`: columns that a user's file brought go on beside it. For a stage whose rows take the place of its
+    input's, as a sample does of its question; a table that is joined to its input later needs them not twice."""
+    adds: ClassVar[pa.Schema | None] = None
+    """Columns that it adds to its input's, where it yields its input's rows with more in them."""
+    needs: ClassVar[tuple[str, ...]] = ()
+    """Columns that its input must have; a table without one of them is refused before a row is worked."""
 
     role: Annotated[str | None, Where] = None
     """Which model it needs, e.g. `solver`; None: no model."""
 
+    def output_schema(self, given: pa.Schema) -> pa.Schema:
+        """The columns of its output for an input with the columns `given`, those of users last.
+
+        Raises `ShapeError` where the input lacks a column of `needs`.
+        """
+        self._check_needs(given)
+        if self.adds is not None:
+            kept = [field for field in given if field.name not in self.adds.names and not is_user_column(field)]
+            return with_user_columns(pa.schema([*kept, *self.adds]), given)
+        if self.table is None:
+            raise TypeError(f"{type(self).__name__} must declare `table`, or what it `adds`")
+        return with_user_columns(self.table, given) if self.carries_user_columns else self.table
+
+    def _check_needs(self, given: pa.Schema) -> None:
+        if missing := [name for name in self.needs if name not in given.names]:
+            raise ShapeError(
+                f"stage {self.label} needs the column {missing[0]!r}; its input has {', '.join(given.names)}"
+            )
+
     def rows(self, batch: Sequence[Row], engine: Any) -> Iterator[Row | Reject | Quarantine]:
         """Yield at least one outcome for each row of `batch`; `engine` plays the stage's role, or is None."""
         raise NotImplementedError(f"{type(self).__name__} must define rows()")
+
+
+class Filter(Stage):
+    """A stage that keeps rows as they are or rejects them: it needs some columns, and all others pass with their types.
+
+    A filter by a rule defines `reject_reason`; one that asks a model yields the row, or a `Reject`, from `parse`.
+    """
+
+    def output_schema(self, given: pa.Schema) -> pa.Schema:
+        """The columns of its input."""
+        self._check_needs(given)
+        return given
+
+    def reject_reason(self, row: Row) -> str | None:
+        """Why `row` is rejected, in words that can be counted; None: it is kept."""
+        raise NotImplementedError(f"{type(self).__name__} must define reject_reason()")
+
+    def rows(self, batch: Sequence[Row], engine: Any) -> Iterator[Row | Reject | Quarantine]:
+        for row in batch:
+            reason = self.reject_reason(row)
+            yield row if reason is None else Reject(row, reason)
 
 
 class Merge(Step):

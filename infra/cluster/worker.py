@@ -6,14 +6,14 @@ and of two workers that finish together the first receipt counts.
 
 import json
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from typing import Any
 
 import pyarrow as pa
 
 from infra.lake import catalog, input_files
 from infra.lake.store import Store, open_store
-from schemas.arrow import conform, optional
+from schemas.arrow import conform, is_user_column, user_column
 from schemas.budget import Account
 from schemas.errors import LedgerError, QuestmillError
 from schemas.identity import fingerprint
@@ -50,7 +50,7 @@ def run_seed(
     if done := store.receipt("seed", key):
         return done
     names = input_files.free_names(list(types), [*reserved, "reject"])
-    extra = [optional(names[n], input_files.TYPES.get(kind, pa.string())) for n, kind in types.items()]
+    extra = [user_column(names[n], input_files.TYPES.get(kind, pa.string())) for n, kind in types.items()]
     schema = pa.schema([*attempts.SCHEMA, *extra])
     mark = file.digest[:12] + (f"+{copy}" if copy else "")
     book = _Book(store, "seed", schema, source.shard_rows)
@@ -90,9 +90,10 @@ def run_shard(stage: Stage, spec: Any, upstream: Receipt, index: int, lake: str,
         if spec is not None:  # left by a process that ended between the receipt and its last line
             store.remove(f"journal/{key}")
         return done
-    book = _Book(store, stage.label, stage.table, shard_rows=None)
+    table = store.get(part)
+    book = _Book(store, stage.label, stage.output_schema(table.schema), shard_rows=None)
     if spec is None:
-        _work(stage, store.get(part).to_pylist(), None, book)
+        _work(stage, table.to_pylist(), None, book)
         return store.commit(book.close(key, (part.digest,), part.rows, started))
     from infra import engines
     from infra.cluster import budget, metered_engine
@@ -101,7 +102,7 @@ def run_shard(stage: Stage, spec: Any, upstream: Receipt, index: int, lake: str,
     replies = reply_journal.Journal(store, key)
     paid = budget.till(account, store)
     with engines.using(model_store.here(spec)) as engine, metered_engine.Desk(engine, spec, replies, paid) as asked:
-        _work(stage, store.get(part).to_pylist(), asked, book)
+        _work(stage, table.to_pylist(), asked, book)
     receipt = store.commit(book.close(key, (part.digest,), part.rows, started, spent=asked.spent))
     replies.remove()
     return receipt
@@ -109,8 +110,8 @@ def run_shard(stage: Stage, spec: Any, upstream: Receipt, index: int, lake: str,
 
 def _work(stage: Stage, rows: list[Row], engine: Any, book: "_Book") -> None:
     """Book the outcomes of all rows; raises `LedgerError` where the stage lost or invented one."""
-    given = {row["row_id"] for row in rows}
-    owed = set(given)
+    given = {row["row_id"]: row for row in rows}
+    owed, carried = set(given), _user_columns(book.schema)
     for outcome in _outcomes(stage, rows, engine, [BROKEN_AFTER]):
         origin = _origin(_row(outcome).get("row_id"), given)
         if origin is None:
@@ -119,6 +120,8 @@ def _work(stage: Stage, rows: list[Row], engine: Any, book: "_Book") -> None:
                 f"stage {stage.label} yielded row {row_id!r}, but was not given it: keep the `row_id`, "
                 "or add to it: the second sample of row 7 is 7/1"
             )
+        if not isinstance(outcome, Reject | Quarantine) and carried:
+            outcome = {name: given[origin][name] for name in carried} | outcome
         book.add(outcome, origin)
         owed.discard(origin)
     if owed:
@@ -136,10 +139,11 @@ def run_merge(merge: Merge, tables: list[list[Receipt]], shard_rows: int, lake: 
     for name, table in zip(merge.inputs, parts, strict=True):
         catalog.view(con, name, store, table)
     merge.prepare(con)
-    result = con.sql(merge.sql()).to_arrow_reader(shard_rows)
-    kept_fields = [f for f in result.schema if f.name != "reject"]
     known = {f.name: f for table in parts for f in store.schema(table[0])}
-    book = _Book(store, merge.label, pa.schema([_remember(f, known) for f in kept_fields]), shard_rows)
+    result = con.sql(_with_user_columns(con, merge, store.schema(parts[0][0]))).to_arrow_reader(shard_rows)
+    fields = [_remember(f, known) for f in result.schema if f.name != "reject"]
+    fields.sort(key=is_user_column)  # stable: behind the merge's own
+    book = _Book(store, merge.label, pa.schema(fields), shard_rows)
     for batch in result:
         for row in batch.to_pylist():
             reason = row.pop("reject", None)
@@ -148,6 +152,25 @@ def run_merge(merge: Merge, tables: list[list[Receipt]], shard_rows: int, lake: 
     first, *others = [tuple(p.digest for p in table) for table in parts]
     receipt = book.close(key, first, rows_in, started)
     return store.commit(receipt.model_copy(update={"beside": tuple(d for other in others for d in other)}))
+
+
+def _user_columns(schema: pa.Schema) -> list[str]:
+    return [field.name for field in schema if is_user_column(field)]
+
+
+def _with_user_columns(con: Any, merge: Merge, first: pa.Schema) -> str:
+    """The merge's SQL with the user's columns of its first input that it leaves out; the order of its rows stays."""
+    own = con.sql(f"DESCRIBE ({merge.sql()})").fetchall()
+    left_out = [name for name in _user_columns(first) if name not in {column[0] for column in own}]
+    if not left_out:
+        return merge.sql()
+    carried = ", ".join(f"given.{catalog.quoted(name)}" for name in left_out)
+    return f"""
+        SELECT merged.* EXCLUDE (merged_order), {carried}
+        FROM (SELECT *, row_number() OVER () AS merged_order FROM ({merge.sql()})) AS merged
+            LEFT JOIN {merge.inputs[0]} AS given ON given.row_id = merged.row_id
+        ORDER BY merged_order
+    """
 
 
 class _Book:
@@ -247,7 +270,7 @@ def _row(outcome: Outcome) -> Row:
     return outcome.row if isinstance(outcome, Reject | Quarantine) else outcome
 
 
-def _origin(row_id: Any, given: set[str]) -> str | None:
+def _origin(row_id: Any, given: Container[str]) -> str | None:
     """The input row that a yielded row comes from: itself, or what its id begins with, `7` of `7/1`."""
     while isinstance(row_id, str) and row_id not in given and "/" in row_id:
         row_id = row_id.rpartition("/")[0]

@@ -16,7 +16,7 @@ from schemas.identity import Where
 from schemas.input import Source
 from schemas.outcomes import Quarantine, Reject, Row
 from schemas.receipts import Receipt
-from schemas.steps import Merge, Stage
+from schemas.steps import Filter, Merge, Stage
 from tasks.verification.attach_verdicts import Judged
 from tests.support.pipeline import Compare, attempt, jsonl, rows, seed, work
 
@@ -32,7 +32,7 @@ class Told(Stage):
 
     table: ClassVar[pa.Schema] = LENGTH
 
-    label: str = "told"
+    variant: str = "told"
     """Part of the identity, as every field."""
     behaviour: Annotated[Callable[[Row], list[Any]], Where]
     """Outcomes of a row."""
@@ -140,7 +140,7 @@ def test_a_row_whose_samples_are_all_rejected_counts_once_by_its_first_reason(at
 
 def test_an_empty_shard_is_work_done(attempts: Receipt, lake: str) -> None:
     nothing = tell(lambda row: [Reject(row, "all")], attempts, lake)
-    receipt = worker.run_shard(Told(label="next", behaviour=lambda row: []), None, nothing, 0, lake)
+    receipt = worker.run_shard(Told(variant="next", behaviour=lambda row: []), None, nothing, 0, lake)
     assert (receipt.rows_in, receipt.kept) == (0, 0) and receipt.parts[0].rows == 0
 
 
@@ -159,7 +159,7 @@ def test_every_field_counts_for_the_key_except_where(attempts: Receipt, lake: st
     def key(**fields: Any) -> str:
         return worker.run_shard(Told(behaviour=lambda row: [length(row)], **fields), None, attempts, 0, lake).key
 
-    assert key() == key(role="solver") != key(label="other")
+    assert key() == key(role="solver") != key(variant="other")
 
 
 # -- merges -----------------------------------------------------------------------------------------------------------
@@ -241,3 +241,65 @@ def test_a_row_that_becomes_several_is_kept_once_in_the_ledger_and_so_are_its_ch
     ids = open_store(lake).get(second.parts[0])["row_id"].to_pylist()
     assert len(set(ids)) == 12
     assert ids[0] == "000000000/0/0"
+
+
+ADDED = pa.schema([required("length", pa.int64())])
+
+
+class Measure(Stage):
+    """Adds the length of the question."""
+
+    adds: ClassVar[pa.Schema] = ADDED
+    needs: ClassVar[tuple[str, ...]] = ("question",)
+
+    def rows(self, batch: Sequence[Row], engine: Any) -> Iterator[Row]:
+        for row in batch:
+            yield row | {"length": len(row["question"])}
+
+
+class Rewrite(Told):
+    """Makes new rows, which take the place of its input's."""
+
+    carries_user_columns: ClassVar[bool] = True
+
+
+class KeepShort(Filter):
+    """Keeps the rows whose response is short."""
+
+    needs: ClassVar[tuple[str, ...]] = ("response",)
+
+    def reject_reason(self, row: Row) -> str | None:
+        return None if len(row["response"]) < 2 else "long"
+
+
+class Shorten(Merge):
+    """A merge that names its columns, and leaves out those of users."""
+
+    inputs: ClassVar[tuple[str, ...]] = ("attempts",)
+
+    def sql(self) -> str:
+        return "SELECT row_id, question FROM attempts ORDER BY row_id DESC"
+
+
+def test_a_users_column_passes_every_kind_of_step_with_its_type_and_stands_last(tmp_path: Path, lake: str) -> None:
+    path = jsonl(tmp_path / "a.jsonl", [attempt(n) | {"level": n * 1.5} for n in range(12)])
+    (attempts,) = seed(Source(input=(path,)), lake)
+    store = open_store(lake)
+    steps: list[Receipt] = [worker.run_shard(Measure(), None, attempts, 0, lake)]
+    steps.append(worker.run_shard(KeepShort(), None, steps[-1], 0, lake))
+    steps.append(worker.run_merge(Shorten(), [[steps[-1]]], 4, lake))
+    steps.append(worker.run_shard(Rewrite(behaviour=lambda row: [length(row, 1)]), None, steps[-1], 0, lake))
+    schemas = [store.schema(receipt.parts[0]) for receipt in steps]
+    assert [schema.names[-1] for schema in schemas] == ["level"] * 4
+    assert [schema.field("level").type for schema in schemas] == [pa.float64()] * 4
+    assert schemas[1] == schemas[0] and "length" in schemas[1].names, "a filter changes no column"
+    assert steps[1].rejected == {"long": 2} and schemas[2].names == ["row_id", "question", "level"]
+    merged = [row for part in steps[2].parts for row in store.get(part).to_pylist()]
+    assert [row["level"] for row in merged] == [n * 1.5 for n in reversed(range(10))]
+    assert [row["level"] for row in store.get(steps[3].parts[0]).to_pylist()] == [n * 1.5 for n in range(9, 5, -1)]
+
+
+def test_a_stage_names_the_column_that_its_input_lacks(attempts: Receipt, lake: str) -> None:
+    told = tell(lambda row: [length(row)], attempts, lake)
+    with pytest.raises(ShapeError, match="stage keep_short needs the column 'response'; its input has row_id, n"):
+        worker.run_shard(KeepShort(), None, told, 0, lake)
