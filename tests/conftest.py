@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
+pytest_plugins = ("tests.support.skips",)
+
 
 @pytest.fixture
 def lake() -> str:

@@ -27,8 +27,8 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model directory. The untrained model is as large as needed to be sampled, and knows every tag."""
     if SHIPPED.is_dir():
         return SHIPPED
-    pytest.importorskip("torch").set_num_threads(1)
-    pytest.importorskip("transformers")
+    pytest.importorskip("torch", reason="needs the extra `train`").set_num_threads(1)
+    pytest.importorskip("transformers", reason="needs the extra `train`")
     from tasks.pupil.config import Schooling
     from tasks.pupil.dataset import make_lessons
     from tasks.pupil.export import export

@@ -7,8 +7,8 @@ from random import Random
 import pyarrow as pa
 import pytest
 
-pytest.importorskip("torch")
-pytest.importorskip("trl")
+pytest.importorskip("torch", reason="needs the extra `train`")
+pytest.importorskip("trl", reason="needs the extra `train`")
 
 import torch
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
