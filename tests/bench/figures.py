@@ -32,7 +32,8 @@ class Figure:
 
 def context() -> dict[str, Any]:
     """The machine and the versions that a figure was measured with."""
-    versions = {name: importlib.metadata.version(name) for name in PACKAGES}
+    installed = {one.name for one in importlib.metadata.distributions()}
+    versions = {name: importlib.metadata.version(name) for name in PACKAGES if name in installed}
     load = round(os.getloadavg()[0], 1)
     return {"python": platform.python_version(), "cores": len(os.sched_getaffinity(0)), "load": load, **versions}
 

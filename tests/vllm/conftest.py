@@ -1,6 +1,5 @@
-"""Tests that need vLLM, in an environment of their own: `make test-vllm`. Elsewhere only those without it run."""
+"""The engine under test. Its tests need vLLM, which has an environment of its own: `make test-vllm`."""
 
-import importlib.util
 from pathlib import Path
 
 import pytest
@@ -8,10 +7,6 @@ import pytest
 from schemas.engine_specs import VllmSpec
 
 PUPIL = Path(__file__).parents[2] / "data/models/pupil/safetensors"
-# A folder called `vllm` is found as a package of that name; only the real one has modules.
-INSTALLED = bool(importlib.util.find_spec("vllm") and importlib.util.find_spec("vllm.version"))
-
-collect_ignore = [] if INSTALLED else ["test_engine.py"]
 
 
 @pytest.fixture(scope="session")
