@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 
-.PHONY: setup demo test test-train lint bench pupil golden clean
+.PHONY: setup demo test test-system test-train lint bench pupil golden clean
 .DEFAULT_GOAL := demo
 
 setup: $(READY)
@@ -39,7 +39,11 @@ demo: $(READY)
 	$(BIN)/questmill query "SELECT question, trajectory, type, source, strategy FROM corrections ORDER BY hash(row_id) LIMIT 2" --format json
 
 test: $(READY)
-	@$(BIN)/python -m pytest -n 3 --dist load --maxschedchunk 1
+	@$(BIN)/python -m pytest -n 3 --dist load --maxschedchunk 1 -m "not system"
+
+# What `make test` leaves out: tests that need a real server, a browser or kills, some of them minutes.
+test-system: $(READY)
+	@$(BIN)/python -m pytest -m system
 
 lint: $(READY)
 	@$(BIN)/ruff check .
