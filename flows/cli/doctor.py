@@ -12,7 +12,7 @@ import distributed
 from flows.run.run import active_profile
 from infra.cluster import dask_cluster
 from infra.lake.store import open_store
-from schemas.errors import VerifierBroken
+from schemas.errors import BadInput, VerifierBroken
 from tasks.verification.code_execution.sandbox import sandbox
 from tasks.verification.math_verify import pool
 
@@ -59,6 +59,8 @@ def _store() -> str:
 def _cluster() -> str:
     with dask_cluster.connect(active_profile()) as address, distributed.Client(address, timeout="30s") as client:
         client.submit(os.getpid, pure=False).result(timeout=60)
+        if hazard := dask_cluster.hazard(client):
+            raise BadInput(hazard)
         workers = client.scheduler_info(n_workers=-1)["workers"]
         return f"{len(workers)} workers, {sum(w['nthreads'] for w in workers.values())} threads, one task done"
 

@@ -78,6 +78,8 @@ class OnCluster(DaskTaskRunner):
         if self.offered is None:
             self.client.run_on_scheduler(budget.open_counter)
             self.offered = frozenset(dask_cluster.offered(self.client))
+            if self.progress is not None and (hazard := dask_cluster.hazard(self.client)):
+                self.progress.note(f"warning: {hazard}")
         needed = dask_cluster.ASK if _waiting.get() else dask_cluster.COMPUTE
         with dask.annotate(**({"resources": {needed: 1}} if needed in self.offered else {})):
             return super().submit(task, *arguments, **options)

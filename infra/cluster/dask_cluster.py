@@ -1,5 +1,6 @@
 """Where work happens: the Dask cluster of a profile, opened when a flow runs and closed after it, never at import."""
 
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from multiprocessing import resource_tracker
@@ -22,7 +23,17 @@ SETTINGS = {
     # The parser and the writer of a shard may hold the interpreter for a while.
     "distributed.admin.tick.limit": "30s",
     "distributed.worker.memory.terminate": 0.98,
+    # The profiler asks for the frames of all threads, 100 times a second, which hangs a worker for ever: see `SOUND`.
+    "distributed.worker.profile.enabled": False,
 }
+
+SOUND = {(3, 11): (3, 11, 8), (3, 12): (3, 12, 2)}
+"""By minor version, the first Python whose `sys._current_frames()` never waits for a garbage collection (gh-106883)."""
+
+HANG = (
+    "worker {0} ({1} in all) may hang for ever: its Python deadlocks with Dask's profiler; start workers by "
+    "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED=False dask worker ..., or with Python 3.11.8, 3.12.2 or newer"
+)
 
 
 @contextmanager
@@ -65,3 +76,16 @@ def offered(client: distributed.Client) -> set[str]:
     """Resources that every worker of the cluster offers; one that none offers would be waited for forever."""
     workers = client.scheduler_info(n_workers=-1)["workers"].values()
     return set.intersection(*(set(worker["resources"]) for worker in workers)) if workers else set()
+
+
+def hazard(client: distributed.Client) -> str:
+    """Names workers that Dask's profiler may hang for ever (never those that `connect` starts); empty where none is."""
+    found = client.run(_endangered, on_error="ignore")
+    workers = sorted(worker for worker, danger in found.items() if danger)
+    return HANG.format(workers[0], len(workers)) if workers else ""
+
+
+def _endangered() -> bool:
+    """Whether this process is one of them."""
+    version = sys.version_info[:3]
+    return bool(dask.config.get("distributed.worker.profile.enabled")) and version < SOUND.get(version[:2], version)

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from runs import PATIENCE, ROOT, until
+
+from tests.support.runs import PATIENCE, ROOT, until
 
 SOON = 90.0
 """Seconds until a scheduled run must be there."""
