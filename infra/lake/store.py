@@ -20,6 +20,7 @@ import hashlib
 import io
 import os
 import threading
+import time
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -47,8 +48,16 @@ FRESH: dict[str, Any] = {"use_listings_cache": False}
 """Listings must show what other workers committed a moment ago."""
 PATIENCE = 4.0
 """Seconds in which a server must answer for the first time; its client would go on trying for minutes."""
+WHOLE = 1 << 30
+"""Bytes up to which an object is one request: some gateways honour If-None-Match there, but not at the end of many."""
+TRIES = 5
+"""How often an object is written where the server calls its path taken, and then has nothing there."""
 _DELETES = 8
 """Files deleted at once; an object store takes tens of milliseconds for each."""
+CONFLICTS = {409, 412}
+"""HTTP statuses of a write whose path is taken, or was being written by another."""
+WRITER = "writer"
+"""Metadata of an object: the mark of who wrote it."""
 _MEMORY = threading.Lock()
 """The memory file system looks and then writes: of two threads both would win."""
 
@@ -58,6 +67,7 @@ class Store:
 
     def __init__(self, url: str) -> None:
         self.url = url.rstrip("/")
+        self.whole = WHOLE
         try:
             self.fs, root = fsspec.core.url_to_fs(self.url, **FRESH)
         except (ValueError, ImportError) as error:
@@ -192,9 +202,9 @@ class Store:
         paths = self.paths(folder)
         found = self.fs.cat_ranges([*map(self._full, paths)], None, None, on_error="return") if paths else []
         for path, data in zip(paths, found, strict=True):
-            if isinstance(data, FileNotFoundError):
-                continue
             if isinstance(data, BaseException):
+                if is_missing(data):
+                    continue
                 raise data
             yield path, data
 
@@ -249,10 +259,11 @@ class Store:
                 f"{path} of {self.url} is damaged: {what}; restore it, or delete it and run again"
             ) from error
 
-    def _unusable(self, error: Exception) -> BadInput:
-        remote = "check its url, AWS_ENDPOINT_URL and the keys (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY)"
-        way_out = "give a folder that you may write to and that has room" if self.is_local else remote
-        return BadInput(f"store {self.url} cannot be used: {reason(error)}; {way_out}")
+    def _unusable(self, error: BaseException) -> BadInput:
+        status = next(iter(statuses(error)), None)
+        way_out = "give a folder that you may write to and that has room" if self.is_local else _way_out(status)
+        answer = f" (HTTP {status})" if status else ""
+        return BadInput(f"store {self.url} cannot be used: {reason(error)}{answer}; {way_out}")
 
     # -- the only places that touch the file system ---------------------------------------------------------------
 
@@ -278,6 +289,8 @@ class Store:
         try:
             if self.is_local:
                 return _create_local(Path(full), data)
+            if hasattr(self.fs, "call_s3"):
+                return self._create_s3(full, data)
             with _MEMORY if self.is_memory else contextlib.nullcontext():
                 self.fs.pipe_file(full, data, mode="create")
         except FileExistsError:
@@ -286,8 +299,54 @@ class Store:
             raise self._unusable(error) from error
         return True
 
+    def _create_s3(self, full: str, data: bytes) -> bool:
+        """As `_create`; whatever the answer to the write was, what is there afterwards decides.
+
+        A client tries again by itself where an answer is lost, and is then told that the path is taken: by itself. So
+        every object bears a mark of who wrote it.
+        """
+        mark = uuid.uuid4().hex
+        for left in reversed(range(TRIES)):
+            if len(data) >= self.whole and (writer := self._writer(full)) is not None:
+                return writer == mark
+            try:
+                self.fs.pipe_file(full, data, self.whole // 2, mode="create", Metadata={WRITER: mark})
+                return True
+            except Exception as error:
+                try:
+                    writer = self._writer(full)
+                except Exception:
+                    raise self._unusable(error) from error
+                if writer is not None:
+                    return writer == mark
+                if not left or not CONFLICTS.intersection(statuses(error)):
+                    raise self._unusable(error) from error
+                time.sleep(0.1 * 2 ** (TRIES - left))
+        raise AssertionError("unreachable")
+
+    def _writer(self, full: str) -> str | None:
+        """The mark of who wrote the object, empty where it bears none; None where no object is there."""
+        bucket, key, _ = self.fs.split_path(full)
+        try:
+            found = self.fs.call_s3("head_object", Bucket=bucket, Key=key)
+        except Exception as error:
+            if is_missing(error):
+                return None
+            raise
+        return str(found["Metadata"].get(WRITER, ""))
+
     def _read(self, path: str) -> bytes:
-        return bytes(self.fs.cat_file(self._full(path)))
+        """Raises `FileNotFoundError` where nothing is there."""
+        try:
+            return bytes(self.fs.cat_file(self._full(path)))
+        except FileNotFoundError:
+            raise
+        except Exception as error:
+            if is_missing(error):
+                raise FileNotFoundError(path) from error
+            if statuses(error):
+                raise self._unusable(error) from error
+            raise
 
     def _read_if(self, path: str) -> bytes | None:
         try:
@@ -296,8 +355,11 @@ class Store:
             return None
 
     def _delete(self, full: str) -> None:
-        with contextlib.suppress(FileNotFoundError):
+        try:
             self.fs.rm_file(full)
+        except Exception as error:
+            if not is_missing(error):
+                raise
 
     def _list(self, folder: str) -> list[str]:
         """Paths of the files below `folder`, relative to the lake."""
@@ -360,6 +422,35 @@ def reason(error: BaseException) -> str:
     if isinstance(error, TimeoutError):
         return f"no answer within {PATIENCE:.0f} s"
     return f"{type(error).__name__}: {' '.join(str(error).split())}"
+
+
+def statuses(error: BaseException | None) -> list[int]:
+    """The HTTP statuses in the chain of `error`, the last answer first; their words differ from server to server."""
+    found = []
+    while error is not None:
+        if isinstance(answer := getattr(error, "response", None), dict):  # of botocore's ClientError
+            found.append(int(answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)))
+        error = error.__cause__ or error.__context__
+    return [status for status in found if status]
+
+
+def is_missing(error: BaseException) -> bool:
+    """Whether it says that nothing is there, also where a server's 404 has no body or that of a proxy."""
+    return isinstance(error, FileNotFoundError) or statuses(error)[:1] == [404]
+
+
+def _way_out(status: int | None) -> str:
+    """What to do about a server that answered by `status`, or by nothing."""
+    keys = "the keys (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY)"
+    if status in (401, 403):
+        return f"check {keys}, and that they may read, list and write"
+    if status is None or status == 400:
+        return f"check its url, AWS_ENDPOINT_URL and {keys}"
+    if status == 429 or status >= 500:
+        return "run again when the server is well"
+    if status == 404:
+        return "check its url and AWS_ENDPOINT_URL"
+    return "its server does not answer as S3 does; give another store, or ask who runs it"
 
 
 def parquet_bytes(table: pa.Table) -> bytes:
