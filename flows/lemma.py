@@ -3,54 +3,54 @@
 from prefect import flow
 from pydantic import Field, model_validator
 
-from flows.run.run import Run, Table, on_cluster
-from schemas.identity import Frozen
-from schemas.input import Columns, Source
+from flows.run.run import Run, Table, dask_runner
+from schemas.identity import FrozenModel
+from schemas.input import ColumnNames, Source
 from schemas.names import DatasetName
 from schemas.receipts import Manifest
 from schemas.tables import corrections, error_draws, error_type_counts, solution_pairs
 from tasks.lemma.corrections import FixContinue, FreshRestart
 from tasks.lemma.diagnose import Diagnose
-from tasks.lemma.error_distribution import CountErrors, DrawTypes
-from tasks.lemma.error_type_report import MeasureTypes
-from tasks.lemma.error_types import TYPES
+from tasks.lemma.error_distribution import CountErrorTypes, DrawErrorTypes
+from tasks.lemma.error_type_report import MeasureErrorTypes
+from tasks.lemma.error_types import ERROR_TYPES
 from tasks.lemma.inject import Inject
-from tasks.lemma.segment_steps import Segment
-from tasks.lemma.select_corrections import Balance
+from tasks.lemma.segment_steps import SegmentSteps
+from tasks.lemma.select_corrections import SelectCorrections
 from tasks.lemma.smooth import Smooth
 from tasks.lemma.solution_pairs import PairSolutions
-from tasks.lemma.student_attempts import Grade, Pose, SampleStudent
-from tasks.lemma.truncate import DropAlike, Truncate
-from tasks.lemma.validate import Check
-from tasks.proving_ground.draw_problems import Draw
+from tasks.lemma.student_attempts import KeepDecided, NormalizeProblem, SampleStudent
+from tasks.lemma.truncate import DropDuplicateErrors, Truncate
+from tasks.lemma.validate import ValidateCorrection
+from tasks.proving_ground.draw_problems import DrawProblem
 
 
-class Lemma(Frozen):
+class Lemma(FrozenModel):
     """Which problems, and what is made of the errors in them; the defaults are the paper's numbers."""
 
     input: tuple[str, ...] = ()
     """Files of problems with a gold answer and a reference solution; the paper takes GSM8K and MATH (14,973)."""
-    columns: Columns = Columns(response="solution")
+    columns: ColumnNames = ColumnNames(response="solution")
     """Which column is which; `response` is the reference. GSM8K has both in one: `--columns.response answer`."""
     seeds: DatasetName | None = None
     """A published dataset to take problems from in place of files, e.g. `scalequest`."""
     problems: int = Field(default=500, ge=1)
     """Problems of the proving ground, where neither files nor a dataset are named."""
-    draw: Draw = Draw()
+    draw: DrawProblem = DrawProblem()
     """Which ones."""
-    pose: Pose = Pose()
+    pose: NormalizeProblem = NormalizeProblem()
     """Only problems whose answer is sure."""
     attempt: SampleStudent = SampleStudent()
     """The student's errors are the seed of everything (section 3.3)."""
-    grade: Grade = Grade()
+    grade: KeepDecided = KeepDecided()
     """Right, wrong, or nobody knows."""
-    segment: Segment = Segment()
+    segment: SegmentSteps = SegmentSteps()
     """Into steps."""
     diagnose: Diagnose = Diagnose()
     """Type and first wrong step of the student's errors (section 3.2)."""
-    count: CountErrors = CountErrors()
+    count: CountErrorTypes = CountErrorTypes()
     """The distribution of each question."""
-    types: DrawTypes = DrawTypes()
+    types: DrawErrorTypes = DrawErrorTypes()
     """Which errors to inject."""
     inject: Inject = Inject()
     """Error-type grounded augmentation (section 3.3)."""
@@ -58,7 +58,7 @@ class Lemma(Frozen):
     """First wrong step of the injected errors, held against what their maker says."""
     truncate: Truncate = Truncate()
     """At the first wrong step."""
-    alike: DropAlike = DropAlike()
+    alike: DropDuplicateErrors = DropDuplicateErrors()
     """Each error of a question once."""
     fix: FixContinue = FixContinue()
     """First strategy (section 3.4)."""
@@ -68,9 +68,9 @@ class Lemma(Frozen):
     """Smooth what was found right (section 3.4)."""
     smooth: Smooth = Smooth()
     """How."""
-    check: Check = Check()
+    check: ValidateCorrection = ValidateCorrection()
     """Before and after smoothing; the paper looks at the answer alone."""
-    balance: Balance = Balance()
+    balance: SelectCorrections = SelectCorrections()
     """What is published."""
     shard_rows: int = Field(default=256, ge=1)
     """Problems a shard."""
@@ -84,7 +84,7 @@ class Lemma(Frozen):
     """Name of the table of each question's errors: how often the student failed, and of which types."""
 
     @model_validator(mode="after")
-    def _sound(self) -> "Lemma":
+    def _check_names_and_input(self) -> "Lemma":
         names = [self.dataset, self.pairs, self.mix, self.counts]
         if len({*names}) < len(names):
             raise ValueError(f"dataset, pairs, mix and counts are four tables; one name is given twice in {names}")
@@ -93,43 +93,43 @@ class Lemma(Frozen):
         return self
 
 
-@flow(name="lemma", task_runner=on_cluster)
+@flow(name="lemma", task_runner=dask_runner)
 def lemma(recipe: Lemma) -> Manifest:
     """Errors from two sources, both strategies for each, and a verdict before anything is built on it."""
     run = Run.open(recipe)
-    problems = run.map(recipe.pose, seeds(run, recipe))
+    problems = run.map(recipe.pose, load_problems(run, recipe))
     attempts = run.map(recipe.grade, run.map(recipe.attempt, problems))
     diagnosed = run.map(recipe.diagnose, run.map(recipe.segment, attempts))
     count = recipe.count.model_copy(update={"samples": recipe.attempt.sampling.n})
     counts = run.merge(count, problems, attempts, diagnosed, shard_rows=recipe.shard_rows)
-    drawn = run.map(recipe.types, counts)
-    injected = run.map(recipe.segment, run.map(recipe.grade, run.map(recipe.inject, drawn)))
+    drawn_types = run.map(recipe.types, counts)
+    injected = run.map(recipe.segment, run.map(recipe.grade, run.map(recipe.inject, drawn_types)))
     located = run.map(recipe.locate, injected)
-    errors = run.map(recipe.truncate, run.join(diagnosed, located))
+    errors = run.map(recipe.truncate, run.union(diagnosed, located))
     # A problem has some four errors; shards stay as long as they were, for each one costs five tasks from here on.
     errors = run.merge(recipe.alike, errors, shard_rows=4 * recipe.shard_rows)
-    drafts = run.join(run.map(recipe.fix, errors), run.map(recipe.fresh, errors))
+    drafts = run.union(run.map(recipe.fix, errors), run.map(recipe.fresh, errors))
     checked = run.map(recipe.check, drafts)
     if recipe.smoothing:
         checked = run.map(recipe.check, run.map(recipe.smooth, checked))
-    corrected = run.merge(recipe.balance, checked, counts, drawn)
+    corrected = run.merge(recipe.balance, checked, counts, drawn_types)
     run.gate(recipe.dataset, corrections.expectations(), corrected)
-    paired = run.merge(PairSolutions(), errors, attempts, checked)
-    run.gate(recipe.pairs, solution_pairs.expectations(), paired)
-    mix = run.blanks(len(TYPES), len(TYPES), mark="type:")
-    mix = run.merge(MeasureTypes(), mix, diagnosed, drawn, errors, corrected)
-    run.gate(recipe.mix, error_type_counts.expectations(), mix)
+    pairs = run.merge(PairSolutions(), errors, attempts, checked)
+    run.gate(recipe.pairs, solution_pairs.expectations(), pairs)
+    type_counts = run.empty_rows(len(ERROR_TYPES), len(ERROR_TYPES), id_prefix="type:")
+    type_counts = run.merge(MeasureErrorTypes(), type_counts, diagnosed, drawn_types, errors, corrected)
+    run.gate(recipe.mix, error_type_counts.expectations(), type_counts)
     run.gate(recipe.counts, error_draws.expectations(), counts)
     run.publish(recipe.counts, counts)
-    run.publish(recipe.mix, mix)
-    run.publish(recipe.pairs, paired)
+    run.publish(recipe.mix, type_counts)
+    run.publish(recipe.pairs, pairs)
     return run.publish(recipe.dataset, corrected)
 
 
-def seeds(run: Run, recipe: Lemma) -> Table:
+def load_problems(run: Run, recipe: Lemma) -> Table:
     """Problems from files, from a published dataset, or from the proving ground."""
     if recipe.input:
         return run.seed(Source(input=recipe.input, columns=recipe.columns, shard_rows=recipe.shard_rows), reserved=[])
     if recipe.seeds:
-        return run.known(recipe.seeds, "question", "answer")
-    return run.map(recipe.draw, run.blanks(recipe.problems, recipe.shard_rows))
+        return run.require_dataset(recipe.seeds, "question", "answer")
+    return run.map(recipe.draw, run.empty_rows(recipe.problems, recipe.shard_rows))

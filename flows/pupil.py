@@ -13,23 +13,23 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 from pydantic import Field, field_validator
 
-from flows.run.progress import tell
+from flows.run.progress import log_line
 from infra import engines
 from schemas.engine_specs import EmbeddedSpec
-from schemas.identity import Frozen, fingerprint
+from schemas.identity import FrozenModel, fingerprint
 from tasks.proving_ground import library
-from tasks.pupil.config import Schooling
-from tasks.pupil.dataset import LessonBook, make_lessons
-from tasks.pupil.evaluate import Exam, examine
-from tasks.pupil.export import export
-from tasks.pupil.mixture import lesson, shares
-from tasks.pupil.model_card import CARD, megabytes, write_card
-from tasks.pupil.self_training import read_own, write_own
-from tasks.pupil.throughput import tokens_per_second
+from tasks.pupil.config import PupilTraining
+from tasks.pupil.dataset import DatasetInfo, write_dataset
+from tasks.pupil.evaluate import EvalSize, evaluate
+from tasks.pupil.export import export_pupil
+from tasks.pupil.mixture import make_example, weigh_tasks
+from tasks.pupil.model_card import CARD_FILE, folder_megabytes, write_card
+from tasks.pupil.self_training import read_self_training, write_self_training
+from tasks.pupil.throughput import measure_tokens_per_second
 from tasks.pupil.train import train
 
 
-class Pupil(Frozen):
+class Pupil(FrozenModel):
     """What the pupil is taught, how long, and where it is kept."""
 
     lessons: int = Field(default=360_000, ge=1)
@@ -40,9 +40,9 @@ class Pupil(Frozen):
     """How often each of them is there."""
     stress: dict[str, float] = Field(default={})
     """Kinds of lesson (`tasks/pupil/mixture.py`) and by how much their share is raised: `'{"write_question": 2}'`."""
-    schooling: Schooling = Schooling()
+    schooling: PupilTraining = PupilTraining()
     """Architecture and optimisation."""
-    exam: Exam = Exam()
+    exam: EvalSize = EvalSize()
     """How much is measured afterwards."""
     processes: int = Field(default=2, ge=1)
     """Training processes; one on a machine with a GPU."""
@@ -57,8 +57,8 @@ class Pupil(Frozen):
 
     @field_validator("stress")
     @classmethod
-    def _known(cls, stress: dict[str, float]) -> dict[str, float]:
-        shares(stress)
+    def _check_task_names(cls, stress: dict[str, float]) -> dict[str, float]:
+        weigh_tasks(stress)
         return stress
 
 
@@ -66,72 +66,72 @@ class Pupil(Frozen):
 def pupil(recipe: Pupil) -> str:
     """Lessons, training, export, exam, model card. One machine: training uses its cores or its GPU by itself."""
     # Neither the length nor the exam make another training: a longer one continues the same checkpoints.
-    taught = [tuple(lesson(i, recipe.stress)) for i in range(200)]
-    whole = (recipe.lessons, recipe.own, recipe.own_times, taught, recipe.schooling.lasting())
-    work = Path(recipe.work, fingerprint(*whole)[:12])
-    book = teach(recipe, work)
-    school(recipe, work)
-    return graduate(recipe, work, book)
+    example_specs = [tuple(make_example(i, recipe.stress)) for i in range(200)]
+    settings = (recipe.lessons, recipe.own, recipe.own_times, example_specs, recipe.schooling.resumable_fields())
+    work = Path(recipe.work, fingerprint(*settings)[:12])
+    dataset = make_training_set(recipe, work)
+    train_model(recipe, work)
+    return export_and_evaluate(recipe, work, dataset)
 
 
 @task(cache_policy=NO_CACHE)
-def teach(recipe: Pupil, work: Path) -> LessonBook:
+def make_training_set(recipe: Pupil, work: Path) -> DatasetInfo:
     """Write the lessons, unless they are there."""
-    own = work / "own.jsonl"
+    self_training_path = work / "own.jsonl"
     if recipe.own:
-        quick = Path(recipe.schooling.start).parent / "int8"
-        tell(f"own work of {quick}, to be judged")
-        engine = engines.load(EmbeddedSpec(path=str(quick)))
-        tell(f"{write_own(engine, recipe.own, own):,} lessons of it")
+        int8_path = Path(recipe.schooling.start).parent / "int8"
+        log_line(f"own work of {int8_path}, to be judged")
+        engine = engines.load(EmbeddedSpec(path=str(int8_path)))
+        log_line(f"{write_self_training(engine, recipe.own, self_training_path):,} lessons of it")
         engines.unload()
-    more = read_own(own) * recipe.own_times if recipe.own else []
+    self_training_examples = read_self_training(self_training_path) * recipe.own_times if recipe.own else []
     start = recipe.schooling.start
-    tell(f"lessons: {recipe.lessons:,} into {work}")
-    return make_lessons(
+    log_line(f"lessons: {recipe.lessons:,} into {work}")
+    return write_dataset(
         work / "lessons",
         recipe.lessons,
         processes=recipe.processes * recipe.threads,
-        own=more,
-        stress=recipe.stress,
-        spelling=Path(start, "tokenizer.json") if start else None,
+        self_training=self_training_examples,
+        upweight=recipe.stress,
+        tokenizer_file=Path(start, "tokenizer.json") if start else None,
     )
 
 
 @task(cache_policy=NO_CACHE)
-def school(recipe: Pupil, work: Path) -> None:
+def train_model(recipe: Pupil, work: Path) -> None:
     """Train, from the last checkpoint where there is one."""
     torch.set_num_threads(recipe.threads)
     processes = 1 if torch.cuda.is_available() else recipe.processes
-    train(work / "lessons", work / "checkpoints", recipe.schooling, processes=processes, report=tell)
+    train(work / "lessons", work / "checkpoints", recipe.schooling, processes=processes, report=log_line)
 
 
 @task(cache_policy=NO_CACHE)
-def graduate(recipe: Pupil, work: Path, book: LessonBook) -> str:
+def export_and_evaluate(recipe: Pupil, work: Path, dataset: DatasetInfo) -> str:
     """Export the model, examine what was exported, and write the card from what was measured."""
     target = Path(recipe.target)
-    _, quick = export(work / "checkpoints" / "latest.pt", work / "lessons", target)
-    spec = EmbeddedSpec(path=str(quick))
+    _, int8_path = export_pupil(work / "checkpoints" / "latest.pt", work / "lessons", target)
+    spec = EmbeddedSpec(path=str(int8_path))
     started = time.perf_counter()
     engine = engines.load(spec)
-    measures = {"pupil.g.load": time.perf_counter() - started, "pupil.g": tokens_per_second(engine)}
-    tell("exam: some minutes")
-    measures |= examine(engine, recipe.exam)
+    metrics = {"pupil.g.load": time.perf_counter() - started, "pupil.g": measure_tokens_per_second(engine)}
+    log_line("exam: some minutes")
+    metrics |= evaluate(engine, recipe.exam)
     engines.unload()
-    measures["pupil.i"] = megabytes(target)
+    metrics["pupil.i"] = folder_megabytes(target)
     state = torch.load(work / "checkpoints" / "latest.pt", map_location="cpu", weights_only=False)
-    write_card(target, measures, _facts(recipe, book, state), json.loads(recipe.model_dump_json()))
-    create_markdown_artifact(key="pupil-card", markdown=(target / CARD).read_text())
-    return f"{target}: {json.dumps({name: round(value, 3) for name, value in sorted(measures.items())})}"
+    write_card(target, metrics, _card_facts(recipe, dataset, state), json.loads(recipe.model_dump_json()))
+    create_markdown_artifact(key="pupil-card", markdown=(target / CARD_FILE).read_text())
+    return f"{target}: {json.dumps({name: round(value, 3) for name, value in sorted(metrics.items())})}"
 
 
-def _facts(recipe: Pupil, book: LessonBook, state: dict[str, Any]) -> dict[str, str]:
+def _card_facts(recipe: Pupil, dataset: DatasetInfo, state: dict[str, Any]) -> dict[str, str]:
     """What a reader of the card wants to know beside the figures."""
     clock = state["clock"]
     parameters = sum(tensor.numel() for name, tensor in state["model"].items() if name != "lm_head.weight")
     machine = torch.cuda.get_device_name() if torch.cuda.is_available() else f"{os.cpu_count()} CPU cores"
     facts = {
-        "Model": f"Llama architecture, {parameters:,} parameters, {book.vocabulary:,} tokens, every digit its own",
-        "Data": f"{book.lessons:,} lessons, {book.tokens / 1e6:.1f} M tokens, {len(library.TEMPLATES)} templates",
+        "Model": f"Llama architecture, {parameters:,} parameters, {dataset.vocabulary:,} tokens, every digit its own",
+        "Data": f"{dataset.lessons:,} lessons, {dataset.tokens / 1e6:.1f} M tokens, {len(library.TEMPLATES)} templates",
         "Training": f"{clock['step']:,} steps, {clock['tokens'] / 1e6:.1f} M tokens in {clock['seconds'] / 60:.0f} "
         f"minutes on {machine} ({platform.machine()}), torch {torch.__version__}",
         "Files": "`int8/` for CTranslate2 (the `embedded` engine), `safetensors/` in bfloat16 (vLLM, further training)",

@@ -5,15 +5,15 @@ from typing import Any
 from prefect import flow
 from pydantic import Field, model_validator
 
-from flows.parts.verification import Verifiers, judged
-from flows.run.run import Run, Table, active_profile, on_cluster
+from flows.parts.verification import Verifiers, verify_attempts
+from flows.run.run import Run, Table, dask_runner, load_active_profile
 from infra.lake.store import open_store
 from schemas.errors import BadInput
 from schemas.input import Source
 from schemas.names import DatasetName
 from schemas.receipts import Manifest
 from schemas.tables import rl_pool as rl_pool_table
-from tasks.answers.pass_rate import Attempt, KeepBand, Model, PassRate
+from tasks.answers.pass_rate import KeepPassRateBand, ModelName, PassRate, SampleResponses
 
 
 class RlPool(Verifiers):
@@ -23,61 +23,64 @@ class RlPool(Verifiers):
     """Paths or urls of problems, globs allowed; `--columns.question` and `--columns.answer` name their columns."""
     problems: DatasetName | None = None
     """A published dataset with columns `question` and `answer`, instead of files: that of `questmill run templates`."""
-    models: tuple[Model, ...] = Field(default=("solver",), min_length=1)
+    models: tuple[ModelName, ...] = Field(default=("solver",), min_length=1)
     """Roles that attempt the problems; each has a rate of its own."""
-    solve: Attempt = Attempt()
+    solve: SampleResponses = SampleResponses()
     """How they attempt them; role and name are those of the model."""
-    keep: KeepBand = KeepBand()
+    keep: KeepPassRateBand = KeepPassRateBand()
     """Which problems are published."""
     dataset: DatasetName = "rl_pool"
     """Name under which the rows are published."""
 
     @model_validator(mode="before")
     @classmethod
-    def _files_or_dataset(cls, values: Any) -> Any:
+    def _default_input(cls, values: Any) -> Any:
         return {"input": (), **values} if isinstance(values, dict) and values.get("problems") else values
 
 
-class PoolOf(RlPool):
+class PinnedRlPool(RlPool):
     """The same with what the problems are, so that another version of them is another run."""
 
     version: str
 
 
-@flow(name="rl_pool", task_runner=on_cluster)
+@flow(name="rl_pool", task_runner=dask_runner)
 def rl_pool(recipe: RlPool) -> Manifest:
     """Solve, verify, filter, publish. Whole responses are verified, so that one without an answer counts as failed."""
     solvers = [recipe.solve.model_copy(update={"role": model, "model": model}) for model in recipe.models]
-    run = Run.open(pinned(recipe).needed().model_copy(update={"solve": solvers[0]}))
-    problems = given(run, recipe)
+    run = Run.open(with_dataset_version(recipe).without_idle_roles().model_copy(update={"solve": solvers[0]}))
+    problems = load_problems(run, recipe)
     attempts = [run.map(solver, problems) for solver in solvers]
-    rates = [rated(run, recipe, solver, problems, table) for solver, table in zip(solvers, attempts, strict=True)]
-    pool = run.merge(recipe.keep, run.join(*rates))
+    rates = [
+        compute_pass_rates(run, recipe, solver, problems, table)
+        for solver, table in zip(solvers, attempts, strict=True)
+    ]
+    pool = run.merge(recipe.keep, run.union(*rates))
     run.gate(recipe.dataset, rl_pool_table.expectations(), pool)
     return run.publish(recipe.dataset, pool)
 
 
-def rated(run: Run, recipe: RlPool, solver: Attempt, problems: Table, attempts: Table) -> Table:
+def compute_pass_rates(run: Run, recipe: RlPool, solver: SampleResponses, problems: Table, attempts: Table) -> Table:
     """The rate of every problem for one model."""
     rate = PassRate(model=solver.model, asked=solver.sampling.n)
-    return run.merge(rate, problems, attempts, judged(run, recipe, attempts))
+    return run.merge(rate, problems, attempts, verify_attempts(run, recipe, attempts))
 
 
-def pinned(recipe: RlPool) -> RlPool:
+def with_dataset_version(recipe: RlPool) -> RlPool:
     """The recipe with the version of its dataset; raises `BadInput` where nothing is published under that name."""
     if recipe.problems is None:
         return recipe
-    store = open_store(active_profile().store)
-    if (version := store.current(recipe.problems)) is None:
-        known = ", ".join(store.datasets()) or "none"
+    store = open_store(load_active_profile().store)
+    if (version := store.current_version(recipe.problems)) is None:
+        known = ", ".join(store.list_datasets()) or "none"
         raise BadInput(f"--problems {recipe.problems}: nothing is published under this name; published: {known}")
-    return PoolOf(**dict(recipe), version=version)
+    return PinnedRlPool(**dict(recipe), version=version)
 
 
-def given(run: Run, recipe: RlPool) -> Table:
+def load_problems(run: Run, recipe: RlPool) -> Table:
     """The problems. A file of them has no responses, so its questions are read in their place."""
     if recipe.problems:
-        return run.known(recipe.problems, "question", "answer")
+        return run.require_dataset(recipe.problems, "question", "answer")
     columns = recipe.columns.model_copy(update={"response": recipe.columns.question})
     source = Source(input=recipe.input, columns=columns, shard_rows=recipe.shard_rows)
     return run.seed(source, reserved=[])

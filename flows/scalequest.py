@@ -3,22 +3,22 @@
 from prefect import flow
 from pydantic import Field, model_validator
 
-from flows.parts.train_questioner import Questioner, teach
-from flows.run.run import Run, Table, on_cluster
-from schemas.identity import Frozen
+from flows.parts.train_questioner import QuestionerTraining, train_questioner
+from flows.run.run import Run, Table, dask_runner
+from schemas.identity import FrozenModel
 from schemas.names import DatasetName
 from schemas.prompts import Sampling
 from schemas.receipts import Manifest, Receipt
 from schemas.tables import error_rates, selected_answers
-from tasks.answers.reward import JudgeAnswer
+from tasks.answers.reward import ScoreAnswer
 from tasks.answers.select import SelectAnswer
 from tasks.answers.solve import Solve
 from tasks.decontamination.overlap import DropOverlaps, FindOverlaps
-from tasks.dedup.exact import DropRepeats
-from tasks.dedup.near import DropNearRepeats
+from tasks.dedup.exact import DropExactDuplicates
+from tasks.dedup.near import DropNearDuplicates
 from tasks.dedup.published import DropPublished
-from tasks.proving_ground.draw_problems import Draw
-from tasks.proving_ground.ground_truth import FIGURES, AskOracle, MeasureNoise
+from tasks.proving_ground.draw_problems import DrawProblem
+from tasks.proving_ground.ground_truth import ERROR_RATES, LookUpGroundTruth, MeasureErrorRates
 from tasks.questions.difficulty import FailRate, ScoreDifficulty
 from tasks.questions.difficulty_sampling import SampleByDifficulty
 from tasks.questions.language import KeepLanguage
@@ -26,7 +26,7 @@ from tasks.questions.solvability import JudgeSolvable
 from tasks.questions.write import WriteQuestion
 
 
-class ScaleQuest(Frozen):
+class ScaleQuest(FrozenModel):
     """How many questions, and what becomes of them; the defaults are the paper's numbers."""
 
     questions: int = Field(default=2_000_000, ge=1)
@@ -35,7 +35,7 @@ class ScaleQuest(Frozen):
     """Roles that write questions, each its share; the paper has two (DeepSeekMath and Qwen2-Math)."""
     train: bool = False
     """Train the generators first; else their roles are played by what the profile names."""
-    questioner: Questioner = Questioner()
+    questioner: QuestionerTraining = QuestionerTraining()
     """How they are trained."""
     corpus: DatasetName | None = None
     """Published dataset on whose questions they are trained; none: drawn from the proving ground, one in 7 flawed."""
@@ -43,9 +43,9 @@ class ScaleQuest(Frozen):
     """From a bare prompt (appendix A)."""
     language: KeepLanguage = KeepLanguage()
     """Identified; the paper keeps what is all ASCII (section 2.4)."""
-    repeats: DropRepeats = DropRepeats()
+    repeats: DropExactDuplicates = DropExactDuplicates()
     """Not in the paper: users of such data found two thirds of it repeated."""
-    near_repeats: DropNearRepeats = DropNearRepeats()
+    near_repeats: DropNearDuplicates = DropNearDuplicates()
     """The same words but for a few, with the same numbers."""
     against: tuple[DatasetName, ...] = ()
     """Published datasets whose questions are not made again."""
@@ -63,7 +63,7 @@ class ScaleQuest(Frozen):
     """Which questions of which difficulty are kept; the paper drops the easiest 30 % of one generator."""
     solve: Solve = Solve(sampling=Sampling(n=5, temperature=0.7, top_p=0.95, max_tokens=2048))
     """Five solutions a question (appendix A)."""
-    reward: JudgeAnswer = JudgeAnswer()
+    reward: ScoreAnswer = ScoreAnswer()
     """A score for each solution (section 2.5)."""
     select: SelectAnswer = SelectAnswer()
     """One solution a question."""
@@ -75,7 +75,7 @@ class ScaleQuest(Frozen):
     """Name under which the rows are published."""
 
     @model_validator(mode="after")
-    def _sound(self) -> "ScaleQuest":
+    def _check_recipe(self) -> "ScaleQuest":
         if len(set(self.generators)) < len(self.generators):
             raise ValueError("generators: one is named twice; name each once")
         if self.fail_rate and self.score:
@@ -83,9 +83,9 @@ class ScaleQuest(Frozen):
         sampled = {*self.sample.drop_easy, *self.sample.target}
         if sampled and not (self.fail_rate or self.score):
             raise ValueError("sample wants a difficulty, and none is measured; give fail_rate or score")
-        if strange := sorted(sampled - {*self.generators}):
+        if unknown := sorted(sampled - {*self.generators}):
             known = ", ".join(self.generators)
-            raise ValueError(f"sample names {strange[0]!r}, which is no generator; there are: {known}")
+            raise ValueError(f"sample names {unknown[0]!r}, which is no generator; there are: {known}")
         if self.synthesize.role not in (*self.generators, WriteQuestion().role):
             raise ValueError("synthesize.role: generators say who writes the questions; name it there")
         if self.solve.adaptive and self.select.least_agreement > self.solve.enough:
@@ -95,60 +95,60 @@ class ScaleQuest(Frozen):
         return self
 
 
-@flow(name="scalequest", task_runner=on_cluster)
+@flow(name="scalequest", task_runner=dask_runner)
 def scalequest(recipe: ScaleQuest) -> Manifest:
     """What is cheap comes first: every question that is dropped early costs neither judgement nor solutions."""
     writers = [recipe.synthesize.model_copy(update={"role": role}) for role in recipe.generators]
     run = Run.open(recipe.model_copy(update={"synthesize": writers[0]}))
-    run.needs(*writers)
-    against = {name: run.published(name, "question") for name in recipe.against}
-    with run.using(**(trained(run, recipe) if recipe.train else {})):
-        questions = run.join(*(written(run, recipe, writer) for writer in writers))
+    run.require_roles(*writers)
+    published = {name: run.find_dataset(name, "question") for name in recipe.against}
+    with run.with_models(**(train_generators(run, recipe) if recipe.train else {})):
+        questions = run.union(*(write_questions(run, recipe, writer) for writer in writers))
     questions = run.map(recipe.language, questions)
     questions = run.merge(recipe.repeats, questions, shard_rows=recipe.shard_rows)
     questions = run.merge(recipe.near_repeats, questions, shard_rows=recipe.shard_rows)
-    for name, known in against.items():
-        if known is None:
+    for name, dataset in published.items():
+        if dataset is None:
             continue  # on the first day of a schedule, nothing is published yet
-        questions = run.merge(DropPublished(dataset=name), questions, known, shard_rows=recipe.shard_rows)
+        questions = run.merge(DropPublished(dataset=name), questions, dataset, shard_rows=recipe.shard_rows)
     if recipe.overlaps.benchmarks:
         matches = run.map(recipe.overlaps, questions)
         questions = run.merge(recipe.decontaminate, questions, matches, shard_rows=recipe.shard_rows)
-    judged = run.map(recipe.solvable, questions)
-    hard = judged
+    solvable = run.map(recipe.solvable, questions)
+    sampled = solvable
     if (measure := recipe.fail_rate or recipe.score) is not None:
         sample = recipe.sample.model_copy(update={"generators": recipe.generators})
-        hard = run.merge(sample, judged, run.map(measure, judged), shard_rows=recipe.shard_rows)
-    answers = run.map(recipe.solve, hard)
+        sampled = run.merge(sample, solvable, run.map(measure, solvable), shard_rows=recipe.shard_rows)
+    answers = run.map(recipe.solve, sampled)
     rewards = run.map(recipe.reward, answers)
-    truths = run.map(AskOracle(), questions) if recipe.truth else hard
-    best = run.merge(recipe.select, answers, rewards, hard, truths)
+    truths = run.map(LookUpGroundTruth(), questions) if recipe.truth else sampled
+    best = run.merge(recipe.select, answers, rewards, sampled, truths)
     run.gate(recipe.dataset, selected_answers.expectations(), best)
     if recipe.truth:
-        measured = run.blanks(len(FIGURES), len(FIGURES))
-        measured = run.merge(MeasureNoise(), measured, truths, judged, best)
-        run.gate("noise", error_rates.expectations(), measured)
-        run.publish("noise", measured)
+        error_rate_rows = run.empty_rows(len(ERROR_RATES), len(ERROR_RATES))
+        error_rate_rows = run.merge(MeasureErrorRates(), error_rate_rows, truths, solvable, best)
+        run.gate("noise", error_rates.expectations(), error_rate_rows)
+        run.publish("noise", error_rate_rows)
     return run.publish(recipe.dataset, best)
 
 
-def written(run: Run, recipe: ScaleQuest, writer: WriteQuestion) -> Table:
+def write_questions(run: Run, recipe: ScaleQuest, writer: WriteQuestion) -> Table:
     """One generator's share of the questions, whose ids begin with its name."""
     share = -(-recipe.questions // len(recipe.generators))
-    return run.map(writer, run.blanks(share, recipe.shard_rows, mark=f"{writer.role}:"))
+    return run.map(writer, run.empty_rows(share, recipe.shard_rows, id_prefix=f"{writer.role}:"))
 
 
-def trained(run: Run, recipe: ScaleQuest) -> dict[str, Receipt]:
+def train_generators(run: Run, recipe: ScaleQuest) -> dict[str, Receipt]:
     """A model for each generator: tuned on questions alone, then on preferences between its own."""
-    run.loads(*recipe.generators)
+    run.require_trainable(*recipe.generators)
     bases = [recipe.questioner.base] if recipe.questioner.base else recipe.generators
     trainings = [recipe.questioner.tune.model_copy(update={"role": role}) for role in bases]
-    run.needs(recipe.questioner.improve, recipe.questioner.solvable, *trainings)
-    corpus = run.known(recipe.corpus, "question") if recipe.corpus else drawn(run)
-    return {role: teach(run, recipe.questioner, corpus, role)[1] for role in recipe.generators}
+    run.require_roles(recipe.questioner.improve, recipe.questioner.solvable, *trainings)
+    corpus = run.require_dataset(recipe.corpus, "question") if recipe.corpus else draw_training_corpus(run)
+    return {role: train_questioner(run, recipe.questioner, corpus, role)[1] for role in recipe.generators}
 
 
-def drawn(run: Run) -> Table:
+def draw_training_corpus(run: Run) -> Table:
     """15,000 questions of the proving ground, as many as the paper's; like every real corpus it is not all sound."""
-    sound = run.map(Draw(solvable=True), run.blanks(12_750, 1000, mark="sound:"))
-    return run.join(sound, run.map(Draw(solvable=False), run.blanks(2_250, 1000, mark="flawed:")))
+    solvable = run.map(DrawProblem(solvable=True), run.empty_rows(12_750, 1000, id_prefix="sound:"))
+    return run.union(solvable, run.map(DrawProblem(solvable=False), run.empty_rows(2_250, 1000, id_prefix="flawed:")))

@@ -3,40 +3,46 @@
 from prefect import flow
 from pydantic import Field, field_validator
 
-from flows.run.run import Run, Table, on_cluster
-from schemas.identity import Frozen
-from schemas.input import Columns, Source
+from flows.run.run import Run, Table, dask_runner
+from schemas.identity import FrozenModel
+from schemas.input import ColumnNames, Source
 from schemas.names import DatasetName
 from schemas.prompts import Sampling
 from schemas.receipts import Manifest
 from schemas.tables import student_scores
-from tasks.lemma.student_attempts import Grade, Pose, SampleStudent
-from tasks.proving_ground.draw_problems import Draw
-from tasks.training.student import MeasureStudents, Retrace, TakeCorrections, TakeSolutions, TuneStudent
+from tasks.lemma.student_attempts import KeepDecided, NormalizeProblem, SampleStudent
+from tasks.proving_ground.draw_problems import DrawProblem
+from tasks.training.student import (
+    CompareStudents,
+    CorrectionsAsExamples,
+    SolutionsAsExamples,
+    StudentFineTuning,
+    TraceSelfCorrection,
+)
 
 
-class Student(Frozen):
+class Student(FrozenModel):
     """Which rows are held against each other, and how long each student learns; it begins from the role `student`."""
 
     solutions: DatasetName = "pairs"
     """Published dataset whose `chosen` solutions the first student learns; the lemma recipe publishes it."""
     corrections: DatasetName = "corrections"
     """Published dataset of the other two."""
-    tune: TuneStudent = TuneStudent()
+    tune: StudentFineTuning = StudentFineTuning()
     """The same for all."""
     seeds: tuple[int, ...] = Field(default=(1, 2, 3), min_length=1)
     """Students of each kind: what differs between them is chance."""
     input: tuple[str, ...] = ()
     """Files of problems with a gold answer and a reference solution, which no student has seen."""
-    columns: Columns = Columns(response="solution")
+    columns: ColumnNames = ColumnNames(response="solution")
     """Which column is which."""
     problems: int = Field(default=500, ge=1)
     """Problems of the proving ground, where no files are named."""
-    draw: Draw = Draw(first_seed=1_900_000_000)
+    draw: DrawProblem = DrawProblem(first_seed=1_900_000_000)
     """Which ones: others than `lemma` and the pupil's lessons draw."""
     attempt: SampleStudent = SampleStudent(sampling=Sampling(max_tokens=1024))
     """Greedy, and one for each problem: first pass is the share of problems that it gets right."""
-    grade: Grade = Grade()
+    grade: KeepDecided = KeepDecided()
     """Right, wrong, or nobody knows."""
     shard_rows: int = Field(default=256, ge=1)
     """Problems a shard."""
@@ -45,7 +51,7 @@ class Student(Frozen):
 
     @field_validator("attempt")
     @classmethod
-    def _first_pass(cls, attempt: SampleStudent) -> SampleStudent:
+    def _check_one_greedy_attempt(cls, attempt: SampleStudent) -> SampleStudent:
         """Several attempts at a problem are more than one pass, and one by chance is another each time."""
         sampling = attempt.sampling
         if sampling.n > 1 or sampling.temperature > 0:
@@ -57,38 +63,38 @@ class Student(Frozen):
         return attempt
 
 
-@flow(name="student", task_runner=on_cluster)
+@flow(name="student", task_runner=dask_runner)
 def student(recipe: Student) -> Manifest:
     """Each student reads as many tokens of its own rows as the others of theirs."""
     run = Run.open(recipe)
-    corrections = run.known(recipe.corrections, "trajectory", "wrong_start", "wrong_end")
+    corrections = run.require_dataset(recipe.corrections, "trajectory", "wrong_start", "wrong_end")
     rows = {
-        "solutions": run.merge(TakeSolutions(), run.known(recipe.solutions, "question", "chosen")),
-        "corrections": run.merge(TakeCorrections(), corrections),
-        "masked": run.merge(TakeCorrections(masked=True), corrections),
+        "solutions": run.merge(SolutionsAsExamples(), run.require_dataset(recipe.solutions, "question", "chosen")),
+        "corrections": run.merge(CorrectionsAsExamples(), corrections),
+        "masked": run.merge(CorrectionsAsExamples(masked=True), corrections),
     }
-    problems = run.map(Pose(), posed(run, recipe))
+    problems = run.map(NormalizeProblem(), load_problems(run, recipe))
     role = recipe.attempt.role or "student"
-    answers = {role: answered(run, recipe, problems, role)}
+    answers = {role: sample_answers(run, recipe, problems, role)}
     for seed in recipe.seeds:
         for name, examples in rows.items():
             tune = recipe.tune.model_copy(update={"seed": seed, "role": role, "asked": recipe.attempt})
-            taught = run.train(tune, examples)
-            with run.using(**{role: taught}):
-                answers[f"{name}_{seed}"] = answered(run, recipe, problems, f"{name}_{seed}")
-    blanks = run.blanks(len(answers), len(answers), mark="student:")
-    measured = run.merge(MeasureStudents(names=tuple(answers)), blanks, problems, run.join(*answers.values()))
-    run.gate(recipe.dataset, student_scores.expectations(), measured)
-    return run.publish(recipe.dataset, measured)
+            trained = run.train(tune, examples)
+            with run.with_models(**{role: trained}):
+                answers[f"{name}_{seed}"] = sample_answers(run, recipe, problems, f"{name}_{seed}")
+    empty_rows = run.empty_rows(len(answers), len(answers), id_prefix="student:")
+    scores = run.merge(CompareStudents(names=tuple(answers)), empty_rows, problems, run.union(*answers.values()))
+    run.gate(recipe.dataset, student_scores.expectations(), scores)
+    return run.publish(recipe.dataset, scores)
 
 
-def posed(run: Run, recipe: Student) -> Table:
+def load_problems(run: Run, recipe: Student) -> Table:
     """Problems from files, or from the proving ground."""
     if recipe.input:
         return run.seed(Source(input=recipe.input, columns=recipe.columns, shard_rows=recipe.shard_rows), reserved=[])
-    return run.map(recipe.draw, run.blanks(recipe.problems, recipe.shard_rows))
+    return run.map(recipe.draw, run.empty_rows(recipe.problems, recipe.shard_rows))
 
 
-def answered(run: Run, recipe: Student, problems: Table, name: str) -> Table:
+def sample_answers(run: Run, recipe: Student, problems: Table, name: str) -> Table:
     """One attempt at each problem by whoever plays the student, under a name of its own."""
-    return run.map(Retrace(student=name), run.map(recipe.grade, run.map(recipe.attempt, problems)))
+    return run.map(TraceSelfCorrection(student=name), run.map(recipe.grade, run.map(recipe.attempt, problems)))

@@ -3,20 +3,20 @@
 from prefect import flow
 from pydantic import Field
 
-from flows.run.run import Run, on_cluster
-from schemas.identity import Frozen
+from flows.run.run import Run, dask_runner
+from schemas.identity import FrozenModel
 from schemas.names import DatasetName
 from schemas.receipts import Manifest
 from schemas.tables import problems
-from tasks.proving_ground.draw_problems import Draw
+from tasks.proving_ground.draw_problems import DrawProblem
 
 
-class Templates(Frozen):
+class TemplateProblems(FrozenModel):
     """How many problems to draw, and of which kind."""
 
     n: int = Field(default=10_000, ge=1)
     """Problems."""
-    draw: Draw = Draw()
+    draw: DrawProblem = DrawProblem()
     """Seeds, topic, template, solvable or not."""
     shard_rows: int = Field(default=5_000, ge=1)
     """Problems a shard."""
@@ -24,10 +24,10 @@ class Templates(Frozen):
     """Name under which the rows are published."""
 
 
-@flow(name="templates", task_runner=on_cluster)
-def templates(recipe: Templates) -> Manifest:
+@flow(name="templates", task_runner=dask_runner)
+def templates(recipe: TemplateProblems) -> Manifest:
     """Problems with worked solutions and exact answers; every one is reproduced by its seed."""
     run = Run.open(recipe)
-    drawn = run.map(recipe.draw, run.blanks(recipe.n, recipe.shard_rows))
+    drawn = run.map(recipe.draw, run.empty_rows(recipe.n, recipe.shard_rows))
     run.gate(recipe.dataset, problems.expectations(), drawn)
     return run.publish(recipe.dataset, drawn)

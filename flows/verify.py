@@ -5,13 +5,13 @@ from typing import Any, Self
 from prefect import flow
 from pydantic import model_validator
 
-from flows.parts.rejudge import Recorded, recorded, tell
-from flows.parts.verification import Verifiers, judged
-from flows.run.run import Run, Table, on_cluster
+from flows.parts.rejudge import PublishedVerdicts, load_published_verdicts, report_changes
+from flows.parts.verification import Verifiers, verify_attempts
+from flows.run.run import Run, Table, dask_runner
 from schemas.names import DatasetName
 from schemas.receipts import Manifest
 from schemas.tables import attempts, verdict_changes, verdicts
-from tasks.verification.attach_verdicts import Judged
+from tasks.verification.attach_verdicts import AttachVerdicts
 from tasks.verification.compare_verdicts import CompareVerdicts
 
 
@@ -25,38 +25,40 @@ class Verification(Verifiers):
 
     @model_validator(mode="before")
     @classmethod
-    def _files_or_dataset(cls, values: Any) -> Any:
+    def _default_input(cls, values: Any) -> Any:
         return {"input": (), **values} if isinstance(values, dict) and "dataset" in values else values
 
 
-class Again(Verification):
+class Reverification(Verification):
     """The same with what is judged again, so that another version of the dataset is another run."""
 
     version: str
 
     @classmethod
-    def of(cls, recipe: Verification, known: Recorded) -> Self:
+    def from_published(cls, recipe: Verification, published: PublishedVerdicts) -> Self:
         """The recipe for what was found."""
-        return cls(**dict(recipe), version=known.version)
+        return cls(**dict(recipe), version=published.version)
 
 
-@flow(name="verify", task_runner=on_cluster)
+@flow(name="verify", task_runner=dask_runner)
 def verify(recipe: Verification) -> Manifest:
     """One verdict a row; every column of the input is kept. Judged again, attempts are read from where they lie."""
-    known = None if recipe.input else recorded(recipe.dataset)
-    run = Run.open((Again.of(recipe, known) if known else recipe).needed())
-    attempted = known.attempts(run) if known else run.seed(recipe, reserved=recipe.columns_added())
-    said = judged(run, recipe, attempted)
-    verified = run.merge(Judged(), attempted, said)
+    published = None if recipe.input else load_published_verdicts(recipe.dataset)
+    run = Run.open((Reverification.from_published(recipe, published) if published else recipe).without_idle_roles())
+    attempted = published.load_attempts(run) if published else run.seed(recipe, reserved=recipe.added_columns())
+    new_verdicts = verify_attempts(run, recipe, attempted)
+    verified = run.merge(AttachVerdicts(), attempted, new_verdicts)
     run.gate(recipe.dataset, attempts.expectations() + verdicts.expectations(), verified)
-    if known:
-        compare(run, recipe.dataset, known, attempted, said)
+    if published:
+        publish_changes(run, recipe.dataset, published, attempted, new_verdicts)
     return run.publish(recipe.dataset, verified)
 
 
-def compare(run: Run, dataset: str, known: Recorded, attempted: Table, said: Table) -> None:
+def publish_changes(
+    run: Run, dataset: str, published: PublishedVerdicts, attempted: Table, new_verdicts: Table
+) -> None:
     """Publish what is judged otherwise than before, and say how much that is."""
-    changed = run.merge(CompareVerdicts(), attempted, known.verdicts, said)
+    changed = run.merge(CompareVerdicts(), attempted, published.verdicts, new_verdicts)
     run.gate(f"{dataset}_changes", verdict_changes.expectations(), changed)
     run.publish(f"{dataset}_changes", changed)
-    tell(run, f"{dataset} {known.version}", changed)
+    report_changes(run, f"{dataset} {published.version}", changed)

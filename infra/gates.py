@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from infra.lake.store import Store, open_store, reason
+from infra.lake.store import Store, open_store, root_cause
 from schemas.errors import QuestmillError
 from schemas.identity import fingerprint
 from schemas.receipts import Part, Receipt
-from schemas.steps import Expect
+from schemas.steps import Expectation
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 # Great Expectations takes 2.1 s to import and pandas 0.5 s, so only a gate that is really run pays for them.
 
 
-def run_gate(suite: str, expects: list[Expect], tables: list[Receipt], lake: str) -> Receipt:
+def run_gate(suite: str, expectations: list[Expectation], tables: list[Receipt], lake: str) -> Receipt:
     """Check the parts of `tables` as one dataset; the receipt's detail holds the outcome and the report's path.
 
     Raises `QuestmillError`, and commits nothing, where a critical check could not be made: that is no verdict.
@@ -27,16 +27,16 @@ def run_gate(suite: str, expects: list[Expect], tables: list[Receipt], lake: str
     """
     store, started = open_store(lake), time.monotonic()
     parts = [part for receipt in tables for part in receipt.parts]
-    key = fingerprint("gate", suite, expects, [part.digest for part in parts])
-    if done := store.receipt("gate", key):
+    key = fingerprint("gate", suite, expectations, [part.digest for part in parts])
+    if done := store.read_receipt("gate", key):
         return done
-    results = _validate(_columns(store, expects, parts), expects)
+    results = _validate(_load_columns(store, expectations, parts), expectations)
     for expect, result in results:
-        if expect.severity == "critical" and _raised(result.get("exception_info") or {}):
-            raise QuestmillError(f"gate {suite!r}: {_line(expect, result)}; correct the suite and run again")
+        if expect.severity == "critical" and _find_exception(result.get("exception_info") or {}):
+            raise QuestmillError(f"gate {suite!r}: {_format_result(expect, result)}; correct the suite and run again")
     report = f"reports/{suite}/{key[:12]}.md"
     rows = sum(part.rows for part in parts)
-    store.write(report, _markdown(suite, rows, results).encode())
+    store.write(report, _render_markdown(suite, rows, results).encode())
     receipt = Receipt(
         step="gate",
         key=key,
@@ -47,25 +47,29 @@ def run_gate(suite: str, expects: list[Expect], tables: list[Receipt], lake: str
         detail={
             "suite": suite,
             "report": report,
-            "failed": "\n".join(_line(e, r) for e, r in results if not r["success"] and e.severity == "critical"),
-            "warned": "\n".join(_line(e, r) for e, r in results if not r["success"] and e.severity == "warning"),
+            "failed": "\n".join(
+                _format_result(e, r) for e, r in results if not r["success"] and e.severity == "critical"
+            ),
+            "warned": "\n".join(
+                _format_result(e, r) for e, r in results if not r["success"] and e.severity == "warning"
+            ),
         },
     )
     return store.commit(receipt)
 
 
-def _columns(store: Store, expects: list[Expect], parts: list[Part]) -> "pd.DataFrame":
+def _load_columns(store: Store, expectations: list[Expectation], parts: list[Part]) -> "pd.DataFrame":
     """The columns that the checks read, and no others: responses are a thousand times the size of verdicts."""
-    wanted = sorted({column for expect in expects for column in expect.columns})
-    there = store.schema(parts[0]).names
-    if missing := sorted(set(wanted) - set(there)):
-        raise QuestmillError(f"gate: the dataset has no column {missing[0]!r}; it has {', '.join(there)}")
-    tables = [store.get(part, wanted or there[:1]) for part in parts]
+    columns = sorted({column for expect in expectations for column in expect.columns})
+    available = store.read_schema(parts[0]).names
+    if missing := sorted(set(columns) - set(available)):
+        raise QuestmillError(f"gate: the dataset has no column {missing[0]!r}; it has {', '.join(available)}")
+    tables = [store.get(part, columns or available[:1]) for part in parts]
     frame: pd.DataFrame = pa.concat_tables(tables).to_pandas()
     return frame
 
 
-def _validate(frame: "pd.DataFrame", expects: list[Expect]) -> list[tuple[Expect, dict[str, Any]]]:
+def _validate(frame: "pd.DataFrame", expectations: list[Expectation]) -> list[tuple[Expectation, dict[str, Any]]]:
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
     import great_expectations as gx
     from great_expectations.exceptions import ExpectationNotFoundError
@@ -78,45 +82,47 @@ def _validate(frame: "pd.DataFrame", expects: list[Expect]) -> list[tuple[Expect
     batch = source.add_dataframe_asset("dataset").add_batch_definition_whole_dataframe("whole")
     loaded = batch.get_batch({"dataframe": frame})
     results = []
-    for expect in expects:
+    for expect in expectations:
         try:
             expectation = get_expectation_impl(expect.kind)(**expect.arguments)
         except (ExpectationNotFoundError, ValueError) as error:
-            raise QuestmillError(f"gate: expectation {expect.kind!r}: {reason(error)}; correct the suite") from error
-        found = loaded.validate(expectation, result_format="SUMMARY")
-        results.append((expect, found.to_json_dict()))
+            raise QuestmillError(
+                f"gate: expectation {expect.kind!r}: {root_cause(error)}; correct the suite"
+            ) from error
+        outcome = loaded.validate(expectation, result_format="SUMMARY")
+        results.append((expect, outcome.to_json_dict()))
     return results
 
 
-def _line(expect: Expect, result: dict[str, Any]) -> str:
+def _format_result(expect: Expectation, result: dict[str, Any]) -> str:
     """`row_id: values to be unique: 2 unexpected (0.04 %), e.g. ...` in one line."""
-    found = result.get("result") or {}
+    observed = result.get("result") or {}
     subject = str(expect.arguments.get("column", "table"))
     check = expect.kind.removeprefix("expect_").removeprefix("column_").replace("_", " ")
-    if why := _raised(result.get("exception_info") or {}):
+    if why := _find_exception(result.get("exception_info") or {}):
         return f"{subject}: {check}: could not be checked: {why}"
-    if "unexpected_count" in found:
-        sample = ", ".join(map(repr, found.get("partial_unexpected_list", [])[:3]))
-        return f"{subject}: {check}: {found['unexpected_count']} of {found['element_count']} do not" + (
+    if "unexpected_count" in observed:
+        sample = ", ".join(map(repr, observed.get("partial_unexpected_list", [])[:3]))
+        return f"{subject}: {check}: {observed['unexpected_count']} of {observed['element_count']} do not" + (
             f", e.g. {sample}" if sample else ""
         )
-    return f"{subject}: {check}: observed {found.get('observed_value')}"
+    return f"{subject}: {check}: observed {observed.get('observed_value')}"
 
 
-def _raised(info: dict[str, Any]) -> str | None:
+def _find_exception(info: dict[str, Any]) -> str | None:
     """What the check raised, in one line; Great Expectations keeps it flat, or once for each metric that it needed."""
-    for each in [info] if "raised_exception" in info else info.values():
-        if each["raised_exception"]:
-            return " ".join(str(each["exception_message"]).split())
+    for entry in [info] if "raised_exception" in info else info.values():
+        if entry["raised_exception"]:
+            return " ".join(str(entry["exception_message"]).split())
     return None
 
 
-def _markdown(suite: str, rows: int, results: list[tuple[Expect, dict[str, Any]]]) -> str:
+def _render_markdown(suite: str, rows: int, results: list[tuple[Expectation, dict[str, Any]]]) -> str:
     lines = [f"# Gate `{suite}`", "", f"{rows} rows, {len(results)} expectations.", ""]
     lines += ["| | severity | expectation | found |", "|---|---|---|---|"]
     for expect, result in results:
         arguments = ", ".join(f"{k}={v!r}" for k, v in expect.arguments.items())
-        found = "as expected" if result["success"] else _line(expect, result)
+        outcome = "as expected" if result["success"] else _format_result(expect, result)
         mark = "pass" if result["success"] else ("FAIL" if expect.severity == "critical" else "warn")
-        lines.append(f"| {mark} | {expect.severity} | `{expect.kind}` {arguments} | {found} |")
+        lines.append(f"| {mark} | {expect.severity} | `{expect.kind}` {arguments} | {outcome} |")
     return "\n".join(lines) + "\n"

@@ -8,10 +8,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from schemas.errors import ShapeError
+from schemas.errors import SchemaError
 from schemas.outcomes import Row
 
-MEASURED = {b"questmill": b"measured"}
+MEASURED_METADATA = {b"questmill": b"measured"}
 """Field metadata of columns that differ from run to run (milliseconds): left out of a dataset's content hash."""
 
 
@@ -31,7 +31,7 @@ def optional(name: str, kind: pa.DataType) -> pa.Field:
 
 def measured(name: str, kind: pa.DataType) -> pa.Field:
     """A column that holds a measurement of the run, not a property of the row."""
-    return pa.field(name, kind, metadata=MEASURED)
+    return pa.field(name, kind, metadata=MEASURED_METADATA)
 
 
 def user_column(name: str, kind: pa.DataType) -> pa.Field:
@@ -55,44 +55,44 @@ def is_measured(field: pa.Field) -> bool:
 
 
 def conform(rows: Sequence[Row], schema: pa.Schema, owner: str) -> pa.Table:
-    """Turn `rows` into a table of exactly `schema`, or raise `ShapeError` naming owner, column and row id."""
+    """Turn `rows` into a table of exactly `schema`, or raise `SchemaError` naming owner, column and row id."""
     names = set(schema.names)
     for row in rows:
         if row.keys() != names:
-            raise ShapeError(_misfit(row, names, owner))
+            raise SchemaError(_describe_mismatch(row, names, owner))
     columns = []
     for field in schema:
         values = [row[field.name] for row in rows]
         if not field.nullable and None in values:
             row_id = rows[values.index(None)].get("row_id")
-            raise ShapeError(f"{owner}: column {field.name!r} is null in row {row_id!r}; it is required")
+            raise SchemaError(f"{owner}: column {field.name!r} is null in row {row_id!r}; it is required")
         try:
-            columns.append(_column(values, field.type))
+            columns.append(_to_array(values, field.type))
         except (ValueError, TypeError, OverflowError) as error:
             row_id = next(r.get("row_id") for r in rows if not _fits(r[field.name], field.type))
-            raise ShapeError(
+            raise SchemaError(
                 f"{owner}: column {field.name!r} does not hold {field.type} in row {row_id!r}: {error}"
             ) from error
     return pa.Table.from_arrays(columns, schema=schema)
 
 
-def _column(values: list[Any], kind: pa.DataType) -> pa.Array:
+def _to_array(values: list[Any], kind: pa.DataType) -> pa.Array:
     """Arrow would make 1 of 1.5 in a column of integers, and 1.0 of True."""
-    bent = float if pa.types.is_integer(kind) else bool if pa.types.is_floating(kind) else None
-    if bent is not None and (odd := next((v for v in values if isinstance(v, bent)), None)) is not None:
-        raise TypeError(f"{odd!r} is a {bent.__name__}")
+    lossy_type = float if pa.types.is_integer(kind) else bool if pa.types.is_floating(kind) else None
+    if lossy_type is not None and (misfit := next((v for v in values if isinstance(v, lossy_type)), None)) is not None:
+        raise TypeError(f"{misfit!r} is a {lossy_type.__name__}")
     return pa.array(values, kind)
 
 
 def _fits(value: Any, kind: pa.DataType) -> bool:
     try:
-        _column([value], kind)
+        _to_array([value], kind)
     except (ValueError, TypeError, OverflowError):
         return False
     return True
 
 
-def _misfit(row: Row, names: set[str], owner: str) -> str:
+def _describe_mismatch(row: Row, names: set[str], owner: str) -> str:
     extra, missing = sorted(row.keys() - names), sorted(names - row.keys())
     return (
         f"{owner}: row {row.get('row_id')!r} has unknown columns {extra} and lacks {missing}; "

@@ -2,11 +2,11 @@
 
 from pydantic import Field
 
-from schemas.identity import Frozen
-from schemas.receipts import Spent
+from schemas.identity import FrozenModel
+from schemas.receipts import Usage
 
 
-class Budget(Frozen):
+class Budget(FrozenModel):
     """What a run may spend over all its continuations; None: no limit."""
 
     tokens: int | None = Field(default=None, ge=0)
@@ -15,11 +15,11 @@ class Budget(Frozen):
     gpu_hours: float | None = Field(default=None, ge=0)
 
     @property
-    def limited(self) -> bool:
+    def has_limit(self) -> bool:
         """Whether there is any limit."""
         return (self.tokens, self.usd, self.gpu_hours) != (None, None, None)
 
-    def holds(self, spent: Spent) -> bool:
+    def covers(self, spent: Usage) -> bool:
         """Whether `spent` lies within the budget; a budget of nothing holds nothing."""
         limits = (
             (self.tokens, spent.tokens),
@@ -29,7 +29,7 @@ class Budget(Frozen):
         return all(limit is None or (limit > 0 and used <= limit) for limit, used in limits)
 
 
-class Account(Frozen):
+class Account(FrozenModel):
     """Whose budget a shard's requests are charged to."""
 
     run: str = ""
@@ -37,5 +37,5 @@ class Account(Frozen):
     start: str = ""
     """Which of its starts this is."""
     budget: Budget = Budget()
-    before: Spent = Spent()
+    before: Usage = Usage()
     """By earlier starts of the same run."""

@@ -4,11 +4,11 @@ from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
 from schemas.errors import EngineError
-from schemas.identity import Frozen
+from schemas.identity import FrozenModel
 from schemas.prompts import Prompt, Sampling
 
 
-class Completion(Frozen):
+class Completion(FrozenModel):
     """One sample of one prompt."""
 
     text: str
@@ -24,14 +24,14 @@ class Completion(Frozen):
 class Request(NamedTuple):
     """One row's question to a model; one sample is owed for each seed."""
 
-    row: str
+    row_id: str
     """Its `row_id`, unique within a shard."""
     prompt: Prompt
     seeds: tuple[int, ...]
     samples: tuple[int, ...] = ()
     """Index of the sample that each seed stands for; empty: 0, 1, 2 ..."""
 
-    def sampled(self) -> tuple[int, ...]:
+    def sample_indices(self) -> tuple[int, ...]:
         """`samples`, written out."""
         return self.samples or tuple(range(len(self.seeds)))
 
@@ -50,21 +50,21 @@ Reply = list[Completion] | Failure
 """One completion a seed, in their order, or why there is none."""
 
 
-class Watch:
+class RequestObserver:
     """What an engine asks and tells whoever streams from it, on any thread and at once. This one allows everything."""
 
-    def allows(self) -> bool | None:
+    def may_send(self) -> bool | None:
         """Whether one more request may be sent; None: ask again when something that is in flight has come back.
 
         A request that may not be sent is neither asked nor yielded.
         """
         return True
 
-    def arrived(self, request: Request, reply: Reply) -> None:
+    def on_reply(self, request: Request, reply: Reply) -> None:
         """Called with every reply before anybody reads it; it may hold some of the request's samples only."""
 
 
-UNWATCHED = Watch()
+NO_OBSERVER = RequestObserver()
 """For whoever wants to be asked and told nothing."""
 
 
@@ -73,7 +73,7 @@ class Generator(Protocol):
     """An engine that writes."""
 
     def stream(
-        self, requests: Sequence[Request], sampling: Sampling, watch: Watch = ...
+        self, requests: Sequence[Request], sampling: Sampling, observer: RequestObserver = ...
     ) -> Iterator[tuple[Request, Reply]]:
         """Yield every request once with its reply, in the order in which the replies come.
 
@@ -92,19 +92,19 @@ def generate(
     Raises `EngineError` where a request fails: for callers to whom a part of the replies is of no use.
     """
     requests = [Request(str(i), p, tuple(s)) for i, (p, s) in enumerate(zip(prompts, seeds, strict=True))]
-    made: dict[str, list[Completion]] = {}
+    replies: dict[str, list[Completion]] = {}
     for request, reply in engine.stream(requests, sampling):
         if isinstance(reply, Failure):
             raise EngineError(f"{request.prompt.stage}: {reply.reason}: {reply.error}")
-        made[request.row] = reply
-    return [made[request.row] for request in requests]
+        replies[request.row_id] = reply
+    return [replies[request.row_id] for request in requests]
 
 
 @runtime_checkable
 class Scorer(Protocol):
     """An engine that judges: the probability that the model answers `yes`, in [0, 1]."""
 
-    def rate(self, requests: Sequence[Request], watch: Watch = ...) -> Iterator[tuple[Request, Reply]]:
+    def score(self, requests: Sequence[Request], observer: RequestObserver = ...) -> Iterator[tuple[Request, Reply]]:
         """Like `Generator.stream`; a reply is one completion, its text the probability as `repr` writes it."""
 
     def close(self) -> None:
@@ -114,9 +114,9 @@ class Scorer(Protocol):
 def score(engine: Scorer, prompts: Sequence[Prompt]) -> list[float]:
     """The probability that the model answers `yes` to each prompt, in [0, 1]; `EngineError` where a request fails."""
     requests = [Request(str(i), prompt, (0,)) for i, prompt in enumerate(prompts)]
-    made: dict[str, float] = {}
-    for request, reply in engine.rate(requests):
+    scores: dict[str, float] = {}
+    for request, reply in engine.score(requests):
         if isinstance(reply, Failure):
             raise EngineError(f"{request.prompt.stage}: {reply.reason}: {reply.error}")
-        made[request.row] = float(reply[0].text)
-    return [made[request.row] for request in requests]
+        scores[request.row_id] = float(reply[0].text)
+    return [scores[request.row_id] for request in requests]

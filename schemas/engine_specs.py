@@ -7,79 +7,79 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
-from schemas.identity import Frozen, Where
+from schemas.identity import FrozenModel, NotIdentity
 
 
-class Priced(Frozen):
+class PricedSpec(FrozenModel):
     """What every engine may cost; money is no part of an identity."""
 
-    usd_per_million_in: Annotated[float, Where] = Field(default=0.0, ge=0)
+    usd_per_million_in: Annotated[float, NotIdentity] = Field(default=0.0, ge=0)
     """US dollars for a million prompt tokens."""
-    usd_per_million_out: Annotated[float, Where] = Field(default=0.0, ge=0)
+    usd_per_million_out: Annotated[float, NotIdentity] = Field(default=0.0, ge=0)
     """US dollars for a million completion tokens."""
 
 
-class EmbeddedSpec(Priced):
+class EmbeddedSpec(PricedSpec):
     """A CTranslate2 model directory with the tokenizer files of its origin."""
 
     kind: Literal["embedded"] = "embedded"
-    path: Annotated[str, Where] = "data/models/pupil/int8"
+    path: Annotated[str, NotIdentity] = "data/models/pupil/int8"
     """The directory. Its content is the identity, not its place: see `infra.engines.pin`."""
     digest: str = ""
     """Content digest of the directory; set by `infra.engines.pin`, and checked on loading."""
     compute_type: str = "int8"
-    max_batch_size: Annotated[int, Where] = 32
+    max_batch_size: Annotated[int, NotIdentity] = 32
     """Prompts in one forward pass."""
-    threads: Annotated[int, Where] = 1
+    threads: Annotated[int, NotIdentity] = 1
 
 
-class HttpSpec(Priced):
+class HttpSpec(PricedSpec):
     """A model behind any server that speaks OpenAI's protocol."""
 
     kind: Literal["http"]
     model: str
     """As the server calls it."""
-    base_url: Annotated[tuple[str, ...], Where, Field(min_length=1)]
+    base_url: Annotated[tuple[str, ...], NotIdentity, Field(min_length=1)]
     """One or several, e.g. `https://api.example.com/v1` (https where none is given); the least busy one is asked."""
     form: Literal["chat", "tagged"] = "chat"
     """`chat`: messages to `/chat/completions`; `tagged`: the text that the pupil reads, to `/completions`."""
     extra: Mapping[str, Any] = {}
     """More fields for the body of every request, e.g. `{"reasoning_effort": "low"}`."""
-    key_from: Annotated[str, Where] = ""
+    key_from: Annotated[str, NotIdentity] = ""
     """Name of the environment variable that holds the key; empty: no key is sent."""
-    slots: Annotated[int, Where] = Field(default=256, ge=1)
+    slots: Annotated[int, NotIdentity] = Field(default=256, ge=1)
     """Most requests in flight, from one worker."""
-    floor: Annotated[int, Where] = Field(default=4, ge=1)
+    floor: Annotated[int, NotIdentity] = Field(default=4, ge=1)
     """Fewest requests in flight that a server which complains brings the window down to."""
-    deadline: Annotated[float, Where] = Field(default=600.0, gt=0)
+    deadline: Annotated[float, NotIdentity] = Field(default=600.0, gt=0)
     """Seconds for one attempt, after which it counts as failed."""
-    attempts: Annotated[int, Where] = Field(default=6, ge=1)
+    attempts: Annotated[int, NotIdentity] = Field(default=6, ge=1)
     """For one request, before its row is quarantined."""
-    patience: Annotated[float, Where] = Field(default=60.0, gt=0)
+    patience: Annotated[float, NotIdentity] = Field(default=60.0, gt=0)
     """Seconds without any server that answers, after which the run stops."""
-    many: Annotated[bool, Where] = True
+    many: Annotated[bool, NotIdentity] = True
     """The server takes `n`: all samples of a row in one request."""
 
     @field_validator("base_url", mode="before")
     @classmethod
-    def _one_or_several(cls, urls: Any) -> Any:
+    def _as_tuple(cls, urls: Any) -> Any:
         return (urls,) if isinstance(urls, str) else urls
 
     @field_validator("base_url")
     @classmethod
-    def _urls(cls, urls: tuple[str, ...]) -> tuple[str, ...]:
-        whole = tuple(url if "://" in url else f"https://{url}" for url in urls)
-        for url in whole:
+    def _check_urls(cls, urls: tuple[str, ...]) -> tuple[str, ...]:
+        full_urls = tuple(url if "://" in url else f"https://{url}" for url in urls)
+        for url in full_urls:
             parts = urlsplit(url)
             if parts.scheme not in ("http", "https") or not parts.hostname or re.search(r"[\s,]", url):
                 raise ValueError(f"{url!r} is no http or https url; several of them are a list")
             _ = parts.port  # raises ValueError where it is no number
             if parts.username or parts.password:
                 raise ValueError("a base_url holds no user and no password; name the key's variable in key_from")
-        return whole
+        return full_urls
 
 
-class VllmSpec(Priced):
+class VllmSpec(PricedSpec):
     """A model in this worker, through vLLM: one engine on one GPU or several, or on the CPU."""
 
     kind: Literal["vllm"]
@@ -87,7 +87,7 @@ class VllmSpec(Priced):
     """Its name on a model hub; or give `path`."""
     revision: str = ""
     """Commit of a model from a hub; empty: the newest, which may be another one tomorrow."""
-    path: Annotated[str, Where] = ""
+    path: Annotated[str, NotIdentity] = ""
     """A directory of safetensors with its tokenizer. Its content is the identity, not its place."""
     digest: str = ""
     """Content digest of that directory; set by `infra.engines.pin`, and checked on loading."""
@@ -99,27 +99,27 @@ class VllmSpec(Priced):
     """Longest prompt with its reply, in tokens; 0: what the model was made for."""
     pooling: bool = False
     """A reward model or classifier, which scores and writes nothing."""
-    device: Annotated[Literal["cuda", "cpu"], Where] = "cuda"
+    device: Annotated[Literal["cuda", "cpu"], NotIdentity] = "cuda"
     """What the installed vLLM was built for."""
-    tensor_parallel_size: Annotated[int, Where] = Field(default=1, ge=1)
+    tensor_parallel_size: Annotated[int, NotIdentity] = Field(default=1, ge=1)
     """GPUs that share each layer."""
-    gpu_memory_fraction: Annotated[float, Where] = Field(default=0.9, gt=0, le=1)
+    gpu_memory_fraction: Annotated[float, NotIdentity] = Field(default=0.9, gt=0, le=1)
     """Of each GPU, for weights and cache together."""
-    cache_gib: Annotated[float, Where] = Field(default=0.0, ge=0)
+    cache_gib: Annotated[float, NotIdentity] = Field(default=0.0, ge=0)
     """For the cache of keys and values, in GiB; 0: what the fraction leaves, on a CPU what vLLM thinks fit."""
-    offload_gib: Annotated[float, Where] = Field(default=0.0, ge=0)
+    offload_gib: Annotated[float, NotIdentity] = Field(default=0.0, ge=0)
     """Of weights that wait in main memory for their turn on each GPU, in GiB."""
-    eager: Annotated[bool, Where] = False
+    eager: Annotated[bool, NotIdentity] = False
     """Compile nothing: a quick start, slower replies."""
-    max_num_seqs: Annotated[int, Where] = Field(default=256, ge=1)
+    max_num_seqs: Annotated[int, NotIdentity] = Field(default=256, ge=1)
     """Most samples in one forward pass."""
-    slots: Annotated[int, Where] = Field(default=512, ge=1)
+    slots: Annotated[int, NotIdentity] = Field(default=512, ge=1)
     """Most requests in flight: more than a forward pass holds, so that one that ends is followed at once."""
-    stall: Annotated[float, Where] = Field(default=300.0, gt=0)
+    stall: Annotated[float, NotIdentity] = Field(default=300.0, gt=0)
     """Seconds without a token for any request in flight, after which the engine is restarted."""
 
     @model_validator(mode="after")
-    def _one_model(self) -> "VllmSpec":
+    def _check_one_model(self) -> "VllmSpec":
         if bool(self.model) == bool(self.path):
             raise ValueError("name a model on a hub (model) or give its directory (path), one of the two")
         return self
@@ -130,11 +130,11 @@ class VllmSpec(Priced):
         return self.tensor_parallel_size if self.device == "cuda" else 0
 
 
-class RegressorSpec(Priced):
+class RegressorSpec(PricedSpec):
     """A model with a scalar head in this worker, through transformers: it scores and writes nothing."""
 
     kind: Literal["regressor"]
-    path: Annotated[str, Where] = ""
+    path: Annotated[str, NotIdentity] = ""
     """A directory of safetensors with one label, and its tokenizer. Its content is the identity, not its place; empty
     where a training of the recipe makes it."""
     digest: str = ""
@@ -144,10 +144,10 @@ class RegressorSpec(Priced):
     fail rates, as the paper's (ScaleQuest, section 2.4)."""
     dtype: Literal["float32", "bfloat16"] = "float32"
     """Type of weights and activations."""
-    max_batch_tokens: Annotated[int, Where] = Field(default=8192, ge=1)
+    max_batch_tokens: Annotated[int, NotIdentity] = Field(default=8192, ge=1)
     """Tokens of one forward pass, padding included; a longer question goes alone."""
-    device: Annotated[Literal["cuda", "cpu"], Where] = "cpu"
-    threads: Annotated[int, Where] = Field(default=1, ge=1)
+    device: Annotated[Literal["cuda", "cpu"], NotIdentity] = "cpu"
+    threads: Annotated[int, NotIdentity] = Field(default=1, ge=1)
     """On a CPU."""
 
     @property
@@ -156,5 +156,5 @@ class RegressorSpec(Priced):
         return int(self.device == "cuda")
 
 
-Spec = Annotated[EmbeddedSpec | HttpSpec | VllmSpec | RegressorSpec, Field(discriminator="kind")]
+EngineSpec = Annotated[EmbeddedSpec | HttpSpec | VllmSpec | RegressorSpec, Field(discriminator="kind")]
 """Every kind of engine that a profile may name for a role; told apart by `kind`."""

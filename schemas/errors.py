@@ -31,7 +31,7 @@ class GateFailed(QuestmillError):
     exit_code = 3
 
 
-class ShapeError(QuestmillError):
+class SchemaError(QuestmillError):
     """Rows do not fit their table: an unknown or missing column, a wrong type, a null where none may be."""
 
 

@@ -8,11 +8,11 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 
-class Where:
+class NotIdentity:
     """Marks a field that says only *where* work happens: `Annotated[str, Where]` is no part of the identity."""
 
 
-class Frozen(BaseModel):
+class FrozenModel(BaseModel):
     """Base of everything that has an identity: immutable, strict about names, documented by string literals."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, arbitrary_types_allowed=True)
@@ -23,11 +23,11 @@ class Frozen(BaseModel):
 
 
 def identity(thing: Any) -> Any:
-    """The part of `thing` that says what it is, as plain JSON; fields marked `Where` are left out."""
+    """The part of `thing` that says what it is, as plain JSON; fields marked `NotIdentity` are left out."""
     if isinstance(thing, BaseModel):
-        where = _where(type(thing))
-        kept = {name: identity(getattr(thing, name)) for name in type(thing).model_fields if name not in where}
-        return kept | (thing.identity_facts() if isinstance(thing, Frozen) else {})
+        excluded = _not_identity_fields(type(thing))
+        kept = {name: identity(getattr(thing, name)) for name in type(thing).model_fields if name not in excluded}
+        return kept | (thing.identity_facts() if isinstance(thing, FrozenModel) else {})
     if isinstance(thing, Mapping):
         return {str(k): identity(v) for k, v in thing.items()}
     if isinstance(thing, Sequence) and not isinstance(thing, str | bytes):
@@ -35,10 +35,10 @@ def identity(thing: Any) -> Any:
     return thing
 
 
-def _where(model: type[BaseModel]) -> set[str]:
-    """Fields marked `Where` by the class or by one that it extends: a new default unmarks nothing."""
+def _not_identity_fields(model: type[BaseModel]) -> set[str]:
+    """Fields marked `NotIdentity` by the class or by one that it extends: a new default unmarks nothing."""
     models = [base for base in model.__mro__ if issubclass(base, BaseModel)]
-    return {name for base in models for name, field in base.model_fields.items() if Where in field.metadata}
+    return {name for base in models for name, field in base.model_fields.items() if NotIdentity in field.metadata}
 
 
 def fingerprint(*things: Any) -> str:

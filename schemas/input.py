@@ -2,10 +2,10 @@
 
 from pydantic import Field, field_validator
 
-from schemas.identity import Frozen
+from schemas.identity import FrozenModel
 
 
-class Columns(Frozen):
+class ColumnNames(FrozenModel):
     """Names that the input gives to the columns we need; every other column is kept as it is."""
 
     question: str = "question"
@@ -16,23 +16,23 @@ class Columns(Frozen):
     """The gold answer: a string, or a plain number."""
 
 
-class Source(Frozen):
+class Source(FrozenModel):
     """Files to read: JSON Lines or Parquet."""
 
     input: tuple[str, ...] = Field(min_length=1)
     """Paths or urls; globs allowed (`s3://bucket/attempts/*.parquet`)."""
-    columns: Columns = Columns()
+    columns: ColumnNames = ColumnNames()
     """Which column is which, e.g. `--columns.response solution`."""
     shard_rows: int = Field(default=512, ge=1)
     """Rows a shard: what one task works and one receipt commits."""
 
     @field_validator("input", mode="before")
     @classmethod
-    def _one_or_many(cls, value: object) -> object:
+    def _as_tuple(cls, value: object) -> object:
         return (value,) if isinstance(value, str) else value
 
 
-class SourceFile(Frozen):
+class SourceFile(FrozenModel):
     """One file that was read to its end and found good."""
 
     url: str

@@ -4,11 +4,11 @@ from typing import Literal
 
 from pydantic import Field
 
-from schemas.engine_specs import Spec
-from schemas.identity import Frozen
+from schemas.engine_specs import EngineSpec
+from schemas.identity import FrozenModel
 
 
-class LocalCluster(Frozen):
+class LocalCluster(FrozenModel):
     """A Dask cluster on this machine, opened for one run and closed after it."""
 
     kind: Literal["local"] = "local"
@@ -22,7 +22,7 @@ class LocalCluster(Frozen):
     """Memory limit of a worker."""
 
 
-class RemoteCluster(Frozen):
+class RemoteCluster(FrozenModel):
     """A Dask cluster that is already running."""
 
     kind: Literal["remote"]
@@ -30,11 +30,11 @@ class RemoteCluster(Frozen):
     """Of its scheduler, e.g. `tcp://10.0.0.5:8786`."""
 
 
-class Profile(Frozen):
+class Profile(FrozenModel):
     """One file of `infra/profiles/`."""
 
     store: str = "data/lake"
     """Any fsspec url or a local folder. Keys and endpoints (`AWS_ENDPOINT_URL`) come from the environment."""
-    roles: dict[str, Spec] = Field(default_factory=dict)
+    roles: dict[str, EngineSpec] = Field(default_factory=dict)
     """Which engine plays which role, e.g. `solver`; several roles may share one model."""
     cluster: LocalCluster | RemoteCluster = Field(default_factory=LocalCluster, discriminator="kind")

@@ -5,10 +5,10 @@ from typing import Any
 
 from pydantic import Field
 
-from schemas.identity import Frozen
+from schemas.identity import FrozenModel
 
 
-class Prompt(Frozen):
+class Prompt(FrozenModel):
     """One question to one model: the stage's instruction and its named inputs.
 
     Instruct models read both, through their chat template. The pupil reads the stage's tag and the inputs only
@@ -22,11 +22,11 @@ class Prompt(Frozen):
     instruction: str = ""
     """What an instruct model is told; constant over a stage, so that servers can cache the prefix."""
 
-    def tagged(self) -> str:
+    def to_tagged_text(self) -> str:
         """The text the pupil reads: `<solve><question>How many ...<reply>`."""
         return f"<{self.stage}>" + "".join(f"<{k}>{v}" for k, v in self.inputs.items()) + "<reply>"
 
-    def messages(self) -> list[dict[str, str]]:
+    def to_messages(self) -> list[dict[str, str]]:
         """What an instruct model reads: the instruction, constant over a stage, then the inputs under their names."""
         inputs = "\n\n".join(f"{name.replace('_', ' ').capitalize()}:\n{text}" for name, text in self.inputs.items())
         if not inputs:
@@ -34,7 +34,7 @@ class Prompt(Frozen):
         return [{"role": "system", "content": self.instruction}, {"role": "user", "content": inputs}]
 
 
-class Sampling(Frozen):
+class Sampling(FrozenModel):
     """How a model is sampled. Part of the identity of every stage that asks."""
 
     n: int = Field(default=1, ge=1)

@@ -8,10 +8,10 @@ from typing import Any
 
 from pydantic import Field
 
-from schemas.identity import Frozen
+from schemas.identity import FrozenModel
 
 
-class Part(Frozen):
+class Part(FrozenModel):
     """One immutable Parquet object, named by its own bytes."""
 
     digest: str
@@ -21,7 +21,7 @@ class Part(Frozen):
     """Bytes."""
 
 
-class Spent(Frozen):
+class Usage(FrozenModel):
     """What was paid for."""
 
     prompt_tokens: int = 0
@@ -35,16 +35,16 @@ class Spent(Frozen):
         """Of prompts and completions."""
         return self.prompt_tokens + self.completion_tokens
 
-    def __add__(self, other: "Spent") -> "Spent":
-        return Spent(
+    def __add__(self, other: "Usage") -> "Usage":
+        return Usage(
             prompt_tokens=self.prompt_tokens + other.prompt_tokens,
             completion_tokens=self.completion_tokens + other.completion_tokens,
             usd=self.usd + other.usd,
             gpu_seconds=self.gpu_seconds + other.gpu_seconds,
         )
 
-    def __sub__(self, other: "Spent") -> "Spent":
-        return Spent(
+    def __sub__(self, other: "Usage") -> "Usage":
+        return Usage(
             prompt_tokens=self.prompt_tokens - other.prompt_tokens,
             completion_tokens=self.completion_tokens - other.completion_tokens,
             usd=self.usd - other.usd,
@@ -58,7 +58,7 @@ class Spent(Frozen):
         return ", ".join(parts)
 
 
-class Receipt(Frozen):
+class Receipt(FrozenModel):
     """Proof that a step worked one input: the only thing that travels between tasks.
 
     A shard is visible to readers through its receipt alone; writing the receipt is the commit.
@@ -84,7 +84,7 @@ class Receipt(Frozen):
     quarantine: Part | None = None
     seconds: float = 0.0
     """Wall time of the work."""
-    spent: Spent = Spent()
+    spent: Usage = Usage()
     """What its models cost, replies of earlier starts included."""
     detail: dict[str, str] = {}
     """What a reader of the lake wants to know of a seed or a gate: source, report."""
@@ -92,12 +92,12 @@ class Receipt(Frozen):
     """Not stored: the receipt was there already, so that nothing was worked for it this time."""
 
     @property
-    def balanced(self) -> bool:
+    def is_balanced(self) -> bool:
         """Whether every input row is accounted for, once."""
         return self.rows_in == self.kept + sum(self.rejected.values()) + sum(self.quarantined.values())
 
 
-class StepCount(Frozen):
+class StepCount(FrozenModel):
     """One line of the funnel: a step of a run, over all its shards."""
 
     step: str
@@ -110,15 +110,15 @@ class StepCount(Frozen):
     """Rows yielded; more than `kept` where one row becomes several."""
     seconds: float
     """Summed over the shards."""
-    spent: Spent = Spent()
+    spent: Usage = Usage()
 
 
-class Manifest(Frozen):
+class Manifest(FrozenModel):
     """One published version of a dataset: written last, so that nobody sees half of it."""
 
     dataset: str
     version: str
-    """The first 12 hex digits of `content`: equal rows are one version."""
+    """The first 12 hex digits of `model_digest`: equal rows are one version."""
     content: str
     """sha256 over the rows in order, measured columns (milliseconds) left out."""
     rows: int

@@ -9,12 +9,12 @@ import pyarrow as pa
 from pydantic import Field
 
 from schemas.arrow import is_user_column, with_user_columns
-from schemas.errors import ShapeError
-from schemas.identity import Frozen, Where
+from schemas.errors import SchemaError
+from schemas.identity import FrozenModel, NotIdentity
 from schemas.outcomes import Quarantine, Reject, Row
 
 
-class Expect(Frozen):
+class Expectation(FrozenModel):
     """One check of a gated dataset, named as in Great Expectations and run by `infra.gates`."""
 
     kind: str
@@ -27,11 +27,11 @@ class Expect(Frozen):
     @property
     def columns(self) -> list[str]:
         """Columns the check reads, so that a gate loads no others."""
-        named = [v for k, v in self.arguments.items() if k in ("column", "column_A", "column_B")]
-        return named + list(self.arguments.get("column_list", []))
+        column_names = [v for k, v in self.arguments.items() if k in ("column", "column_A", "column_B")]
+        return column_names + list(self.arguments.get("column_list", []))
 
 
-class Step(Frozen):
+class Step(FrozenModel):
     """What stages and merges share: a name in the lake and a version of their behaviour."""
 
     label: ClassVar[str] = "step"
@@ -53,7 +53,7 @@ class Step(Frozen):
 class Stage(Step):
     """A narrow step: the rows of one shard in, the rows of one shard out.
 
-    Fields are the configuration and all of them count for the identity, except those marked `Where`.
+    Fields are the configuration and all of them count for the identity, except those marked `NotIdentity`.
     """
 
     table: ClassVar[pa.Schema | None] = None
@@ -67,13 +67,13 @@ class Stage(Step):
     needs: ClassVar[tuple[str, ...]] = ()
     """Columns that its input must have; a table without one of them is refused before a row is worked."""
 
-    role: Annotated[str | None, Where] = None
+    role: Annotated[str | None, NotIdentity] = None
     """Which model it needs, e.g. `solver`; None: no model."""
 
     def output_schema(self, given: pa.Schema) -> pa.Schema:
         """The columns of its output for an input with the columns `given`, those of users last.
 
-        Raises `ShapeError` where the input lacks a column of `needs`.
+        Raises `SchemaError` where the input lacks a column of `needs`.
         """
         self._check_needs(given)
         if self.adds is not None:
@@ -85,7 +85,7 @@ class Stage(Step):
 
     def _check_needs(self, given: pa.Schema) -> None:
         if missing := [name for name in self.needs if name not in given.names]:
-            raise ShapeError(
+            raise SchemaError(
                 f"stage {self.label} needs the column {missing[0]!r}; its input has {', '.join(given.names)}"
             )
 
@@ -136,7 +136,7 @@ class Merge(Step):
         raise NotImplementedError(f"{type(self).__name__} must define sql()")
 
 
-class Train(Step):
+class TrainingStep(Step):
     """A training: whole tables in, a model out. It waits for all of its inputs.
 
     Fields are the configuration and count for the identity, as those of a stage do.
@@ -145,11 +145,11 @@ class Train(Step):
     inputs: ClassVar[tuple[str, ...]]
     """Names under which `fit` is given its tables, in the order in which the flow hands them over."""
 
-    role: Annotated[str | None, Where] = None
+    role: Annotated[str | None, NotIdentity] = None
     """Whose model it starts from, e.g. `solver`; the model's content counts for the identity, the role does not."""
-    gpus: Annotated[int, Where] = Field(default=1, ge=1)
+    gpus: Annotated[int, NotIdentity] = Field(default=1, ge=1)
     """GPUs to train on; more than one through `accelerate launch`. Where there is none, the CPU trains."""
-    launch: Annotated[tuple[str, ...], Where] = ()
+    launch: Annotated[tuple[str, ...], NotIdentity] = ()
     """More words for `accelerate launch`, e.g. `("--config_file", "zero3.yaml")`."""
 
     def fit(

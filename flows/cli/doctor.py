@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import distributed
 
-from flows.run.run import active_profile
+from flows.run.run import load_active_profile
 from infra.cluster import dask_cluster
 from infra.lake.store import open_store
 from schemas.errors import BadInput, VerifierBroken
@@ -19,17 +19,17 @@ from tasks.verification.math_verify import pool
 PACKAGES = ("prefect", "distributed", "duckdb", "pyarrow", "great-expectations", "math-verify", "s3fs")
 
 
-def examine() -> int:
+def run_checks() -> int:
     """Run every check; a failing one says what to do and does not stop the others."""
     checks: dict[str, Callable[[], str]] = {
         "python": lambda: f"{platform.python_version()} on {platform.system()} {platform.machine()}",
         "packages": lambda: ", ".join(f"{name} {importlib.metadata.version(name)}" for name in PACKAGES),
         "cores": lambda: f"{len(os.sched_getaffinity(0))} usable",
-        "gpu": _gpu,
-        "store": _store,
-        "cluster": _cluster,
-        "verifier": _verifier,
-        "sandbox": _sandbox,
+        "gpu": _check_gpu,
+        "store": _check_store,
+        "cluster": _check_cluster,
+        "verifier": _check_verifier,
+        "sandbox": _check_sandbox,
     }
     failed = 0
     for name, check in checks.items():
@@ -41,23 +41,26 @@ def examine() -> int:
     return 1 if failed else 0
 
 
-def _gpu() -> str:
+def _check_gpu() -> str:
     if shutil.which("nvidia-smi") is None:
         return "none (nothing needs one)"
     command = ["nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader"]
-    found = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
-    return "; ".join(found.stdout.splitlines()) or f"nvidia-smi finds none: {found.stderr.strip()}"
+    completed = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    return "; ".join(completed.stdout.splitlines()) or f"nvidia-smi finds none: {completed.stderr.strip()}"
 
 
-def _store() -> str:
-    store = open_store(active_profile().store)
+def _check_store() -> str:
+    store = open_store(load_active_profile().store)
     if not store.check(write=True):
         return f"{store.url} ignores exclusive create: of two runs at once the last writer wins, both valid"
     return f"{store.url} is reachable and honours exclusive create"
 
 
-def _cluster() -> str:
-    with dask_cluster.connect(active_profile()) as address, distributed.Client(address, timeout="30s") as client:
+def _check_cluster() -> str:
+    with (
+        dask_cluster.open_cluster(load_active_profile()) as address,
+        distributed.Client(address, timeout="30s") as client,
+    ):
         client.submit(os.getpid, pure=False).result(timeout=60)
         if hazard := dask_cluster.hazard(client):
             raise BadInput(hazard)
@@ -65,13 +68,15 @@ def _cluster() -> str:
         return f"{len(workers)} workers, {sum(w['nthreads'] for w in workers.values())} threads, one task done"
 
 
-def _verifier() -> str:
-    version, milliseconds = pool.check()
+def _check_verifier() -> str:
+    version, milliseconds = pool.check_health()
     return f"{version}, every canary judged right in {milliseconds:,.0f} ms"
 
 
-def _sandbox() -> str:
+def _check_sandbox() -> str:
     try:
-        return f"programs are contained by seccomp and Landlock, every canary ended so in {sandbox.check():,.0f} ms"
+        return (
+            f"programs are contained by seccomp and Landlock, every canary ended so in {sandbox.check_health():,.0f} ms"
+        )
     except VerifierBroken as error:  # only `Execute` needs it
         return f"cannot run programs: {error}"

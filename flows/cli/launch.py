@@ -9,7 +9,7 @@ from prefect import Flow
 from pydantic import BaseModel
 
 from flows.report import storage
-from flows.run.run import active_profile, funnel_markdown
+from flows.run.run import format_funnel, load_active_profile
 from infra.lake import input_files
 from infra.lake.store import open_store
 from schemas.errors import BadInput, QuestmillError
@@ -17,34 +17,34 @@ from schemas.input import Source
 from schemas.profile import LocalCluster
 from schemas.receipts import Manifest
 
-EXTRAS = {"torch": "train", "transformers": "train", "trl": "train", "ctranslate2": "embedded"}
+EXTRA_OF_PACKAGE = {"torch": "train", "transformers": "train", "trl": "train", "ctranslate2": "embedded"}
 """Packages that only some recipes need, and the extra that brings them."""
 
 
-def recipe_of(name: str) -> tuple[Flow[..., Manifest | str], type[BaseModel]]:
+def load_recipe(name: str) -> tuple[Flow[..., Manifest | str], type[BaseModel]]:
     """The flow of a recipe and the model of its parameter."""
     try:
         flow = getattr(importlib.import_module(f"flows.{name}"), name)
     except ModuleNotFoundError as error:
-        if error.name not in EXTRAS:
+        if error.name not in EXTRA_OF_PACKAGE:
             raise
-        extra = EXTRAS[error.name]
+        extra = EXTRA_OF_PACKAGE[error.name]
         raise BadInput(
             f"recipe {name!r} needs {error.name}; install the extra: pip install 'questmill[{extra}]'"
         ) from error
     return flow, inspect.signature(flow.fn).parameters["recipe"].annotation
 
 
-def run(flow: Flow[..., Manifest | str], recipe: BaseModel, begin: Callable[[], None]) -> int:
-    """Check store and input, call `begin`, run, and say what was published."""
-    profile = active_profile()
+def run_recipe(flow: Flow[..., Manifest | str], recipe: BaseModel, on_start: Callable[[], None]) -> int:
+    """Check store and input, call `on_start`, run, and say what was published."""
+    profile = load_active_profile()
     store = open_store(profile.store)
     if store.is_memory and not (isinstance(profile.cluster, LocalCluster) and not profile.cluster.processes):
         raise BadInput(f"store {store.url}: no other process sees it, and the cluster has its own; use --profile ci")
     store.check()
     if isinstance(recipe, Source):
-        input_files.expand(recipe)
-    begin()
+        input_files.resolve_globs(recipe)
+    on_start()
     try:
         manifest = flow(recipe)
     except distributed.KilledWorker as error:
@@ -55,9 +55,9 @@ def run(flow: Flow[..., Manifest | str], recipe: BaseModel, begin: Callable[[], 
     if not isinstance(manifest, Manifest):
         print(manifest)
         return 0
-    print(funnel_markdown(manifest.ledger))
+    print(format_funnel(manifest.ledger))
     print(f"published {manifest.dataset} {manifest.version}: {manifest.rows:,} rows, content {manifest.content}")
     print(f"lake {store.url}, gate report {manifest.report}")
-    if store.read(storage.place(manifest)) is not None:
-        print(f"report {store.locate(storage.place(manifest))}")
+    if store.read(storage.report_path(manifest)) is not None:
+        print(f"report {store.locate(storage.report_path(manifest))}")
     return 0

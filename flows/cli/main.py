@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 # Heavy imports (Prefect 0.8 s, Great Expectations 2.1 s) wait inside the verbs: --help must not pay for them.
 
-QUIET = {
+QUIET_ENVIRONMENT = {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "PREFECT_LOGGING_LEVEL": "CRITICAL",
     "PREFECT_LOGGING_SERVER_LEVEL": "CRITICAL",
@@ -32,19 +32,19 @@ QUIET = {
 """What a run tells is told by its progress lines; `--verbose` brings Prefect's own log back."""
 
 
-BUDGETS = {"tokens": "N tokens, of prompts and replies", "usd": "N US dollars", "gpu-hours": "N hours of one GPU"}
+BUDGET_FLAGS = {"tokens": "N tokens, of prompts and replies", "usd": "N US dollars", "gpu-hours": "N hours of one GPU"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code."""
-    parser = _parser()
+    parser = _build_parser()
     options, rest = parser.parse_known_args(arguments)
     if rest and options.verb not in ("run", "stub"):
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
-    for name, value in QUIET.items():
+    for name, value in QUIET_ENVIRONMENT.items():
         if not (getattr(options, "verbose", False) and "LOGGING" in name):
             os.environ.setdefault(name, value)
-    with _interrupts() as interrupted:
+    with _record_interrupts() as interrupted:
         try:
             return int(options.function(options, rest) or 0)
         except QuestmillError as error:
@@ -54,17 +54,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 0
         except (KeyboardInterrupt, Exception) as error:
-            way_on = "; the same command continues where it stopped" if options.verb == "run" else ""
+            hint = "; the same command continues where it stopped" if options.verb == "run" else ""
             if interrupted.is_set():
-                print(f"questmill: interrupted{way_on}", file=sys.stderr)
+                print(f"questmill: interrupted{hint}", file=sys.stderr)
                 return 130
             traceback.print_exc()
-            print(f"questmill: {type(error).__name__}: {error}{way_on}", file=sys.stderr)
+            print(f"questmill: {type(error).__name__}: {error}{hint}", file=sys.stderr)
             return 1
 
 
 @contextmanager
-def _interrupts() -> Iterator[threading.Event]:
+def _record_interrupts() -> Iterator[threading.Event]:
     """Remember a Ctrl-C: a library in whose middle it falls (pydantic, for one) may make it an error of its own."""
     interrupted = threading.Event()
 
@@ -79,7 +79,7 @@ def _interrupts() -> Iterator[threading.Event]:
         signal.signal(signal.SIGINT, before)
 
 
-def _parser() -> argparse.ArgumentParser:
+def _build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="questmill", description="A data factory for reasoning data.", allow_abbrev=False
     )
@@ -88,68 +88,70 @@ def _parser() -> argparse.ArgumentParser:
     common.add_argument("--profile", help="where to run: a name in infra/profiles, or a .toml file (default: local)")
     common.add_argument("--store", help="the lake: a folder or url such as s3://bucket/lake (default: the profile's)")
 
-    def verb(name: str, function: object, text: str, add_help: bool = True) -> argparse.ArgumentParser:
+    def add_verb(name: str, function: object, text: str, add_help: bool = True) -> argparse.ArgumentParser:
         made = verbs.add_parser(
             name, parents=[common], help=text, description=text, allow_abbrev=False, add_help=add_help
         )
         made.set_defaults(function=function)
         return made
 
-    run = verb("run", _run, "run a recipe; the same command again continues it", add_help=False)
+    run = add_verb("run", _run, "run a recipe; the same command again continues it", add_help=False)
     run.add_argument("recipe", nargs="?", help="name of a recipe; none: list them")
     run.add_argument("--verbose", action="store_true", help="show Prefect's log")
-    for name, what in BUDGETS.items():
+    for name, what in BUDGET_FLAGS.items():
         run.add_argument(f"--budget-{name}", metavar="N", help=f"stop asking after {what}, over all starts of this run")
     run.add_argument("-h", "--help", action="store_true", help="show the recipe's fields")
-    query = verb("query", _query, "ask the lake in SQL")
+    query = add_verb("query", _query, "ask the lake in SQL")
     query.add_argument("sql", help='e.g. "SELECT verdict, count(*) FROM verified GROUP BY ALL"')
     query.add_argument("--format", choices=["table", "csv", "json", "parquet"], help="default: table, csv into a pipe")
-    verb("status", _status, "runs, datasets, their current versions, the funnel")
-    told = verb("report", _report, "a published dataset as one page: its funnel, its columns, its price, samples")
-    told.add_argument("dataset")
-    told.add_argument("--version", help="default: the current one")
-    told.add_argument("--out", metavar="FILE", help="write it here: HTML, or Markdown where FILE ends in .md")
-    verb("doctor", _doctor, "versions, cores, GPU, store, cluster, verifier")
-    rollback = verb("rollback", _rollback, "let a dataset's readers see an earlier version again")
+    add_verb("status", _print_status, "runs, datasets, their current versions, the funnel")
+    report = add_verb("report", _report, "a published dataset as one page: its funnel, its columns, its price, samples")
+    report.add_argument("dataset")
+    report.add_argument("--version", help="default: the current one")
+    report.add_argument("--out", metavar="FILE", help="write it here: HTML, or Markdown where FILE ends in .md")
+    add_verb("doctor", _run_doctor, "versions, cores, GPU, store, cluster, verifier")
+    rollback = add_verb("rollback", _rollback, "let a dataset's readers see an earlier version again")
     rollback.add_argument("dataset")
     rollback.add_argument("version")
-    stub = verb("stub", _stub, "serve an OpenAI-compatible API without a model, on this machine only", add_help=False)
-    stub.add_argument("--port", type=int, default=0, help="default: a free one")
-    stub.add_argument("-h", "--help", action="store_true", help="show the fields of its behaviour")
+    mock_server = add_verb(
+        "stub", _serve_mock, "serve an OpenAI-compatible API without a model, on this machine only", add_help=False
+    )
+    mock_server.add_argument("--port", type=int, default=0, help="default: a free one")
+    mock_server.add_argument("-h", "--help", action="store_true", help="show the fields of its behaviour")
     return parser
 
 
 def _run(options: argparse.Namespace, rest: list[str]) -> int:
     from flows.cli import recipe_arguments
 
-    known = recipe_arguments.recipes()
+    known_recipes = recipe_arguments.list_recipes()
     if options.recipe is None:
         print(
             "questmill run RECIPE [--profile NAME] [--store URL] [--budget-tokens N] [--verbose] [@overrides.toml] "
             "[--field value ...]\n"
         )
-        print("\n".join(f"  {name:<12} {text}" for name, text in known.items()))
+        print("\n".join(f"  {name:<12} {text}" for name, text in known_recipes.items()))
         return 0 if options.help else 2
-    if options.recipe not in known:
-        raise BadInput(f"recipe {options.recipe!r} is unknown; there are: {', '.join(known)}")
+    if options.recipe not in known_recipes:
+        raise BadInput(f"recipe {options.recipe!r} is unknown; there are: {', '.join(known_recipes)}")
     if options.help:  # wins over whatever else is there, as with every other verb
-        return _describe(options.recipe, known[options.recipe])
-    _place(options)
-    _budget(options)
-    from flows.cli.prefect_server import prefect_server
+        return _describe(options.recipe, known_recipes[options.recipe])
+    _set_profile_and_store(options)
+    _set_budget(options)
+    from flows.cli.prefect_server import ensure_prefect_server
 
-    with prefect_server() as used:  # first of all: it starts while the rest is imported
+    with ensure_prefect_server() as server_used:  # first of all: it starts while the rest is imported
         from flows.cli import launch
 
-        flow, model = launch.recipe_of(options.recipe)
-        return launch.run(flow, recipe_arguments.parse(model, rest), begin=used.set)
+        flow, model = launch.load_recipe(options.recipe)
+        return launch.run_recipe(flow, recipe_arguments.parse(model, rest), on_start=server_used.set)
 
 
 def _describe(name: str, text: str) -> int:
     from flows.cli import launch, recipe_arguments
 
     print(f"questmill run {name}: {text}\n")
-    for flag, default, help_text in recipe_arguments.describe(launch.recipe_of(name)[1]):
+    for flag, default, help_text in recipe_arguments.describe(launch.load_recipe(name)[1]):
         print(f"  {flag} ({default})\n      {help_text}")
     return 0
 
@@ -157,43 +159,43 @@ def _describe(name: str, text: str) -> int:
 def _query(options: argparse.Namespace, _: list[str]) -> int:
     from flows.cli import query
 
-    return query.query(_store(options), options.sql, options.format)
+    return query.query(_open_store(options), options.sql, options.format)
 
 
-def _status(options: argparse.Namespace, _: list[str]) -> int:
+def _print_status(options: argparse.Namespace, _: list[str]) -> int:
     from flows.cli import query
 
-    return query.status(_store(options))
+    return query.print_status(_open_store(options))
 
 
 def _report(options: argparse.Namespace, _: list[str]) -> int:
     from flows.report import storage
 
-    return storage.report(_store(options), options.dataset, options.version, options.out)
+    return storage.print_report(_open_store(options), options.dataset, options.version, options.out)
 
 
-def _doctor(options: argparse.Namespace, _: list[str]) -> int:
-    _place(options)
+def _run_doctor(options: argparse.Namespace, _: list[str]) -> int:
+    _set_profile_and_store(options)
     from flows.cli import doctor
 
-    return doctor.examine()
+    return doctor.run_checks()
 
 
 def _rollback(options: argparse.Namespace, _: list[str]) -> int:
-    store = _store(options)
-    before = store.current(options.dataset)
-    store.point(options.dataset, options.version)
+    store = _open_store(options)
+    before = store.current_version(options.dataset)
+    store.set_current(options.dataset, options.version)
     print(f"{options.dataset}: {before} -> {options.version}")
     return 0
 
 
-def _stub(options: argparse.Namespace, rest: list[str]) -> int:
+def _serve_mock(options: argparse.Namespace, rest: list[str]) -> int:
     from flows.cli import mock_server
 
     return mock_server.describe() if options.help else mock_server.serve(options.port, rest)
 
 
-def _place(options: argparse.Namespace) -> None:
+def _set_profile_and_store(options: argparse.Namespace) -> None:
     """Hand profile and store to the flow the way a deployment does: by environment."""
     for name in ("profile", "store"):
         if (value := getattr(options, name)) is not None:
@@ -202,13 +204,13 @@ def _place(options: argparse.Namespace) -> None:
             os.environ[f"QUESTMILL_{name.upper()}"] = value
 
 
-def _budget(options: argparse.Namespace) -> None:
+def _set_budget(options: argparse.Namespace) -> None:
     """Hand the budget to the flow, as a deployment would: by environment."""
     from pydantic import ValidationError
 
     from schemas.budget import Budget
 
-    for name in (flag.replace("-", "_") for flag in BUDGETS):
+    for name in (flag.replace("-", "_") for flag in BUDGET_FLAGS):
         if (value := getattr(options, f"budget_{name}")) is not None:
             try:
                 Budget.model_validate_strings({name: value})
@@ -217,11 +219,11 @@ def _budget(options: argparse.Namespace) -> None:
             os.environ[f"QUESTMILL_BUDGET_{name.upper()}"] = value
 
 
-def _store(options: argparse.Namespace) -> "Store":
+def _open_store(options: argparse.Namespace) -> "Store":
     from infra.cluster.profiles import load_profile
     from infra.lake.store import open_store
 
-    _place(options)
+    _set_profile_and_store(options)
     name = os.environ.get("QUESTMILL_PROFILE", "local")
     store = open_store(load_profile(name, os.environ.get("QUESTMILL_STORE")).store)
     store.check()

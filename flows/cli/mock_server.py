@@ -6,20 +6,20 @@ from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 
 from flows.cli import recipe_arguments
-from infra.mock_server.behaviour import Behaviour
-from infra.mock_server.server import Stub
+from infra.mock_server.behaviour import MockBehaviour
+from infra.mock_server.server import MockServer
 from schemas.errors import BadInput
 
 
-def serve(port: int, words: Sequence[str]) -> int:
+def serve(port: int, arguments: Sequence[str]) -> int:
     """Print the server's url as the first line, and serve until interrupted; raises `BadInput`."""
-    behaviour = recipe_arguments.parse(Behaviour, words)
+    behaviour = recipe_arguments.parse(MockBehaviour, arguments)
     with ExitStack() as opened:
         try:
-            stub = opened.enter_context(Stub(behaviour, port=port))
+            server = opened.enter_context(MockServer(behaviour, port=port))
         except (OSError, OverflowError) as error:
             raise BadInput(f"--port {port}: {error}; give another, or leave it out for a free one") from error
-        print(stub.url, flush=True)
+        print(server.url, flush=True)
         gc.freeze()  # what was imported lives as long as the server: no collection need look through it
         with suppress(KeyboardInterrupt):
             threading.Event().wait()
@@ -29,6 +29,6 @@ def serve(port: int, words: Sequence[str]) -> int:
 def describe() -> int:
     """Print every flag with its default and what it is for."""
     print("questmill stub [--port 0] [@behaviour.toml] [--field value ...]\n")
-    for flag, default, text in recipe_arguments.describe(Behaviour):
+    for flag, default, text in recipe_arguments.describe(MockBehaviour):
         print(f"  {flag} ({default})\n      {text}")
     return 0

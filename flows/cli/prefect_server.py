@@ -17,15 +17,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from infra.cluster.signals import shielded
+from infra.cluster.signals import block_interrupts
 
-PATIENCE = 5.0
+FLUSH_SECONDS = 5.0
 """Seconds a server may take to write down what it was told last, once its parent is gone."""
 
-AT_ONCE = b"at once"
+EXIT_AT_ONCE = b"at once"
 """What a server reads before its standard input closes where it was told nothing that is worth writing down."""
 
-SETTINGS = {
+SERVER_ENVIRONMENT = {
     "PREFECT_UI_ENABLED": "false",
     "PREFECT__SERVER_EPHEMERAL": "1",
     "PREFECT__SERVER_FINAL": "1",
@@ -41,7 +41,7 @@ SETTINGS = {
 
 
 @contextmanager
-def prefect_server() -> Iterator[threading.Event]:
+def ensure_prefect_server() -> Iterator[threading.Event]:
     """Let Prefect know a server: the one that is configured, or one of our own for as long as this is open.
 
     Returns before the server is ready: it inherits a listening socket, so early requests wait in the socket's queue.
@@ -49,39 +49,41 @@ def prefect_server() -> Iterator[threading.Event]:
     """
     used = threading.Event()
     home = Path(os.environ.get("PREFECT_HOME", "~/.prefect")).expanduser()
-    if os.environ.get("PREFECT_API_URL", _configured(home)):
+    if os.environ.get("PREFECT_API_URL", _read_configured_url(home)):
         yield used
         return
     home.mkdir(parents=True, exist_ok=True)
     with (home / "questmill.lock").open("w") as lock, socket.create_server(("127.0.0.1", 0), backlog=512) as listening:
         # Two servers must not migrate one database at once; the child lets go of the lock when it has started.
         fcntl.flock(lock, fcntl.LOCK_EX)
-        handed = (listening.fileno(), lock.fileno())
+        inherited_files = (listening.fileno(), lock.fileno())
         # -P: a working folder that holds a `flows` or a `uvicorn.py` of its own must not come before ours.
-        command = [sys.executable, "-P", "-m", "flows.cli.prefect_server", *map(str, handed)]
-        with shielded():  # it is still needed to write down that its run was interrupted
-            process = subprocess.Popen(command, stdin=subprocess.PIPE, pass_fds=handed, env=os.environ | SETTINGS)
+        command = [sys.executable, "-P", "-m", "flows.cli.prefect_server", *map(str, inherited_files)]
+        with block_interrupts():  # it is still needed to write down that its run was interrupted
+            process = subprocess.Popen(
+                command, stdin=subprocess.PIPE, pass_fds=inherited_files, env=os.environ | SERVER_ENVIRONMENT
+            )
         os.environ["PREFECT_API_URL"] = f"http://127.0.0.1:{listening.getsockname()[1]}/api"
     try:
         yield used
     finally:
         del os.environ["PREFECT_API_URL"]
-        process.communicate(b"" if used.is_set() else AT_ONCE)
+        process.communicate(b"" if used.is_set() else EXIT_AT_ONCE)
 
 
-def _configured(home: Path) -> str:
+def _read_configured_url(home: Path) -> str:
     """The server that `prefect config set PREFECT_API_URL=...` wrote down; read without importing Prefect (0.8 s)."""
     path = Path(os.environ.get("PREFECT_PROFILES_PATH") or home / "profiles.toml").expanduser()
     try:
-        known = tomllib.loads(path.read_text())
+        config = tomllib.loads(path.read_text())
     except (OSError, ValueError):  # Prefect says what is wrong with it
         return ""
-    active = os.environ.get("PREFECT_PROFILE") or known.get("active", "")
-    return str(known.get("profiles", {}).get(active, {}).get("PREFECT_API_URL", ""))
+    active = os.environ.get("PREFECT_PROFILE") or config.get("active", "")
+    return str(config.get("profiles", {}).get(active, {}).get("PREFECT_API_URL", ""))
 
 
-def serve(listening: int, lock: int) -> None:
-    """Serve Prefect's API on the socket `listening` until standard input closes. Runs in the child."""
+def serve(socket_file: int, lock_file: int) -> None:
+    """Serve Prefect's API on the socket `socket_file` until standard input closes. Runs in the child."""
     begun, ready, end = threading.Event(), threading.Event(), threading.Event()
 
     def end_with_parent() -> None:
@@ -89,7 +91,7 @@ def serve(listening: int, lock: int) -> None:
         if begun.is_set():  # before that nothing was heard or written
             ready.wait()  # its database must not be left half migrated
             end.set()
-            time.sleep(0 if told == AT_ONCE else PATIENCE)
+            time.sleep(0 if told == EXIT_AT_ONCE else FLUSH_SECONDS)
         os._exit(0)
 
     threading.Thread(target=end_with_parent, daemon=True).start()
@@ -99,14 +101,14 @@ def serve(listening: int, lock: int) -> None:
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             begun.set()
             await super().startup(sockets)
-            os.close(lock)
+            os.close(lock_file)
             ready.set()
 
         async def on_tick(self, counter: int) -> bool:
             return await super().on_tick(counter) or end.is_set()
 
     server = Server(uvicorn.Config("prefect.server.api.server:create_app", factory=True, log_level="critical"))
-    server.run(sockets=[socket.socket(fileno=listening)])
+    server.run(sockets=[socket.socket(fileno=socket_file)])
     os._exit(0)
 
 

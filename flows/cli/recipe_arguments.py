@@ -18,17 +18,17 @@ from schemas.errors import BadInput
 Recipe = typing.TypeVar("Recipe", bound=BaseModel)
 
 
-def recipes(folder: Path = Path(__file__).parents[1]) -> dict[str, str]:
+def list_recipes(folder: Path = Path(__file__).parents[1]) -> dict[str, str]:
     """The recipes of `flows/` and the first line of each one's docstring, without importing any.
 
     A recipe is a file with a function of its name that is decorated with `@flow`; no other file is one.
     """
-    found = {}
+    listed = {}
     for path in sorted(folder.glob("*.py")):
         tree = ast.parse(path.read_text())
         if any(isinstance(node, ast.FunctionDef) and node.name == path.stem and _is_flow(node) for node in tree.body):
-            found[path.stem] = (ast.get_docstring(tree) or "").splitlines()[0]
-    return found
+            listed[path.stem] = (ast.get_docstring(tree) or "").splitlines()[0]
+    return listed
 
 
 def _is_flow(function: ast.FunctionDef) -> bool:
@@ -37,10 +37,10 @@ def _is_flow(function: ast.FunctionDef) -> bool:
     return any(ast.unparse(decorator).rpartition(".")[2] == "flow" for decorator in decorators)
 
 
-PRESETS = Path(__file__).parents[1] / "presets"
+PRESETS_FOLDER = Path(__file__).parents[1] / "presets"
 """`<recipe>-<name>.toml`: what `--preset name` stands for."""
 
-_FOLLOWS = "default_factory_not_called"
+_FOLLOW_UP_ERROR = "default_factory_not_called"
 """What pydantic says of a computed field beside a wrong one: people are told of the wrong one."""
 
 
@@ -51,11 +51,11 @@ def parse(model: type[Recipe], arguments: Sequence[str]) -> Recipe:
     """
     values: dict[str, Any] = {}
     words = list(arguments)
-    given: set[str] = set()
+    named: set[str] = set()
     while words:
         word = words.pop(0)
         if word.startswith("@"):
-            _merge(values, _toml(Path(word[1:])))
+            _merge(values, _read_toml(Path(word[1:])))
         elif word.startswith("--"):
             path, equals, value = word[2:].partition("=")
             path = path.replace("-", "_")
@@ -64,17 +64,17 @@ def parse(model: type[Recipe], arguments: Sequence[str]) -> Recipe:
             if not equals and not words:
                 raise BadInput(f"--{path} needs a value")
             if path == "preset":
-                _merge(values, _toml(_preset(model, value if equals else words.pop(0))))
+                _merge(values, _read_toml(_find_preset(model, value if equals else words.pop(0))))
                 continue
-            _set(values, model, path, value if equals else words.pop(0), repeated=path in given)
-            given.add(path)
+            _set_field(values, model, path, value if equals else words.pop(0), repeated=path in named)
+            named.add(path)
         else:
             raise BadInput(f"{word!r} is no flag; write --field value or @overrides.toml")
     try:
-        return model.model_validate(_over_defaults(model, values))
+        return model.model_validate(_merge_over_defaults(model, values))
     except ValidationError as error:
-        told = [e for e in error.errors() if e["type"] != _FOLLOWS]
-        raise BadInput("; ".join(_explain(model, e) for e in told)) from error
+        errors = [e for e in error.errors() if e["type"] != _FOLLOW_UP_ERROR]
+        raise BadInput("; ".join(_explain(model, e) for e in errors)) from error
 
 
 def describe(model: type[BaseModel], prefix: str = "") -> list[tuple[str, str, str]]:
@@ -82,14 +82,14 @@ def describe(model: type[BaseModel], prefix: str = "") -> list[tuple[str, str, s
     lines = []
     for name, field in model.model_fields.items():
         flag = f"{prefix}{name}"
-        if (inner := _model(field.annotation)) is not None:
+        if (inner := _nested_model(field.annotation)) is not None:
             lines += describe(inner, f"{flag}.")
         else:
-            lines.append((f"--{flag}", _shown(field), " ".join((field.description or "").split())))
+            lines.append((f"--{flag}", _format_default(field), " ".join((field.description or "").split())))
     return lines
 
 
-def _shown(field: FieldInfo) -> str:
+def _format_default(field: FieldInfo) -> str:
     """The default of a field as people are told it."""
     if field.is_required():
         return "required"
@@ -98,14 +98,14 @@ def _shown(field: FieldInfo) -> str:
     return json.dumps(field.get_default(call_default_factory=True), default=str)
 
 
-def presets(model: type[BaseModel]) -> dict[str, Path]:
+def list_presets(model: type[BaseModel]) -> dict[str, Path]:
     """The presets of a recipe by name."""
-    begin = f"{model.__name__.lower()}-"
-    return {path.stem.removeprefix(begin): path for path in sorted(PRESETS.glob(f"{begin}*.toml"))}
+    prefix = f"{model.__name__.lower()}-"
+    return {path.stem.removeprefix(prefix): path for path in sorted(PRESETS_FOLDER.glob(f"{prefix}*.toml"))}
 
 
-def _preset(model: type[BaseModel], name: str) -> Path:
-    known = presets(model)
+def _find_preset(model: type[BaseModel], name: str) -> Path:
+    known = list_presets(model)
     if name not in known:
         raise BadInput(f"--preset: {model.__name__} has no preset {name!r}; there are: {', '.join(known) or 'none'}")
     return known[name]
@@ -116,58 +116,58 @@ def _is_switch(model: type[BaseModel], path: str) -> bool:
     *folders, name = path.split(".")
     for folder in folders:
         field = model.model_fields.get(folder)
-        if field is None or (inner := _model(field.annotation)) is None:
+        if field is None or (inner := _nested_model(field.annotation)) is None:
             return False
         model = inner
     return name in model.model_fields and model.model_fields[name].annotation is bool
 
 
-def _set(values: dict[str, Any], model: type[BaseModel], path: str, text: str, repeated: bool) -> None:
+def _set_field(values: dict[str, Any], model: type[BaseModel], path: str, text: str, repeated: bool) -> None:
     *folders, name = path.split(".")
     for folder in folders:
-        inner = _model(_field(model, folder, path).annotation)
+        inner = _nested_model(_find_field(model, folder, path).annotation)
         if inner is None:
             raise BadInput(f"--{path}: {folder!r} has no fields of its own")
         if not isinstance(values.setdefault(folder, {}), dict):
             raise BadInput(f"--{path}: {folder!r} was given as {values[folder]!r}; give its fields, or leave that out")
         model, values = inner, values[folder]
-    field = _field(model, name, path)
+    field = _find_field(model, name, path)
     if typing.get_origin(field.annotation) in (tuple, list) and not text.startswith("["):
         before = values.get(name, []) if repeated else []
         values[name] = [*(before if isinstance(before, list) else [before]), text]
     else:
-        values[name] = _literal(text) if text[:1] in ("[", "{") else text
+        values[name] = _parse_literal(text) if text[:1] in ("[", "{") else text
 
 
-def _over_defaults(model: type[BaseModel], values: dict[str, Any]) -> dict[str, Any]:
+def _merge_over_defaults(model: type[BaseModel], values: dict[str, Any]) -> dict[str, Any]:
     """`values` over the recipe's own defaults: `--solve.sampling.n 3` leaves the recipe's temperature as it is."""
-    whole = dict(values)
+    merged = dict(values)
     for name in values.keys() & model.model_fields.keys():
         field = model.model_fields[name]
         if field.default_factory_takes_validated_data:
             continue
         default = field.get_default(call_default_factory=True)
-        inner = _model(field.annotation)
+        inner = _nested_model(field.annotation)
         if default is None and inner is not None and not any(f.is_required() for f in inner.model_fields.values()):
             default = inner()  # what is left out by default begins from its own defaults
         if isinstance(default, BaseModel) and isinstance(values[name], dict):
-            whole[name] = _stated(default)
-            _merge(whole[name], values[name])
-    return whole
+            merged[name] = _dump_stated(default)
+            _merge(merged[name], values[name])
+    return merged
 
 
-def _stated(default: BaseModel) -> dict[str, Any]:
+def _dump_stated(default: BaseModel) -> dict[str, Any]:
     """The fields of `default` without those computed from its other fields: they are computed from what is given."""
-    whole = default.model_dump()
+    fields = default.model_dump()
     for name, field in type(default).model_fields.items():
         if field.default_factory_takes_validated_data and name not in default.model_fields_set:
-            del whole[name]
+            del fields[name]
         elif isinstance(inner := getattr(default, name), BaseModel):
-            whole[name] = _stated(inner)
-    return whole
+            fields[name] = _dump_stated(inner)
+    return fields
 
 
-def _field(model: type[BaseModel], name: str, path: str) -> FieldInfo:
+def _find_field(model: type[BaseModel], name: str, path: str) -> FieldInfo:
     if name in model.model_fields:
         return model.model_fields[name]
     near = difflib.get_close_matches(name, model.model_fields, n=1)
@@ -175,7 +175,7 @@ def _field(model: type[BaseModel], name: str, path: str) -> FieldInfo:
     raise BadInput(f"--{path}: {model.__name__} has no field {name!r}; {hint}")
 
 
-def _model(annotation: Any) -> type[BaseModel] | None:
+def _nested_model(annotation: Any) -> type[BaseModel] | None:
     """The model that a field holds, also where it may be None."""
     options = (
         typing.get_args(annotation)
@@ -186,14 +186,14 @@ def _model(annotation: Any) -> type[BaseModel] | None:
     return models[0] if len(models) == 1 else None
 
 
-def _literal(text: str) -> Any:
+def _parse_literal(text: str) -> Any:
     try:
         return json.loads(text)
     except json.JSONDecodeError:
         return text
 
 
-def _toml(path: Path) -> dict[str, Any]:
+def _read_toml(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text())
     except (OSError, ValueError) as error:

@@ -6,21 +6,21 @@ from typing import Annotated
 from pydantic import Field
 
 from flows.run.run import Run, Table
-from schemas.identity import Frozen, Where
+from schemas.identity import FrozenModel, NotIdentity
 from schemas.prompts import Sampling
 from schemas.receipts import Receipt
-from tasks.questions.preference_pairs import ImproveQuestion, KeepFaulty, PairQuestions
+from tasks.questions.preference_pairs import ImproveQuestion, KeepUnsolvable, PairQuestions
 from tasks.questions.solvability import JudgeSolvable
 from tasks.questions.write import WriteQuestion
-from tasks.training.config import PreferQuestions, TuneQuestioner
+from tasks.training.config import QuestionFineTuning, QuestionPreferenceOptimization
 
 
-class Questioner(Frozen):
+class QuestionerTraining(FrozenModel):
     """How a questioner is made; the defaults are the paper's numbers."""
 
     base: str | None = None
     """Role whose model is trained, a solver (the pupil's: `--questioner.base solver`); none: the generator itself."""
-    tune: TuneQuestioner = TuneQuestioner()
+    tune: QuestionFineTuning = QuestionFineTuning()
     """QFT."""
     sampled: int = Field(default=10_000, ge=1)
     """Questions to improve (section 2.3: 10 K of each generator)."""
@@ -32,28 +32,30 @@ class Questioner(Frozen):
     """Towards solvability or difficulty."""
     solvable: JudgeSolvable = JudgeSolvable(sampling=Sampling(max_tokens=2048))
     """Of the rewrites; the paper trusts them all."""
-    prefer: PreferQuestions = PreferQuestions()
+    prefer: QuestionPreferenceOptimization = QuestionPreferenceOptimization()
     """QPO."""
     shard_rows: int = Field(default=512, ge=1)
     """Questions a shard."""
-    keep: Annotated[str, Where] = ""
+    keep: Annotated[str, NotIdentity] = ""
     """Folder that gets a copy of each trained model, under the name of its generator, for a profile to name."""
 
 
-def teach(run: Run, recipe: Questioner, corpus: Table, role: str = "questioner") -> tuple[Receipt, Receipt]:
+def train_questioner(
+    run: Run, recipe: QuestionerTraining, corpus: Table, role: str = "questioner"
+) -> tuple[Receipt, Receipt]:
     """The models after QFT and after QPO of whoever plays `role`; `corpus` is any table with a column `question`."""
-    run.needs(recipe.improve, recipe.solvable, recipe.sample.model_copy(update={"role": role}))
+    run.require_roles(recipe.improve, recipe.solvable, recipe.sample.model_copy(update={"role": role}))
     tuned = run.train(recipe.tune.model_copy(update={"role": recipe.base or role}), corpus)
-    blanks = run.blanks(recipe.sampled, recipe.shard_rows, mark=f"{role}-qpo:")
-    with run.using(**{role: tuned}):
-        questions = run.map(recipe.sample.model_copy(update={"role": role}), blanks)
+    empty_rows = run.empty_rows(recipe.sampled, recipe.shard_rows, id_prefix=f"{role}-qpo:")
+    with run.with_models(**{role: tuned}):
+        questions = run.map(recipe.sample.model_copy(update={"role": role}), empty_rows)
     if recipe.faulty:
-        sound = run.map(recipe.solvable, questions)
-        questions = run.merge(KeepFaulty(), questions, sound, shard_rows=recipe.shard_rows)
+        judged = run.map(recipe.solvable, questions)
+        questions = run.merge(KeepUnsolvable(), questions, judged, shard_rows=recipe.shard_rows)
     rewrites = run.map(recipe.improve, questions)
     pairs = run.merge(PairQuestions(), rewrites, run.map(recipe.solvable, rewrites))
-    with run.using(**{role: tuned}):
+    with run.with_models(**{role: tuned}):
         preferred = run.train(recipe.prefer.model_copy(update={"role": role}), pairs)
     if recipe.keep:
-        run.keep(preferred, Path(recipe.keep, role))
+        run.export_model(preferred, Path(recipe.keep, role))
     return tuned, preferred

@@ -5,33 +5,33 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
-class Text:
+class Paragraph:
     """A paragraph."""
 
     text: str
 
 
 @dataclass(frozen=True)
-class Grid:
-    """A table; columns named in `left` hold texts, the others numbers."""
+class Table:
+    """A table; columns named in `text_columns` hold texts, the others numbers."""
 
     columns: list[str]
     rows: list[list[str]]
-    left: frozenset[str] = frozenset()
+    text_columns: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
-class Bars:
+class BarChart:
     """Lying bars, one a line: its label, what it is made of, and what is said at its end; all of one scale."""
 
     title: str
-    kinds: tuple[str, ...]
+    series: tuple[str, ...]
     lines: Sequence[tuple[str, tuple[float, ...], str]]
     note: str = ""
 
 
 @dataclass(frozen=True)
-class Columns:
+class ColumnChart:
     """Standing bars in their order, each with a label; `note` says what they show in figures."""
 
     title: str
@@ -40,22 +40,22 @@ class Columns:
 
 
 @dataclass(frozen=True)
-class Fold:
+class Details:
     """Named texts behind one line that opens."""
 
     title: str
     texts: list[tuple[str, str]]
-    open: bool = False
+    is_open: bool = False
 
 
 @dataclass(frozen=True)
-class Code:
+class CodeBlock:
     """Lines to copy."""
 
     text: str
 
 
-Block = Text | Grid | Bars | Columns | Fold | Code
+Block = Paragraph | Table | BarChart | ColumnChart | Details | CodeBlock
 
 
 @dataclass(frozen=True)
@@ -68,11 +68,11 @@ class Section:
 
 
 @dataclass(frozen=True)
-class Story:
+class Report:
     """A whole report."""
 
     title: str
-    line: str
+    subtitle: str
     tiles: list[tuple[str, str]]
     """The few figures that come first: what, and how much."""
     sections: list[Section] = field(default_factory=list)

@@ -2,63 +2,75 @@
 
 import re
 
-from flows.report.document import Bars, Block, Code, Columns, Fold, Grid, Section, Story, Text
+from flows.report.document import BarChart, Block, CodeBlock, ColumnChart, Details, Paragraph, Report, Section, Table
 
-WIDTH = 24
+MAX_BAR_CHARACTERS = 24
 """Characters of the longest bar."""
-MOST = 2_000
+MAX_TEXT_CHARACTERS = 2_000
 """Characters of a text that are shown; the HTML report shows it whole."""
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~$])")
 
 
-def markdown(story: Story) -> str:
+def render_markdown(report: Report) -> str:
     """The whole text."""
-    tiles = "".join(f"- {_line(what)}: **{_line(n)}**\n" for what, n in story.tiles)
-    head = f"# {_line(story.title)}\n\n{_line(story.line)}\n\n{tiles}"
-    return "\n".join([head, *map(_section, story.sections)])
+    tiles = "".join(f"- {_escape_line(what)}: **{_escape_line(n)}**\n" for what, n in report.tiles)
+    head = f"# {_escape_line(report.title)}\n\n{_escape_line(report.subtitle)}\n\n{tiles}"
+    return "\n".join([head, *map(_render_section, report.sections)])
 
 
-def _section(section: Section) -> str:
-    return "\n".join([f"## {_line(section.title)}\n", *(f"{_block(block)}\n" for block in section.blocks)])
+def _render_section(section: Section) -> str:
+    return "\n".join(
+        [f"## {_escape_line(section.title)}\n", *(f"{_render_block(block)}\n" for block in section.blocks)]
+    )
 
 
-def _block(block: Block) -> str:
+def _render_block(block: Block) -> str:
     match block:
-        case Text(text):
-            return _line(text)
-        case Code(text):
-            return _fenced(text)
-        case Grid(columns, rows, left):
-            return _table(columns, ["---" if name in left else "--:" for name in columns], rows)
-        case Bars(title, _, lines, note):
+        case Paragraph(text):
+            return _escape_line(text)
+        case CodeBlock(text):
+            return _fence(text)
+        case Table(columns, rows, left):
+            return _render_table(columns, ["---" if name in left else "--:" for name in columns], rows)
+        case BarChart(title, _, lines, note):
             most = max((sum(amounts) for _, amounts, _ in lines), default=0) or 1
-            drawn = [[label, _bar(amounts[0] / most), told] for label, amounts, told in lines]
-            return _table([title, "", ""], ["---", "---", "--:"], drawn) + (f"\n\n{_line(note)}" if note else "")
-        case Columns(title, bars, note):
+            bar_rows = [[label, _draw_bar(amounts[0] / most), value_text] for label, amounts, value_text in lines]
+            return _render_table([title, "", ""], ["---", "---", "--:"], bar_rows) + (
+                f"\n\n{_escape_line(note)}" if note else ""
+            )
+        case ColumnChart(title, bars, note):
             most = max((n for _, n in bars), default=0) or 1
-            drawn = [[label, _bar(n / most), f"{n:,}"] for label, n in bars]
-            return _table([title, "", "rows"], ["--:", "---", "--:"], drawn) + f"\n\n{_line(note)}"
-        case Fold(title, texts):
-            return "\n\n".join([f"**{_line(title)}**", *(f"{_line(name)}\n\n{_fenced(text)}" for name, text in texts)])
+            bar_rows = [[label, _draw_bar(n / most), f"{n:,}"] for label, n in bars]
+            return _render_table([title, "", "rows"], ["--:", "---", "--:"], bar_rows) + f"\n\n{_escape_line(note)}"
+        case Details(title, texts):
+            return "\n\n".join(
+                [f"**{_escape_line(title)}**", *(f"{_escape_line(name)}\n\n{_fence(text)}" for name, text in texts)]
+            )
 
 
-def _table(columns: list[str], marks: list[str], rows: list[list[str]]) -> str:
-    lines = [columns, marks, *rows]
-    return "\n".join("| " + " | ".join(cells if cells is marks else map(_line, cells)) + " |" for cells in lines)
+def _render_table(columns: list[str], alignments: list[str], rows: list[list[str]]) -> str:
+    lines = [columns, alignments, *rows]
+    return "\n".join(
+        "| " + " | ".join(cells if cells is alignments else map(_escape_line, cells)) + " |" for cells in lines
+    )
 
 
-def _bar(share: float) -> str:
+def _draw_bar(share: float) -> str:
     """At least one character where there is anything at all."""
-    return "\N{FULL BLOCK}" * (max(1, round(share * WIDTH)) if share else 0)
+    return "\N{FULL BLOCK}" * (max(1, round(share * MAX_BAR_CHARACTERS)) if share else 0)
 
 
-def _line(text: str) -> str:
+def _escape_line(text: str) -> str:
     """One line in which nothing is markup."""
     return _SPECIAL.sub(r"\\\1", " ".join(text.split()))
 
 
-def _fenced(text: str) -> str:
+def _fence(text: str) -> str:
     """As it is, in a fence that is longer than any in it."""
-    shown = text if len(text) <= MOST else f"{text[:MOST]}\n... and {len(text) - MOST:,} more characters"
+    shown = (
+        text
+        if len(text) <= MAX_TEXT_CHARACTERS
+        else f"{text[:MAX_TEXT_CHARACTERS]}\n... and {len(text) - MAX_TEXT_CHARACTERS:,} more characters"
+    )
     fence = "`" * max(3, 1 + max(map(len, re.findall("`+", shown)), default=0))
     return f"{fence}text\n{shown}\n{fence}"

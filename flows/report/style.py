@@ -1,6 +1,6 @@
 """How a report looks: light or dark as the reader's system is, from a narrow phone to a wide screen."""
 
-STYLE = """
+STYLESHEET = """
 :root { color-scheme: light dark; --back: #fcfcfa; --card: #fff; --ink: #1c2024; --soft: #5b636b; --line: #dfe2e5;
   --c0: #2f6fb7; --c1: #d98a1f; --c2: #b3372f; }
 @media (prefers-color-scheme: dark) { :root { --back: #14171a; --card: #1c2024; --ink: #e6e9ec; --soft: #a0a8b0;

@@ -14,143 +14,145 @@ from typing import Any
 
 from infra.lake.store import Store
 from schemas.budget import Account
-from schemas.receipts import Spent
+from schemas.receipts import Usage
 
-EVERY = 0.25
+SYNC_SECONDS = 0.25
 """Seconds between two reports to the scheduler."""
-NOTED = 5.0
+CHECKPOINT_SECONDS = 5.0
 """Seconds between two notes in the store, from which the next start of the run knows what was spent before."""
-HANDLER = "questmill_spent"
+USAGE_HANDLER = "questmill_spent"
 
-Report = Callable[[str, str, Spent], Spent]
+ReportUsage = Callable[[str, str, Usage], Usage]
 """(start of a run, till, spent by this till) -> spent by all tills of the start."""
 
 
-class Till:
+class BudgetTracker:
     """Counts what this process spends for one start of a run; safe to use from any thread."""
 
-    def __init__(self, account: Account, store: Store, report: Report) -> None:
-        """`report` reaches the scheduler; it may take its time, for it runs in a thread of its own."""
-        self.account, self.store, self.report, self.id = account, store, report, uuid.uuid4().hex[:12]
+    def __init__(self, account: Account, store: Store, report_usage: ReportUsage) -> None:
+        """`report_usage` reaches the scheduler; it may take its time, for it runs in a thread of its own."""
+        self.account, self.store, self.report_usage, self.id = account, store, report_usage, uuid.uuid4().hex[:12]
         self.lock = threading.Lock()
-        self.own, self.others, self.noted, self.notes = Spent(), Spent(), Spent(), 0
-        self.flying, self.answered, self.guess = 0, 0, 1
-        self.desks: set[Callable[[], None]] = set()
+        self.local_usage, self.remote_usage, self.saved_usage, self.checkpoint_count = Usage(), Usage(), Usage(), 0
+        self.in_flight, self.answer_count, self.estimate = 0, 0, 1
+        self.gpu_meters: set[Callable[[], None]] = set()
         """Called now and then, to charge what has no reply to be charged with: GPU time."""
-        self.ended = threading.Event()
-        threading.Thread(target=self._live, name="till", daemon=True).start()
+        self.stop_event = threading.Event()
+        threading.Thread(target=self._run, name="till", daemon=True).start()
 
-    def allows(self) -> bool | None:
+    def may_send(self) -> bool | None:
         """Whether one more request may be sent; None: not before something that is in flight has come back.
 
-        A request that may be sent counts as in flight until `charge` or `release`.
+        A request that may be sent counts as in flight until `record_usage` or `cancel`.
         """
         with self.lock:
-            if self.account.budget.limited and not self.account.budget.holds(self._sum() + self._expected(1)):
-                return None if self.flying > 0 else False
-            self.flying += 1
+            if self.account.budget.has_limit and not self.account.budget.covers(
+                self._sum_usage() + self._estimate_in_flight(1)
+            ):
+                return None if self.in_flight > 0 else False
+            self.in_flight += 1
             return True
 
-    def charge(self, spent: Spent, requests: int = 1) -> None:
+    def record_usage(self, usage: Usage, requests: int = 1) -> None:
         """Count what `requests` requests that were allowed have cost."""
         with self.lock:
-            self.own += spent
-            self.flying -= requests
-            self.answered += requests
+            self.local_usage += usage
+            self.in_flight -= requests
+            self.answer_count += requests
 
-    def release(self, requests: int) -> None:
+    def cancel(self, requests: int) -> None:
         """These requests were allowed and will not be answered."""
         with self.lock:
-            self.flying -= requests
+            self.in_flight -= requests
 
-    def expect(self, tokens: int) -> None:
+    def set_estimate(self, tokens: int) -> None:
         """The most that a request may cost: what each one counts for until some were answered."""
         with self.lock:
-            self.guess = max(self.guess, tokens)
+            self.estimate = max(self.estimate, tokens)
 
-    def spent(self) -> Spent:
+    def total_usage(self) -> Usage:
         """By the run, as far as this process knows, all its starts together."""
         with self.lock:
-            return self._sum()
+            return self._sum_usage()
 
-    def _expected(self, more: int) -> Spent:
-        """What is in flight will cost, with `more` requests: as much as the others on the average."""
-        flying = max(0, self.flying) + more
-        if not self.answered:
-            return Spent(completion_tokens=flying * self.guess)
-        share = flying / self.answered
-        return Spent(completion_tokens=round(self.own.tokens * share), usd=self.own.usd * share)
+    def _estimate_in_flight(self, extra_requests: int) -> Usage:
+        """What is in flight will cost, with `extra_requests` requests: as much as the others on the average."""
+        in_flight = max(0, self.in_flight) + extra_requests
+        if not self.answer_count:
+            return Usage(completion_tokens=in_flight * self.estimate)
+        share = in_flight / self.answer_count
+        return Usage(completion_tokens=round(self.local_usage.tokens * share), usd=self.local_usage.usd * share)
 
-    def _sum(self) -> Spent:
-        return self.account.before + self.others + self.own
+    def _sum_usage(self) -> Usage:
+        return self.account.before + self.remote_usage + self.local_usage
 
-    def _live(self) -> None:
-        looked = time.monotonic()
-        while not self.ended.wait(EVERY):
+    def _run(self) -> None:
+        last_checkpoint = time.monotonic()
+        while not self.stop_event.wait(SYNC_SECONDS):
             # What fails now is done the next time: the cluster is closing, the scheduler or the store is busy.
             with contextlib.suppress(Exception):
                 self.sync()
-            if time.monotonic() - looked > NOTED:
-                looked = time.monotonic()
+            if time.monotonic() - last_checkpoint > CHECKPOINT_SECONDS:
+                last_checkpoint = time.monotonic()
                 with contextlib.suppress(Exception):
-                    self.note()
+                    self.checkpoint()
 
     def sync(self) -> None:
         """Tell the scheduler what was spent and what is in flight, and learn the same of the others."""
-        for desk in list(self.desks):
-            desk()
+        for charge_gpu_time in list(self.gpu_meters):
+            charge_gpu_time()
         with self.lock:
-            told = self.own + self._expected(0)
-        everyone = self.report(self.account.start, self.id, told)
+            local_total = self.local_usage + self._estimate_in_flight(0)
+        total = self.report_usage(self.account.start, self.id, local_total)
         with self.lock:
-            self.others = everyone - told
+            self.remote_usage = total - local_total
 
-    def note(self) -> None:
+    def checkpoint(self) -> None:
         """Write down what was spent since the last note; the next start of the run reads it."""
         with self.lock:
-            own, before, number = self.own, self.noted, self.notes
-        if own == before:
+            usage, saved, number = self.local_usage, self.saved_usage, self.checkpoint_count
+        if usage == saved:
             return
         path = f"spent/{self.account.run}/{self.id}-{number}.json"
-        self.store.write(path, (own - before).model_dump_json().encode())
+        self.store.write(path, (usage - saved).model_dump_json().encode())
         with self.lock:
-            self.noted, self.notes = own, number + 1
+            self.saved_usage, self.checkpoint_count = usage, number + 1
 
 
-_tills: dict[str, Till] = {}
+_trackers: dict[str, BudgetTracker] = {}
 _lock = threading.Lock()
 
 
-def till(account: Account, store: Store) -> Till:
+def tracker_for(account: Account, store: Store) -> BudgetTracker:
     """The till of this process for a start of a run."""
     key = f"{account.model_dump_json()} {store.url}"
     with _lock:
-        if key not in _tills:
-            _end()
-            _tills[key] = Till(account, store, _reporter())
-        return _tills[key]
+        if key not in _trackers:
+            _stop_trackers()
+            _trackers[key] = BudgetTracker(account, store, _make_reporter())
+        return _trackers[key]
 
 
-def close() -> None:
+def close_trackers() -> None:
     """End the tills of this process, with a last note of what was spent."""
     with _lock:
-        _end()
+        _stop_trackers()
 
 
-def _end() -> None:
-    for old in _tills.values():
-        old.ended.set()
+def _stop_trackers() -> None:
+    for tracker in _trackers.values():
+        tracker.stop_event.set()
         with contextlib.suppress(Exception):
-            old.note()
-    _tills.clear()
+            tracker.checkpoint()
+    _trackers.clear()
 
 
-def spent_before(store: Store, run: str) -> Spent:
+def load_earlier_usage(store: Store, run: str) -> Usage:
     """What earlier starts of a run have written down."""
-    return sum((Spent.model_validate_json(data) for _, data in store.read_all(f"spent/{run}")), Spent())
+    return sum((Usage.model_validate_json(data) for _, data in store.read_all(f"spent/{run}")), Usage())
 
 
-def _reporter() -> Report:
+def _make_reporter() -> ReportUsage:
     """To the scheduler of the Dask worker that this is; without one, this process is everyone."""
     try:
         from distributed import get_worker
@@ -159,26 +161,26 @@ def _reporter() -> Report:
     except (ImportError, ValueError):
         return lambda start, till, spent: spent
 
-    def report(start: str, till: str, spent: Spent) -> Spent:
+    def report(start: str, till: str, spent: Usage) -> Usage:
         loop = worker.loop.asyncio_loop
         if loop.is_closed():
             raise RuntimeError("the cluster is closed")
 
         async def ask() -> Any:
-            return await getattr(worker.scheduler, HANDLER)(start=start, till=till, spent=spent.model_dump())
+            return await getattr(worker.scheduler, USAGE_HANDLER)(start=start, till=till, spent=spent.model_dump())
 
         told = asyncio.run_coroutine_threadsafe(ask(), loop).result(timeout=10)
-        return Spent(**told)
+        return Usage(**told)
 
     return report
 
 
-def open_counter(dask_scheduler: Any) -> None:
+def register_usage_handler(dask_scheduler: Any) -> None:
     """Teach a scheduler to add up what the tills of its runs report; runs on the scheduler."""
-    totals: dict[str, dict[str, Spent]] = {}
+    totals: dict[str, dict[str, Usage]] = {}
 
     def add(start: str, till: str, spent: dict[str, Any]) -> dict[str, Any]:
-        totals.setdefault(start, {})[till] = Spent(**spent)
-        return sum(totals[start].values(), Spent()).model_dump()
+        totals.setdefault(start, {})[till] = Usage(**spent)
+        return sum(totals[start].values(), Usage()).model_dump()
 
-    dask_scheduler.handlers.setdefault(HANDLER, add)
+    dask_scheduler.handlers.setdefault(USAGE_HANDLER, add)

@@ -9,10 +9,10 @@ from typing import Any
 import dask
 import distributed
 
-from infra.cluster.signals import shielded
+from infra.cluster.signals import block_interrupts
 from schemas.profile import LocalCluster, Profile, RemoteCluster
 
-SETTINGS = {
+DASK_SETTINGS = {
     # Verifiers and engines start child processes, which a daemonic worker may not.
     "distributed.worker.daemon": False,
     # One process imports everything, and workers, replaced ones too, are forks of it: 1 s of imports saved for each.
@@ -37,7 +37,7 @@ HANG = (
 
 
 @contextmanager
-def connect(profile: Profile, preload: Sequence[str] = ("infra.cluster.worker",)) -> Iterator[Any]:
+def open_cluster(profile: Profile, preload: Sequence[str] = ("infra.cluster.worker",)) -> Iterator[Any]:
     """Yield what a Dask client connects to: a local cluster of our own, or the address of a running one.
 
     `preload`: modules that worker processes of our own start with.
@@ -45,25 +45,25 @@ def connect(profile: Profile, preload: Sequence[str] = ("infra.cluster.worker",)
     if isinstance(profile.cluster, RemoteCluster):
         yield profile.cluster.address
         return
-    with dask.config.set(SETTINGS):
+    with dask.config.set(DASK_SETTINGS):
         distributed.utils.get_mp_context().set_forkserver_preload([*preload])
         resource_tracker.ensure_running()  # multiprocessing's; where it starts, it lets interrupts through again
-        with shielded():
-            opened = _local(profile.cluster)
-        with opened as cluster:
+        with block_interrupts():
+            local_cluster = _start_local(profile.cluster)
+        with local_cluster as cluster:
             yield cluster
 
 
-COMPUTE, ASK = "compute", "ask"
+COMPUTE_RESOURCE, ASK_RESOURCE = "compute", "ask"
 """What a task takes of its worker while it runs: a core, or only a thread that waits for a server."""
 
 
-def _local(spec: LocalCluster) -> distributed.LocalCluster:
+def _start_local(spec: LocalCluster) -> distributed.LocalCluster:
     cores = 1 if spec.processes else spec.workers
     return distributed.LocalCluster(
         n_workers=spec.workers if spec.processes else 1,
         threads_per_worker=cores + spec.asking,
-        resources={COMPUTE: cores, ASK: spec.asking},
+        resources={COMPUTE_RESOURCE: cores, ASK_RESOURCE: spec.asking},
         processes=spec.processes,
         memory_limit=spec.memory,
         dashboard_address="127.0.0.1:0",  # None takes port 8787 of every network, and a second run warns about it
@@ -72,14 +72,15 @@ def _local(spec: LocalCluster) -> distributed.LocalCluster:
     )
 
 
-def offered(client: distributed.Client) -> set[str]:
+def list_resources(client: distributed.Client) -> set[str]:
     """Resources that every worker of the cluster offers; one that none offers would be waited for forever."""
     workers = client.scheduler_info(n_workers=-1)["workers"].values()
     return set.intersection(*(set(worker["resources"]) for worker in workers)) if workers else set()
 
 
 def hazard(client: distributed.Client) -> str:
-    """Names workers that Dask's profiler may hang for ever (never those that `connect` starts); empty where none is."""
+    """Names workers that Dask's profiler may hang for ever (never those that `open_cluster` starts); empty where none
+    is."""
     found = client.run(_endangered, on_error="ignore")
     workers = sorted(worker for worker, danger in found.items() if danger)
     return HANG.format(workers[0], len(workers)) if workers else ""

@@ -6,92 +6,92 @@ from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
 from typing import Any
 
-from infra.cluster.budget import Till
-from infra.engines.common.request_window import Window
+from infra.cluster.budget import BudgetTracker
+from infra.engines.common.request_window import RequestWindow
 from infra.lake.reply_journal import Journal
-from schemas.engine import UNWATCHED, Completion, Failure, Reply, Request, Watch
+from schemas.engine import NO_OBSERVER, Completion, Failure, Reply, Request, RequestObserver
 from schemas.errors import BudgetSpent, QuestmillError
 from schemas.prompts import Sampling
-from schemas.receipts import Spent
+from schemas.receipts import Usage
 
 MILLION = 1_000_000
 
 
-class Meter:
+class GpuMeter:
     """Shares the GPU time of this process out among the shards that use it at once."""
 
     def __init__(self) -> None:
-        self.lock, self.since, self.users = threading.Lock(), 0.0, dict[int, tuple[int, float]]()
+        self.lock, self.last_update, self.users = threading.Lock(), 0.0, dict[int, tuple[int, float]]()
 
-    def enter(self, user: int, gpus: int) -> None:
+    def start(self, user: int, gpus: int) -> None:
         """From now on `user` keeps `gpus` GPUs busy, with whoever else does."""
         with self.lock:
-            self._share()
+            self._distribute()
             self.users[user] = (gpus, 0.0)
 
-    def take(self, user: int) -> float:
+    def take_seconds(self, user: int) -> float:
         """GPU seconds of `user` since it entered or since the last time."""
         with self.lock:
-            self._share()
+            self._distribute()
             gpus, seconds = self.users.get(user, (0, 0.0))
             if user in self.users:
                 self.users[user] = (gpus, 0.0)
             return seconds
 
-    def leave(self, user: int) -> float:
+    def stop(self, user: int) -> float:
         """The same, for the last time."""
-        seconds = self.take(user)
+        seconds = self.take_seconds(user)
         with self.lock:
             self.users.pop(user, None)
         return seconds
 
-    def _share(self) -> None:
+    def _distribute(self) -> None:
         now = time.monotonic()
         for user, (gpus, seconds) in self.users.items():
-            self.users[user] = (gpus, seconds + gpus * (now - self.since) / len(self.users))
-        self.since = now
+            self.users[user] = (gpus, seconds + gpus * (now - self.last_update) / len(self.users))
+        self.last_update = now
 
 
-METER = Meter()
+GPU_METER = GpuMeter()
 
 
-class Desk(Watch):
+class JournaledEngine(RequestObserver):
     """`Generator` and `Scorer` for one shard, open for as long as it is asked."""
 
-    def __init__(self, engine: Any, spec: Any, journal: Journal, till: Till) -> None:
+    def __init__(self, engine: Any, spec: Any, journal: Journal, tracker: BudgetTracker) -> None:
         """`spec` is the engine's: it holds the prices."""
-        self.engine, self.spec, self.journal, self.till = engine, spec, journal, till
-        self.window: Window | None = getattr(engine, "window", None)
-        self.known: dict[str, dict[int, Completion]] = {}
-        self.failed: dict[str, Failure] = {}
-        self.allowed = 0
+        self.engine, self.spec, self.journal, self.tracker = engine, spec, journal, tracker
+        self.window: RequestWindow | None = getattr(engine, "window", None)
+        self.replies: dict[str, dict[int, Completion]] = {}
+        self.failures: dict[str, Failure] = {}
+        self.in_flight = 0
         """Requests that may be sent and were not answered yet."""
-        self.spent = Spent()
+        self.usage = Usage()
         """For this shard, replies of earlier starts included: what its rows have cost."""
 
-    def __enter__(self) -> "Desk":
+    def __enter__(self) -> "JournaledEngine":
         """Waits until the engine has use for another shard."""
         if self.window is not None:
-            self.window.enter()
+            self.window.admit()
         try:
-            self.known = self.journal.replies()
+            self.replies = self.journal.read_replies()
         except BaseException:
-            self._leave()
+            self._release_window()
             raise
-        self.spent = sum((self._price(list(each.values())) for each in self.known.values()), Spent())
-        METER.enter(id(self), getattr(self.spec, "gpus", 0))
-        self.till.desks.add(self._settle)
+        self.usage = sum((self._compute_usage(list(each.values())) for each in self.replies.values()), Usage())
+        GPU_METER.start(id(self), getattr(self.spec, "gpus", 0))
+        self.tracker.gpu_meters.add(self._charge_gpu_time)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._leave()
-        self.till.desks.discard(self._settle)
-        self._charge_gpu(METER.leave(id(self)))
-        self.till.release(self.allowed)
+        self._release_window()
+        self.tracker.gpu_meters.discard(self._charge_gpu_time)
+        self._charge_gpu_seconds(GPU_METER.stop(id(self)))
+        self.tracker.cancel(self.in_flight)
         try:
-            self.till.note()
+            self.tracker.checkpoint()
         finally:
             try:
                 self.journal.close()
@@ -100,80 +100,89 @@ class Desk(Watch):
                     raise
 
     def stream(
-        self, requests: Sequence[Request], sampling: Sampling, watch: Watch = UNWATCHED
+        self, requests: Sequence[Request], sampling: Sampling, observer: RequestObserver = NO_OBSERVER
     ) -> Iterator[tuple[Request, Reply]]:
         """See `schemas.engine.Generator`. Raises `BudgetSpent` after the last reply that could be paid."""
-        self.till.expect(sampling.max_tokens * sampling.n)
-        yield from self._once(requests, lambda owed: self.engine.stream(owed, sampling, self))
+        self.tracker.set_estimate(sampling.max_tokens * sampling.n)
+        yield from self._ask_missing(requests, lambda owed: self.engine.stream(owed, sampling, self))
 
-    def rate(self, requests: Sequence[Request], watch: Watch = UNWATCHED) -> Iterator[tuple[Request, Reply]]:
+    def score(
+        self, requests: Sequence[Request], observer: RequestObserver = NO_OBSERVER
+    ) -> Iterator[tuple[Request, Reply]]:
         """See `schemas.engine.Scorer`; paid for, written down and limited like every other request."""
-        yield from self._once(requests, lambda owed: self.engine.rate(owed, self))
+        yield from self._ask_missing(requests, lambda owed: self.engine.score(owed, self))
 
     def close(self) -> None:
         """The engine is not this shard's to close."""
 
-    def _once(
+    def _ask_missing(
         self, requests: Sequence[Request], ask: Callable[[list[Request]], Iterator[tuple[Request, Reply]]]
     ) -> Iterator[tuple[Request, Reply]]:
         """Ask about what nobody has answered or refused yet, and yield all."""
-        whole = {request.row: request for request in requests}
-        owed = [self._missing(request) for request in requests if request.row not in self.failed]
-        owed = [request for request in owed if request.seeds]
-        asked = {request.row for request in owed}
-        for row in [row for row in whole if row not in asked]:
-            yield whole[row], self.failed.get(row) or self._found(whole[row])
-        for request, reply in ask(owed):
-            asked.discard(request.row)
-            yield whole[request.row], reply if isinstance(reply, Failure) else self._found(whole[request.row])
-        if asked:
-            raise BudgetSpent(f"the budget is spent ({self.till.spent()}); {len(asked):,} rows of this shard are owed")
+        requests_by_row = {request.row_id: request for request in requests}
+        missing = [self._keep_unanswered(request) for request in requests if request.row_id not in self.failures]
+        missing = [request for request in missing if request.seeds]
+        pending = {request.row_id for request in missing}
+        for row in [row for row in requests_by_row if row not in pending]:
+            yield requests_by_row[row], self.failures.get(row) or self._get_reply(requests_by_row[row])
+        for request, reply in ask(missing):
+            pending.discard(request.row_id)
+            yield (
+                requests_by_row[request.row_id],
+                reply if isinstance(reply, Failure) else self._get_reply(requests_by_row[request.row_id]),
+            )
+        if pending:
+            raise BudgetSpent(
+                f"the budget is spent ({self.tracker.total_usage()}); {len(pending):,} rows of this shard are owed"
+            )
 
-    def _leave(self) -> None:
+    def _release_window(self) -> None:
         if self.window is not None:
-            self.window.leave()
+            self.window.release()
 
-    def _settle(self) -> None:
-        self._charge_gpu(METER.take(id(self)))
+    def _charge_gpu_time(self) -> None:
+        self._charge_gpu_seconds(GPU_METER.take_seconds(id(self)))
 
-    def _charge_gpu(self, seconds: float) -> None:
+    def _charge_gpu_seconds(self, seconds: float) -> None:
         if seconds:
-            used = Spent(gpu_seconds=seconds)
-            self.spent += used
-            self.till.charge(used, 0)
+            usage = Usage(gpu_seconds=seconds)
+            self.usage += usage
+            self.tracker.record_usage(usage, 0)
 
-    def allows(self) -> bool | None:
-        """See `Watch`."""
-        allowed = self.till.allows()
-        self.allowed += bool(allowed)
+    def may_send(self) -> bool | None:
+        """See `RequestObserver`."""
+        allowed = self.tracker.may_send()
+        self.in_flight += bool(allowed)
         return allowed
 
-    def arrived(self, request: Request, reply: Reply) -> None:
-        """See `Watch`: written down first, then counted."""
-        self.allowed -= 1
+    def on_reply(self, request: Request, reply: Reply) -> None:
+        """See `RequestObserver`: written down first, then counted."""
+        self.in_flight -= 1
         if isinstance(reply, Failure):
-            self.failed[request.row] = reply
-            self.till.charge(Spent())
+            self.failures[request.row_id] = reply
+            self.tracker.record_usage(Usage())
             return
-        cost = self._price(reply)
-        self.till.charge(cost)
-        self.spent += cost
-        samples = dict(zip(request.sampled(), reply, strict=True))
-        self.journal.add(request.row, samples)
-        self.known.setdefault(request.row, {}).update(samples)
+        cost = self._compute_usage(reply)
+        self.tracker.record_usage(cost)
+        self.usage += cost
+        samples = dict(zip(request.sample_indices(), reply, strict=True))
+        self.journal.add(request.row_id, samples)
+        self.replies.setdefault(request.row_id, {}).update(samples)
 
-    def _missing(self, request: Request) -> Request:
+    def _keep_unanswered(self, request: Request) -> Request:
         """The samples of `request` that nobody has answered yet."""
-        known = self.known.get(request.row, {})
-        owed = [(j, seed) for j, seed in zip(request.sampled(), request.seeds, strict=True) if j not in known]
-        return request._replace(seeds=tuple(seed for _, seed in owed), samples=tuple(j for j, _ in owed))
+        replies = self.replies.get(request.row_id, {})
+        missing = [
+            (j, seed) for j, seed in zip(request.sample_indices(), request.seeds, strict=True) if j not in replies
+        ]
+        return request._replace(seeds=tuple(seed for _, seed in missing), samples=tuple(j for j, _ in missing))
 
-    def _found(self, request: Request) -> list[Completion]:
-        return [self.known[request.row][j] for j in request.sampled()]
+    def _get_reply(self, request: Request) -> list[Completion]:
+        return [self.replies[request.row_id][j] for j in request.sample_indices()]
 
-    def _price(self, replies: Sequence[Completion]) -> Spent:
+    def _compute_usage(self, replies: Sequence[Completion]) -> Usage:
         """Of some samples of one request."""
-        asked = sum(reply.prompt_tokens for reply in replies)
-        written = sum(reply.completion_tokens for reply in replies)
-        usd = asked * self.spec.usd_per_million_in + written * self.spec.usd_per_million_out
-        return Spent(prompt_tokens=asked, completion_tokens=written, usd=usd / MILLION)
+        prompt_tokens = sum(reply.prompt_tokens for reply in replies)
+        completion_tokens = sum(reply.completion_tokens for reply in replies)
+        usd = prompt_tokens * self.spec.usd_per_million_in + completion_tokens * self.spec.usd_per_million_out
+        return Usage(prompt_tokens=prompt_tokens, completion_tokens=completion_tokens, usd=usd / MILLION)

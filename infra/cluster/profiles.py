@@ -20,7 +20,7 @@ def load_profile(name: str, store: str | None = None) -> Profile:
         values = tomllib.loads(path.read_text())
         return Profile.model_validate(values | ({"store": store} if store else {}))
     except ValidationError as error:
-        told = [f"{'.'.join(map(str, e['loc']))}: {e['msg'].removeprefix('Value error, ')}" for e in error.errors()]
-        raise BadInput(f"profile {path}: {'; '.join(told)}") from error
+        problems = [f"{'.'.join(map(str, e['loc']))}: {e['msg'].removeprefix('Value error, ')}" for e in error.errors()]
+        raise BadInput(f"profile {path}: {'; '.join(problems)}") from error
     except ValueError as error:
         raise BadInput(f"profile {path}: {error}") from error

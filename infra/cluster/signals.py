@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def shielded() -> Iterator[None]:
+def block_interrupts() -> Iterator[None]:
     """Threads and processes that are started in here, and whatever they start, never see an interrupt.
 
     The signal mask is inherited; an interrupt of the caller waits until this is closed.

@@ -23,52 +23,58 @@ import pyarrow.parquet as pq
 
 from infra import engines
 from infra.engines.common import child_processes
-from infra.engines.no_model import RoomSpec
+from infra.engines.no_model import NoModelSpec
 from infra.lake import catalog, model_store
 from infra.lake.store import Store, open_store
-from schemas.engine_specs import Spec
+from schemas.engine_specs import EngineSpec
 from schemas.errors import QuestmillError
 from schemas.identity import fingerprint
 from schemas.receipts import Part, Receipt
-from schemas.steps import Train
+from schemas.steps import TrainingStep
 
-QUIET = {"TQDM_DISABLE": "1", "HF_DATASETS_DISABLE_PROGRESS_BARS": "1"}
+NO_PROGRESS_BARS = {"TQDM_DISABLE": "1", "HF_DATASETS_DISABLE_PROGRESS_BARS": "1"}
 """A log is no place for progress bars."""
-SHOWN = 300
+LOG_LINE_CHARACTERS = 300
 """Characters of a failed training's last line that its error repeats."""
 
 
-def run_train(step: Train, spec: Spec, tables: list[list[Receipt]], lake: str) -> Receipt:
+def run_train(step: TrainingStep, spec: EngineSpec, tables: list[list[Receipt]], lake: str) -> Receipt:
     """Train from the model of `spec`; the receipt's `detail` names the model, which was written before it.
 
     Raises `QuestmillError` where the training ends in an error, and ValueError where `spec` has no weights.
     """
     store, started = open_store(lake), time.monotonic()
-    parts = [catalog.unique(p for receipt in table for p in receipt.parts) for table in tables]
-    base = model_store.base(spec)
-    origin = model_store.content(base)
-    key = fingerprint(step, origin, [[p.digest for p in table] for table in parts])
-    work = _workshop(store, key)
-    if done := store.receipt(step.label, key):  # a process may have ended between the receipt and the last line
-        shutil.rmtree(work, ignore_errors=True)
+    parts = [catalog.unique_parts(p for receipt in table for p in receipt.parts) for table in tables]
+    base = model_store.fetch_base(spec)
+    base_digest = model_store.model_digest(base)
+    key = fingerprint(step, base_digest, [[p.digest for p in table] for table in parts])
+    work_dir = _work_dir(store, key)
+    if done := store.read_receipt(step.label, key):  # a process may have ended between the receipt and the last line
+        shutil.rmtree(work_dir, ignore_errors=True)
         return done
-    work.mkdir(parents=True, exist_ok=True)
-    with _alone(work) as lock:
-        if done := store.receipt(step.label, key):
+    work_dir.mkdir(parents=True, exist_ok=True)
+    with _lock_folder(work_dir) as lock:
+        if done := store.read_receipt(step.label, key):
             return done
-        if not (work / "measured.json").is_file():
-            _train(step, base, work, {n: (store, t) for n, t in zip(step.inputs, parts, strict=True)}, lock)
-        receipt = store.commit(_receipt(step, store, key, work, parts, origin, started))
-        shutil.rmtree(work, ignore_errors=True)
+        if not (work_dir / "measured.json").is_file():
+            _train(step, base, work_dir, {n: (store, t) for n, t in zip(step.inputs, parts, strict=True)}, lock)
+        receipt = store.commit(_make_receipt(step, store, key, work_dir, parts, base_digest, started))
+        shutil.rmtree(work_dir, ignore_errors=True)
     return receipt
 
 
-def _receipt(
-    step: Train, store: Store, key: str, work: Path, parts: list[list[Part]], origin: str, started: float
+def _make_receipt(
+    step: TrainingStep,
+    store: Store,
+    key: str,
+    work_dir: Path,
+    parts: list[list[Part]],
+    base_digest: str,
+    started: float,
 ) -> Receipt:
     """Put the model into the lake and say what it was made of; a training keeps every row that it was given."""
     rows = sum(p.rows for p in parts[0])
-    measured: dict[str, float] = json.loads((work / "measured.json").read_text())
+    metrics: dict[str, float] = json.loads((work_dir / "measured.json").read_text())
     first, *others = [tuple(p.digest for p in table) for table in parts]
     return Receipt(
         step=step.label,
@@ -79,101 +85,103 @@ def _receipt(
         kept=rows,
         seconds=round(time.monotonic() - started, 3),
         detail={
-            **model_store.put(store, work / "model"),
-            "base": origin,
-            **{name: f"{value:.6g}" for name, value in measured.items()},
+            **model_store.upload(store, work_dir / "model"),
+            "base": base_digest,
+            **{name: f"{value:.6g}" for name, value in metrics.items()},
         },
     )
 
 
-def _workshop(store: Store, key: str) -> Path:
+def _work_dir(store: Store, key: str) -> Path:
     """Where checkpoints wait: in a local lake, else on this machine; another machine would start afresh."""
-    work = Path(store.locate("training")) if store.is_local else model_store.cache() / "training"
-    return work / key
+    parent = Path(store.locate("training")) if store.is_local else model_store.cache_dir() / "training"
+    return parent / key
 
 
 @contextlib.contextmanager
-def _alone(work: Path) -> Iterator[IO[str]]:
-    """The only training in `work`: a second one waits, also for a child whose worker was killed a moment ago."""
-    path = work.with_suffix(".lock")
+def _lock_folder(work_dir: Path) -> Iterator[IO[str]]:
+    """The only training in `work_dir`: a second one waits, also for a child whose worker was killed a moment ago."""
+    path = work_dir.with_suffix(".lock")
     with path.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield lock
         path.unlink(missing_ok=True)
 
 
-def _train(step: Train, base: Path, work: Path, tables: dict[str, tuple[Store, list[Part]]], lock: IO[str]) -> None:
+def _train(
+    step: TrainingStep, base: Path, work_dir: Path, tables: dict[str, tuple[Store, list[Part]]], lock: IO[str]
+) -> None:
     """Run the child to its end; whatever ends this process ends it too."""
-    work.mkdir(exist_ok=True)
+    work_dir.mkdir(exist_ok=True)
     for name, (store, parts) in tables.items():
-        _spread(store, parts, work / "tables" / name)
-    shutil.rmtree(work / "model", ignore_errors=True)
-    (work / "job.pickle").write_bytes(pickle.dumps((step, base)))
-    log = work / "log.txt"
-    with engines.using(RoomSpec()), log.open("a") as told, _child(step, work, told, lock) as child:
+        _export_table(store, parts, work_dir / "tables" / name)
+    shutil.rmtree(work_dir / "model", ignore_errors=True)
+    (work_dir / "job.pickle").write_bytes(pickle.dumps((step, base)))
+    log = work_dir / "log.txt"
+    with engines.borrow(NoModelSpec()), log.open("a") as log_file, _spawn(step, work_dir, log_file, lock) as child:
         try:
             code = child.wait()
         finally:
-            child_processes.kill(child_processes.family([child]))
-    if code or not (work / "measured.json").is_file():
-        said = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
-        last = (said or ["it said nothing"])[-1].strip()[:SHOWN]
+            child_processes.kill(child_processes.process_tree([child]))
+    if code or not (work_dir / "measured.json").is_file():
+        lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
+        last_line = (lines or ["it said nothing"])[-1].strip()[:LOG_LINE_CHARACTERS]
         raise QuestmillError(
-            f"step {step.label}: the training ended with code {code}: {last}; its log is {log}, "
+            f"step {step.label}: the training ended with code {code}: {last_line}; its log is {log}, "
             f"and the same command continues from its last checkpoint"
         )
 
 
-def _child(step: Train, work: Path, told: IO[str], lock: IO[str]) -> "subprocess.Popen[bytes]":
+def _spawn(step: TrainingStep, work_dir: Path, log_file: IO[str], lock: IO[str]) -> "subprocess.Popen[bytes]":
     """The process that trains. It finds the same modules, and holds the lock as long as it runs."""
     modules = os.pathsep.join(filter(None, sys.path))
     return subprocess.Popen(
-        [*_launcher(step), "-m", __name__, str(work)],
+        [*_build_command(step), "-m", __name__, str(work_dir)],
         stdin=subprocess.PIPE,
-        stdout=told,
-        stderr=told,
-        env={**os.environ, **QUIET, "PYTHONPATH": modules, child_processes.OWNER: str(os.getpid())},
+        stdout=log_file,
+        stderr=log_file,
+        env={**os.environ, **NO_PROGRESS_BARS, "PYTHONPATH": modules, child_processes.OWNER_VARIABLE: str(os.getpid())},
         pass_fds=(lock.fileno(),),
     )
 
 
-def _launcher(step: Train) -> list[str]:
+def _build_command(step: TrainingStep) -> list[str]:
     if step.gpus == 1:
         return [sys.executable]
-    many = ["--multi_gpu", "--num_processes", str(step.gpus)]
-    return [sys.executable, "-m", "accelerate.commands.launch", *many, *step.launch]
+    options = ["--multi_gpu", "--num_processes", str(step.gpus)]
+    return [sys.executable, "-m", "accelerate.commands.launch", *options, *step.launch]
 
 
-def _spread(store: Store, parts: list[Part], folder: Path) -> None:
+def _export_table(store: Store, parts: list[Part], folder: Path) -> None:
     """The rows of a table as files of their own, one after the other: objects are checked here and read there."""
     folder.mkdir(parents=True, exist_ok=True)
     for number, part in enumerate(parts):
         pq.write_table(store.get(part), folder / f"{number:06}.parquet")
 
 
-def _batches(folder: Path) -> Iterator[pa.RecordBatch]:
+def _read_batches(folder: Path) -> Iterator[pa.RecordBatch]:
     for path in sorted(folder.glob("*.parquet")):
         yield from pq.ParquetFile(path).iter_batches()
 
 
-def main(work: Path) -> None:
+def main(work_dir: Path) -> None:
     """The child: fit, and write down last what was measured."""
-    child_processes.tie()
-    threading.Thread(target=_watch, daemon=True).start()
-    step, base = pickle.loads((work / "job.pickle").read_bytes())
-    tables = {name: _batches(work / "tables" / name) for name in step.inputs}
-    measured = step.fit(tables, base, work / "model", work / "checkpoints", _report)
+    child_processes.die_with_parent()
+    threading.Thread(target=_exit_with_worker, daemon=True).start()
+    step, base = pickle.loads((work_dir / "job.pickle").read_bytes())
+    tables = {name: _read_batches(work_dir / "tables" / name) for name in step.inputs}
+    metrics = step.fit(tables, base, work_dir / "model", work_dir / "checkpoints", _print_progress)
     if os.environ.get("RANK", "0") == "0":
-        part = work / "measured.part"
-        part.write_text(json.dumps(measured))
-        part.replace(work / "measured.json")
+        temporary = work_dir / "measured.part"
+        temporary.write_text(json.dumps(metrics))
+        temporary.replace(work_dir / "measured.json")
 
 
-def _report(line: str) -> None:
+def _print_progress(line: str) -> None:
     print(time.strftime("%H:%M:%S"), line, flush=True)
 
 
-def _watch() -> None:
+def _exit_with_worker() -> None:
     """The pipe closes when the worker is gone, however it went."""
     while os.read(0, 1):  # not sys.stdin: at its end Python waits for whoever reads it
         pass

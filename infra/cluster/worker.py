@@ -19,65 +19,74 @@ from schemas.errors import LedgerError, QuestmillError
 from schemas.identity import fingerprint
 from schemas.input import Source, SourceFile
 from schemas.outcomes import Quarantine, Reject, Row
-from schemas.receipts import Part, Receipt, Spent
+from schemas.receipts import Part, Receipt, Usage
 from schemas.steps import Merge, Stage
 from schemas.tables import attempts, empty_rows, quarantine, rejects
 
-BROKEN_AFTER = 8
+MAX_FAILED_ROWS = 8
 """Rows of one shard that may fail by exception before the stage, not the rows, is taken to be at fault."""
 
-NOBODYS, NOTHING = Account(), Spent()
+NO_ACCOUNT, NO_USAGE = Account(), Usage()
 
 Outcome = Row | Reject | Quarantine
 
 
-def scan_source(url: str, source: Source) -> SourceFile:
+def check_source(url: str, source: Source) -> SourceFile:
     """Check one input file to its last row; raises `BadInput`. Writes nothing."""
-    return input_files.scan(url, source)
+    return input_files.check_file(url, source)
 
 
 def run_seed(
-    file: SourceFile, types: dict[str, str], copy: int, source: Source, reserved: list[str], lake: str
+    file: SourceFile, types: dict[str, str], copy_number: int, source: Source, reserved_names: list[str], lake: str
 ) -> Receipt:
     """Cut one checked file into shards of attempts; rows without question, response or answer are quarantined.
 
-    `types`: the kept columns over all files; `copy`: 0, or how many files before this one have the same bytes.
+    `types`: the kept columns over all files; `copy_number`: 0, or how many files before this one have the same bytes.
     """
     store, started = open_store(lake), time.monotonic()
     key = fingerprint(
-        "seed", input_files.SEED_VERSION, file.digest, copy, source.columns, source.shard_rows, types, reserved
+        "seed",
+        input_files.SEED_VERSION,
+        file.digest,
+        copy_number,
+        source.columns,
+        source.shard_rows,
+        types,
+        reserved_names,
     )
-    if done := store.receipt("seed", key):
+    if done := store.read_receipt("seed", key):
         return done
-    names = input_files.free_names(list(types), [*reserved, "reject"])
-    extra = [user_column(names[n], input_files.TYPES.get(kind, pa.string())) for n, kind in types.items()]
+    names = input_files.resolve_name_clashes(list(types), [*reserved_names, "reject"])
+    extra = [user_column(names[n], input_files.TYPE_OF_NAME.get(kind, pa.string())) for n, kind in types.items()]
     schema = pa.schema([*attempts.SCHEMA, *extra])
-    mark = file.digest[:12] + (f"+{copy}" if copy else "")
-    book = _Book(store, "seed", schema, source.shard_rows)
-    for number, ours, others in input_files.load(file, source, types):
-        full = {"row_id": f"{mark}:{number:08}"} | ours | dict.fromkeys(names.values())
-        full |= {names[name]: value for name, value in others.items()}
-        empty = [n for n in ("question", "response", "answer") if full[n] is None]
-        book.add(Quarantine(full, f"null {empty[0]}", f"column {empty[0]!r} is null", 1) if empty else full)
-    return store.commit(book.close(key, (file.digest,), file.rows, started, {"source": file.url}))
+    id_prefix = file.digest[:12] + (f"+{copy_number}" if copy_number else "")
+    writer = _OutcomeWriter(store, "seed", schema, source.shard_rows)
+    for number, ours, others in input_files.read_rows(file, source, types):
+        row = {"row_id": f"{id_prefix}:{number:08}"} | ours | dict.fromkeys(names.values())
+        row |= {names[name]: value for name, value in others.items()}
+        empty = [n for n in ("question", "response", "answer") if row[n] is None]
+        writer.add(Quarantine(row, f"null {empty[0]}", f"column {empty[0]!r} is null", 1) if empty else row)
+    return store.commit(writer.finish(key, (file.digest,), file.rows, started, {"source": file.url}))
 
 
-def run_blanks(rows: int, shard_rows: int, lake: str, mark: str = "") -> Receipt:
+def run_empty_rows(rows: int, shard_rows: int, lake: str, id_prefix: str = "") -> Receipt:
     """Make `rows` blank rows, numbered from 0; what a step that makes something from nothing starts from.
 
-    Their ids begin with `mark`: two generators that are one model must not write the same questions.
+    Their ids begin with `id_prefix`: two generators that are one model must not write the same questions.
     """
     store, started = open_store(lake), time.monotonic()
-    key = fingerprint("blanks", str(empty_rows.SCHEMA), rows, shard_rows, mark)
-    if done := store.receipt("blanks", key):
+    key = fingerprint("blanks", str(empty_rows.SCHEMA), rows, shard_rows, id_prefix)
+    if done := store.read_receipt("blanks", key):
         return done
-    book = _Book(store, "blanks", empty_rows.SCHEMA, shard_rows)
+    writer = _OutcomeWriter(store, "blanks", empty_rows.SCHEMA, shard_rows)
     for number in range(rows):
-        book.add({"row_id": f"{mark}{number:09}", "number": number})
-    return store.commit(book.close(key, (), rows, started))
+        writer.add({"row_id": f"{id_prefix}{number:09}", "number": number})
+    return store.commit(writer.finish(key, (), rows, started))
 
 
-def run_shard(stage: Stage, spec: Any, upstream: Receipt, index: int, lake: str, account: Account = NOBODYS) -> Receipt:
+def run_shard(
+    stage: Stage, spec: Any, upstream: Receipt, index: int, lake: str, account: Account = NO_ACCOUNT
+) -> Receipt:
     """Work one part of `upstream` by `stage`; `spec` is the engine that plays the stage's role, or None.
 
     A row that makes the stage raise is quarantined; a stage that raises on many rows of a shard fails. Replies of
@@ -86,71 +95,74 @@ def run_shard(stage: Stage, spec: Any, upstream: Receipt, index: int, lake: str,
     store, started = open_store(lake), time.monotonic()
     part = upstream.parts[index]
     key = fingerprint(stage, spec, part.digest)
-    if done := store.receipt(stage.label, key):
+    if done := store.read_receipt(stage.label, key):
         if spec is not None:  # left by a process that ended between the receipt and its last line
             store.remove(f"journal/{key}")
         return done
     table = store.get(part)
-    book = _Book(store, stage.label, stage.output_schema(table.schema), shard_rows=None)
+    writer = _OutcomeWriter(store, stage.label, stage.output_schema(table.schema), shard_rows=None)
     if spec is None:
-        _work(stage, table.to_pylist(), None, book)
-        return store.commit(book.close(key, (part.digest,), part.rows, started))
+        _record_outcomes(stage, table.to_pylist(), None, writer)
+        return store.commit(writer.finish(key, (part.digest,), part.rows, started))
     from infra import engines
     from infra.cluster import budget, metered_engine
     from infra.lake import model_store, reply_journal  # only a stage that asks a model pays for them
 
-    replies = reply_journal.Journal(store, key)
-    paid = budget.till(account, store)
-    with engines.using(model_store.here(spec)) as engine, metered_engine.Desk(engine, spec, replies, paid) as asked:
-        _work(stage, table.to_pylist(), asked, book)
-    receipt = store.commit(book.close(key, (part.digest,), part.rows, started, spent=asked.spent))
-    replies.remove()
+    journal = reply_journal.Journal(store, key)
+    tracker = budget.tracker_for(account, store)
+    with (
+        engines.borrow(model_store.with_local_model(spec)) as engine,
+        metered_engine.JournaledEngine(engine, spec, journal, tracker) as metered,
+    ):
+        _record_outcomes(stage, table.to_pylist(), metered, writer)
+    receipt = store.commit(writer.finish(key, (part.digest,), part.rows, started, usage=metered.usage))
+    journal.remove()
     return receipt
 
 
-def _work(stage: Stage, rows: list[Row], engine: Any, book: "_Book") -> None:
+def _record_outcomes(stage: Stage, rows: list[Row], engine: Any, writer: "_OutcomeWriter") -> None:
     """Book the outcomes of all rows; raises `LedgerError` where the stage lost or invented one."""
-    given = {row["row_id"]: row for row in rows}
-    owed, carried = set(given), _user_columns(book.schema)
-    for outcome in _outcomes(stage, rows, engine, [BROKEN_AFTER]):
-        origin = _origin(_row(outcome).get("row_id"), given)
-        if origin is None:
-            row_id = _row(outcome).get("row_id")
+    input_ids = {row["row_id"]: row for row in rows}
+    missing_ids, carried = set(input_ids), _user_columns(writer.schema)
+    for outcome in _run_stage(stage, rows, engine, [MAX_FAILED_ROWS]):
+        input_row_id = _find_input_row(_row_of(outcome).get("row_id"), input_ids)
+        if input_row_id is None:
+            row_id = _row_of(outcome).get("row_id")
             raise LedgerError(
                 f"stage {stage.label} yielded row {row_id!r}, but was not given it: keep the `row_id`, "
                 "or add to it: the second sample of row 7 is 7/1"
             )
         if not isinstance(outcome, Reject | Quarantine) and carried:
-            outcome = {name: given[origin][name] for name in carried} | outcome
-        book.add(outcome, origin)
-        owed.discard(origin)
-    if owed:
-        raise LedgerError(f"stage {stage.label} lost row {min(owed)!r}: yield it, or a Reject with a reason")
+            outcome = {name: input_ids[input_row_id][name] for name in carried} | outcome
+        writer.add(outcome, input_row_id)
+        missing_ids.discard(input_row_id)
+    if missing_ids:
+        raise LedgerError(f"stage {stage.label} lost row {min(missing_ids)!r}: yield it, or a Reject with a reason")
 
 
 def run_merge(merge: Merge, tables: list[list[Receipt]], shard_rows: int, lake: str) -> Receipt:
     """Run the merge's SQL over whole tables; the result is cut into shards as it streams out of DuckDB."""
     store, started = open_store(lake), time.monotonic()
-    parts = [catalog.unique(p for receipt in table for p in receipt.parts) for table in tables]
+    parts = [catalog.unique_parts(p for receipt in table for p in receipt.parts) for table in tables]
     key = fingerprint(merge, shard_rows, [[p.digest for p in table] for table in parts])
-    if done := store.receipt(merge.label, key):
+    if done := store.read_receipt(merge.label, key):
         return done
     con = catalog.connect(store)
     for name, table in zip(merge.inputs, parts, strict=True):
-        catalog.view(con, name, store, table)
+        catalog.create_view(con, name, store, table)
     merge.prepare(con)
-    known = {f.name: f for table in parts for f in store.schema(table[0])}
-    result = con.sql(_with_user_columns(con, merge, store.schema(parts[0][0]))).to_arrow_reader(shard_rows)
-    fields = [_remember(f, known) for f in result.schema if f.name != "reject"]
+    input_fields = {f.name: f for table in parts for f in store.read_schema(table[0])}
+    result = con.sql(_with_user_columns(con, merge, store.read_schema(parts[0][0]))).to_arrow_reader(shard_rows)
+    fields = [_restore_metadata(f, input_fields) for f in result.schema if f.name != "reject"]
     fields.sort(key=is_user_column)  # stable: behind the merge's own
-    book = _Book(store, merge.label, pa.schema(fields), shard_rows)
+    writer = _OutcomeWriter(store, merge.label, pa.schema(fields), shard_rows)
     for batch in result:
         for row in batch.to_pylist():
             reason = row.pop("reject", None)
-            book.add(Reject(row, reason) if reason else row)
+            writer.add(Reject(row, reason) if reason else row)
     rows_in = sum(p.rows for p in parts[0])
     first, *others = [tuple(p.digest for p in table) for table in parts]
-    receipt = book.close(key, first, rows_in, started)
+    receipt = writer.finish(key, first, rows_in, started)
     return store.commit(receipt.model_copy(update={"beside": tuple(d for other in others for d in other)}))
 
 
@@ -164,7 +176,7 @@ def _with_user_columns(con: Any, merge: Merge, first: pa.Schema) -> str:
     left_out = [name for name in _user_columns(first) if name not in {column[0] for column in own}]
     if not left_out:
         return merge.sql()
-    carried = ", ".join(f"given.{catalog.quoted(name)}" for name in left_out)
+    carried = ", ".join(f"given.{catalog.quote_identifier(name)}" for name in left_out)
     return f"""
         SELECT merged.* EXCLUDE (merged_order), {carried}
         FROM (SELECT *, row_number() OVER () AS merged_order FROM ({merge.sql()})) AS merged
@@ -173,48 +185,50 @@ def _with_user_columns(con: Any, merge: Merge, first: pa.Schema) -> str:
     """
 
 
-class _Book:
+class _OutcomeWriter:
     """Keeps a step's outcomes apart, writes them as objects, and makes the receipt that accounts for every row."""
 
     def __init__(self, store: Store, step: str, schema: pa.Schema, shard_rows: int | None) -> None:
         self.store, self.step, self.schema, self.shard_rows = store, step, schema, shard_rows
-        self.kept: list[Row] = []
+        self.kept_rows: list[Row] = []
         self.parts: list[Part] = []
         self.kept_ids: set[str] = set()
-        self.rejected: dict[str, Reject] = {}
-        self.quarantined: dict[str, Quarantine] = {}
-        self.turned_down: list[Row] = []
-        self.failed: list[Row] = []
+        self.rejects_by_id: dict[str, Reject] = {}
+        self.quarantined_by_id: dict[str, Quarantine] = {}
+        self.reject_rows: list[Row] = []
+        self.quarantine_rows: list[Row] = []
 
-    def add(self, outcome: Outcome, origin: str | None = None) -> None:
-        """Keep one outcome of the input row `origin`, which is the row itself where none is given."""
-        row_id = origin or _row(outcome)["row_id"]
+    def add(self, outcome: Outcome, input_row_id: str | None = None) -> None:
+        """Keep one outcome of the input row `input_row_id`, which is the row itself where none is given."""
+        row_id = input_row_id or _row_of(outcome)["row_id"]
         if isinstance(outcome, Reject):
-            self.rejected.setdefault(row_id, outcome)
-            self.turned_down.append(self._aside(outcome))
+            self.rejects_by_id.setdefault(row_id, outcome)
+            self.reject_rows.append(self._make_reject_row(outcome))
         elif isinstance(outcome, Quarantine):
-            self.quarantined.setdefault(row_id, outcome)
-            self.failed.append(self._aside(outcome) | {"error": outcome.error, "attempts": outcome.attempts})
+            self.quarantined_by_id.setdefault(row_id, outcome)
+            self.quarantine_rows.append(
+                self._make_reject_row(outcome) | {"error": outcome.error, "attempts": outcome.attempts}
+            )
         else:
             self.kept_ids.add(row_id)
-            self.kept.append(outcome)
-            if self.shard_rows and len(self.kept) == self.shard_rows:
-                self._cut()
+            self.kept_rows.append(outcome)
+            if self.shard_rows and len(self.kept_rows) == self.shard_rows:
+                self._write_shard()
 
-    def close(
+    def finish(
         self,
         key: str,
         inputs: tuple[str, ...],
         rows_in: int,
         started: float,
-        detail: dict[str, str] | None = None,
-        spent: Spent = NOTHING,
+        details: dict[str, str] | None = None,
+        usage: Usage = NO_USAGE,
     ) -> Receipt:
         """The receipt: a row counts as kept where one of its outcomes was, else as rejected, else as quarantined."""
-        if self.kept or not self.parts:
-            self._cut()
-        rejected = _reasons(r for i, r in self.rejected.items() if i not in self.kept_ids)
-        settled = self.kept_ids | self.rejected.keys()
+        if self.kept_rows or not self.parts:
+            self._write_shard()
+        rejected = _count_reasons(r for i, r in self.rejects_by_id.items() if i not in self.kept_ids)
+        accounted_ids = self.kept_ids | self.rejects_by_id.keys()
         receipt = Receipt(
             step=self.step,
             key=key,
@@ -222,31 +236,31 @@ class _Book:
             rows_in=rows_in,
             kept=len(self.kept_ids),
             rejected=rejected,
-            quarantined=_reasons(q for i, q in self.quarantined.items() if i not in settled),
+            quarantined=_count_reasons(q for i, q in self.quarantined_by_id.items() if i not in accounted_ids),
             parts=tuple(self.parts),
-            rejects=self._put(self.turned_down, rejects.SCHEMA),
-            quarantine=self._put(self.failed, quarantine.SCHEMA),
+            rejects=self._write_table(self.reject_rows, rejects.SCHEMA),
+            quarantine=self._write_table(self.quarantine_rows, quarantine.SCHEMA),
             seconds=round(time.monotonic() - started, 3),
-            spent=spent,
-            detail=detail or {},
+            spent=usage,
+            detail=details or {},
         )
-        if not receipt.balanced:
+        if not receipt.is_balanced:
             raise LedgerError(f"step {self.step}: {rows_in} rows in, but {receipt.kept} kept, {rejected} rejected")
         return receipt
 
-    def _cut(self) -> None:
-        self.parts.append(self.store.put(conform(self.kept, self.schema, f"step {self.step}")))
-        self.kept = []
+    def _write_shard(self) -> None:
+        self.parts.append(self.store.put(conform(self.kept_rows, self.schema, f"step {self.step}")))
+        self.kept_rows = []
 
-    def _put(self, rows: list[Row], schema: pa.Schema) -> Part | None:
+    def _write_table(self, rows: list[Row], schema: pa.Schema) -> Part | None:
         return self.store.put(conform(rows, schema, f"step {self.step}")) if rows else None
 
-    def _aside(self, outcome: Reject | Quarantine) -> Row:
+    def _make_reject_row(self, outcome: Reject | Quarantine) -> Row:
         text = json.dumps(outcome.row, ensure_ascii=False, default=str)
         return {"row_id": outcome.row["row_id"], "stage": self.step, "reason": outcome.reason, "row": text}
 
 
-def _outcomes(stage: Stage, rows: list[Row], engine: Any, patience: list[int]) -> Iterator[Outcome]:
+def _run_stage(stage: Stage, rows: list[Row], engine: Any, failures_left: list[int]) -> Iterator[Outcome]:
     """The stage's outcomes. A row that makes the stage raise is found by halving and quarantined; the rest goes on."""
     if not rows:
         return
@@ -257,34 +271,38 @@ def _outcomes(stage: Stage, rows: list[Row], engine: Any, patience: list[int]) -
     except Exception as error:
         if len(rows) > 1:
             middle = len(rows) // 2
-            yield from _outcomes(stage, rows[:middle], engine, patience)
-            yield from _outcomes(stage, rows[middle:], engine, patience)
+            yield from _run_stage(stage, rows[:middle], engine, failures_left)
+            yield from _run_stage(stage, rows[middle:], engine, failures_left)
             return
-        patience[0] -= 1
-        if patience[0] < 0:
+        failures_left[0] -= 1
+        if failures_left[0] < 0:
             raise
         yield Quarantine(rows[0], "stage failed", f"{type(error).__name__}: {error}", 1)
 
 
-def _row(outcome: Outcome) -> Row:
+def _row_of(outcome: Outcome) -> Row:
     return outcome.row if isinstance(outcome, Reject | Quarantine) else outcome
 
 
-def _origin(row_id: Any, given: Container[str]) -> str | None:
+def _find_input_row(row_id: Any, input_ids: Container[str]) -> str | None:
     """The input row that a yielded row comes from: itself, or what its id begins with, `7` of `7/1`."""
-    while isinstance(row_id, str) and row_id not in given and "/" in row_id:
+    while isinstance(row_id, str) and row_id not in input_ids and "/" in row_id:
         row_id = row_id.rpartition("/")[0]
-    return row_id if row_id in given else None
+    return row_id if row_id in input_ids else None
 
 
-def _reasons(outcomes: Iterable[Reject | Quarantine]) -> dict[str, int]:
+def _count_reasons(outcomes: Iterable[Reject | Quarantine]) -> dict[str, int]:
     counts: dict[str, int] = {}
     for outcome in outcomes:
         counts[outcome.reason] = counts.get(outcome.reason, 0) + 1
     return dict(sorted(counts.items()))
 
 
-def _remember(field: pa.Field, known: dict[str, pa.Field]) -> pa.Field:
+def _restore_metadata(field: pa.Field, input_fields: dict[str, pa.Field]) -> pa.Field:
     """DuckDB forgets which columns are measurements; the tables it read have not."""
-    origin = known.get(field.name)
-    return field.with_metadata(origin.metadata) if origin is not None and origin.type == field.type else field
+    input_field = input_fields.get(field.name)
+    return (
+        field.with_metadata(input_field.metadata)
+        if input_field is not None and input_field.type == field.type
+        else field
+    )

@@ -6,113 +6,113 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from schemas.engine_specs import Spec
+from schemas.engine_specs import EngineSpec
 from schemas.errors import EngineError, QuestmillError
-from schemas.identity import Frozen
+from schemas.identity import FrozenModel
 from schemas.prompts import Prompt
 
-YES, NO = ("yes", "Yes", "YES", " yes", " Yes"), ("no", "No", "NO", " no", " No")
+YES_SPELLINGS, NO_SPELLINGS = ("yes", "Yes", "YES", " yes", " Yes"), ("no", "No", "NO", " no", " No")
 """How models spell a verdict; a score is the probability of the first over that of both."""
-REMOTE = frozenset({"http"})
+REMOTE_KINDS = frozenset({"http"})
 """Kinds that hold no model, so that any number of them may be open at once."""
-LOCAL = frozenset({"embedded", "regressor"})
+IN_THREAD_KINDS = frozenset({"embedded", "regressor"})
 """Kinds whose model works in the thread that asks it."""
 
 
-class _Resident:
+class _LoadedModel:
     """The one model of this process, and how many shards use it."""
 
-    def __init__(self, spec: Frozen, engine: Any) -> None:
+    def __init__(self, spec: FrozenModel, engine: Any) -> None:
         self.spec, self.engine, self.users = spec, engine, 0
 
 
-_resident: _Resident | None = None
-_remote: dict[str, Any] = {}
-_changed = threading.Condition()
+_loaded_model: _LoadedModel | None = None
+_remote_engines: dict[str, Any] = {}
+_condition = threading.Condition()
 
 
-def load(spec: Frozen) -> Any:
+def load(spec: FrozenModel) -> Any:
     """The engine of `spec`: the one that is open if there is one, otherwise the resident model makes room for it.
 
     `spec.kind` names the module, which must define `open_engine(spec)`. At most one model is resident per process; one
     that is in use is waited for. Raises ValueError for a kind that does not exist, and what the engine raises when it
     cannot start.
     """
-    global _resident
+    global _loaded_model
     kind = str(getattr(spec, "kind", ""))
-    with _changed:
-        if kind in REMOTE:
+    with _condition:
+        if kind in REMOTE_KINDS:
             key = spec.model_dump_json()
-            if key not in _remote:
-                _remote[key] = _module(kind).open_engine(spec)
-            return _remote[key]
-        _changed.wait_for(lambda: _resident is None or _resident.spec == spec or not _resident.users)
-        if _resident is None or _resident.spec != spec:
-            if _resident is not None:
-                _resident.engine.close()
-                _resident = None
-            _resident = _Resident(spec, _module(kind).open_engine(spec))
-        return _resident.engine
+            if key not in _remote_engines:
+                _remote_engines[key] = _import_engine(kind).open_engine(spec)
+            return _remote_engines[key]
+        _condition.wait_for(lambda: _loaded_model is None or _loaded_model.spec == spec or not _loaded_model.users)
+        if _loaded_model is None or _loaded_model.spec != spec:
+            if _loaded_model is not None:
+                _loaded_model.engine.close()
+                _loaded_model = None
+            _loaded_model = _LoadedModel(spec, _import_engine(kind).open_engine(spec))
+        return _loaded_model.engine
 
 
 @contextmanager
-def using(spec: Frozen) -> Iterator[Any]:
+def borrow(spec: FrozenModel) -> Iterator[Any]:
     """The engine of `spec`, which nobody closes as long as this is open. Raises EngineError where it does not start."""
-    with _changed:
-        engine, resident = _opened(spec), _resident
-        held = resident if resident is not None and resident.engine is engine else None
-        if held is not None:
-            held.users += 1
+    with _condition:
+        engine, loaded = _load_or_explain(spec), _loaded_model
+        borrowed = loaded if loaded is not None and loaded.engine is engine else None
+        if borrowed is not None:
+            borrowed.users += 1
     try:
         yield engine
     finally:
-        with _changed:
-            if held is not None:
-                held.users -= 1
-            _changed.notify_all()
+        with _condition:
+            if borrowed is not None:
+                borrowed.users -= 1
+            _condition.notify_all()
 
 
-def _opened(spec: Frozen) -> Any:
+def _load_or_explain(spec: FrozenModel) -> Any:
     try:
         return load(spec)
     except QuestmillError:
         raise
     except Exception as error:
-        where = getattr(spec, "path", "") or getattr(spec, "model", "")
+        model = getattr(spec, "path", "") or getattr(spec, "model", "")
         line = next(iter(str(error).splitlines()), "") or type(error).__name__
-        told = line if isinstance(error, ValueError) and where in line else f"{where} cannot be loaded: {line}"
-        raise EngineError(f"an engine of kind {getattr(spec, 'kind', '')!r} does not start: {told}") from error
+        problem = line if isinstance(error, ValueError) and model in line else f"{model} cannot be loaded: {line}"
+        raise EngineError(f"an engine of kind {getattr(spec, 'kind', '')!r} does not start: {problem}") from error
 
 
-def pin(spec: Spec) -> Spec:
+def pin_model(spec: EngineSpec) -> EngineSpec:
     """The same spec, holding the identity of the model that is there now; raises ValueError where none is."""
-    pinned: Spec = _module(spec.kind).pin(spec)
+    pinned: EngineSpec = _import_engine(spec.kind).pin_model(spec)
     return pinned
 
 
-def waits(spec: Spec) -> bool:
+def is_io_bound(spec: EngineSpec) -> bool:
     """Whether a shard that is asked only waits, because the model works elsewhere or by itself."""
-    return spec.kind not in LOCAL
+    return spec.kind not in IN_THREAD_KINDS
 
 
 def unload() -> None:
     """Close every engine, whoever uses it."""
-    global _resident
-    with _changed:
-        for engine in [*_remote.values(), *([_resident.engine] if _resident is not None else [])]:
+    global _loaded_model
+    with _condition:
+        for engine in [*_remote_engines.values(), *([_loaded_model.engine] if _loaded_model is not None else [])]:
             engine.close()
-        _remote.clear()
-        _resident = None
-        _changed.notify_all()
+        _remote_engines.clear()
+        _loaded_model = None
+        _condition.notify_all()
 
 
-def judged(prompt: Prompt) -> list[dict[str, str]]:
+def reward_model_chat(prompt: Prompt) -> list[dict[str, str]]:
     """What a reward model reads: a conversation, whose last input the assistant said; instructions are not for it."""
-    *given, said = prompt.inputs.values()
-    return [{"role": "user", "content": "\n\n".join(given)}, {"role": "assistant", "content": said}]
+    *inputs, answer = prompt.inputs.values()
+    return [{"role": "user", "content": "\n\n".join(inputs)}, {"role": "assistant", "content": answer}]
 
 
-def _module(kind: str) -> Any:
+def _import_engine(kind: str) -> Any:
     try:
         return importlib.import_module(f"{__name__}.{kind}")
     except ModuleNotFoundError as error:

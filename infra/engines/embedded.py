@@ -17,37 +17,37 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, cast
 
-from infra.engines import NO, YES
-from infra.engines.common.batching import CHUNK, chunked
-from schemas.engine import UNWATCHED, Completion, Reply, Request, Watch
+from infra.engines import NO_SPELLINGS, YES_SPELLINGS
+from infra.engines.common.batching import BATCH_SAMPLES, answer_in_batches
+from schemas.engine import NO_OBSERVER, Completion, Reply, Request, RequestObserver
 from schemas.engine_specs import EmbeddedSpec
 from schemas.errors import EngineError
 from schemas.prompts import Prompt, Sampling
 
-RELOAD_LIMIT = 64 * 2**20
+RELOAD_MAX_BYTES = 64 * 2**20
 """Bytes of a model that is reloaded for its seed: 20 ms for the pupil, seconds for a large one."""
-MALLOC = {-3: 32 * 2**20, -1: 512 * 2**20}
-"""glibc's M_MMAP_THRESHOLD and M_TRIM_THRESHOLD, in bytes; see `_hold_memory`."""
+MALLOC_OPTIONS_BYTES = {-3: 32 * 2**20, -1: 512 * 2**20}
+"""glibc's M_MMAP_THRESHOLD and M_TRIM_THRESHOLD, in bytes; see `_keep_freed_memory`."""
 
 
-class Embedded:
+class EmbeddedEngine:
     """`Generator` and `Scorer` over one resident CTranslate2 model; threads take turns."""
 
     def __init__(self, spec: EmbeddedSpec) -> None:
-        _hold_memory()
+        _keep_freed_memory()
         self.spec, self.path = spec, Path(spec.path)
-        found = content_digest(self.path)
-        if spec.digest and spec.digest != found:
-            raise ValueError(f"the model in {self.path} is not the pinned one ({found[:12]}, not {spec.digest[:12]})")
-        self.digest = found
-        self.words = Words(self.path)
-        self.small = (self.path / "model.bin").stat().st_size <= RELOAD_LIMIT
-        self.seeded = False
+        digest = content_digest(self.path)
+        if spec.digest and spec.digest != digest:
+            raise ValueError(f"the model in {self.path} is not the pinned one ({digest[:12]}, not {spec.digest[:12]})")
+        self.digest = digest
+        self.tokenizer = ModelTokenizer(self.path)
+        self.reloads = (self.path / "model.bin").stat().st_size <= RELOAD_MAX_BYTES
+        self.is_seeded = False
         # Seeding, reloading and sampling belong together: two shards at once would draw from one seed.
-        self.turn = threading.Lock()
-        self.model: Any = self._open()
+        self.lock = threading.Lock()
+        self.model: Any = self._load_model()
 
-    def _open(self) -> Any:
+    def _load_model(self) -> Any:
         import ctranslate2
 
         try:
@@ -61,107 +61,112 @@ class Embedded:
     def _seed(self, seeds: Sequence[Sequence[int]]) -> None:
         import ctranslate2
 
-        if self.seeded and not self.small:
+        if self.is_seeded and not self.reloads:
             return
         text = json.dumps([list(s) for s in seeds])
         ctranslate2.set_random_seed(int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big"))
-        if self.seeded:
-            self.model = self._open()
-        self.seeded = True
+        if self.is_seeded:
+            self.model = self._load_model()
+        self.is_seeded = True
 
     def stream(
-        self, requests: Sequence[Request], sampling: Sampling, watch: Watch = UNWATCHED
+        self, requests: Sequence[Request], sampling: Sampling, observer: RequestObserver = NO_OBSERVER
     ) -> Iterator[tuple[Request, Reply]]:
         """See `schemas.engine.Generator`; `completion_tokens` counts the end token of a reply that came to its end."""
-        for number in sorted({len(request.seeds) for request in requests}):
-            alike = [request for request in requests if len(request.seeds) == number]
-            make = partial(self._generate, sampling=sampling.model_copy(update={"n": number}))
-            yield from chunked(alike, watch, max(1, CHUNK // number), self.turn, make)
+        for sample_count in sorted({len(request.seeds) for request in requests}):
+            same_count = [request for request in requests if len(request.seeds) == sample_count]
+            answer = partial(self._generate, sampling=sampling.model_copy(update={"n": sample_count}))
+            yield from answer_in_batches(same_count, observer, max(1, BATCH_SAMPLES // sample_count), self.lock, answer)
 
     def _generate(self, requests: Sequence[Request], sampling: Sampling) -> list[list[Completion]]:
         self._check_open()
-        sampled = sampling.temperature > 0
-        if sampled:
+        is_sampled = sampling.temperature > 0
+        if is_sampled:
             self._seed([request.seeds for request in requests])
-        read = [self.words.read(request.prompt) for request in requests]
+        prompts = [self.tokenizer.encode(request.prompt) for request in requests]
         results = self.model.generate_batch(
-            read,
+            prompts,
             # Each sample is a row of the batch: 160 rows leave the cache, and are a third slower than 40.
-            max_batch_size=max(1, self.spec.max_batch_size // (sampling.n if sampled else 1)),
-            num_hypotheses=sampling.n if sampled else 1,
+            max_batch_size=max(1, self.spec.max_batch_size // (sampling.n if is_sampled else 1)),
+            num_hypotheses=sampling.n if is_sampled else 1,
             max_length=sampling.max_tokens,
-            sampling_temperature=sampling.temperature if sampled else 1.0,
-            sampling_topk=0 if sampled else 1,
-            sampling_topp=sampling.top_p if sampled else 1.0,
+            sampling_temperature=sampling.temperature if is_sampled else 1.0,
+            sampling_topk=0 if is_sampled else 1,
+            sampling_topp=sampling.top_p if is_sampled else 1.0,
             include_prompt_in_result=False,
-            end_token=self.words.ends,
+            end_token=self.tokenizer.end_tokens,
             return_end_token=True,
         )
-        copies = 1 if sampled else sampling.n
-        made = [
-            [self._completion(0 if i else len(prompt), tokens) for i, tokens in enumerate(result.sequences)]
-            for prompt, result in zip(read, results, strict=True)
+        copies = 1 if is_sampled else sampling.n
+        completions = [
+            [self._make_completion(0 if i else len(prompt), tokens) for i, tokens in enumerate(result.sequences)]
+            for prompt, result in zip(prompts, results, strict=True)
         ]
         if sampling.logprobs:
-            made = self._with_logprobs(read, [result.sequences for result in results], made)
-        return [list(each) * copies for each in made]
+            completions = self._add_logprobs(prompts, [result.sequences for result in results], completions)
+        return [list(each) * copies for each in completions]
 
-    def _completion(self, prompt_tokens: int, tokens: list[str]) -> Completion:
-        stopped = bool(tokens) and tokens[-1] in self.words.ends
+    def _make_completion(self, prompt_tokens: int, tokens: list[str]) -> Completion:
+        is_complete = bool(tokens) and tokens[-1] in self.tokenizer.end_tokens
         return Completion(
-            text=self.words.text(tokens[:-1] if stopped else tokens),
-            finish_reason="stop" if stopped else "length",
+            text=self.tokenizer.decode(tokens[:-1] if is_complete else tokens),
+            finish_reason="stop" if is_complete else "length",
             prompt_tokens=prompt_tokens,
             completion_tokens=len(tokens),
         )
 
-    def _with_logprobs(
-        self, read: list[list[str]], written: list[list[list[str]]], made: list[list[Completion]]
+    def _add_logprobs(
+        self, prompts: list[list[str]], replies: list[list[list[str]]], completions: list[list[Completion]]
     ) -> list[list[Completion]]:
         """One more forward pass over prompt and reply: the sampler reports sums only. At temperature 1."""
-        texts = [prompt + tokens for prompt, each in zip(read, written, strict=True) for tokens in each]
+        texts = [prompt + tokens for prompt, each in zip(prompts, replies, strict=True) for tokens in each]
         longest = max(map(len, texts))
-        scored = iter(self.model.score_batch(texts, max_batch_size=32, max_input_length=longest))
-        whole = [
-            [tuple(float(p) for p in next(scored).log_probs[len(prompt) - 1 :]) for _ in each]
-            for prompt, each in zip(read, written, strict=True)
+        scores = iter(self.model.score_batch(texts, max_batch_size=32, max_input_length=longest))
+        logprobs = [
+            [tuple(float(p) for p in next(scores).log_probs[len(prompt) - 1 :]) for _ in each]
+            for prompt, each in zip(prompts, replies, strict=True)
         ]
         return [
             [c.model_copy(update={"logprobs": p}) for c, p in zip(each, probabilities, strict=True)]
-            for each, probabilities in zip(made, whole, strict=True)
+            for each, probabilities in zip(completions, logprobs, strict=True)
         ]
 
-    def rate(self, requests: Sequence[Request], watch: Watch = UNWATCHED) -> Iterator[tuple[Request, Reply]]:
+    def score(
+        self, requests: Sequence[Request], observer: RequestObserver = NO_OBSERVER
+    ) -> Iterator[tuple[Request, Reply]]:
         """See `schemas.engine.Scorer`: of the first reply token, over the usual spellings of both words."""
-        yield from chunked(list(requests), watch, CHUNK, self.turn, self._rate)
+        yield from answer_in_batches(list(requests), observer, BATCH_SAMPLES, self.lock, self._score_batch)
 
-    def _rate(self, requests: Sequence[Request]) -> list[Reply]:
+    def _score_batch(self, requests: Sequence[Request]) -> list[Reply]:
         self._check_open()
-        yes, no = self.words.single(YES), self.words.single(NO)
-        read = [self.words.read(request.prompt) for request in requests]
-        odds: dict[tuple[str, ...], float] = {}
+        yes, no = self.tokenizer.single_token_ids(YES_SPELLINGS), self.tokenizer.single_token_ids(NO_SPELLINGS)
+        prompts = [self.tokenizer.encode(request.prompt) for request in requests]
+        probabilities: dict[tuple[str, ...], float] = {}
         # Samples that agree often do so word for word: two thirds of the pupil's solutions need no pass of their own.
         # In a batch of prompts of several lengths CTranslate2 returns the logits that follow the shortest one.
-        for _, group in groupby(sorted(set(map(tuple, read)), key=lambda tokens: (len(tokens), tokens)), key=len):
-            alike = list(group)
+        for _, group in groupby(sorted(set(map(tuple, prompts)), key=lambda tokens: (len(tokens), tokens)), key=len):
+            same_length = list(group)
             results = self.model.generate_batch(
-                [list(tokens) for tokens in alike],
+                [list(tokens) for tokens in same_length],
                 max_batch_size=self.spec.max_batch_size,
                 max_length=1,
                 include_prompt_in_result=False,
                 return_logits_vocab=True,
             )
-            odds |= {tokens: _odds(_numbers(r.logits[0][0]), yes, no) for tokens, r in zip(alike, results, strict=True)}
+            probabilities |= {
+                tokens: _yes_probability(_to_array(r.logits[0][0]), yes, no)
+                for tokens, r in zip(same_length, results, strict=True)
+            }
         return [
             [
                 Completion(
-                    text=repr(odds[tuple(tokens)]),
+                    text=repr(probabilities[tuple(tokens)]),
                     finish_reason="stop",
                     prompt_tokens=len(tokens),
                     completion_tokens=1,
                 )
             ]
-            for tokens in read
+            for tokens in prompts
         ]
 
     def _check_open(self) -> None:
@@ -171,58 +176,62 @@ class Embedded:
     def close(self) -> None:
         """Give the model's memory and threads back."""
         self.model = None
-        _free_memory()
+        _release_memory()
 
 
-class Words:
+class ModelTokenizer:
     """The tokenizer of a model directory: prompts to tokens, tokens to text."""
 
     def __init__(self, path: Path) -> None:
         from tokenizers import Tokenizer
 
         self.tokenizer = Tokenizer.from_file(str(path / "tokenizer.json"))
-        config, told = _json(path / "config.json"), _json(path / "tokenizer_config.json")
-        ends = [config.get("eos_token"), told.get("eos_token")]
-        self.ends = list(dict.fromkeys(e["content"] if isinstance(e, dict) else e for e in ends if e))
-        separate = path / "chat_template.jinja"
-        self.chat = separate.read_text(encoding="utf-8") if separate.is_file() else told.get("chat_template")
-        self.special = {k: _content(v) for k, v in told.items() if k.endswith("_token")}
+        config, tokenizer_config = _read_json(path / "config.json"), _read_json(path / "tokenizer_config.json")
+        ends = [config.get("eos_token"), tokenizer_config.get("eos_token")]
+        self.end_tokens = list(dict.fromkeys(e["content"] if isinstance(e, dict) else e for e in ends if e))
+        template_file = path / "chat_template.jinja"
+        self.chat_template = (
+            template_file.read_text(encoding="utf-8")
+            if template_file.is_file()
+            else tokenizer_config.get("chat_template")
+        )
+        self.special_tokens = {k: _token_text(v) for k, v in tokenizer_config.items() if k.endswith("_token")}
 
-    def read(self, prompt: Prompt) -> list[str]:
+    def encode(self, prompt: Prompt) -> list[str]:
         """The prompt's tokens: through the chat template if the model has one, else tagged, as the pupil was taught."""
-        text = self._chat(prompt) if self.chat else prompt.tagged()
+        text = self._render_chat(prompt) if self.chat_template else prompt.to_tagged_text()
         return cast(list[str], self.tokenizer.encode(text, add_special_tokens=False).tokens)
 
-    def _chat(self, prompt: Prompt) -> str:
+    def _render_chat(self, prompt: Prompt) -> str:
         from jinja2.sandbox import ImmutableSandboxedEnvironment
 
         environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
-        template = environment.from_string(cast(str, self.chat))
-        return template.render(messages=prompt.messages(), add_generation_prompt=True, **self.special)
+        template = environment.from_string(cast(str, self.chat_template))
+        return template.render(messages=prompt.to_messages(), add_generation_prompt=True, **self.special_tokens)
 
-    def text(self, tokens: list[str]) -> str:
+    def decode(self, tokens: list[str]) -> str:
         """The text of a reply."""
         ids = [self.tokenizer.token_to_id(token) for token in tokens]
         return cast(str, self.tokenizer.decode([i for i in ids if i is not None]))
 
-    def single(self, spellings: Sequence[str]) -> list[int]:
+    def single_token_ids(self, spellings: Sequence[str]) -> list[int]:
         """Ids of those spellings that are one token. Raises ValueError when none is."""
         encoded = [self.tokenizer.encode(s, add_special_tokens=False).ids for s in spellings]
-        found = sorted({ids[0] for ids in encoded if len(ids) == 1})
-        if not found:
+        token_ids = sorted({ids[0] for ids in encoded if len(ids) == 1})
+        if not token_ids:
             raise ValueError(f"no spelling of {spellings[0]!r} is one token; this model cannot be a scorer")
-        return found
+        return token_ids
 
 
 HELP = "run `make pupil`, or name a directory made by ct2-transformers-converter --copy_files tokenizer.json"
 
 
-def open_engine(spec: EmbeddedSpec) -> Embedded:
+def open_engine(spec: EmbeddedSpec) -> EmbeddedEngine:
     """Load the model. Raises ValueError, in one line, when the directory is missing or broken."""
-    return Embedded(spec)
+    return EmbeddedEngine(spec)
 
 
-def pin(spec: EmbeddedSpec) -> EmbeddedSpec:
+def pin_model(spec: EmbeddedSpec) -> EmbeddedSpec:
     """The same spec with the digest of what is in the directory now. Raises ValueError when it is missing."""
     return spec.model_copy(update={"digest": content_digest(Path(spec.path))})
 
@@ -241,7 +250,7 @@ def content_digest(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _hold_memory() -> None:
+def _keep_freed_memory() -> None:
     """Let freed memory stay with the process: a decoder grows its cache by a new, larger array at each token.
 
     The allocator gives such arrays back at once, all the more in a Dask worker, which is told to trim: two thirds of a
@@ -249,31 +258,31 @@ def _hold_memory() -> None:
     """
     with contextlib.suppress(OSError, AttributeError):
         mallopt = ctypes.CDLL(None).mallopt
-        for parameter, size in MALLOC.items():
+        for parameter, size in MALLOC_OPTIONS_BYTES.items():
             mallopt(parameter, size)
 
 
-def _free_memory() -> None:
+def _release_memory() -> None:
     """Give back what was held and is not in use."""
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).malloc_trim(0)
 
 
-def _json(path: Path) -> dict[str, Any]:
+def _read_json(path: Path) -> dict[str, Any]:
     return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
 
 
-def _content(token: Any) -> Any:
+def _token_text(token: Any) -> Any:
     return token["content"] if isinstance(token, dict) else token
 
 
-def _numbers(view: Any) -> Any:
+def _to_array(view: Any) -> Any:
     import numpy as np
 
     return np.asarray(view, dtype=np.float64)
 
 
-def _odds(logits: Any, yes: Sequence[int], no: Sequence[int]) -> float:
+def _yes_probability(logits: Any, yes: Sequence[int], no: Sequence[int]) -> float:
     """Softmax over the two groups of ids."""
     top = max(logits[i] for i in (*yes, *no))
     for_yes, for_no = (sum(math.exp(logits[i] - top) for i in ids) for ids in (yes, no))

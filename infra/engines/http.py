@@ -10,60 +10,64 @@ from typing import Any
 import aiohttp
 import orjson
 
-from infra.engines.common.request_window import Limit, Passing, Window
-from infra.engines.common.server_pool import Servers
-from schemas.engine import UNWATCHED, Completion, Failure, Reply, Request, Watch
+from infra.engines.common.request_window import ConcurrencyLimit, RequestWindow, RetryableError
+from infra.engines.common.server_pool import ServerPool
+from schemas.engine import NO_OBSERVER, Completion, Failure, Reply, Request, RequestObserver
 from schemas.engine_specs import HttpSpec
 from schemas.errors import EngineError
 from schemas.prompts import Sampling
 
-SHOWN = 300
+ERROR_CHARACTERS = 300
 """Characters of a server's complaint that are kept."""
-LONGEST_WAIT = 300.0
+MAX_RETRY_AFTER_SECONDS = 300.0
 """Seconds of `Retry-After` that are waited for; a server that wants more is told to the user."""
-TOP = 20
+TOP_LOGPROBS = 20
 """Alternatives of the first token that are asked for when a probability is wanted; the most that servers give."""
 
 
-class Http:
+class HttpEngine:
     """`Generator` and `Scorer`; requests of all shards of this process share one window."""
 
     def __init__(self, spec: HttpSpec) -> None:
-        self.spec, self.servers = spec, Servers(spec.base_url, spec.patience)
-        self.key = os.environ.get(spec.key_from, "").strip() if spec.key_from else ""
-        if spec.key_from and not self.key:
+        self.spec, self.pool = spec, ServerPool(spec.base_url, spec.patience)
+        self.api_key = os.environ.get(spec.key_from, "").strip() if spec.key_from else ""
+        if spec.key_from and not self.api_key:
             raise EngineError(f"the environment variable {spec.key_from} holds no key; set it, or leave key_from out")
-        self.window = Window(self._send, Limit(spec.floor, spec.slots), deadline=spec.deadline, attempts=spec.attempts)
+        self.window = RequestWindow(
+            self._send, ConcurrencyLimit(spec.floor, spec.slots), deadline=spec.deadline, max_attempts=spec.attempts
+        )
         self.session: aiohttp.ClientSession | None = None
-        self.path = "/chat/completions" if spec.form == "chat" else "/completions"
+        self.endpoint = "/chat/completions" if spec.form == "chat" else "/completions"
 
     def stream(
-        self, requests: Sequence[Request], sampling: Sampling, watch: Watch = UNWATCHED
+        self, requests: Sequence[Request], sampling: Sampling, observer: RequestObserver = NO_OBSERVER
     ) -> Iterator[tuple[Request, Reply]]:
         """See `schemas.engine.Generator`."""
         if self.spec.many or all(len(request.seeds) == 1 for request in requests):
-            yield from self.window.stream(requests, sampling, watch)
+            yield from self.window.stream(requests, sampling, observer)
             return
-        whole = {request.row: request for request in requests}
-        made: dict[str, dict[int, Completion]] = {request.row: {} for request in requests}
+        requests_by_row = {request.row_id: request for request in requests}
+        completions: dict[str, dict[int, Completion]] = {request.row_id: {} for request in requests}
         pieces = [
             request._replace(seeds=(seed,), samples=(sample,))
             for request in requests
-            for seed, sample in zip(request.seeds, request.sampled(), strict=True)
+            for seed, sample in zip(request.seeds, request.sample_indices(), strict=True)
         ]
-        for piece, reply in self.window.stream(pieces, sampling, watch):
-            request = whole[piece.row]
+        for piece, reply in self.window.stream(pieces, sampling, observer):
+            request = requests_by_row[piece.row_id]
             if isinstance(reply, Failure):
-                if made.pop(piece.row, None) is not None:
+                if completions.pop(piece.row_id, None) is not None:
                     yield request, reply
-            elif piece.row in made:
-                made[piece.row][piece.samples[0]] = reply[0]
-                if len(made[piece.row]) == len(request.seeds):
-                    yield request, [made[piece.row][sample] for sample in request.sampled()]
+            elif piece.row_id in completions:
+                completions[piece.row_id][piece.samples[0]] = reply[0]
+                if len(completions[piece.row_id]) == len(request.seeds):
+                    yield request, [completions[piece.row_id][sample] for sample in request.sample_indices()]
 
-    def rate(self, requests: Sequence[Request], watch: Watch = UNWATCHED) -> Iterator[tuple[Request, Reply]]:
+    def score(
+        self, requests: Sequence[Request], observer: RequestObserver = NO_OBSERVER
+    ) -> Iterator[tuple[Request, Reply]]:
         """See `schemas.engine.Scorer`: of the first reply token, over its 20 likeliest alternatives."""
-        yield from self.window.stream(requests, _SCORED, watch)
+        yield from self.window.stream(requests, _SCORE_SAMPLING, observer)
 
     def close(self) -> None:
         """End the window and its connections."""
@@ -74,145 +78,154 @@ class Http:
             await self.session.close()
 
     async def _send(self, request: Request, sampling: Sampling) -> Reply:
-        server = self.servers.pick()
+        server = self.pool.pick()
         try:
-            status, headers, data = await self._post(server.url + self.path, self._body(request, sampling))
+            status, headers, data = await self._post(server.url + self.endpoint, self._build_body(request, sampling))
             if status != 200:
-                failure = self._refused(status, headers, data)
-                self.servers.refused(server, failure.error)
+                failure = self._handle_error(status, headers, data)
+                self.pool.mark_refused(server, failure.error)
                 return failure
-            reply = self._completions(self._parsed(data), request, sampling)
-            self.servers.answered(server)
+            reply = self._parse_reply(self._parse_json(data), request, sampling)
+            self.pool.mark_success(server)
             return reply
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-            raise self.servers.lost(server, self._clean(str(error) or type(error).__name__)) from None
+            raise self.pool.mark_unreachable(server, self._clean(str(error) or type(error).__name__)) from None
         except (aiohttp.ClientError, ConnectionError) as error:
-            cut = Passing("cut off", self._clean(f"{type(error).__name__}: {error}"))
-            raise self.servers.failed(server, request.row, cut) from None
-        except Passing as passing:
-            raise self.servers.failed(server, request.row, passing) from None
+            cut = RetryableError("cut off", self._clean(f"{type(error).__name__}: {error}"))
+            raise self.pool.mark_failed(server, request.row_id, cut) from None
+        except RetryableError as passing:
+            raise self.pool.mark_failed(server, request.row_id, passing) from None
         finally:
-            server.flying -= 1
-            server.probing = False
+            server.in_flight -= 1
+            server.is_probing = False
 
     async def _post(self, url: str, body: dict[str, Any]) -> tuple[int, Mapping[str, str], bytes]:
         if self.session is None:
-            self.session = self._connect()
+            self.session = self._open_session()
         async with self.session.post(url, data=orjson.dumps(body), allow_redirects=False) as response:
             return response.status, response.headers, await response.read()
 
-    def _connect(self) -> aiohttp.ClientSession:
-        headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {self.key}"} if self.key else {})
+    def _open_session(self) -> aiohttp.ClientSession:
+        headers = {"Content-Type": "application/json"} | (
+            {"Authorization": f"Bearer {self.api_key}"} if self.api_key else {}
+        )
         return aiohttp.ClientSession(
             headers=headers,
             connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=30),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=10),
         )
 
-    def _body(self, request: Request, sampling: Sampling) -> dict[str, Any]:
+    def _build_body(self, request: Request, sampling: Sampling) -> dict[str, Any]:
         """What is constant over a stage comes first, so that servers can cache it."""
         prompt = request.prompt
         body: dict[str, Any] = {"model": self.spec.model}
-        body |= {"messages": prompt.messages()} if self.spec.form == "chat" else {"prompt": prompt.tagged()}
+        body |= {"messages": prompt.to_messages()} if self.spec.form == "chat" else {"prompt": prompt.to_tagged_text()}
         body |= {"max_tokens": sampling.max_tokens, "temperature": sampling.temperature, "top_p": sampling.top_p}
         body |= {"n": len(request.seeds), "seed": request.seeds[0]}
         if sampling.reply_schema:
-            named = {"name": prompt.stage, "schema": sampling.reply_schema, "strict": True}
-            body["response_format"] = {"type": "json_schema", "json_schema": named}
-        top = TOP if sampling is _SCORED else 0
+            response_schema = {"name": prompt.stage, "schema": sampling.reply_schema, "strict": True}
+            body["response_format"] = {"type": "json_schema", "json_schema": response_schema}
+        top = TOP_LOGPROBS if sampling is _SCORE_SAMPLING else 0
         if sampling.logprobs:
             body |= {"logprobs": True, "top_logprobs": top} if self.spec.form == "chat" else {"logprobs": top}
         return body | dict(self.spec.extra)
 
-    def _parsed(self, data: bytes) -> Any:
+    def _parse_json(self, data: bytes) -> Any:
         try:
             return orjson.loads(data)
         except ValueError:
-            raise Passing("no JSON", self._clean(data.decode("utf-8", "replace"))) from None
+            raise RetryableError("no JSON", self._clean(data.decode("utf-8", "replace"))) from None
 
-    def _completions(self, told: Any, request: Request, sampling: Sampling) -> Reply:
+    def _parse_reply(self, data: Any, request: Request, sampling: Sampling) -> Reply:
         try:
-            choices, usage = told["choices"], told.get("usage") or {}
+            choices, usage = data["choices"], data.get("usage") or {}
             n = len(request.seeds)
             if not choices:
-                raise Passing("not understood", "a reply without choices")
+                raise RetryableError("not understood", "a reply without choices")
             if len(choices) != n:
                 raise EngineError(
                     f"the server sent {len(choices)} of {n} samples; set many = false in the role of the profile"
                 )
-            spent, asked = usage.get("completion_tokens", 0), usage.get("prompt_tokens", 0)
-            each = [spent // n + (i < spent % n) for i in range(n)]
-            scored = sampling is _SCORED
-            return [self._completion(c, 0 if i else asked, each[i], scored) for i, c in enumerate(choices)]
+            completion_tokens, prompt_tokens = usage.get("completion_tokens", 0), usage.get("prompt_tokens", 0)
+            tokens_by_sample = [completion_tokens // n + (i < completion_tokens % n) for i in range(n)]
+            is_scored = sampling is _SCORE_SAMPLING
+            return [
+                self._parse_choice(c, 0 if i else prompt_tokens, tokens_by_sample[i], is_scored)
+                for i, c in enumerate(choices)
+            ]
         except (KeyError, TypeError, IndexError, AttributeError) as error:
-            raise Passing("not understood", f"{type(error).__name__}: {error} in the reply") from None
+            raise RetryableError("not understood", f"{type(error).__name__}: {error} in the reply") from None
 
-    def _completion(self, choice: dict[str, Any], asked: int, spent: int, scored: bool) -> Completion:
+    def _parse_choice(
+        self, choice: dict[str, Any], prompt_tokens: int, completion_tokens: int, is_scored: bool
+    ) -> Completion:
         chat = self.spec.form == "chat"
         text = (choice["message"].get("content") if chat else choice["text"]) or ""
         logprobs = None
-        if told := choice.get("logprobs"):
-            if scored:
-                text = repr(_odds(_alternatives(told, chat)))
-            found = [t["logprob"] for t in told["content"]] if chat else told["token_logprobs"]
-            logprobs = tuple(float(p) for p in found if p is not None)
-            spent = len(logprobs) or spent
-        elif scored:
+        if token_logprobs := choice.get("logprobs"):
+            if is_scored:
+                text = repr(_yes_probability(_first_token_logprobs(token_logprobs, chat)))
+            values = [t["logprob"] for t in token_logprobs["content"]] if chat else token_logprobs["token_logprobs"]
+            logprobs = tuple(float(p) for p in values if p is not None)
+            completion_tokens = len(logprobs) or completion_tokens
+        elif is_scored:
             raise EngineError("the server gives no log-probabilities; it cannot play a role that is scored")
-        cut = choice.get("finish_reason") == "length"
+        is_cut = choice.get("finish_reason") == "length"
         return Completion(
             text=text,
-            finish_reason="length" if cut else "stop",
-            prompt_tokens=asked,
-            completion_tokens=spent,
+            finish_reason="length" if is_cut else "stop",
+            prompt_tokens=prompt_tokens,
+            completion_tokens=completion_tokens,
             logprobs=logprobs,
         )
 
-    def _refused(self, status: int, headers: Mapping[str, str], data: bytes) -> Failure:
+    def _handle_error(self, status: int, headers: Mapping[str, str], data: bytes) -> Failure:
         """What a status other than 200 means: try again, give this request up, or stop the run."""
-        said = self._clean(data.decode("utf-8", "replace"))
-        told = f"HTTP {status}: {said}"
-        if status in (401, 402, 403) or (status == 429 and "insufficient_quota" in said):
-            raise EngineError(f"{told}; check the key and the account, then the same command continues")
+        message = self._clean(data.decode("utf-8", "replace"))
+        error = f"HTTP {status}: {message}"
+        if status in (401, 402, 403) or (status == 429 and "insufficient_quota" in message):
+            raise EngineError(f"{error}; check the key and the account, then the same command continues")
         if 300 <= status < 400:
             raise EngineError(f"HTTP {status}: redirected to {headers.get('Location')}; write that into the profile")
         if status == 404:
-            raise EngineError(f"{told}; check model {self.spec.model!r} and base_url in the profile")
-        after = _retry_after(headers)
-        if after is not None and not after <= LONGEST_WAIT:
-            raise EngineError(f"{told}; the server wants to be left alone for {after:,.0f} s: try again then")
+            raise EngineError(f"{error}; check model {self.spec.model!r} and base_url in the profile")
+        retry_after = _parse_retry_after(headers)
+        if retry_after is not None and not retry_after <= MAX_RETRY_AFTER_SECONDS:
+            raise EngineError(f"{error}; the server wants to be left alone for {retry_after:,.0f} s: try again then")
         if status == 429 or status == 503:
-            raise Passing("too many requests", told, after=after, congested=True)
+            raise RetryableError("too many requests", error, retry_after=retry_after, overloaded=True)
         if status >= 500 or status in (408, 409, 425):
-            raise Passing("server error", told, after=after)
-        long = any(mark in said.lower() for mark in ("context_length", "context length", "maximum context", "too long"))
-        return Failure("context too long" if long else f"refused with {status}", told)
+            raise RetryableError("server error", error, retry_after=retry_after)
+        is_too_long = any(
+            mark in message.lower() for mark in ("context_length", "context length", "maximum context", "too long")
+        )
+        return Failure("context too long" if is_too_long else f"refused with {status}", error)
 
     def _clean(self, text: str) -> str:
         """A complaint in one line, without the key."""
-        text = text.replace(self.key, "***") if self.key else text
-        return " ".join(text[: 4 * SHOWN].split())[:SHOWN]
+        text = text.replace(self.api_key, "***") if self.api_key else text
+        return " ".join(text[: 4 * ERROR_CHARACTERS].split())[:ERROR_CHARACTERS]
 
 
-_SCORED = Sampling(max_tokens=1, logprobs=True)
+_SCORE_SAMPLING = Sampling(max_tokens=1, logprobs=True)
 
 
-def _alternatives(told: dict[str, Any], chat: bool) -> dict[str, float]:
+def _first_token_logprobs(token_logprobs: dict[str, Any], chat: bool) -> dict[str, float]:
     """Log-probability of each likely first token."""
     if chat:
-        return {a["token"]: float(a["logprob"]) for a in told["content"][0]["top_logprobs"]}
-    return {token: float(p) for token, p in told["top_logprobs"][0].items()}
+        return {a["token"]: float(a["logprob"]) for a in token_logprobs["content"][0]["top_logprobs"]}
+    return {token: float(p) for token, p in token_logprobs["top_logprobs"][0].items()}
 
 
-def _odds(alternatives: Mapping[str, float]) -> float:
+def _yes_probability(logprobs: Mapping[str, float]) -> float:
     """P(yes) over P(yes) + P(no); 0.5 where the model thought of neither."""
     sides = [
-        sum(math.exp(p) for token, p in alternatives.items() if token.strip().lower() == word) for word in ("yes", "no")
+        sum(math.exp(p) for token, p in logprobs.items() if token.strip().lower() == word) for word in ("yes", "no")
     ]
     return sides[0] / sum(sides) if sum(sides) else 0.5
 
 
-def _retry_after(headers: Mapping[str, str]) -> float | None:
+def _parse_retry_after(headers: Mapping[str, str]) -> float | None:
     """Seconds, from a header that holds seconds or a date; None where it holds neither."""
     value = headers.get("Retry-After", "")
     try:
@@ -225,11 +238,11 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
         return None
 
 
-def open_engine(spec: HttpSpec) -> Http:
+def open_engine(spec: HttpSpec) -> HttpEngine:
     """An engine whose connections open with the first request. Raises `EngineError` where the key is missing."""
-    return Http(spec)
+    return HttpEngine(spec)
 
 
-def pin(spec: HttpSpec) -> HttpSpec:
+def pin_model(spec: HttpSpec) -> HttpSpec:
     """The spec as it is: what a server calls its model is all that can be known of it."""
     return spec

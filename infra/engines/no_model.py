@@ -2,22 +2,22 @@
 
 from typing import Literal
 
-from schemas.identity import Frozen
+from schemas.identity import FrozenModel
 
 
-class RoomSpec(Frozen):
+class NoModelSpec(FrozenModel):
     """See `infra.engines.using`: whoever uses this has waited until nobody used the resident model, which is closed."""
 
     kind: Literal["no_model"] = "no_model"
 
 
-class Room:
+class NoModel:
     """Holds nothing."""
 
     def close(self) -> None:
         """Nothing to give back."""
 
 
-def open_engine(spec: RoomSpec) -> Room:
+def open_engine(spec: NoModelSpec) -> NoModel:
     """Room for something else."""
-    return Room()
+    return NoModel()

@@ -9,103 +9,112 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, cast
 
-from infra.engines import NO, YES, judged
-from infra.engines.common.request_window import Passing
-from infra.engines.common.vllm_process import Core, Shared
-from schemas.engine import UNWATCHED, Completion, Failure, Reply, Request, Watch
+from infra.engines import NO_SPELLINGS, YES_SPELLINGS, reward_model_chat
+from infra.engines.common.request_window import RetryableError
+from infra.engines.common.vllm_process import VllmProcess, VllmWindow
+from schemas.engine import NO_OBSERVER, Completion, Failure, Reply, Request, RequestObserver
 from schemas.engine_specs import VllmSpec
 from schemas.errors import EngineError
 from schemas.prompts import Prompt, Sampling
 
-SCORED = Sampling(max_tokens=1)
+SCORE_SAMPLING = Sampling(max_tokens=1)
 """Marks a request for a score, which comes as the text of the reply."""
 
 
-class Vllm:
+class VllmEngine:
     """`Generator` and `Scorer` over one vLLM engine; requests of all shards of this process share its batch."""
 
     def __init__(self, spec: VllmSpec) -> None:
         """Raises ValueError where vLLM or the model is missing, and `EngineError` where the engine cannot start."""
-        self.spec, self.core, self.numbers = spec, Core(spec), itertools.count()
-        self.vllm, self.tokenizer, self.longest = self.core.vllm, cast(Any, None), 0
-        found = content_digest(Path(spec.path)) if spec.path else ""
-        if spec.digest and spec.digest != found:
-            raise ValueError(f"the model in {spec.path} is not the pinned one ({found[:12]}, not {spec.digest[:12]})")
-        self.window = Shared(self._send, spec.slots, self.core.watch)
+        self.spec, self.process, self.request_ids = spec, VllmProcess(spec), itertools.count()
+        self.vllm, self.tokenizer, self.context_tokens = self.process.vllm, cast(Any, None), 0
+        digest = content_digest(Path(spec.path)) if spec.path else ""
+        if spec.digest and spec.digest != digest:
+            raise ValueError(f"the model in {spec.path} is not the pinned one ({digest[:12]}, not {spec.digest[:12]})")
+        self.window = VllmWindow(self._send, spec.slots, self.process.check_stall)
         try:
-            self.window.run(self.core.start())
-            self.tokenizer, self.longest = self.core.llm.get_tokenizer(), self.core.llm.model_config.max_model_len
-            self.yes, self.no = self._single(YES), self._single(NO)
+            self.window.run_coroutine(self.process.start())
+            self.tokenizer, self.context_tokens = (
+                self.process.llm.get_tokenizer(),
+                self.process.llm.model_config.max_model_len,
+            )
+            self.yes_ids, self.no_ids = self._single_token_ids(YES_SPELLINGS), self._single_token_ids(NO_SPELLINGS)
         except BaseException:
             self.close()
             raise
 
     def stream(
-        self, requests: Sequence[Request], sampling: Sampling, watch: Watch = UNWATCHED
+        self, requests: Sequence[Request], sampling: Sampling, observer: RequestObserver = NO_OBSERVER
     ) -> Iterator[tuple[Request, Reply]]:
         """See `schemas.engine.Generator`; `completion_tokens` counts the end token of a reply that came to its end."""
         if self.spec.pooling:
-            raise EngineError(f"{self.core.name} scores and writes nothing; give the role a model that writes")
-        return self.window.stream(requests, sampling, watch)
+            raise EngineError(f"{self.process.name} scores and writes nothing; give the role a model that writes")
+        return self.window.stream(requests, sampling, observer)
 
-    def rate(self, requests: Sequence[Request], watch: Watch = UNWATCHED) -> Iterator[tuple[Request, Reply]]:
+    def score(
+        self, requests: Sequence[Request], observer: RequestObserver = NO_OBSERVER
+    ) -> Iterator[tuple[Request, Reply]]:
         """See `schemas.engine.Scorer`: of the first reply token; of a pooling model, the probability that it gives."""
-        if not self.spec.pooling and not (self.yes and self.no):
-            raise EngineError(f"yes or no is not one token to {self.core.name}; it cannot play a role that is scored")
-        return self.window.stream(requests, SCORED, watch)
+        if not self.spec.pooling and not (self.yes_ids and self.no_ids):
+            raise EngineError(
+                f"yes or no is not one token to {self.process.name}; it cannot play a role that is scored"
+            )
+        return self.window.stream(requests, SCORE_SAMPLING, observer)
 
     def close(self) -> None:
         """End the engine's processes, wait until they are gone and with them their memory. May be called twice."""
-        self.window.close(self.core.end)
+        self.window.close(self.process.end)
 
     async def _send(self, request: Request, sampling: Sampling) -> Reply:
         """One attempt; an engine that dies under it is restarted first."""
-        if (llm := self.core.llm) is None:
-            raise EngineError(f"the engine of {self.core.name} is not running; its log says why")
+        if (llm := self.process.llm) is None:
+            raise EngineError(f"the engine of {self.process.name} is not running; its log says why")
         try:
             return await self._ask(llm, request, sampling)
         except self.vllm.VLLMClientError as error:
             return Failure("refused", " ".join(str(error).split())[:300])
         except self.vllm.EngineDeadError:
-            await self.core.restart(llm)
-            raise Passing("the engine died", "it was restarted", free=True) from None
+            await self.process.restart(llm)
+            raise RetryableError("the engine died", "it was restarted", not_counted=True) from None
 
     async def _ask(self, llm: Any, request: Request, sampling: Sampling) -> Reply:
-        ids = self._read(request.prompt)
-        if len(ids) >= self.longest:
-            return Failure("context too long", f"{len(ids):,} tokens, the model takes {self.longest:,} with the reply")
-        if sampling is SCORED:
-            score = await (self._pooled(llm, ids) if self.spec.pooling else self._odds(llm, ids))
+        ids = self._encode(request.prompt)
+        if len(ids) >= self.context_tokens:
+            return Failure(
+                "context too long", f"{len(ids):,} tokens, the model takes {self.context_tokens:,} with the reply"
+            )
+        if sampling is SCORE_SAMPLING:
+            score = await (self._classify(llm, ids) if self.spec.pooling else self._yes_probability(llm, ids))
             return [Completion(text=repr(score), finish_reason="stop", prompt_tokens=len(ids), completion_tokens=1)]
         # Greedy samples are equal: one is made. The others differ by seed alone, and find their prompt in the cache.
         seeds = request.seeds if sampling.temperature > 0 else request.seeds[:1]
         tasks = [asyncio.ensure_future(self._sample(llm, ids, seed, sampling)) for seed in seeds]
         try:
-            made = list(await asyncio.gather(*tasks))
+            completions = list(await asyncio.gather(*tasks))
         finally:
             for task in tasks:
                 task.cancel()
-        first, *others = made * (len(request.seeds) // len(seeds))
+        first, *others = completions * (len(request.seeds) // len(seeds))
         return [first, *(other.model_copy(update={"prompt_tokens": 0}) for other in others)]
 
     async def _sample(self, llm: Any, ids: list[int], seed: int, sampling: Sampling) -> Completion:
-        text, tokens, logprobs, end = "", list[int](), list[float](), None
-        async for told in self._told(llm.generate, ids, self._params(seed, sampling)):
-            (part,) = told.outputs
-            text, end = text + part.text, part.finish_reason
+        text, tokens, logprobs, finish_reason = "", list[int](), list[float](), None
+        async for output in self._stream_outputs(llm.generate, ids, self._make_params(seed, sampling)):
+            (part,) = output.outputs
+            text, finish_reason = text + part.text, part.finish_reason
             logprobs += [step[i].logprob for step, i in zip(part.logprobs or [], part.token_ids, strict=False)]
             tokens += part.token_ids
-        if end not in ("stop", "length"):
-            raise Passing("cut off", f"the engine ended a sample with {end!r}")
+        if finish_reason not in ("stop", "length"):
+            raise RetryableError("cut off", f"the engine ended a sample with {finish_reason!r}")
         return Completion(
             text=text,
-            finish_reason=end,
+            finish_reason=finish_reason,
             prompt_tokens=len(ids),
             completion_tokens=len(tokens),
             logprobs=tuple(logprobs) if sampling.logprobs else None,
         )
 
-    def _params(self, seed: int, sampling: Sampling) -> Any:
+    def _make_params(self, seed: int, sampling: Sampling) -> Any:
         schema = dict(sampling.reply_schema)
         return self.vllm.SamplingParams(
             temperature=sampling.temperature,
@@ -117,47 +126,49 @@ class Vllm:
             structured_outputs=self.vllm.StructuredOutputsParams(json=schema) if schema else None,
         )
 
-    async def _odds(self, llm: Any, ids: list[int]) -> float:
-        params = self.vllm.SamplingParams(temperature=0.0, max_tokens=1, logprob_token_ids=[*self.yes, *self.no])
-        (told,) = [told.outputs[0].logprobs[0] async for told in self._told(llm.generate, ids, params)]
-        for_yes, for_no = (sum(math.exp(told[i].logprob) for i in side) for side in (self.yes, self.no))
+    async def _yes_probability(self, llm: Any, ids: list[int]) -> float:
+        params = self.vllm.SamplingParams(
+            temperature=0.0, max_tokens=1, logprob_token_ids=[*self.yes_ids, *self.no_ids]
+        )
+        (logprobs,) = [told.outputs[0].logprobs[0] async for told in self._stream_outputs(llm.generate, ids, params)]
+        for_yes, for_no = (sum(math.exp(logprobs[i].logprob) for i in side) for side in (self.yes_ids, self.no_ids))
         return for_yes / (for_yes + for_no) if for_yes + for_no else 0.5
 
-    async def _pooled(self, llm: Any, ids: list[int]) -> float:
+    async def _classify(self, llm: Any, ids: list[int]) -> float:
         """One label: its sigmoid; several: the softmax of the last one. Labels for each token: of the last one."""
-        task = "classify" if "classify" in self.core.tasks else "token_classify"
+        task = "classify" if "classify" in self.process.tasks else "token_classify"
         params = self.vllm.PoolingParams(task=task, use_activation=False)
-        (labels,) = [told.outputs.data.float() async for told in self._told(llm.encode, ids, params)]
+        (labels,) = [told.outputs.data.float() async for told in self._stream_outputs(llm.encode, ids, params)]
         *others, last = (labels[-1] if labels.dim() > 1 else labels).tolist()
         return 1.0 / sum(math.exp(min(700.0, other - last)) for other in [*(others or [0.0]), last])
 
-    async def _told(self, ask: Callable[..., Any], ids: list[int], params: Any) -> AsyncIterator[Any]:
+    async def _stream_outputs(self, submit: Callable[..., Any], ids: list[int], params: Any) -> AsyncIterator[Any]:
         """What the engine tells about one request, each time a sign of life."""
-        read = {"type": "token", "prompt_token_ids": ids}
-        async for told in ask(read, params, request_id=str(next(self.numbers))):
-            self.core.lives()
-            yield told
+        prompt = {"type": "token", "prompt_token_ids": ids}
+        async for output in submit(prompt, params, request_id=str(next(self.request_ids))):
+            self.process.mark_alive()
+            yield output
 
-    def _read(self, prompt: Prompt) -> list[int]:
+    def _encode(self, prompt: Prompt) -> list[int]:
         """The prompt's tokens: through the chat template if the model has one, else tagged, as the pupil was taught."""
         if not self.tokenizer.chat_template:
-            return cast(list[int], self.tokenizer.encode(prompt.tagged(), add_special_tokens=False))
-        told = judged(prompt) if self.spec.pooling else prompt.messages()
-        text = self.tokenizer.apply_chat_template(told, tokenize=False, add_generation_prompt=not self.spec.pooling)
+            return cast(list[int], self.tokenizer.encode(prompt.to_tagged_text(), add_special_tokens=False))
+        messages = reward_model_chat(prompt) if self.spec.pooling else prompt.to_messages()
+        text = self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=not self.spec.pooling)
         return cast(list[int], self.tokenizer.encode(text, add_special_tokens=False))
 
-    def _single(self, spellings: Sequence[str]) -> list[int]:
+    def _single_token_ids(self, spellings: Sequence[str]) -> list[int]:
         """Ids of those spellings that are one token."""
         encoded = [self.tokenizer.encode(spelling, add_special_tokens=False) for spelling in spellings]
         return sorted({ids[0] for ids in encoded if len(ids) == 1})
 
 
-def open_engine(spec: VllmSpec) -> Vllm:
+def open_engine(spec: VllmSpec) -> VllmEngine:
     """Start the engine: half a minute and more. Raises ValueError, in one line, where vLLM or the model is missing."""
-    return Vllm(spec)
+    return VllmEngine(spec)
 
 
-def pin(spec: VllmSpec) -> VllmSpec:
+def pin_model(spec: VllmSpec) -> VllmSpec:
     """The same spec with the digest of its directory, if it names one. Raises ValueError where that holds no model."""
     return spec.model_copy(update={"digest": content_digest(Path(spec.path))}) if spec.path else spec
 
@@ -168,10 +179,10 @@ def content_digest(path: Path) -> str:
         raise ValueError(f"no model in {path}: config.json or safetensors missing; name a directory that holds both")
     files = sorted(p for p in path.iterdir() if p.is_file())
     with ThreadPoolExecutor(8) as pool:
-        lines = [f"{file.name} {digest}\n" for file, digest in zip(files, pool.map(_digest, files), strict=True)]
+        lines = [f"{file.name} {digest}\n" for file, digest in zip(files, pool.map(_hash_file, files), strict=True)]
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
-def _digest(file: Path) -> str:
+def _hash_file(file: Path) -> str:
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()

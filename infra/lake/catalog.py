@@ -13,18 +13,18 @@ from collections.abc import Iterable
 import duckdb
 import pyarrow as pa
 
-from infra.lake.store import Store, reason
+from infra.lake.store import Store, root_cause
 from schemas.errors import QuestmillError
 from schemas.receipts import Manifest, Part, Receipt
 from schemas.tables import quarantine, rejects
 
-SPENT = [
+USAGE_COLUMNS = [
     ("prompt_tokens", pa.int64()),
     ("completion_tokens", pa.int64()),
     ("usd", pa.float64()),
     ("gpu_seconds", pa.float64()),
 ]
-FUNNEL = pa.schema(
+FUNNEL_SCHEMA = pa.schema(
     [
         ("dataset", pa.string()),
         ("version", pa.string()),
@@ -37,10 +37,10 @@ FUNNEL = pa.schema(
         ("quarantined", pa.int64()),
         ("rows_out", pa.int64()),
         ("seconds", pa.float64()),
-        *SPENT,
+        *USAGE_COLUMNS,
     ]
 )
-RECEIPTS = pa.schema(
+RECEIPTS_SCHEMA = pa.schema(
     [
         ("step", pa.string()),
         ("key", pa.string()),
@@ -49,7 +49,7 @@ RECEIPTS = pa.schema(
         ("rejected", pa.int64()),
         ("quarantined", pa.int64()),
         ("seconds", pa.float64()),
-        *SPENT,
+        *USAGE_COLUMNS,
     ]
 )
 
@@ -66,58 +66,60 @@ def connect(store: Store) -> duckdb.DuckDBPyConnection:
     return con
 
 
-def view(con: duckdb.DuckDBPyConnection, name: str, store: Store, parts: Iterable[Part]) -> None:
+def create_view(con: duckdb.DuckDBPyConnection, name: str, store: Store, parts: Iterable[Part]) -> None:
     """Let `name` (quoted as SQL wants it) read exactly `parts`."""
-    files(con, name, [store.object_url(part) for part in parts])
+    create_files_view(con, name, [store.object_url(part) for part in parts])
 
 
-def files(con: duckdb.DuckDBPyConnection, name: str, urls: list[str]) -> None:
+def create_files_view(con: duckdb.DuckDBPyConnection, name: str, urls: list[str]) -> None:
     """Let `name` read exactly the Parquet files `urls`; raises `QuestmillError` where one is missing or damaged."""
-    listed = ", ".join("'" + url.replace("'", "''") + "'" for url in urls)
+    url_list = ", ".join("'" + url.replace("'", "''") + "'" for url in urls)
     try:
-        con.execute(f"CREATE OR REPLACE VIEW {name} AS SELECT * FROM read_parquet([{listed}], union_by_name = true)")
+        con.execute(f"CREATE OR REPLACE VIEW {name} AS SELECT * FROM read_parquet([{url_list}], union_by_name = true)")
     except (duckdb.Error, OSError) as error:
         raise QuestmillError(
-            f"view {name} cannot be read: {reason(error)}; restore the file, or delete it and the receipts "
+            f"view {name} cannot be read: {root_cause(error)}; restore the file, or delete it and the receipts "
             "that name it and run again"
         ) from error
 
 
-def quoted(name: str) -> str:
+def quote_identifier(name: str) -> str:
     """`name` as a SQL identifier."""
     return '"' + name.replace('"', '""') + '"'
 
 
-def lake(store: Store) -> duckdb.DuckDBPyConnection:
+def open_catalog(store: Store) -> duckdb.DuckDBPyConnection:
     """A DuckDB with every view of the lake."""
     con = connect(store)
-    receipts = store.receipts()
-    manifests = [m for m in map(store.manifest, store.datasets()) if m is not None]
-    con.register("receipts", pa.Table.from_pylist([_receipt_row(r) for r in receipts], schema=RECEIPTS))
-    con.register("funnel", pa.Table.from_pylist([r for m in manifests for r in funnel(m)], schema=FUNNEL))
+    receipts = store.read_receipts()
+    manifests = [m for m in map(store.read_manifest, store.list_datasets()) if m is not None]
+    con.register("receipts", pa.Table.from_pylist([_receipt_row(r) for r in receipts], schema=RECEIPTS_SCHEMA))
+    con.register("funnel", pa.Table.from_pylist([r for m in manifests for r in funnel_rows(m)], schema=FUNNEL_SCHEMA))
     con.execute("CREATE SCHEMA step")
     for step in sorted({r.step for r in receipts}):
-        parts = unique(p for r in receipts if r.step == step for p in r.parts)
+        parts = unique_parts(p for r in receipts if r.step == step for p in r.parts)
         if parts:
-            view(con, f"step.{quoted(step)}", store, parts)
+            create_view(con, f"step.{quote_identifier(step)}", store, parts)
     for name, schema in (("rejects", rejects.SCHEMA), ("quarantine", quarantine.SCHEMA)):
-        parts = unique(p for r in receipts if (p := r.rejects if name == "rejects" else r.quarantine) is not None)
+        parts = unique_parts(p for r in receipts if (p := r.rejects if name == "rejects" else r.quarantine) is not None)
         if parts:
-            view(con, name, store, parts)
+            create_view(con, name, store, parts)
         else:
             con.register(name, schema.empty_table())
     for manifest in manifests:
         folder = f"datasets/{manifest.dataset}/{manifest.version}"
-        files(con, quoted(manifest.dataset), [store.locate(f"{folder}/{name}") for name in manifest.files])
+        create_files_view(
+            con, quote_identifier(manifest.dataset), [store.locate(f"{folder}/{name}") for name in manifest.files]
+        )
     return con
 
 
-def unique(parts: Iterable[Part]) -> list[Part]:
+def unique_parts(parts: Iterable[Part]) -> list[Part]:
     """Each object once: equal shards share their bytes."""
     return list({part.digest: part for part in parts}.values())
 
 
-def funnel(manifest: Manifest) -> list[dict[str, object]]:
+def funnel_rows(manifest: Manifest) -> list[dict[str, object]]:
     """One row a step: how many rows came in and what became of them."""
     return [
         {

@@ -16,22 +16,22 @@ import fsspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from infra.lake.store import ask, reason
+from infra.lake.store import call_with_timeout, root_cause
 from schemas.errors import BadInput
 from schemas.input import Source, SourceFile
 from schemas.outcomes import Row
 
-KINDS: dict[type, pa.DataType] = {bool: pa.bool_(), int: pa.int64(), float: pa.float64(), str: pa.string()}
-TYPES = {str(kind): kind for kind in KINDS.values()}
+TYPE_OF_PYTHON: dict[type, pa.DataType] = {bool: pa.bool_(), int: pa.int64(), float: pa.float64(), str: pa.string()}
+TYPE_OF_NAME = {str(kind): kind for kind in TYPE_OF_PYTHON.values()}
 
 SEED_VERSION = 1
 """Part of every seed's key. Bump when files are read otherwise than before: they are seeded again."""
 
-HALF = re.compile(rb"\\u[dD][89a-fA-F]")
+ESCAPED_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 """An escaped surrogate: perhaps one half of a character, as in a response that was cut off."""
 
 
-def expand(source: Source) -> list[str]:
+def resolve_globs(source: Source) -> list[str]:
     """The files that `source` names, sorted; raises `BadInput` for a path or glob that matches none."""
     urls: list[str] = []
     for pattern in source.input:
@@ -39,22 +39,22 @@ def expand(source: Source) -> list[str]:
             raise BadInput(f"--input {pattern!r} is empty; give a path, a url or a glob")
         try:
             fs, path = fsspec.core.url_to_fs(pattern)
-            kind = _what(fs, path)
-            found = [path] if kind == "file" else _matches(fs, path)
+            kind = _path_type(fs, path)
+            paths = [path] if kind == "file" else _match_files(fs, path)
         except Exception as error:  # every file system has errors of its own
-            raise BadInput(f"{pattern}: cannot be reached: {reason(error)}; check the url and its keys") from error
+            raise BadInput(f"{pattern}: cannot be reached: {root_cause(error)}; check the url and its keys") from error
         if kind == "directory":
             raise BadInput(f"{pattern}: is a folder; give its files, e.g. {pattern.rstrip('/')}/*.jsonl")
-        if not found:
+        if not paths:
             raise BadInput(f"{pattern}: no such file; give a path, a url or a glob of JSON Lines or Parquet files")
-        urls += [fs.unstrip_protocol(f) if fs.protocol not in ("file", ("file", "local")) else f for f in found]
+        urls += [fs.unstrip_protocol(f) if fs.protocol not in ("file", ("file", "local")) else f for f in paths]
     return sorted(set(urls))
 
 
-def _what(fs: Any, path: str) -> str:
+def _path_type(fs: Any, path: str) -> str:
     """`file`, `directory`, or nothing."""
     try:
-        return str(ask(fs, "info", path)["type"])
+        return str(call_with_timeout(fs, "info", path)["type"])
     except FileNotFoundError as error:
         # Over HTTP everything is a missing file, also a server that is not there; the cause knows better.
         if (cause := error.__cause__) is not None and "http" in fs.protocol and getattr(cause, "status", 0) != 404:
@@ -62,23 +62,23 @@ def _what(fs: Any, path: str) -> str:
         return ""
 
 
-def _matches(fs: Any, path: str) -> list[str]:
+def _match_files(fs: Any, path: str) -> list[str]:
     if not set("*?[") & set(path):
         return []
     return [found for found, info in fs.glob(path, detail=True).items() if info["type"] == "file"]
 
 
-def scan(url: str, source: Source) -> SourceFile:
+def check_file(url: str, source: Source) -> SourceFile:
     """Read `url` to its end; raises `BadInput` for the first thing that makes it unusable."""
     required = source.columns.model_dump()
     seen: dict[str, set[str]] = {}
     rows = 0
-    for number, row in _read(url):
+    for number, row in _read_file(url):
         rows += 1
         for name, value in row.items():
-            seen.setdefault(name, set()).add(_kind(value))
+            seen.setdefault(name, set()).add(_type_name(value))
         for ours, theirs in required.items():
-            _text(row.get(theirs), f"{url}: row {number}: column {theirs!r}", numbers=ours == "answer")
+            _require_text(row.get(theirs), f"{url}: row {number}: column {theirs!r}", numbers=ours == "answer")
     if not rows:
         raise BadInput(f"{url}: holds no rows; give at least one")
     for ours, theirs in required.items():
@@ -88,10 +88,10 @@ def scan(url: str, source: Source) -> SourceFile:
                 f"(there are: {', '.join(sorted(seen))})"
             )
     types = {name: _promote(kinds) for name, kinds in seen.items() if name not in required.values()}
-    return SourceFile(url=url, digest=_digest(url), rows=rows, types=types)
+    return SourceFile(url=url, digest=_hash_file(url), rows=rows, types=types)
 
 
-def common_types(files: list[SourceFile]) -> dict[str, str]:
+def merge_types(files: list[SourceFile]) -> dict[str, str]:
     """The types of the columns that are kept, over all files; raises `BadInput` where two files disagree."""
     merged: dict[str, str] = {}
     for file in files:
@@ -106,42 +106,44 @@ def common_types(files: list[SourceFile]) -> dict[str, str]:
     return {name: "string" if kind == "null" else kind for name, kind in sorted(merged.items())}
 
 
-def load(file: SourceFile, source: Source, types: dict[str, str]) -> Iterator[tuple[int, Row, Row]]:
+def read_rows(file: SourceFile, source: Source, types: dict[str, str]) -> Iterator[tuple[int, Row, Row]]:
     """Yield (row number, our three columns, every other column under its own name); nulls are left for the caller.
 
-    `types`: of the other columns, as `common_types` found them. Raises `BadInput` in the end, before anything is
+    `types`: of the other columns, as `merge_types` found them. Raises `BadInput` in the end, before anything is
     committed, where the bytes are not those that were checked.
     """
     required = source.columns.model_dump()
     theirs, rows = set(required.values()), 0
     changed = BadInput(f"{file.url}: changed while it was read; run again when nobody writes to it")
-    for number, row in _read(file.url):
+    for number, row in _read_file(file.url):
         rows += 1
         if not row.keys() <= types.keys() | theirs:
             raise changed
-        ours = {o: _text(row.get(t), f"{file.url}: row {number}: column {t!r}", True) for o, t in required.items()}
-        yield number, ours, {n: _fit(value, types[n]) for n, value in row.items() if n not in theirs}
-    if rows != file.rows or _digest(file.url) != file.digest:
+        ours = {
+            o: _require_text(row.get(t), f"{file.url}: row {number}: column {t!r}", True) for o, t in required.items()
+        }
+        yield number, ours, {n: _cast(value, types[n]) for n, value in row.items() if n not in theirs}
+    if rows != file.rows or _hash_file(file.url) != file.digest:
         raise changed
 
 
-def free_names(names: list[str], taken: list[str]) -> dict[str, str]:
+def resolve_name_clashes(names: list[str], taken: list[str]) -> dict[str, str]:
     """New names for columns that would hide one of ours (SQL ignores case): `verdict` becomes `input_verdict`."""
     used = {name.lower() for name in taken}
     renamed = {}
     for name in names:
-        free = name
-        while free.lower() in used:
-            free = f"input_{free}"
-        used.add(free.lower())
-        renamed[name] = free
+        new_name = name
+        while new_name.lower() in used:
+            new_name = f"input_{new_name}"
+        used.add(new_name.lower())
+        renamed[name] = new_name
     return renamed
 
 
 # -- one format each --------------------------------------------------------------------------------------------------
 
 
-def _read(url: str) -> Iterator[tuple[int, Row]]:
+def _read_file(url: str) -> Iterator[tuple[int, Row]]:
     """Rows with their numbers, counted from 1 (for JSON Lines: the line)."""
     try:
         with fsspec.open(url, "rb", compression="infer") as file:
@@ -154,7 +156,7 @@ def _read(url: str) -> Iterator[tuple[int, Row]]:
     except BadInput:
         raise
     except Exception as error:  # every file system, compression and column type has errors of its own
-        raise BadInput(f"{url}: cannot be read: {reason(error)}; check that the file is whole") from error
+        raise BadInput(f"{url}: cannot be read: {root_cause(error)}; check that the file is whole") from error
 
 
 def _read_parquet(url: str, file: BinaryIO) -> Iterator[tuple[int, Row]]:
@@ -186,48 +188,48 @@ def _read_jsonl(url: str, file: BinaryIO) -> Iterator[tuple[int, Row]]:
                 what = f"{error.msg} at character {error.colno}"
                 raise BadInput(f"{url}: row {number}: is no JSON: {what}; give one JSON object a line") from error
             except (ValueError, RecursionError) as error:  # an integer of 5,000 digits, a list in a list in a list ...
-                raise BadInput(f"{url}: row {number}: cannot be read: {reason(error)}; shorten it") from error
+                raise BadInput(f"{url}: row {number}: cannot be read: {root_cause(error)}; shorten it") from error
             if not isinstance(row, dict):
                 raise BadInput(
                     f"{url}: row {number}: is no JSON object but {type(row).__name__}; give one object a line"
                 )
-            yield number, _whole(row) if HALF.search(line) else row
+            yield number, _replace_lone_surrogates(row) if ESCAPED_SURROGATE.search(line) else row
 
 
-def _whole(row: Row) -> Row:
+def _replace_lone_surrogates(row: Row) -> Row:
     """`row` with U+FFFD for each half of a character: text that UTF-8, and so Parquet, cannot hold."""
     text = json.dumps(row, ensure_ascii=False).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return cast(Row, json.loads(text))
 
 
-def _digest(url: str) -> str:
+def _hash_file(url: str) -> str:
     digest = hashlib.sha256()
     try:
         with fsspec.open(url, "rb") as file:
             while block := file.read(1 << 20):
                 digest.update(block)
     except Exception as error:
-        raise BadInput(f"{url}: cannot be read: {reason(error)}; check that the file is whole") from error
+        raise BadInput(f"{url}: cannot be read: {root_cause(error)}; check that the file is whole") from error
     return digest.hexdigest()
 
 
 # -- values ----------------------------------------------------------------------------------------------------------
 
 
-def _text(value: Any, place: str, numbers: bool) -> str | None:
+def _require_text(value: Any, place: str, numbers: bool) -> str | None:
     """A required value as text; raises `BadInput` for anything but a string (or a number, where one may stand)."""
     if value is None or isinstance(value, str):
         return value
     if numbers and isinstance(value, int | float | decimal.Decimal) and not isinstance(value, bool):
         return str(value)
-    wanted = "a string or a number" if numbers else "a string"
-    raise BadInput(f"{place} holds {type(value).__name__}, not {wanted}; convert the column")
+    expected = "a string or a number" if numbers else "a string"
+    raise BadInput(f"{place} holds {type(value).__name__}, not {expected}; convert the column")
 
 
-def _kind(value: Any) -> str:
+def _type_name(value: Any) -> str:
     if value is None:
         return "null"
-    kind = KINDS.get(type(value))
+    kind = TYPE_OF_PYTHON.get(type(value))
     if kind is None or (kind == pa.int64() and not -(2**63) <= value < 2**63):
         return "json"
     return str(kind)
@@ -241,7 +243,7 @@ def _promote(kinds: set[str]) -> str:
     return "null" if not kinds else kinds.pop() if len(kinds) == 1 else "json"
 
 
-def _fit(value: Any, kind: str) -> Any:
+def _cast(value: Any, kind: str) -> Any:
     if value is None or kind not in ("json", "double"):
         return value
     if kind == "double":

@@ -1,60 +1,60 @@
 """The ledger of a published version: every row of every step that it stands on is accounted for, once."""
 
 from schemas.errors import LedgerError
-from schemas.receipts import Receipt, Spent, StepCount
+from schemas.receipts import Receipt, StepCount, Usage
 
 
 def balance(steps: list[list[Receipt]]) -> tuple[StepCount, ...]:
     """The funnel, one line a step; raises `LedgerError` naming the first step that lost, invented or owes a row."""
-    made = {digest: rows for step in steps for digest, rows in _parts(step).items()}
-    read = {digest for step in steps for digest in _read(step)}
+    rows_by_digest = {digest: rows for step in steps for digest, rows in _rows_by_digest(step).items()}
+    read_digests = {digest for step in steps for digest in _digests_read(step)}
     for receipt in (receipt for step in steps for receipt in step):
         name = f"step {receipt.step}, shard {receipt.key[:12]}"
-        if not receipt.balanced:
+        if not receipt.is_balanced:
             raise LedgerError(
                 f"{name}: {receipt.rows_in} rows in are not {receipt.kept} kept + {sum(receipt.rejected.values())} "
                 f"rejected + {sum(receipt.quarantined.values())} quarantined; nothing was published"
             )
-        there = [made[digest] for digest in receipt.inputs if digest in made]
-        if there and sum(there) != receipt.rows_in:
+        input_rows = [rows_by_digest[digest] for digest in receipt.inputs if digest in rows_by_digest]
+        if input_rows and sum(input_rows) != receipt.rows_in:
             raise LedgerError(
-                f"{name}: its inputs hold {sum(there)} rows, not {receipt.rows_in}; nothing was published"
+                f"{name}: its inputs hold {sum(input_rows)} rows, not {receipt.rows_in}; nothing was published"
             )
     for receipt in (receipt for step in steps[:-1] for receipt in step):
-        owed = sum(part.rows for part in receipt.parts if part.digest not in read)
-        if owed:
+        unread_rows = sum(part.rows for part in receipt.parts if part.digest not in read_digests)
+        if unread_rows:
             raise LedgerError(
-                f"step {receipt.step}: {owed} of its rows were worked by no later step; nothing was published"
+                f"step {receipt.step}: {unread_rows} of its rows were worked by no later step; nothing was published"
             )
     for step in steps:
-        _read_whole(step, [other for other in steps if other is not step])
+        _check_fully_read(step, [other for other in steps if other is not step])
     return tuple(count_step(step) for step in steps)
 
 
-def upstream(steps: list[list[Receipt]]) -> list[list[Receipt]]:
+def find_upstream(steps: list[list[Receipt]]) -> list[list[Receipt]]:
     """The steps that the last one comes from, whole and in order, and the last one itself.
 
     A run may publish two datasets: what only the other one was made of is none of this one's rows.
     """
-    taken, waiting = [len(steps) - 1], [len(steps) - 1]
+    selected, waiting = [len(steps) - 1], [len(steps) - 1]
     while waiting:
-        read = _read(steps[waiting.pop()])
-        rest = [number for number in range(len(steps)) if number not in taken]
-        found = [rest[i] for i in _seen(read, [_parts(steps[number]) for number in rest])]
-        taken += found
+        read = _digests_read(steps[waiting.pop()])
+        unselected = [number for number in range(len(steps)) if number not in selected]
+        found = [unselected[i] for i in _tables_read(read, [_rows_by_digest(steps[number]) for number in unselected])]
+        selected += found
         waiting += found
-    return [steps[number] for number in sorted(taken)]
+    return [steps[number] for number in sorted(selected)]
 
 
-def _parts(step: list[Receipt]) -> dict[str, int]:
+def _rows_by_digest(step: list[Receipt]) -> dict[str, int]:
     return {part.digest: part.rows for receipt in step for part in receipt.parts}
 
 
-def _read(step: list[Receipt]) -> set[str]:
+def _digests_read(step: list[Receipt]) -> set[str]:
     return {digest for receipt in step for digest in (*receipt.inputs, *receipt.beside)}
 
 
-def _seen(read: set[str], tables: list[dict[str, int]]) -> list[int]:
+def _tables_read(read: set[str], tables: list[dict[str, int]]) -> list[int]:
     """Numbers of the tables that were read, as a whole or in part.
 
     A part may be in two tables (a filter that drops nothing yields the bytes it got): what a table that was read as a
@@ -68,14 +68,15 @@ def _seen(read: set[str], tables: list[dict[str, int]]) -> list[int]:
     ]
 
 
-def _read_whole(step: list[Receipt], others: list[list[Receipt]]) -> None:
+def _check_fully_read(step: list[Receipt], others: list[list[Receipt]]) -> None:
     """Raise `LedgerError` where `step` read some parts of a table and left out others."""
-    read, tables = _read(step), [_parts(other) for other in others]
-    for number in _seen(read, tables):
+    read, tables = _digests_read(step), [_rows_by_digest(other) for other in others]
+    for number in _tables_read(read, tables):
         table = tables[number]
-        if missed := sum(rows for digest, rows in table.items() if digest not in read):
+        if unread_rows := sum(rows for digest, rows in table.items() if digest not in read):
             raise LedgerError(
-                f"step {step[0].step}: {missed} of the {sum(table.values())} rows of step {others[number][0].step} "
+                f"step {step[0].step}: {unread_rows} of the {sum(table.values())} rows of step "
+                f"{others[number][0].step} "
                 "were left out; nothing was published"
             )
 
@@ -98,5 +99,5 @@ def count_step(receipts: list[Receipt]) -> StepCount:
         quarantined=quarantined,
         rows_out=sum(p.rows for r in receipts for p in r.parts),
         seconds=round(sum(r.seconds for r in receipts), 3),
-        spent=sum((r.spent for r in receipts), Spent()),
+        spent=sum((r.spent for r in receipts), Usage()),
     )

@@ -16,81 +16,92 @@ import fsspec
 
 from infra import engines
 from infra.lake.store import Store, flush_folder, open_store
-from schemas.engine_specs import EmbeddedSpec, Spec, VllmSpec
+from schemas.engine_specs import EmbeddedSpec, EngineSpec, VllmSpec
 from schemas.errors import QuestmillError
 from schemas.receipts import Receipt
 
-FORMS = {"embedded": "int8", "vllm": "safetensors", "regressor": "safetensors"}
+FORMATS = {"embedded": "int8", "vllm": "safetensors", "regressor": "safetensors"}
 """What each kind of engine loads."""
-_ABLE = " or ".join(FORMS)
+_TRAINABLE_KINDS = " or ".join(FORMATS)
 
 
-def put(store: Store, folder: Path) -> dict[str, str]:
+def upload(store: Store, folder: Path) -> dict[str, str]:
     """Copy a model into the lake; returns its place there as `model`, and the content digest of each of its forms."""
     files = sorted(path for path in folder.rglob("*") if path.is_file())
-    lines = [f"{path.relative_to(folder)} {_digest(path)}\n" for path in files]
+    lines = [f"{path.relative_to(folder)} {_hash_file(path)}\n" for path in files]
     target = f"models/{hashlib.sha256(''.join(lines).encode()).hexdigest()}"
     for path in files:
-        _copy(store, path, f"{target}/{path.relative_to(folder)}")
-    told = {"model": target, "safetensors": content(folder / "safetensors")}
+        _copy_to_lake(store, path, f"{target}/{path.relative_to(folder)}")
+    details = {"model": target, "safetensors": model_digest(folder / "safetensors")}
     if (folder / "int8").is_dir():
-        told["int8"] = content(folder / "int8")
-    return told
+        details["int8"] = model_digest(folder / "int8")
+    return details
 
 
-def content(form: Path) -> str:
+def model_digest(format_folder: Path) -> str:
     """The digest by which the engine that loads this form of a model knows it. Raises ValueError where it is none."""
-    spec: Spec = EmbeddedSpec(path=str(form)) if form.name == "int8" else VllmSpec(kind="vllm", path=str(form))
-    return str(engines.pin(spec).model_dump()["digest"])
+    spec: EngineSpec = (
+        EmbeddedSpec(path=str(format_folder))
+        if format_folder.name == "int8"
+        else VllmSpec(kind="vllm", path=str(format_folder))
+    )
+    return str(engines.pin_model(spec).model_dump()["digest"])
 
 
-def form_of(spec: Spec) -> str:
+def format_of(spec: EngineSpec) -> str:
     """The form of a model that the engine of `spec` loads; raises ValueError where it loads none."""
-    if spec.kind not in FORMS:
+    if spec.kind not in FORMATS:
         raise ValueError(
-            f"an engine of kind {spec.kind!r} cannot load a model that was trained here; name one of {_ABLE}"
+            f"an engine of kind {spec.kind!r} cannot load a model that was trained here; name one of {_TRAINABLE_KINDS}"
         )
-    return FORMS[spec.kind]
+    return FORMATS[spec.kind]
 
 
-def played(made: Receipt, spec: Spec, lake: str) -> Spec:
+def spec_for_trained(receipt: Receipt, spec: EngineSpec, lake: str) -> EngineSpec:
     """`spec` with a trained model instead of its own. Raises ValueError where its engine cannot load one."""
-    if (form := form_of(spec)) not in made.detail:
-        raise ValueError(f"the model of {made.step} has no {form}/, for the one it was trained from had none beside it")
-    place = {"path": open_store(lake).locate(f"{made.detail['model']}/{form}"), "digest": made.detail[form]}
+    if (model_format := format_of(spec)) not in receipt.detail:
+        raise ValueError(
+            f"the model of {receipt.step} has no {model_format}/, for the one it was trained from had none beside it"
+        )
+    place = {
+        "path": open_store(lake).locate(f"{receipt.detail['model']}/{model_format}"),
+        "digest": receipt.detail[model_format],
+    }
     hub = {"model": "", "revision": ""} if spec.kind == "vllm" else {}
     return spec.model_copy(update=place | hub)
 
 
-def here(spec: Spec) -> Spec:
+def with_local_model(spec: EngineSpec) -> EngineSpec:
     """The same spec with its model on this machine: one that lies in a remote lake is fetched, once a machine."""
     path = str(getattr(spec, "path", ""))
     if "://" not in path:
         return spec
-    root, _, form = path.rpartition("/")
-    return spec.model_copy(update={"path": str(fetch(root) / form)})
+    root, _, model_format = path.rpartition("/")
+    return spec.model_copy(update={"path": str(fetch_model(root) / model_format)})
 
 
-def base(spec: Spec) -> Path:
+def fetch_base(spec: EngineSpec) -> Path:
     """The folder of safetensors to train from; raises ValueError where the engine of `spec` has none."""
     check_base(spec)
     if spec.kind == "vllm" and spec.model:
         from huggingface_hub import snapshot_download
 
         return Path(snapshot_download(spec.model, revision=spec.revision or None))
-    return _weights(here(spec))
+    return _find_weights(with_local_model(spec))
 
 
-def check_base(spec: Spec) -> None:
+def check_base(spec: EngineSpec) -> None:
     """Raises ValueError where `spec` has no weights to train from, as far as that is known without fetching any."""
-    if spec.kind not in FORMS:
-        raise ValueError(f"an engine of kind {spec.kind!r} has no weights to train from; name one of {_ABLE}")
+    if spec.kind not in FORMATS:
+        raise ValueError(
+            f"an engine of kind {spec.kind!r} has no weights to train from; name one of {_TRAINABLE_KINDS}"
+        )
     path = str(getattr(spec, "path", ""))
     if path and "://" not in path:
-        _weights(spec)
+        _find_weights(spec)
 
 
-def _weights(spec: Spec) -> Path:
+def _find_weights(spec: EngineSpec) -> Path:
     folder = Path(str(spec.model_dump()["path"]))
     folder = folder.parent / "safetensors" if spec.kind == "embedded" else folder
     if not any(folder.glob("*.safetensors")):
@@ -101,26 +112,26 @@ def _weights(spec: Spec) -> Path:
     return folder
 
 
-def fetch(url: str) -> Path:
+def fetch_model(url: str) -> Path:
     """The folder of a model of a remote lake, on this machine; it appears there whole."""
-    target = cache() / "models" / url.rpartition("/")[2]
+    target = cache_dir() / "models" / url.rpartition("/")[2]
     if target.is_dir():
         return target
-    part = target.with_name(f".tmp-{uuid.uuid4().hex}")
-    _download(url, part)
+    temporary = target.with_name(f".tmp-{uuid.uuid4().hex}")
+    _copy_from_lake(url, temporary)
     try:
-        part.rename(target)
+        temporary.rename(target)
     except OSError:  # another process was first
-        shutil.rmtree(part)
+        shutil.rmtree(temporary)
     return target
 
 
-def keep(made: Receipt, lake: str, folder: Path) -> None:
+def download(receipt: Receipt, lake: str, folder: Path) -> None:
     """Copy a trained model out of a lake; files of the same names are replaced."""
-    _download(open_store(lake).locate(made.detail["model"]), folder)
+    _copy_from_lake(open_store(lake).locate(receipt.detail["model"]), folder)
 
 
-def _download(url: str, folder: Path) -> None:
+def _copy_from_lake(url: str, folder: Path) -> None:
     fs, root = fsspec.core.url_to_fs(url)
     files = fs.find(root)
     if not files:
@@ -131,12 +142,12 @@ def _download(url: str, folder: Path) -> None:
         fs.get_file(path, str(local))
 
 
-def cache() -> Path:
+def cache_dir() -> Path:
     """Where this machine keeps what it fetched: `QUESTMILL_CACHE`, or `~/.cache/questmill`."""
     return Path(os.environ.get("QUESTMILL_CACHE") or Path.home() / ".cache" / "questmill")
 
 
-def _copy(store: Store, source: Path, path: str) -> None:
+def _copy_to_lake(store: Store, source: Path, path: str) -> None:
     """Copy one file, unless it is there. Half of one, left by a crash, has another size or a name of its own."""
     target = store.locate(path)
     if store.fs.exists(target) and store.fs.size(target) == source.stat().st_size:
@@ -144,17 +155,17 @@ def _copy(store: Store, source: Path, path: str) -> None:
     if not store.is_local:
         store.fs.put_file(str(source), target)
         return
-    there = Path(target)
-    there.parent.mkdir(parents=True, exist_ok=True)
-    part = there.with_name(f".tmp-{uuid.uuid4().hex}")
-    with source.open("rb") as read, part.open("xb") as write:
+    destination = Path(target)
+    destination.parent.mkdir(parents=True, exist_ok=True)
+    temporary = destination.with_name(f".tmp-{uuid.uuid4().hex}")
+    with source.open("rb") as read, temporary.open("xb") as write:
         shutil.copyfileobj(read, write, 2**20)
         write.flush()
         os.fsync(write.fileno())
-    part.rename(there)
-    flush_folder(there.parent)
+    temporary.rename(destination)
+    flush_folder(destination.parent)
 
 
-def _digest(path: Path) -> str:
+def _hash_file(path: Path) -> str:
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -8,8 +8,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from infra.lake.ledger import balance, upstream
-from infra.lake.store import Store, open_store, parquet_bytes
+from infra.lake.ledger import balance, find_upstream
+from infra.lake.store import Store, encode_parquet, open_store
 from schemas.arrow import is_measured
 from schemas.receipts import Manifest, Part, Receipt
 
@@ -27,12 +27,12 @@ def run_publish(
     What this run stood on is in the run's own record.
     """
     store = open_store(lake)
-    steps = upstream(steps)
+    steps = find_upstream(steps)
     ledger = balance(steps)
     parts = [part for receipt in steps[-1] for part in receipt.parts]
-    content = content_hash(table for table in map(store.get, parts))
+    content = hash_content(table for table in map(store.get, parts))
     version = content[:12]
-    if (published := store.manifest(dataset, version)) is not None:
+    if (published := store.read_manifest(dataset, version)) is not None:
         return store.publish(published)
     files = list(_compact(store, dataset, version, parts))
     manifest = Manifest(
@@ -52,7 +52,7 @@ def run_publish(
     return store.publish(manifest)
 
 
-def content_hash(tables: Iterator[pa.Table]) -> str:
+def hash_content(tables: Iterator[pa.Table]) -> str:
     """sha256 over columns, types and rows in order, as canonical JSON; measurements of the run do not count."""
     digest = hashlib.sha256()
     for number, table in enumerate(tables):
@@ -70,7 +70,7 @@ def _compact(store: Store, dataset: str, version: str, parts: list[Part]) -> Ite
     total = max(1, -(-sum(p.rows for p in parts) // PART_ROWS))
     for number, table in enumerate(_regroup(map(store.get, parts)), start=1):
         name = f"{dataset}-{number:05}-of-{total:05}.parquet"
-        data = store.write_part(dataset, version, name, parquet_bytes(table))
+        data = store.write_part(dataset, version, name, encode_parquet(table))
         yield name, Part(digest=hashlib.sha256(data).hexdigest(), rows=table.num_rows, size=len(data))
 
 

@@ -22,15 +22,15 @@ from pathlib import Path
 
 import orjson
 
-from infra.lake.store import Store, flush_folder, reason
+from infra.lake.store import Store, flush_folder, root_cause
 from schemas.engine import Completion
 from schemas.errors import QuestmillError
 
-GROUP = 64
+FLUSH_REPLIES = 64
 """Replies that are made durable together: an fsync for each would cost 200 us, for each of 64 it is 5 us."""
-SECONDS = 2.0
+FLUSH_SECONDS = 2.0
 """Longest time until a reply is durable, where nothing fails; a power cut loses no more than that."""
-TRIES = 3
+CLOSE_ATTEMPTS = 3
 """How often `close` tries to write what could not be written before."""
 
 
@@ -42,246 +42,250 @@ class Journal:
         store: Store,
         key: str,
         *,
-        group: int = GROUP,
-        seconds: float = SECONDS,
+        flush_replies: int = FLUSH_REPLIES,
+        flush_seconds: float = FLUSH_SECONDS,
         sync: Callable[[int], None] = os.fsync,
     ) -> None:
         """`key` is the fingerprint of the shard's work. Nothing is written before the first `add`.
 
-        `group` replies are made durable together, or those of `seconds`; `sync` is how, on a local store.
+        `flush_replies` replies are made durable together, or those of `flush_seconds`; `sync` is how, on a local store.
         """
         self._store, self._key, self._folder = store, key, f"journal/{key}"
-        self._group, self.seconds = group, seconds
+        self._flush_replies, self.flush_seconds = flush_replies, flush_seconds
         path = f"{self._folder}/{uuid.uuid4().hex}"
-        self._sink = _File(Path(store.locate(f"{path}.jsonl")), sync) if store.is_local else _Segments(store, path)
+        self._sink = (
+            _AppendFile(Path(store.locate(f"{path}.jsonl")), sync) if store.is_local else _SegmentFiles(store, path)
+        )
         self._lock = threading.Lock()
-        self._flushing = threading.Lock()  # never taken by `add`: it is held as long as a disk or a server takes
-        self._fresh = 0
+        self._flush_lock = threading.Lock()  # never taken by `add`: it is held as long as a disk or a server takes
+        self._undurable_count = 0
         """Replies that are not durable yet."""
         self._closed = False
 
-    def replies(self) -> dict[str, dict[int, Completion]]:
+    def read_replies(self) -> dict[str, dict[int, Completion]]:
         """Row id -> sample index -> reply, of all writers of this key; of two replies the first by file name counts.
 
-        On a store that is not local, what was added less than `SECONDS` ago may be missing.
+        On a store that is not local, what was added less than `FLUSH_SECONDS` ago may be missing.
         """
-        found: dict[str, dict[int, Completion]] = {}
+        replies: dict[str, dict[int, Completion]] = {}
         for _, data in self._store.read_all(self._folder):
             for line in data.split(b"\n"):
-                if line and (record := _record(line)):
+                if line and (record := _decode_line(line)):
                     row, sample, reply = record
-                    found.setdefault(row, {}).setdefault(sample, reply)
-        return found
+                    replies.setdefault(row, {}).setdefault(sample, reply)
+        return replies
 
     def add(self, row: str, replies: Mapping[int, Completion]) -> None:
-        """Write `replies` by sample index; from here on, on a local store, they outlive this process.
+        """Write `read_replies` by sample index; from here on, on a local store, they outlive this process.
 
         Waits for no disk and no network: what cannot be written is tried again, and `close` says so in the end.
         """
-        data = b"".join([_line(row, sample, reply) for sample, reply in replies.items()])
+        data = b"".join([_encode_line(row, sample, reply) for sample, reply in replies.items()])
         with self._lock:
             if not data:
                 return
             if self._closed:
                 raise ValueError(f"journal {self._key} is closed: a reply of row {row} came too late")
             self._sink.add(data)
-            before, self._fresh = self._fresh, self._fresh + len(replies)
-            if before < self._group <= self._fresh:
-                _keeper(os.getpid()).expect(self, 0.0)
+            before, self._undurable_count = self._undurable_count, self._undurable_count + len(replies)
+            if before < self._flush_replies <= self._undurable_count:
+                _flush_thread(os.getpid()).schedule(self, 0.0)
             elif before == 0:
-                _keeper(os.getpid()).expect(self, self.seconds)
+                _flush_thread(os.getpid()).schedule(self, self.flush_seconds)
 
     def flush(self) -> None:
         """Make durable what was added so far, or raise what stands in the way; a closed journal sees to itself."""
-        with self._flushing:
+        with self._flush_lock:
             if not self._closed:
                 self._flush()
 
     def close(self) -> None:
-        """Make everything durable. Raises `QuestmillError` where that fails `TRIES` times. May be called twice."""
+        """Make everything durable. Raises `QuestmillError` where that fails `CLOSE_ATTEMPTS` times. May be called
+        twice."""
         with self._lock:
             self._closed = True
         try:
-            for left in reversed(range(TRIES)):
+            for attempts_left in reversed(range(CLOSE_ATTEMPTS)):
                 try:
-                    with self._flushing:
+                    with self._flush_lock:
                         return self._flush()
                 except Exception as error:
-                    if not left:
+                    if not attempts_left:
                         raise QuestmillError(
-                            f"journal {self._key}: {self._fresh} replies could not be kept in {self._store.url}: "
-                            f"{reason(error)}; they will be asked for again"
+                            f"journal {self._key}: {self._undurable_count} replies could not be kept in "
+                            f"{self._store.url}: "
+                            f"{root_cause(error)}; they will be asked for again"
                         ) from error
-                    time.sleep(self.seconds / 4)
+                    time.sleep(self.flush_seconds / 4)
         finally:
-            self._leave()
+            self._unregister()
 
     def remove(self) -> None:
         """Close, and delete all files of this key, of all writers: to be called once the receipt is there."""
         with self._lock:
             self._closed = True
-        self._leave()
-        self._fresh = 0
+        self._unregister()
+        self._undurable_count = 0
         self._store.remove(self._folder)
 
     def _flush(self) -> None:
         with self._lock:
-            taken, self._fresh = self._fresh, 0
+            taken, self._undurable_count = self._undurable_count, 0
         if not taken:
             return
         try:
             self._sink.flush()
         except BaseException:
             with self._lock:
-                self._fresh += taken
+                self._undurable_count += taken
             raise
 
-    def _leave(self) -> None:
-        _keeper(os.getpid()).leave(self)
-        with self._flushing:  # a flush that is under way ends first
+    def _unregister(self) -> None:
+        _flush_thread(os.getpid()).forget(self)
+        with self._flush_lock:  # a flush that is under way ends first
             self._sink.close()
 
 
-class _File:
+class _AppendFile:
     """One file of a local store, appended to: in the hands of the kernel at once, on the disk by `flush`."""
 
     def __init__(self, path: Path, sync: Callable[[int], None]) -> None:
         self._path, self._sync = path, sync
         self._lock = threading.Lock()
-        self._rest = bytearray()
+        self._unwritten = bytearray()
         """What the kernel did not take: no room, no permission, no folder."""
-        self._file = -1
-        self._named = False
-        self._lost: OSError | None = None
+        self._descriptor = -1
+        self._folders_flushed = False
+        self._sync_error: OSError | None = None
         """Why the disk may lack something; the next sync would not say so again."""
 
     def add(self, data: bytes) -> None:
         with self._lock, contextlib.suppress(OSError):
-            self._rest += data
+            self._unwritten += data
             self._write()
 
     def flush(self) -> None:
         with self._lock:
             self._write()
-        if self._lost:
-            raise self._lost
+        if self._sync_error:
+            raise self._sync_error
         try:
-            self._sync(self._file)
+            self._sync(self._descriptor)
         except OSError as error:
-            self._lost = error
+            self._sync_error = error
             raise
-        if not self._named:
+        if not self._folders_flushed:
             for folder in self._path.parents[:3]:
                 flush_folder(folder)
-            self._named = True
+            self._folders_flushed = True
 
     def close(self) -> None:
         with self._lock:
-            if self._file >= 0:
-                os.close(self._file)
-            self._file = -1
+            if self._descriptor >= 0:
+                os.close(self._descriptor)
+            self._descriptor = -1
 
     def _write(self) -> None:
-        if self._file < 0:
+        if self._descriptor < 0:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
-        while self._rest:
-            del self._rest[: os.write(self._file, self._rest)]
+            self._descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+        while self._unwritten:
+            del self._unwritten[: os.write(self._descriptor, self._unwritten)]
 
 
-class _Segments:
+class _SegmentFiles:
     """Small immutable files of a store that cannot append; replies wait in memory until `flush` has written them."""
 
     def __init__(self, store: Store, path: str) -> None:
         self._store, self._path = store, path
         self._lock = threading.Lock()
-        self._rest = bytearray()
+        self._unwritten = bytearray()
         self._number = 0
 
     def add(self, data: bytes) -> None:
         with self._lock:
-            self._rest += data
+            self._unwritten += data
 
     def flush(self) -> None:
         with self._lock:
-            data = bytes(self._rest)
+            data = bytes(self._unwritten)
         self._number += 1  # a new one for every try: of one that failed nobody knows what is there
         self._store.write(f"{self._path}-{self._number:06}.jsonl", data)
         with self._lock:
-            del self._rest[: len(data)]
+            del self._unwritten[: len(data)]
 
     def close(self) -> None:
         """Nothing is held open."""
 
 
-class _Keeper:
+class _FlushThread:
     """The one thread of a process that makes replies durable. It ends when no journal is open."""
 
     def __init__(self, process: int) -> None:
-        self._process = process
-        self._changed = threading.Condition()
+        self._owner_pid = process
+        self._condition = threading.Condition()
         self._due: dict[Journal, float] = {}
         """Open journals, and when each must be flushed: seconds of the monotonic clock, or infinity."""
         self._thread: threading.Thread | None = None
         # Once the process ends, a client of an object store can resolve no name any more: its threads are gone before
         # `atexit` comes. What is added after the first of the two is seen to by the second.
-        getattr(threading, "_register_atexit", atexit.register)(self._end)
-        atexit.register(self._end)
+        getattr(threading, "_register_atexit", atexit.register)(self._flush_at_exit)
+        atexit.register(self._flush_at_exit)
 
-    def expect(self, journal: Journal, within: float) -> None:
+    def schedule(self, journal: Journal, within: float) -> None:
         """Let `journal` be flushed `within` seconds from now."""
-        with self._changed:
+        with self._condition:
             self._due[journal] = min(self._due.get(journal, math.inf), time.monotonic() + within)
             if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(target=self._run, name="questmill-journal", daemon=True)
-                with contextlib.suppress(RuntimeError):  # the process is ending: `_end` comes
+                with contextlib.suppress(RuntimeError):  # the process is ending: `_flush_at_exit` comes
                     self._thread.start()
-            self._changed.notify()
+            self._condition.notify()
 
-    def leave(self, journal: Journal) -> None:
+    def forget(self, journal: Journal) -> None:
         """Forget `journal`."""
-        with self._changed:
+        with self._condition:
             if self._due.pop(journal, None) is not None:
-                self._changed.notify()
+                self._condition.notify()
 
     def _run(self) -> None:
-        while journal := self._next():
+        while journal := self._wait_for_next():
             try:
                 journal.flush()
             except Exception:
-                with self._changed:
+                with self._condition:
                     if journal in self._due:
-                        self._due[journal] = time.monotonic() + journal.seconds
+                        self._due[journal] = time.monotonic() + journal.flush_seconds
 
-    def _next(self) -> Journal | None:
+    def _wait_for_next(self) -> Journal | None:
         """The next journal to flush, once its time has come; None where no journal is open."""
-        with self._changed:
+        with self._condition:
             while self._due:
                 journal, due = min(self._due.items(), key=lambda item: item[1])
                 wait = due - time.monotonic()
                 if wait <= 0:
                     self._due[journal] = math.inf
                     return journal
-                self._changed.wait(None if math.isinf(wait) else wait)
+                self._condition.wait(None if math.isinf(wait) else wait)
             self._thread = None
             return None
 
-    def _end(self) -> None:
+    def _flush_at_exit(self) -> None:
         """Keep what can be kept at the end of the process; a forked child leaves its parent's alone."""
-        for journal in list(self._due) if os.getpid() == self._process else []:
+        for journal in list(self._due) if os.getpid() == self._owner_pid else []:
             try:
                 journal.flush()
             except Exception as error:
-                logging.getLogger(__name__).warning("a journal could not be kept: %s", reason(error))
+                logging.getLogger(__name__).warning("a journal could not be kept: %s", root_cause(error))
 
 
 @functools.cache
-def _keeper(process: int) -> _Keeper:
+def _flush_thread(process: int) -> _FlushThread:
     """Of this process: a fork copies no thread, and locks as they were."""
-    return _Keeper(process)
+    return _FlushThread(process)
 
 
-def _line(row: str, sample: int, reply: Completion) -> bytes:
+def _encode_line(row: str, sample: int, reply: Completion) -> bytes:
     record = {"row": row, "sample": sample, "reply": reply.__dict__}
     if reply.logprobs is None or math.isfinite(sum(reply.logprobs)):  # orjson would write null for the others
         with contextlib.suppress(orjson.JSONEncodeError):  # a lone surrogate
@@ -289,7 +293,7 @@ def _line(row: str, sample: int, reply: Completion) -> bytes:
     return json.dumps(record).encode() + b"\n"
 
 
-def _record(line: bytes) -> tuple[str, int, Completion] | None:
+def _decode_line(line: bytes) -> tuple[str, int, Completion] | None:
     """Row, sample and reply; None where the line is torn or damaged."""
     try:
         try:

@@ -7,17 +7,17 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from schemas.identity import Frozen
+from schemas.identity import FrozenModel
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Spread = Annotated[float, Field(ge=0, le=10)]
+LogSigma = Annotated[float, Field(ge=0, le=10)]
 
 FAULTS = ("too_many", "fails", "cut", "wrong_json", "hangs", "drips")
-"""What may go wrong with one attempt and not with the next; each is a share of `Behaviour`."""
+"""What may go wrong with one attempt and not with the next; each is a share of `MockBehaviour`."""
 
 
-class Behaviour(Frozen):
+class MockBehaviour(FrozenModel):
     """Latency, replies, capacity and chaos of a stub server; the default answers everything at once.
 
     Shares are of requests. Of those that may go wrong (`FAULTS`) at most one is drawn for an attempt, anew for each
@@ -28,13 +28,13 @@ class Behaviour(Frozen):
     """Of everything that is drawn: the same requests, asked as often, meet the same server."""
     latency: Seconds = 0.0
     """Median seconds until a reply is sent, lognormal; 0: none."""
-    latency_sigma: Spread = 0.0
+    latency_sigma: LogSigma = 0.0
     """Of the latency's logarithm; 0: always the median, 1: one in six waits longer than 2.7 medians."""
     latency_cap: Seconds = 600.0
     """Seconds that no latency exceeds."""
     words: int = Field(default=40, ge=2, le=1_000_000)
     """Median words of a reply, its last line `#### <integer>` counted as two; a word counts as a token."""
-    words_sigma: Spread = 0.0
+    words_sigma: LogSigma = 0.0
     """Of the logarithm of a reply's words; 0: all are of the same length."""
     words_cap: int = Field(default=4_000, ge=2, le=1_000_000)
     """Words that no reply exceeds."""
@@ -70,46 +70,48 @@ class Behaviour(Frozen):
     """Name of the one model that `/v1/models` lists; a request may name any."""
 
     @model_validator(mode="after")
-    def _at_most_all(self) -> "Behaviour":
+    def _check_fault_shares(self) -> "MockBehaviour":
         if sum(getattr(self, name) for name in FAULTS) > 1 + 1e-9:
             raise ValueError(f"the shares of {', '.join(FAULTS)} add up to more than 1")
         return self
 
-    def seconds(self, key: bytes, attempt: int) -> float:
+    def draw_latency(self, key: bytes, attempt: int) -> float:
         """Latency of this attempt at what `key` stands for."""
         if not self.latency:
             return 0.0
-        return min(self.latency * self._lognormal(self.latency_sigma, b"latency", key, attempt), self.latency_cap)
+        return min(self.latency * self._draw_lognormal(self.latency_sigma, b"latency", key, attempt), self.latency_cap)
 
-    def length(self, key: bytes, sample: int) -> int:
+    def draw_length(self, key: bytes, sample: int) -> int:
         """Words of this sample, at least 2."""
         drawn = (
-            self.words * self._lognormal(self.words_sigma, b"words", key, sample) if self.words_sigma else self.words
+            self.words * self._draw_lognormal(self.words_sigma, b"words", key, sample)
+            if self.words_sigma
+            else self.words
         )
         return max(2, min(round(drawn), self.words_cap))
 
-    def fault(self, key: bytes, attempt: int) -> str | None:
+    def draw_fault(self, key: bytes, attempt: int) -> str | None:
         """Which of `FAULTS` befalls this attempt, if any."""
         if not any(getattr(self, name) for name in FAULTS):
             return None
-        left, _ = self._draw(b"fault", key, attempt)
+        remainder, _ = self._draw_pair(b"fault", key, attempt)
         for name in FAULTS:
-            if (left := left - getattr(self, name)) < 0:
+            if (remainder := remainder - getattr(self, name)) < 0:
                 return name
         return None
 
     def forbids(self, prompt: bytes) -> bool:
         """Whether this prompt is refused for ever."""
-        return self.forbidden > 0 and self._draw(b"forbidden", prompt, 0)[0] < self.forbidden
+        return self.forbidden > 0 and self._draw_pair(b"forbidden", prompt, 0)[0] < self.forbidden
 
-    def _lognormal(self, sigma: float, what: bytes, key: bytes, number: int) -> float:
+    def _draw_lognormal(self, sigma: float, purpose: bytes, key: bytes, number: int) -> float:
         """A number whose median is 1 (Box-Muller)."""
         if not sigma:
             return 1.0
-        radius, angle = self._draw(what, key, number)
+        radius, angle = self._draw_pair(purpose, key, number)
         return math.exp(sigma * math.sqrt(-2 * math.log1p(-radius)) * math.cos(2 * math.pi * angle))
 
-    def _draw(self, what: bytes, key: bytes, number: int) -> tuple[float, float]:
+    def _draw_pair(self, purpose: bytes, key: bytes, number: int) -> tuple[float, float]:
         """Two numbers in [0, 1) that depend on nothing else; a generator seeded for each costs five times as much."""
-        one, two = unpack("<2Q", sha256(b"%d %s %d " % (self.seed, what, number) + key).digest()[:16])
+        one, two = unpack("<2Q", sha256(b"%d %s %d " % (self.seed, purpose, number) + key).digest()[:16])
         return (one >> 11) / 2**53, (two >> 11) / 2**53

@@ -6,12 +6,12 @@ from collections import Counter
 from hashlib import sha256
 from typing import Any
 
-from schemas.identity import Frozen
+from schemas.identity import FrozenModel
 
-CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
+CANONICAL_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 
 
-class Counts(Frozen):
+class CounterSnapshot(FrozenModel):
     """What happened at a stub server since it started, or since its last reset."""
 
     requests: int
@@ -43,91 +43,91 @@ class Counts(Frozen):
     """Seconds of the same clock when the last byte of the last completion was sent."""
 
 
-class Asked:
+class BodyRecord:
     """One body: how often it was asked and answered. `key` names its meaning, once that is known."""
 
-    __slots__ = ("answered", "asked", "key")
+    __slots__ = ("key", "times_answered", "times_asked")
 
     def __init__(self) -> None:
-        self.asked = self.answered = 0
+        self.times_asked = self.times_answered = 0
         self.key = b""
 
 
-class Tally:
+class Counters:
     """The running counts of one server; every step takes the same time, however many bodies there are.
 
     A body costs some 300 bytes of memory. Not safe between threads.
     """
 
     def __init__(self) -> None:
-        self.requests = self.answered = self.answered_twice = 0
+        self.requests = self.answered = self.extra_answers = 0
         self.in_flight = self.most_in_flight = self.serving = self.most_served = 0
         self.by_status: Counter[int] = Counter()
         self.faults: Counter[str] = Counter()
         self.times_asked: Counter[int] = Counter()
         self.first_request: float | None = None
         self.last_reply: float | None = None
-        self._bodies: dict[bytes, Asked] = {}
-        self._seeded: set[bytes] = set()
+        self._bodies: dict[bytes, BodyRecord] = {}
+        self._seeded_keys: set[bytes] = set()
 
-    def enter(self, path: str, raw: bytes) -> Asked:
-        """A request came; every one that enters must `leave`."""
+    def open_request(self, path: str, raw: bytes) -> BodyRecord:
+        """A request came; every one that enters must `close_request`."""
         if self.first_request is None:
             self.first_request = time.monotonic()
         name = sha256(path.encode() + b" " + raw).digest()
-        asked = self._bodies.get(name)
-        if asked is None:
-            asked = self._bodies[name] = Asked()
+        record = self._bodies.get(name)
+        if record is None:
+            record = self._bodies[name] = BodyRecord()
         else:
-            self.times_asked[asked.asked] -= 1
-        asked.asked += 1
-        self.times_asked[asked.asked] += 1
+            self.times_asked[record.times_asked] -= 1
+        record.times_asked += 1
+        self.times_asked[record.times_asked] += 1
         self.requests += 1
         self.in_flight += 1
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
-        return asked
+        return record
 
-    def understood(self, asked: Asked, body: dict[str, Any]) -> bytes:
+    def identify_body(self, record: BodyRecord, body: dict[str, Any]) -> bytes:
         """The sha256 of the body's meaning and its seed, which is the `key` of all that is drawn for it."""
-        if not asked.key:
+        if not record.key:
             rest = {name: value for name, value in body.items() if name != "seed"}
-            asked.key = sha256(CANONICAL.encode([rest, body.get("seed")]).encode()).digest()
-            self._seeded.add(asked.key)
-        return asked.key
+            record.key = sha256(CANONICAL_ENCODER.encode([rest, body.get("seed")]).encode()).digest()
+            self._seeded_keys.add(record.key)
+        return record.key
 
-    def serve(self) -> None:
-        """A request has got its turn; it must be `served`."""
+    def start_serving(self) -> None:
+        """A request has got its turn; it must be `stop_serving`."""
         self.serving += 1
         self.most_served = max(self.most_served, self.serving)
 
-    def served(self) -> None:
+    def stop_serving(self) -> None:
         """Its turn is over."""
         self.serving -= 1
 
-    def answer(self, asked: Asked) -> None:
+    def record_answer(self, record: BodyRecord) -> None:
         """The last byte of a completion was sent."""
         self.answered += 1
-        self.answered_twice += asked.answered > 0
-        asked.answered += 1
+        self.extra_answers += record.times_answered > 0
+        record.times_answered += 1
         self.last_reply = time.monotonic()
 
-    def leave(self) -> None:
+    def close_request(self) -> None:
         """A request is over, whatever came of it."""
         self.in_flight -= 1
 
-    def counts(self) -> Counts:
+    def snapshot(self) -> CounterSnapshot:
         """As they are now."""
         times = {often: bodies for often, bodies in sorted(self.times_asked.items()) if bodies}
-        return Counts(
+        return CounterSnapshot(
             requests=self.requests,
             answered=self.answered,
             by_status=dict(sorted(self.by_status.items())),
             faults=dict(sorted(self.faults.items())),
             bodies=len(self._bodies),
-            seeded=len(self._seeded),
+            seeded=len(self._seeded_keys),
             asked_more_than_once=sum(bodies for often, bodies in times.items() if often > 1),
             times_asked=times,
-            answered_more_than_once=self.answered_twice,
+            answered_more_than_once=self.extra_answers,
             in_flight=self.in_flight,
             most_in_flight=self.most_in_flight,
             most_served=self.most_served,

@@ -4,81 +4,82 @@ import math
 import random
 from typing import Any
 
-DEEPEST = 16
+MAX_DEPTH = 16
 """Levels; a schema that holds itself never ends."""
 
 WORDS = ["so", "then", "half", "twice", "the", "sum", "of", "both", "sides"]
 
 
-class BadShape(ValueError):
+class UnsupportedSchema(ValueError):
     """The schema is none that can be filled."""
 
 
-def fill(schema: Any, draw: random.Random) -> Any:
+def sample_value(schema: Any, rng: random.Random) -> Any:
     """A value for `schema`: object, array, string, number, integer, boolean, null, enum, const, anyOf, oneOf, $ref.
 
-    Every property is given, required or not; bounds of numbers and sizes are kept, patterns are not. Raises `BadShape`.
+    Every property is given, required or not; bounds of numbers and sizes are kept, patterns are not. Raises
+    `UnsupportedSchema`.
     """
     if not isinstance(schema, dict):
-        raise BadShape("a schema must be an object")
+        raise UnsupportedSchema("a schema must be an object")
     try:
-        return _fill(schema, draw, schema, 0)
+        return _sample(schema, rng, schema, 0)
     except (TypeError, ValueError, AttributeError, LookupError) as error:
-        raise BadShape(f"the schema cannot be filled: {error}") from error
+        raise UnsupportedSchema(f"the schema cannot be filled: {error}") from error
 
 
-def _fill(schema: dict[str, Any], draw: random.Random, root: dict[str, Any], depth: int) -> Any:
-    if depth > DEEPEST:
-        raise BadShape(f"it is deeper than {DEEPEST} levels")
+def _sample(schema: dict[str, Any], rng: random.Random, root: dict[str, Any], depth: int) -> Any:
+    if depth > MAX_DEPTH:
+        raise UnsupportedSchema(f"it is deeper than {MAX_DEPTH} levels")
     if "const" in schema:
         return schema["const"]
     if "enum" in schema:
-        return draw.choice(schema["enum"])
+        return rng.choice(schema["enum"])
     if inner := schema.get("anyOf") or schema.get("oneOf"):
-        return _fill(inner[0], draw, root, depth + 1)
+        return _sample(inner[0], rng, root, depth + 1)
     if "$ref" in schema:
-        return _fill(_referred(schema["$ref"], root), draw, root, depth + 1)
+        return _sample(_resolve_reference(schema["$ref"], root), rng, root, depth + 1)
     kind = schema.get("type", "object" if "properties" in schema else "string")
     kind = kind[0] if isinstance(kind, list) else kind
     if kind == "object":
-        return {name: _fill(inner, draw, root, depth + 1) for name, inner in schema.get("properties", {}).items()}
+        return {name: _sample(inner, rng, root, depth + 1) for name, inner in schema.get("properties", {}).items()}
     if kind == "array":
-        most = schema.get("maxItems", schema.get("minItems", 1) + 2)
-        least = min(schema.get("minItems", 1), most)
-        size = draw.randint(least, min(most, least + 2))
-        return [_fill(schema.get("items", {}), draw, root, depth + 1) for _ in range(size)]
-    return _plain(kind, schema, draw)
+        max_items = schema.get("maxItems", schema.get("minItems", 1) + 2)
+        min_items = min(schema.get("minItems", 1), max_items)
+        size = rng.randint(min_items, min(max_items, min_items + 2))
+        return [_sample(schema.get("items", {}), rng, root, depth + 1) for _ in range(size)]
+    return _sample_scalar(kind, schema, rng)
 
 
-def _plain(kind: str, schema: dict[str, Any], draw: random.Random) -> Any:
+def _sample_scalar(kind: str, schema: dict[str, Any], rng: random.Random) -> Any:
     if kind == "string":
-        text = " ".join(draw.choices(WORDS, k=draw.randint(1, 8)))
+        text = " ".join(rng.choices(WORDS, k=rng.randint(1, 8)))
         return text.ljust(schema.get("minLength", 0), "x")[: schema.get("maxLength")]
     if kind == "boolean":
-        return draw.random() < 0.5
+        return rng.random() < 0.5
     if kind == "null":
         return None
     if kind in ("integer", "number"):
-        return _number(schema, draw, whole=kind == "integer")
-    raise BadShape(f"type {kind!r} is unknown")
+        return _sample_number(schema, rng, is_integer=kind == "integer")
+    raise UnsupportedSchema(f"type {kind!r} is unknown")
 
 
-def _number(schema: dict[str, Any], draw: random.Random, whole: bool) -> float:
+def _sample_number(schema: dict[str, Any], rng: random.Random, is_integer: bool) -> float:
     """Inside the bounds, or of the thousand beside the one that is given."""
-    least = [schema[name] for name in ("minimum", "exclusiveMinimum") if name in schema]
-    most = [schema[name] for name in ("maximum", "exclusiveMaximum") if name in schema]
-    low = max(least) if least else min([0, *(bound - 999 for bound in most if bound < 0)])
-    high = min(most) if most else low + 999
-    if not whole:
-        return draw.uniform(low, high)
+    lower_bounds = [schema[name] for name in ("minimum", "exclusiveMinimum") if name in schema]
+    upper_bounds = [schema[name] for name in ("maximum", "exclusiveMaximum") if name in schema]
+    low = max(lower_bounds) if lower_bounds else min([0, *(bound - 999 for bound in upper_bounds if bound < 0)])
+    high = min(upper_bounds) if upper_bounds else low + 999
+    if not is_integer:
+        return rng.uniform(low, high)
     low, high = math.ceil(low), math.floor(high)
-    return draw.randint(low + (low == schema.get("exclusiveMinimum")), high - (high == schema.get("exclusiveMaximum")))
+    return rng.randint(low + (low == schema.get("exclusiveMinimum")), high - (high == schema.get("exclusiveMaximum")))
 
 
-def _referred(path: str, root: dict[str, Any]) -> dict[str, Any]:
-    found: Any = root
+def _resolve_reference(path: str, root: dict[str, Any]) -> dict[str, Any]:
+    value: Any = root
     for name in path.removeprefix("#/").split("/"):
-        found = found.get(name)
-    if not isinstance(found, dict):
-        raise BadShape(f"{path!r} refers to nothing")
-    return found
+        value = value.get(name)
+    if not isinstance(value, dict):
+        raise UnsupportedSchema(f"{path!r} refers to nothing")
+    return value

@@ -10,22 +10,22 @@ from collections.abc import Iterable
 
 import duckdb
 
-from infra.lake.catalog import unique
+from infra.lake.catalog import unique_parts
 from infra.lake.store import Store
-from schemas.receipts import Part, Receipt, Spent, StepCount
+from schemas.receipts import Part, Receipt, StepCount, Usage
 
-OF_A_FILE = re.compile(r"[0-9a-f]{12}(\+\d+)?")
-MARK = "CASE WHEN contains(row_id, ':') THEN split_part(row_id, ':', 1) ELSE '' END"
-NOBODY = ""
+FILE_ROW_PREFIX = re.compile(r"[0-9a-f]{12}(\+\d+)?")
+GENERATOR_OF_ROW = "CASE WHEN contains(row_id, ':') THEN split_part(row_id, ':', 1) ELSE '' END"
+NO_GENERATOR = ""
 """Stands for the rows that no generator has made."""
 
-Count = Counter[str]
+RowCounts = Counter[str]
 """Rows by generator."""
-Fates = Counter[tuple[str, int, str]]
+OutcomeCounts = Counter[tuple[str, int, str]]
 """Input rows by generator, what became of them (0 kept, 1 rejected, 2 quarantined), and why."""
 
 
-def funnels(
+def build_funnels(
     con: duckdb.DuckDBPyConnection, store: Store, receipts: list[Receipt], steps: Iterable[str]
 ) -> dict[str, tuple[StepCount, ...]]:
     """One funnel a generator, in the order of `steps`; none where no row id names a generator.
@@ -34,122 +34,134 @@ def funnels(
     """
     if all(receipt.inputs for receipt in receipts):  # whatever was not made from nothing comes from files
         return {}
-    parts = unique(part for receipt in receipts for part in receipt.parts)
-    made = _made(con, store, parts)
-    if not any(name for count in made.values() for name in count):
+    parts = unique_parts(part for receipt in receipts for part in receipt.parts)
+    row_counts = _count_rows(con, store, parts)
+    if not any(name for count in row_counts.values() for name in count):
         return {}
     lines: dict[str, list[StepCount]] = defaultdict(list)
     for step in dict.fromkeys(steps):
-        ours = [receipt for receipt in receipts if receipt.step == step]
-        given = [_given(receipt, made) for receipt in ours]
-        mixed = [receipt for receipt, count in zip(ours, given, strict=True) if len(count) > 1]
-        fates = _told(ours, given) + (_fates(con, store, mixed, parts) if mixed else Counter())
-        for name in sorted({name for count in given for name in count}):
-            lines[name].append(_line(name, ours, given, made, fates))
-    return {name: tuple(lines[name]) for name in sorted(lines, key=lambda name: (name == NOBODY, name))}
+        step_receipts = [receipt for receipt in receipts if receipt.step == step]
+        input_counts = [_count_inputs(receipt, row_counts) for receipt in step_receipts]
+        mixed = [receipt for receipt, count in zip(step_receipts, input_counts, strict=True) if len(count) > 1]
+        outcome_counts = _count_from_receipts(step_receipts, input_counts) + (
+            _count_from_rows(con, store, mixed, parts) if mixed else Counter()
+        )
+        for name in sorted({name for count in input_counts for name in count}):
+            lines[name].append(_make_step_count(name, step_receipts, input_counts, row_counts, outcome_counts))
+    return {name: tuple(lines[name]) for name in sorted(lines, key=lambda name: (name == NO_GENERATOR, name))}
 
 
-def _made(con: duckdb.DuckDBPyConnection, store: Store, parts: list[Part]) -> dict[str, Count]:
+def _count_rows(con: duckdb.DuckDBPyConnection, store: Store, parts: list[Part]) -> dict[str, RowCounts]:
     """Rows by generator in each object, by its digest."""
-    found: dict[str, Count] = {part.digest: Counter() for part in parts}
+    row_counts: dict[str, RowCounts] = {part.digest: Counter() for part in parts}
     if not parts:
-        return found
-    for path, mark, rows in con.execute(
-        f"SELECT filename, {MARK} AS mark, count(*) FROM {_objects(store, parts)} GROUP BY ALL"
+        return row_counts
+    for path, prefix, rows in con.execute(
+        f"SELECT filename, {GENERATOR_OF_ROW} AS mark, count(*) FROM {_read_parquet_sql(store, parts)} GROUP BY ALL"
     ).fetchall():
         digest = path.rpartition("/")[2].removesuffix(".parquet")
-        found[digest][_name(mark)] += rows
-    return found
+        row_counts[digest][_generator_name(prefix)] += rows
+    return row_counts
 
 
-def _name(mark: str) -> str:
-    return NOBODY if OF_A_FILE.fullmatch(mark) else mark
+def _generator_name(prefix: str) -> str:
+    return NO_GENERATOR if FILE_ROW_PREFIX.fullmatch(prefix) else prefix
 
 
-def _given(receipt: Receipt, made: dict[str, Count]) -> Count:
+def _count_inputs(receipt: Receipt, row_counts: dict[str, RowCounts]) -> RowCounts:
     """Whose rows went in; the rows of a step that reads no table are those of whoever it made them for."""
-    if read := [made[digest] for digest in receipt.inputs if digest in made]:
-        return sum(read, Counter())
-    count = sum((made[part.digest] for part in receipt.parts), Counter[str]())
+    if input_counts := [row_counts[digest] for digest in receipt.inputs if digest in row_counts]:
+        return sum(input_counts, Counter())
+    count = sum((row_counts[part.digest] for part in receipt.parts), Counter[str]())
     return Counter(dict.fromkeys(count, receipt.rows_in)) if len(count) == 1 else count
 
 
-def _told(receipts: list[Receipt], given: list[Count]) -> Fates:
+def _count_from_receipts(receipts: list[Receipt], input_counts: list[RowCounts]) -> OutcomeCounts:
     """What the receipts say of shards with rows of one generator."""
-    fates: Fates = Counter()
-    for receipt, count in zip(receipts, given, strict=True):
+    outcome_counts: OutcomeCounts = Counter()
+    for receipt, count in zip(receipts, input_counts, strict=True):
         if len(count) == 1:
             [name] = count
-            fates[name, 0, ""] += receipt.kept
-            fates.update({(name, 1, reason): n for reason, n in receipt.rejected.items()})
-            fates.update({(name, 2, reason): n for reason, n in receipt.quarantined.items()})
-    return fates
+            outcome_counts[name, 0, ""] += receipt.kept
+            outcome_counts.update({(name, 1, reason): n for reason, n in receipt.rejected.items()})
+            outcome_counts.update({(name, 2, reason): n for reason, n in receipt.quarantined.items()})
+    return outcome_counts
 
 
-def _fates(con: duckdb.DuckDBPyConnection, store: Store, receipts: list[Receipt], parts: list[Part]) -> Fates:
+def _count_from_rows(
+    con: duckdb.DuckDBPyConnection, store: Store, receipts: list[Receipt], parts: list[Part]
+) -> OutcomeCounts:
     """What the rows themselves say, for shards with rows of several generators.
 
     An input row has the best of its outcomes' fates, as in a receipt. Its id is an outcome's own, or that without its
     last number.
     """
-    kept = unique(part for receipt in receipts for part in receipt.parts)
-    aside = [
-        unique(part for r in receipts if (part := getattr(r, name)) is not None) for name in ("rejects", "quarantine")
+    kept = unique_parts(part for receipt in receipts for part in receipt.parts)
+    dropped = [
+        unique_parts(part for r in receipts if (part := getattr(r, name)) is not None)
+        for name in ("rejects", "quarantine")
     ]
     outcomes = " UNION ALL ".join(
-        [f"SELECT row_id, 0 AS fate, '' AS reason, 0 AS place FROM {_objects(store, kept)}"]
+        [f"SELECT row_id, 0 AS fate, '' AS reason, 0 AS place FROM {_read_parquet_sql(store, kept)}"]
         + [
-            f"SELECT row_id, {fate} AS fate, reason, file_row_number AS place FROM {_objects(store, table)}"
-            for fate, table in enumerate(aside, start=1)
+            f"SELECT row_id, {fate} AS fate, reason, file_row_number AS place FROM {_read_parquet_sql(store, table)}"
+            for fate, table in enumerate(dropped, start=1)
             if table
         ]
     )
-    if sum(part.rows for table in (kept, *aside) for part in table) != sum(receipt.rows_in for receipt in receipts):
-        read = {digest for receipt in receipts for digest in receipt.inputs}
-        given = [part for part in parts if part.digest in read]
+    if sum(part.rows for table in (kept, *dropped) for part in table) != sum(receipt.rows_in for receipt in receipts):
+        input_digests = {digest for receipt in receipts for digest in receipt.inputs}
+        inputs = [part for part in parts if part.digest in input_digests]
         origin = "coalesce(given.row_id, regexp_replace(outcomes.row_id, '/[^/]*$', ''))"
         outcomes = (
             f"SELECT {origin} AS row_id, min(fate) AS fate, arg_min(reason, (fate, place)) AS reason FROM ({outcomes}) "
-            f"AS outcomes LEFT JOIN (SELECT row_id FROM {_objects(store, given)}) AS given USING (row_id) GROUP BY 1"
+            f"AS outcomes LEFT JOIN (SELECT row_id FROM {_read_parquet_sql(store, inputs)}) AS given "
+            "USING (row_id) GROUP BY 1"
         )
-    fates: Fates = Counter()
-    for found, fate, reason, n in con.execute(
-        f"SELECT {MARK} AS mark, fate, reason, count(*) FROM ({outcomes}) GROUP BY ALL ORDER BY ALL"
+    outcome_counts: OutcomeCounts = Counter()
+    for prefix, fate, reason, n in con.execute(
+        f"SELECT {GENERATOR_OF_ROW} AS mark, fate, reason, count(*) FROM ({outcomes}) GROUP BY ALL ORDER BY ALL"
     ).fetchall():
-        fates[_name(found), fate, reason] += n
-    return fates
+        outcome_counts[_generator_name(prefix), fate, reason] += n
+    return outcome_counts
 
 
-def _line(name: str, receipts: list[Receipt], given: list[Count], made: dict[str, Count], fates: Fates) -> StepCount:
+def _make_step_count(
+    name: str,
+    receipts: list[Receipt],
+    input_counts: list[RowCounts],
+    row_counts: dict[str, RowCounts],
+    outcome_counts: OutcomeCounts,
+) -> StepCount:
     """One generator's line of one step."""
-    spent, seconds = Spent(), 0.0
-    for receipt, count in zip(receipts, given, strict=True):
+    spent, seconds = Usage(), 0.0
+    for receipt, count in zip(receipts, input_counts, strict=True):
         if share := count[name] / max(1, count.total()):
-            spent += _share(receipt.spent, share)
+            spent += _scale_usage(receipt.spent, share)
             seconds += receipt.seconds * share
     return StepCount(
         step=receipts[0].step,
-        shards=sum(name in made[part.digest] for receipt in receipts for part in receipt.parts),
-        rows_in=sum(count[name] for count in given),
-        kept=fates[name, 0, ""],
-        rejected={reason: n for (who, fate, reason), n in fates.items() if (who, fate) == (name, 1)},
-        quarantined={reason: n for (who, fate, reason), n in fates.items() if (who, fate) == (name, 2)},
-        rows_out=sum(made[part.digest][name] for receipt in receipts for part in receipt.parts),
+        shards=sum(name in row_counts[part.digest] for receipt in receipts for part in receipt.parts),
+        rows_in=sum(count[name] for count in input_counts),
+        kept=outcome_counts[name, 0, ""],
+        rejected={reason: n for (who, fate, reason), n in outcome_counts.items() if (who, fate) == (name, 1)},
+        quarantined={reason: n for (who, fate, reason), n in outcome_counts.items() if (who, fate) == (name, 2)},
+        rows_out=sum(row_counts[part.digest][name] for receipt in receipts for part in receipt.parts),
         seconds=round(seconds, 3),
         spent=spent,
     )
 
 
-def _share(spent: Spent, share: float) -> Spent:
-    return Spent(
-        prompt_tokens=round(spent.prompt_tokens * share),
-        completion_tokens=round(spent.completion_tokens * share),
-        usd=spent.usd * share,
-        gpu_seconds=spent.gpu_seconds * share,
+def _scale_usage(usage: Usage, share: float) -> Usage:
+    return Usage(
+        prompt_tokens=round(usage.prompt_tokens * share),
+        completion_tokens=round(usage.completion_tokens * share),
+        usd=usage.usd * share,
+        gpu_seconds=usage.gpu_seconds * share,
     )
 
 
-def _objects(store: Store, parts: list[Part]) -> str:
+def _read_parquet_sql(store: Store, parts: list[Part]) -> str:
     """The rows of these objects, as SQL reads them."""
-    listed = ", ".join("'" + store.object_url(part).replace("'", "''") + "'" for part in parts)
-    return f"read_parquet([{listed}], filename = true, file_row_number = true, union_by_name = true)"
+    url_list = ", ".join("'" + store.object_url(part).replace("'", "''") + "'" for part in parts)
+    return f"read_parquet([{url_list}], filename = true, file_row_number = true, union_by_name = true)"

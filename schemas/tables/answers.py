@@ -3,9 +3,9 @@
 import pyarrow as pa
 
 from schemas.arrow import required
-from schemas.steps import Expect
+from schemas.steps import Expectation
 
-SCHEMA = pa.schema(
+ANSWERS = pa.schema(
     [
         required("row_id", pa.string()),  # <row_id of the question>/<sample, from 0>
         required("question_id", pa.string()),  # row_id of the question
@@ -25,9 +25,9 @@ REWARDS = pa.schema(
 )
 
 
-def expectations() -> list[Expect]:
+def expectations() -> list[Expectation]:
     """What a table of answers promises."""
     return [
-        Expect(kind="expect_table_row_count_to_be_between", arguments={"min_value": 1}),
-        Expect(kind="expect_column_value_lengths_to_be_between", arguments={"column": "answer", "min_value": 1}),
+        Expectation(kind="expect_table_row_count_to_be_between", arguments={"min_value": 1}),
+        Expectation(kind="expect_column_value_lengths_to_be_between", arguments={"column": "answer", "min_value": 1}),
     ]

@@ -5,14 +5,15 @@ from typing import Literal
 import pyarrow as pa
 
 from schemas.arrow import required
-from schemas.steps import Expect
+from schemas.steps import Expectation
 
-Rule = Literal["whole", "gram", "coverage", "order", "numbers"]
+OverlapRule = Literal["whole", "gram", "coverage", "order", "numbers"]
 """How a question matches an item. `whole`: all of its letters, figures and signs. `gram`: n words in a row. `coverage`:
-nearly all n-grams of the item. `order`: the same words in another order. `numbers`: `whole` or `coverage`, but for the
+nearly all n-grams of the item. `order`: the same words in another order. `list_call_numbers`: `whole` or `coverage`,
+but for the
 numbers."""
 
-RULES: tuple[Rule, ...] = ("whole", "gram", "coverage", "order", "numbers")
+OVERLAP_RULES: tuple[OverlapRule, ...] = ("whole", "gram", "coverage", "order", "numbers")
 
 SCHEMA = pa.schema(
     [
@@ -27,13 +28,15 @@ SCHEMA = pa.schema(
 )
 
 
-def expectations() -> list[Expect]:
+def expectations() -> list[Expectation]:
     """What a table of overlaps promises; none at all is the best table."""
     return [
-        Expect(kind="expect_column_values_to_be_unique", arguments={"column": "row_id"}),
-        Expect(kind="expect_column_values_to_be_in_set", arguments={"column": "rule", "value_set": list(RULES)}),
-        Expect(kind="expect_column_value_lengths_to_be_between", arguments={"column": "ngram", "min_value": 1}),
-        Expect(
+        Expectation(kind="expect_column_values_to_be_unique", arguments={"column": "row_id"}),
+        Expectation(
+            kind="expect_column_values_to_be_in_set", arguments={"column": "rule", "value_set": list(OVERLAP_RULES)}
+        ),
+        Expectation(kind="expect_column_value_lengths_to_be_between", arguments={"column": "ngram", "min_value": 1}),
+        Expectation(
             kind="expect_column_values_to_be_between", arguments={"column": "coverage", "min_value": 0, "max_value": 1}
         ),
     ]

@@ -3,15 +3,15 @@
 import pyarrow as pa
 
 from schemas.arrow import required
-from schemas.steps import Expect
-from schemas.tables.located_errors import ERRORS
-from schemas.tables.student_solutions import SOURCES
+from schemas.steps import Expectation
+from schemas.tables.located_errors import LOCATED_ERRORS
+from schemas.tables.student_solutions import SOLUTION_SOURCES
 
 STRATEGIES = ("fix_continue", "fresh_restart")
 
-DRAFTS = pa.schema(
+CORRECTION_DRAFTS = pa.schema(
     [
-        *ERRORS,
+        *LOCATED_ERRORS,
         required("strategy", pa.string()),  # one of STRATEGIES
         required("teacher", pa.string()),  # role that wrote what follows the prefix
         required("trajectory", pa.string()),  # prefix, reflection and correction, each on lines of its own
@@ -22,20 +22,25 @@ DRAFTS = pa.schema(
     ]
 )
 
-SCHEMA = pa.schema([*DRAFTS, required("right_rule", pa.string())])  # the rung that found the correction right
+CORRECTIONS = pa.schema(
+    [*CORRECTION_DRAFTS, required("right_rule", pa.string())]
+)  # the rung that found the correction right
 
 
-def expectations() -> list[Expect]:
+def expectations() -> list[Expectation]:
     """What a table of corrections promises."""
     return [
-        Expect(kind="expect_table_row_count_to_be_between", arguments={"min_value": 1}),
-        Expect(kind="expect_column_values_to_be_unique", arguments={"column": "row_id"}),
-        Expect(kind="expect_column_values_to_be_in_set", arguments={"column": "source", "value_set": list(SOURCES)}),
-        Expect(
+        Expectation(kind="expect_table_row_count_to_be_between", arguments={"min_value": 1}),
+        Expectation(kind="expect_column_values_to_be_unique", arguments={"column": "row_id"}),
+        Expectation(
+            kind="expect_column_values_to_be_in_set",
+            arguments={"column": "source", "value_set": list(SOLUTION_SOURCES)},
+        ),
+        Expectation(
             kind="expect_column_values_to_be_in_set", arguments={"column": "strategy", "value_set": list(STRATEGIES)}
         ),
         *(
-            Expect(
+            Expectation(
                 kind="expect_column_pair_values_a_to_be_greater_than_b",
                 arguments={"column_A": later, "column_B": earlier},
             )
@@ -47,7 +52,7 @@ def expectations() -> list[Expect]:
                 ("correction_start", "correction_end"),
             )
         ),
-        Expect(
+        Expectation(
             kind="expect_column_values_to_be_unique",
             severity="warning",
             arguments={"column": "trajectory", "mostly": 0.98},

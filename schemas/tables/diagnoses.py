@@ -3,11 +3,11 @@
 import pyarrow as pa
 
 from schemas.arrow import required
-from schemas.tables.student_solutions import SEGMENTED
+from schemas.tables.student_solutions import SOLUTIONS_SEGMENTED
 
 SCHEMA = pa.schema(
     [
-        *SEGMENTED,
+        *SOLUTIONS_SEGMENTED,
         required("found_type", pa.string()),  # one of tasks.lemma.error_types.TYPES
         required("found_step", pa.int32()),  # the first wrong step, from 1
         required("votes", pa.int32()),  # replies that say so

@@ -5,12 +5,12 @@ from typing import Literal
 import pyarrow as pa
 
 from schemas.arrow import optional, required
-from schemas.steps import Expect
+from schemas.steps import Expectation
 
-Against = Literal["gold", "majority"]
+ReferenceKind = Literal["gold", "majority"]
 """What the samples were held against: an answer that came with the question, or what most of them agree on."""
 
-Side = Literal["below", "inside", "above"]
+BandSide = Literal["below", "inside", "above"]
 """Where the fail rate of all samples lies, of a band that was asked about."""
 
 SCHEMA = pa.schema(
@@ -28,15 +28,15 @@ SCHEMA = pa.schema(
 )
 
 
-def expectations() -> list[Expect]:
+def expectations() -> list[Expectation]:
     """What a table of difficulties promises; that all questions are equally hard is suspicious."""
     return [
-        Expect(kind="expect_table_row_count_to_be_between", arguments={"min_value": 1}),
-        Expect(kind="expect_column_values_to_be_unique", arguments={"column": "row_id"}),
-        Expect(
+        Expectation(kind="expect_table_row_count_to_be_between", arguments={"min_value": 1}),
+        Expectation(kind="expect_column_values_to_be_unique", arguments={"column": "row_id"}),
+        Expectation(
             kind="expect_column_values_to_be_between", arguments={"column": "fail_rate", "min_value": 0, "max_value": 1}
         ),
-        Expect(
+        Expectation(
             kind="expect_column_stdev_to_be_between",
             severity="warning",
             arguments={"column": "fail_rate", "min_value": 0.01},

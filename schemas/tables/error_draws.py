@@ -3,12 +3,12 @@
 import pyarrow as pa
 
 from schemas.arrow import required
-from schemas.steps import Expect
-from schemas.tables.student_solutions import POSED
+from schemas.steps import Expectation
+from schemas.tables.student_solutions import PROBLEMS_WITH_REFERENCE
 
-DRAWN = pa.schema(
+ERROR_DRAWS = pa.schema(
     [
-        *POSED,
+        *PROBLEMS_WITH_REFERENCE,
         required("question_id", pa.string()),
         required("student", pa.string()),  # whose errors are imitated: a role
         required("type", pa.string()),  # the type of error to make
@@ -18,11 +18,11 @@ DRAWN = pa.schema(
 )
 
 
-def expectations() -> list[Expect]:
+def expectations() -> list[Expectation]:
     """What a table of each question's errors promises."""
     return [
-        Expect(kind="expect_column_values_to_be_unique", arguments={"column": "row_id"}),
-        Expect(
+        Expectation(kind="expect_column_values_to_be_unique", arguments={"column": "row_id"}),
+        Expectation(
             kind="expect_column_values_to_be_between",
             arguments={"column": "failure", "min_value": 0, "max_value": 1},
         ),

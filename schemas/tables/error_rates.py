@@ -6,7 +6,7 @@ A dataset of this shape, published under the name `noise`, is shown in every rep
 import pyarrow as pa
 
 from schemas.arrow import optional, required
-from schemas.steps import Expect
+from schemas.steps import Expectation
 
 SCHEMA = pa.schema(
     [
@@ -20,19 +20,19 @@ SCHEMA = pa.schema(
 )
 
 
-def expectations() -> list[Expect]:
+def expectations() -> list[Expectation]:
     """What a table of measured noise promises."""
     ordered = [("low", "value"), ("value", "high")]
     return [
-        Expect(kind="expect_column_values_to_be_unique", arguments={"column": "figure"}),
+        Expectation(kind="expect_column_values_to_be_unique", arguments={"column": "figure"}),
         *(
-            Expect(
+            Expectation(
                 kind="expect_column_values_to_be_between", arguments={"column": name, "min_value": 0, "max_value": 1}
             )
             for name in ("low", "value", "high")
         ),
         *(
-            Expect(
+            Expectation(
                 kind="expect_column_pair_values_a_to_be_greater_than_b",
                 arguments={"column_A": high, "column_B": low, "or_equal": True},
             )

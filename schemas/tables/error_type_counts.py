@@ -3,7 +3,7 @@
 import pyarrow as pa
 
 from schemas.arrow import required
-from schemas.steps import Expect
+from schemas.steps import Expectation
 
 SCHEMA = pa.schema(
     [
@@ -21,11 +21,11 @@ SCHEMA = pa.schema(
 )
 
 
-def expectations() -> list[Expect]:
+def expectations() -> list[Expectation]:
     """What a table of error types promises; a mix far from its target is worth a look."""
     return [
-        Expect(kind="expect_column_values_to_be_unique", arguments={"column": "type"}),
-        Expect(
+        Expectation(kind="expect_column_values_to_be_unique", arguments={"column": "type"}),
+        Expectation(
             kind="expect_column_values_to_be_between",
             severity="warning",
             arguments={"column": "distance", "min_value": 0, "max_value": 0.1},

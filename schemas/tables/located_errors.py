@@ -4,7 +4,7 @@ import pyarrow as pa
 
 from schemas.arrow import required
 
-ERRORS = pa.schema(
+LOCATED_ERRORS = pa.schema(
     [
         required("row_id", pa.string()),
         required("question_id", pa.string()),

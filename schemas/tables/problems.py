@@ -3,7 +3,7 @@
 import pyarrow as pa
 
 from schemas.arrow import optional, required
-from schemas.steps import Expect
+from schemas.steps import Expectation
 
 SCHEMA = pa.schema(
     [
@@ -21,13 +21,13 @@ SCHEMA = pa.schema(
 )
 
 
-def expectations() -> list[Expect]:
+def expectations() -> list[Expectation]:
     """What a table of problems promises."""
     return [
-        Expect(kind="expect_table_row_count_to_be_between", arguments={"min_value": 1}),
-        Expect(kind="expect_column_values_to_be_unique", arguments={"column": "row_id"}),
-        Expect(kind="expect_column_values_to_match_regex", arguments={"column": "question", "regex": r"\?"}),
-        Expect(
+        Expectation(kind="expect_table_row_count_to_be_between", arguments={"min_value": 1}),
+        Expectation(kind="expect_column_values_to_be_unique", arguments={"column": "row_id"}),
+        Expectation(kind="expect_column_values_to_match_regex", arguments={"column": "question", "regex": r"\?"}),
+        Expectation(
             kind="expect_column_values_to_be_unique",
             severity="warning",
             arguments={"column": "question", "mostly": 0.98},

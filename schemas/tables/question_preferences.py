@@ -3,11 +3,11 @@
 import pyarrow as pa
 
 from schemas.arrow import required
-from schemas.steps import Expect
+from schemas.steps import Expectation
 
 DIRECTIONS = ("solvability", "difficulty")
 
-REWRITES = pa.schema(
+QUESTION_REWRITES = pa.schema(
     [
         required("row_id", pa.string()),  # <row_id of the question>/<sample>
         required("question", pa.string()),  # the rewrite, under the name by which it can be judged like any question
@@ -16,7 +16,7 @@ REWRITES = pa.schema(
     ]
 )
 
-PAIRS = pa.schema(
+QUESTION_PAIRS = pa.schema(
     [
         required("row_id", pa.string()),
         required("prompt", pa.string()),  # what follows the model's own bare prefix: nothing, so it is empty
@@ -27,13 +27,13 @@ PAIRS = pa.schema(
 )
 
 
-def expectations() -> list[Expect]:
+def expectations() -> list[Expectation]:
     """What a table of pairs promises."""
     return [
-        Expect(kind="expect_table_row_count_to_be_between", arguments={"min_value": 1}),
-        Expect(kind="expect_column_values_to_be_unique", arguments={"column": "row_id"}),
-        Expect(kind="expect_column_value_lengths_to_be_between", arguments={"column": "chosen", "min_value": 10}),
-        Expect(
+        Expectation(kind="expect_table_row_count_to_be_between", arguments={"min_value": 1}),
+        Expectation(kind="expect_column_values_to_be_unique", arguments={"column": "row_id"}),
+        Expectation(kind="expect_column_value_lengths_to_be_between", arguments={"column": "chosen", "min_value": 10}),
+        Expectation(
             kind="expect_column_values_to_be_in_set",
             arguments={"column": "direction", "value_set": list(DIRECTIONS)},
         ),

@@ -3,7 +3,7 @@
 import pyarrow as pa
 
 from schemas.arrow import required
-from schemas.steps import Expect
+from schemas.steps import Expectation
 
 SCHEMA = pa.schema(
     [
@@ -13,9 +13,11 @@ SCHEMA = pa.schema(
 )
 
 
-def expectations() -> list[Expect]:
+def expectations() -> list[Expectation]:
     """What a table of questions promises."""
     return [
-        Expect(kind="expect_table_row_count_to_be_between", arguments={"min_value": 1}),
-        Expect(kind="expect_column_value_lengths_to_be_between", arguments={"column": "question", "min_value": 10}),
+        Expectation(kind="expect_table_row_count_to_be_between", arguments={"min_value": 1}),
+        Expectation(
+            kind="expect_column_value_lengths_to_be_between", arguments={"column": "question", "min_value": 10}
+        ),
     ]

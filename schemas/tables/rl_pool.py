@@ -3,9 +3,9 @@
 import pyarrow as pa
 
 from schemas.arrow import optional, required
-from schemas.steps import Expect
+from schemas.steps import Expectation
 
-ATTEMPTS = pa.schema(
+POOL_ATTEMPTS = pa.schema(
     [
         required("row_id", pa.string()),  # <row_id of the problem>/<model>/<sample, from 0>
         required("problem_id", pa.string()),  # row_id of the problem
@@ -19,7 +19,7 @@ ATTEMPTS = pa.schema(
 )
 """Whole responses, whether or not they end in an answer."""
 
-RATES = pa.schema(
+PASS_RATES = pa.schema(
     [
         required("row_id", pa.string()),  # <row_id of the problem>/<model>
         required("problem_id", pa.string()),
@@ -40,17 +40,19 @@ RATES = pa.schema(
 """A row for each problem and model."""
 
 
-def expectations() -> list[Expect]:
+def expectations() -> list[Expectation]:
     """What a pool promises; one in which all problems are equally hard teaches little."""
     between = "expect_column_values_to_be_between"
     return [
-        Expect(kind="expect_table_row_count_to_be_between", arguments={"min_value": 1}),
-        Expect(kind="expect_column_values_to_be_unique", arguments={"column": "row_id"}),
-        Expect(kind="expect_column_value_lengths_to_be_between", arguments={"column": "answer", "min_value": 1}),
-        Expect(kind=between, arguments={"column": "pass_rate", "min_value": 0, "max_value": 1}),
-        Expect(kind=between, arguments={"column": "samples", "min_value": 1}),
-        Expect(kind=between, severity="warning", arguments={"column": "unverified", "max_value": 0, "mostly": 0.95}),
-        Expect(
+        Expectation(kind="expect_table_row_count_to_be_between", arguments={"min_value": 1}),
+        Expectation(kind="expect_column_values_to_be_unique", arguments={"column": "row_id"}),
+        Expectation(kind="expect_column_value_lengths_to_be_between", arguments={"column": "answer", "min_value": 1}),
+        Expectation(kind=between, arguments={"column": "pass_rate", "min_value": 0, "max_value": 1}),
+        Expectation(kind=between, arguments={"column": "samples", "min_value": 1}),
+        Expectation(
+            kind=between, severity="warning", arguments={"column": "unverified", "max_value": 0, "mostly": 0.95}
+        ),
+        Expectation(
             kind="expect_column_stdev_to_be_between",
             severity="warning",
             arguments={"column": "pass_rate", "min_value": 0.01},

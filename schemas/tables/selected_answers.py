@@ -1,18 +1,18 @@
 """Selected answers: one for each published question, with what spoke for it."""
 
-from schemas.steps import Expect
+from schemas.steps import Expectation
 
 
-def expectations() -> list[Expect]:
+def expectations() -> list[Expectation]:
     """What a table of selected answers promises."""
     return [
-        Expect(kind="expect_table_row_count_to_be_between", arguments={"min_value": 1}),
-        Expect(kind="expect_column_values_to_be_unique", arguments={"column": "question_id"}),
-        Expect(kind="expect_column_value_lengths_to_be_between", arguments={"column": "answer", "min_value": 1}),
-        Expect(
+        Expectation(kind="expect_table_row_count_to_be_between", arguments={"min_value": 1}),
+        Expectation(kind="expect_column_values_to_be_unique", arguments={"column": "question_id"}),
+        Expectation(kind="expect_column_value_lengths_to_be_between", arguments={"column": "answer", "min_value": 1}),
+        Expectation(
             kind="expect_column_values_to_be_between", arguments={"column": "reward", "min_value": 0, "max_value": 1}
         ),
-        Expect(
+        Expectation(
             kind="expect_column_mean_to_be_between",
             severity="warning",
             arguments={"column": "agreement", "min_value": 0.7},

@@ -3,7 +3,7 @@
 import pyarrow as pa
 
 from schemas.arrow import required
-from schemas.steps import Expect
+from schemas.steps import Expectation
 
 CHOSEN_BY = ("attempt", "correction")
 
@@ -24,11 +24,13 @@ SCHEMA = pa.schema(
 )
 
 
-def expectations() -> list[Expect]:
+def expectations() -> list[Expectation]:
     """What a table of pairs promises."""
     return [
-        Expect(kind="expect_column_values_to_be_unique", arguments={"column": "row_id"}),
-        Expect(kind="expect_column_values_to_be_in_set", arguments={"column": "chosen_by", "value_set": [*CHOSEN_BY]}),
-        Expect(kind="expect_column_value_lengths_to_be_between", arguments={"column": "chosen", "min_value": 1}),
-        Expect(kind="expect_column_value_lengths_to_be_between", arguments={"column": "rejected", "min_value": 1}),
+        Expectation(kind="expect_column_values_to_be_unique", arguments={"column": "row_id"}),
+        Expectation(
+            kind="expect_column_values_to_be_in_set", arguments={"column": "chosen_by", "value_set": [*CHOSEN_BY]}
+        ),
+        Expectation(kind="expect_column_value_lengths_to_be_between", arguments={"column": "chosen", "min_value": 1}),
+        Expectation(kind="expect_column_value_lengths_to_be_between", arguments={"column": "rejected", "min_value": 1}),
     ]

@@ -3,9 +3,9 @@
 import pyarrow as pa
 
 from schemas.arrow import required
-from schemas.steps import Expect
+from schemas.steps import Expectation
 
-RETRACED = pa.schema(
+SELF_CORRECTION_TRACES = pa.schema(
     [
         required("row_id", pa.string()),
         required("student", pa.string()),
@@ -16,7 +16,7 @@ RETRACED = pa.schema(
     ]
 )
 
-SCHEMA = pa.schema(
+STUDENT_SCORES = pa.schema(
     [
         required("row_id", pa.string()),
         required("student", pa.string()),  # <rows it learnt from>_<seed>, or the role that all began from
@@ -34,22 +34,22 @@ SCHEMA = pa.schema(
 )
 
 
-def expectations() -> list[Expect]:
+def expectations() -> list[Expectation]:
     """What a table of students promises."""
     return [
-        Expect(kind="expect_column_values_to_be_unique", arguments={"column": "student"}),
+        Expectation(kind="expect_column_values_to_be_unique", arguments={"column": "student"}),
         *(
-            Expect(
+            Expectation(
                 kind="expect_column_values_to_be_between", arguments={"column": name, "min_value": 0, "max_value": 1}
             )
             for name in ("first_pass", "corrected")
         ),
         *(
-            Expect(kind="expect_column_values_to_be_between", arguments={"column": name, "min_value": 0})
+            Expectation(kind="expect_column_values_to_be_between", arguments={"column": name, "min_value": 0})
             for name in ("unanswered", "erred", "reflected")
         ),
         *(
-            Expect(
+            Expectation(
                 kind="expect_column_pair_values_a_to_be_greater_than_b",
                 arguments={"column_A": most, "column_B": part, "or_equal": True},
             )

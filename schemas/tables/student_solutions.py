@@ -4,9 +4,9 @@ import pyarrow as pa
 
 from schemas.arrow import optional, required
 
-SOURCES = ("student", "injected")
+SOLUTION_SOURCES = ("student", "injected")
 
-POSED = pa.schema(
+PROBLEMS_WITH_REFERENCE = pa.schema(
     [
         required("row_id", pa.string()),
         required("question", pa.string()),
@@ -15,7 +15,7 @@ POSED = pa.schema(
     ]
 )
 
-WRITTEN = pa.schema(
+SOLUTIONS_WRITTEN = pa.schema(
     [
         required("row_id", pa.string()),  # <question_id>/<sample>, of an injection <question_id>/i<draw>/<sample>
         required("question_id", pa.string()),
@@ -30,16 +30,19 @@ WRITTEN = pa.schema(
     ]
 )
 
-GRADED = pa.schema(
+SOLUTIONS_GRADED = pa.schema(
     [
-        *WRITTEN,
+        *SOLUTIONS_WRITTEN,
         required("verdict", pa.string()),  # correct or wrong
         required("rule", pa.string()),  # the rung that decided, see schemas/tables/verdicts.py
     ]
 )
 
-STEP = pa.struct([required("start", pa.int32()), required("end", pa.int32())])
+STEP_SPAN = pa.struct([required("start", pa.int32()), required("end", pa.int32())])
 
-SEGMENTED = pa.schema(
-    [*GRADED, required("steps", pa.list_(pa.field("item", STEP, nullable=False)))]  # characters of `response`
+SOLUTIONS_SEGMENTED = pa.schema(
+    [
+        *SOLUTIONS_GRADED,
+        required("steps", pa.list_(pa.field("item", STEP_SPAN, nullable=False))),
+    ]  # characters of `response`
 )

@@ -5,7 +5,7 @@ from typing import Literal
 import pyarrow as pa
 
 from schemas.arrow import optional, required
-from schemas.steps import Expect
+from schemas.steps import Expectation
 
 Change = Literal["same", "gained", "lost", "other"]
 """`gained`: correct now, and was not; `lost`: was correct, and is not; `other`: another verdict, neither a pass."""
@@ -25,12 +25,14 @@ SCHEMA = pa.schema(
 )
 
 
-def expectations() -> list[Expect]:
+def expectations() -> list[Expectation]:
     """What a table of changes promises; that one row in ten is lost wants a look."""
     return [
-        Expect(kind="expect_column_values_to_be_unique", arguments={"column": "row_id"}),
-        Expect(kind="expect_column_values_to_be_in_set", arguments={"column": "change", "value_set": list(CHANGES)}),
-        Expect(
+        Expectation(kind="expect_column_values_to_be_unique", arguments={"column": "row_id"}),
+        Expectation(
+            kind="expect_column_values_to_be_in_set", arguments={"column": "change", "value_set": list(CHANGES)}
+        ),
+        Expectation(
             kind="expect_column_values_to_not_be_in_set",
             severity="warning",
             arguments={"column": "change", "value_set": ["lost"], "mostly": 0.9},

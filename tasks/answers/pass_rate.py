@@ -13,25 +13,25 @@ from schemas.prompts import Prompt, Sampling
 from schemas.steps import Merge
 from schemas.tables import rl_pool
 from tasks.base.ask import Ask, Outcome
-from tasks.base.confidence import rated
+from tasks.base.confidence import with_wilson_interval
 from tasks.questions.difficulty import Share
 
-Model = Annotated[str, Field(pattern=r"^[\w.-]+$")]
+ModelName = Annotated[str, Field(pattern=r"^[\w.-]+$")]
 """What a model is called: a part of row ids, so it holds no slash."""
 
 
-class Attempt(Ask):
+class SampleResponses(Ask):
     """n attempts at a problem, each kept whatever it ends in: an attempt that states no answer has failed as well."""
 
     label: ClassVar[str] = "attempt"
     tag: ClassVar[str] = "solve"
-    table: ClassVar[pa.Schema] = rl_pool.ATTEMPTS
+    table: ClassVar[pa.Schema] = rl_pool.POOL_ATTEMPTS
 
     role: str | None = "solver"
     """Which model solves."""
     sampling: Sampling = Sampling(n=8, temperature=1.0, max_tokens=2048)
     """As the policy is sampled in training, else its rate is another one."""
-    model: Model = "solver"
+    model: ModelName = "solver"
     """What the model is called in the pool."""
 
     def rows(self, batch: Sequence[Row], engine: Any) -> Iterator[Outcome]:
@@ -44,7 +44,7 @@ class Attempt(Ask):
         """Without a gold answer nothing is asked."""
         if not row["answer"]:
             return None
-        return self.ask(question=row["question"])
+        return self.make_prompt(question=row["question"])
 
     def parse(self, row: Row, replies: list[Completion]) -> Iterator[Outcome]:
         if not replies:
@@ -68,7 +68,7 @@ class PassRate(Merge):
     label: ClassVar[str] = "pass_rate"
     inputs: ClassVar[tuple[str, ...]] = ("problems", "attempts", "verdicts")
 
-    model: Model = "solver"
+    model: ModelName = "solver"
     """What the model is called in the pool."""
     asked: int = Field(default=8, ge=1)
     """Attempts at each problem: what is missing was asked for and failed."""
@@ -86,7 +86,7 @@ class PassRate(Merge):
                     avg(tokens) AS tokens, max(verifier) AS verifier, max(verifier_version) AS verifier_version
                 FROM judged GROUP BY problem_id
             ),
-            rated AS ({rated("counted")})
+            rated AS ({with_wilson_interval("counted")})
             SELECT concat(problems.row_id, '/{self.model}') AS row_id, problems.row_id AS problem_id,
                 problems.question AS question, problems.answer AS answer, '{self.model}' AS model,
                 coalesce(n, 0) AS samples, coalesce(k, 0) AS passes, {self.asked} - coalesce(n, 0) AS unverified,
@@ -99,7 +99,7 @@ class PassRate(Merge):
         """
 
 
-class KeepBand(Merge):
+class KeepPassRateBand(Merge):
     """The problems that a model passes now and then: those it always or never passes have no gradient."""
 
     label: ClassVar[str] = "keep_band"
@@ -115,7 +115,7 @@ class KeepBand(Merge):
     """Verified attempts, below which a rate says too little."""
 
     @model_validator(mode="after")
-    def _ordered(self) -> "KeepBand":
+    def _check_band(self) -> "KeepPassRateBand":
         if self.low > self.high:
             raise ValueError(
                 f"the band from {self.low} to {self.high} ends before it begins; write the lower rate first"

@@ -9,10 +9,10 @@ from schemas.outcomes import Row
 from schemas.prompts import Prompt
 from schemas.tables import answers
 from tasks.base.ask import Outcome
-from tasks.base.score import Rate
+from tasks.base.score import Score
 
 
-class JudgeAnswer(Rate):
+class ScoreAnswer(Score):
     """The reward of a solution: the probability that the model calls it right."""
 
     label: ClassVar[str] = "judge_answer"
@@ -21,7 +21,7 @@ class JudgeAnswer(Rate):
     role: str | None = "reward"
 
     def prompt(self, row: Row) -> Prompt:
-        return self.ask(question=row["question"], solution=row["solution"])
+        return self.make_prompt(question=row["question"], solution=row["solution"])
 
-    def rate(self, row: Row, score: float) -> Iterator[Outcome]:
-        yield {"row_id": row["row_id"], "reward": score}
+    def score(self, row: Row, probability: float) -> Iterator[Outcome]:
+        yield {"row_id": row["row_id"], "reward": probability}

@@ -10,7 +10,7 @@ from schemas.steps import Merge
 class SelectAnswer(Merge):
     """One answer a question, with its votes beside its reward; ScaleQuest (section 2.5) looks at rewards alone.
 
-    Of `questions` and `truths`, the fail rate and the topic go with the row, where they were measured.
+    Of `sample_questions` and `truths`, the fail rate and the topic go with the row, where they were measured.
     """
 
     label: ClassVar[str] = "select_answer"

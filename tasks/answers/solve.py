@@ -22,7 +22,7 @@ class Solve(Ask):
     label: ClassVar[str] = "solve"
     tag: ClassVar[str] = "solve"
     version: ClassVar[int] = 2
-    table: ClassVar[pa.Schema] = answers.SCHEMA
+    table: ClassVar[pa.Schema] = answers.ANSWERS
     role: str | None = "solver"
     sampling: Sampling = Sampling(max_tokens=256)
     adaptive: bool = False
@@ -32,32 +32,32 @@ class Solve(Ask):
     published as with all n, each with the best of fewer solutions."""
 
     @property
-    def decided(self) -> int:
+    def majority_size(self) -> int:
         """Samples that must agree for no other answer to be chosen."""
-        return max(self.sampling.n // 2 + 1, self.wanted)
+        return max(self.sampling.n // 2 + 1, self.samples_to_publish)
 
     @property
-    def wanted(self) -> int:
+    def samples_to_publish(self) -> int:
         """Samples that must agree for a question to be published."""
         return ceil(round(self.enough * self.sampling.n, 9))
 
-    def first(self) -> Sampling:
+    def initial_sampling(self) -> Sampling:
         """As many samples as must agree, for fewer decide nothing."""
-        return self.sampling.model_copy(update={"n": self.decided}) if self.adaptive else self.sampling
+        return self.sampling.model_copy(update={"n": self.majority_size}) if self.adaptive else self.sampling
 
-    def again(self, row: Row, replies: list[Completion]) -> Sampling | None:
+    def follow_up(self, row: Row, replies: list[Completion]) -> Sampling | None:
         """As many more samples as the leading answer lacks of what is wanted, while there are so many left."""
         if not self.adaptive:
             return None
         answers = [final_answer(reply.text) for reply in replies if reply.finish_reason == "stop"]
-        leading = max(Counter(answer_key(answer) for answer in answers if answer).values(), default=0)
+        leading_votes = max(Counter(answer_key(answer) for answer in answers if answer).values(), default=0)
         left = self.sampling.n - len(replies)
-        if not left or leading >= self.decided or leading + left < self.wanted:
+        if not left or leading_votes >= self.majority_size or leading_votes + left < self.samples_to_publish:
             return None
-        return self.sampling.model_copy(update={"n": min(left, self.decided - leading)})
+        return self.sampling.model_copy(update={"n": min(left, self.majority_size - leading_votes)})
 
     def prompt(self, row: Row) -> Prompt:
-        return self.ask(question=row["question"])
+        return self.make_prompt(question=row["question"])
 
     def parse(self, row: Row, replies: list[Completion]) -> Iterator[Outcome]:
         for sample, reply in enumerate(replies):

@@ -13,7 +13,7 @@ from schemas.outcomes import Quarantine, Reject, Row
 from schemas.prompts import Prompt, Sampling
 from schemas.steps import Stage
 
-PROMPTS = Path(__file__).parents[1] / "prompts"
+PROMPT_FOLDER = Path(__file__).parents[1] / "prompts"
 """One text a stage, named as the stage."""
 Outcome = Row | Reject | Quarantine
 
@@ -38,9 +38,9 @@ class Ask(Stage):
 
     @model_validator(mode="before")
     @classmethod
-    def _own_template(cls, values: Any) -> Any:
+    def _fill_template(cls, values: Any) -> Any:
         if isinstance(values, dict) and "template" not in values:
-            return {**values, "template": instruction(cls.label)}
+            return {**values, "template": load_instruction(cls.label)}
         return values
 
     def prompt(self, row: Row) -> Prompt | None:
@@ -52,21 +52,21 @@ class Ask(Stage):
         raise NotImplementedError(f"{type(self).__name__} must define parse()")
 
     @model_validator(mode="after")
-    def _varied(self) -> "Ask":
+    def _check_sampling(self) -> "Ask":
         sampling = getattr(self, "sampling", None)
         if sampling is not None and sampling.n > 1 and sampling.temperature == 0:
             raise ValueError(f"{sampling.n} greedy samples say the same; set a temperature above 0, or n to 1")
         return self
 
-    def ask(self, **inputs: str) -> Prompt:
+    def make_prompt(self, **inputs: str) -> Prompt:
         """The stage's prompt with these named inputs."""
         return Prompt(stage=self.tag, inputs=inputs, instruction=self.template)
 
-    def first(self) -> Sampling:
+    def initial_sampling(self) -> Sampling:
         """How every row is asked about at first."""
         return self.sampling
 
-    def again(self, row: Row, replies: list[Completion]) -> Sampling | None:
+    def follow_up(self, row: Row, replies: list[Completion]) -> Sampling | None:
         """How to ask once more about `row`, whose replies so far leave something open; None: they do not."""
         return None
 
@@ -75,62 +75,68 @@ class Ask(Stage):
 
         Where a reply cannot be parsed the rest is still waited for: it is paid for, and asking again would cost again.
         """
-        made, following, broken = dict[int, list[Outcome]](), 0, list[Exception]()
-        for place, outcomes in self._work(batch, engine, broken):
-            made[place] = outcomes
-            while following in made and not broken:
-                yield from made.pop(following)
-                following += 1
-        if broken:
-            raise broken[0]
+        outcomes_by_place, next_place, errors = dict[int, list[Outcome]](), 0, list[Exception]()
+        for place, outcomes in self._stream(batch, engine, errors):
+            outcomes_by_place[place] = outcomes
+            while next_place in outcomes_by_place and not errors:
+                yield from outcomes_by_place.pop(next_place)
+                next_place += 1
+        if errors:
+            raise errors[0]
 
-    def _work(self, batch: Sequence[Row], engine: Any, broken: list[Exception]) -> Iterator[tuple[int, list[Outcome]]]:
+    def _stream(
+        self, batch: Sequence[Row], engine: Any, errors: list[Exception]
+    ) -> Iterator[tuple[int, list[Outcome]]]:
         """Each row's place and outcomes, as its last reply comes. Follow-ups are asked when all have been answered."""
-        key, place, sampling = fingerprint(self), {row["row_id"]: i for i, row in enumerate(batch)}, self.first()
-        heard: dict[str, list[Completion]] = {}
+        key, place, sampling = (
+            fingerprint(self),
+            {row["row_id"]: i for i, row in enumerate(batch)},
+            self.initial_sampling(),
+        )
+        replies_by_row: dict[str, list[Completion]] = {}
         requests: list[Request] = []
         for at, row in enumerate(batch):
             if (prompt := self.prompt(row)) is None:
                 yield at, list(self.parse(row, []))
             else:
-                requests.append(Request(row["row_id"], prompt, sample_seeds(key, row["row_id"], sampling.n)))
+                requests.append(Request(row["row_id"], prompt, derive_seeds(key, row["row_id"], sampling.n)))
         rounds = {"": (sampling, requests)}
         while rounds:
             sampling, requests = rounds.pop(next(iter(rounds)))
-            for request, reply in self._replies(requests, engine, sampling):
-                at = place[request.row]
+            for request, reply in self._send(requests, engine, sampling):
+                at = place[request.row_id]
                 if isinstance(reply, Failure):
                     yield at, [Quarantine(batch[at], *reply)]
                     continue
-                replies = heard[request.row] = heard.get(request.row, []) + reply
+                replies = replies_by_row[request.row_id] = replies_by_row.get(request.row_id, []) + reply
                 try:
-                    if (more := self.again(batch[at], replies)) is None:
+                    if (more := self.follow_up(batch[at], replies)) is None:
                         yield at, list(self.parse(batch[at], replies))
                     else:
-                        following = self._following(key, request, len(replies), more.n)
-                        rounds.setdefault(more.model_dump_json(), (more, []))[1].append(following)
+                        request_more = self._follow_up_request(key, request, len(replies), more.n)
+                        rounds.setdefault(more.model_dump_json(), (more, []))[1].append(request_more)
                 except Exception as error:
-                    broken.append(error)
+                    errors.append(error)
 
-    def _following(self, key: str, request: Request, begin: int, n: int) -> Request:
+    def _follow_up_request(self, key: str, request: Request, begin: int, n: int) -> Request:
         """The request for `n` more samples of a row, of which `begin` are there."""
-        seeds = sample_seeds(key, request.row, begin + n)[begin:]
-        return Request(request.row, request.prompt, seeds, tuple(range(begin, begin + n)))
+        seeds = derive_seeds(key, request.row_id, begin + n)[begin:]
+        return Request(request.row_id, request.prompt, seeds, tuple(range(begin, begin + n)))
 
-    def _replies(self, requests: list[Request], engine: Any, sampling: Sampling) -> Iterator[tuple[Request, Reply]]:
+    def _send(self, requests: list[Request], engine: Any, sampling: Sampling) -> Iterator[tuple[Request, Reply]]:
         streamed: Iterator[tuple[Request, Reply]] = engine.stream(requests, sampling)
         return streamed
 
 
-def instruction(stage: str) -> str:
+def load_instruction(stage: str) -> str:
     """The text of a stage's prompt file. Raises ValueError when there is none."""
-    path = PROMPTS / f"{stage}.txt"
+    path = PROMPT_FOLDER / f"{stage}.txt"
     if not path.is_file():
         raise ValueError(f"stage {stage!r} has no prompt; write tasks/prompts/{stage}.txt or pass template=")
     return path.read_text(encoding="utf-8").strip()
 
 
-def sample_seeds(key: str, row: str, n: int) -> tuple[int, ...]:
+def derive_seeds(key: str, row: str, n: int) -> tuple[int, ...]:
     """Seeds of the n samples of one row, in [0, 2^63): derived from stage, row and sample, so that no two are equal.
 
     Equal seeds are what lets a server answer a million blank prompts with one question (see vLLM, `seed`).
@@ -139,7 +145,7 @@ def sample_seeds(key: str, row: str, n: int) -> tuple[int, ...]:
     return tuple(int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1 for text in texts)
 
 
-def tagged_line(text: str, tag: str) -> str | None:
+def find_tagged_line(text: str, tag: str) -> str | None:
     """What follows the last `tag` on its line, stripped; None when the tag never occurs."""
-    _, found, rest = text.rpartition(tag)
-    return rest.split("\n", 1)[0].strip() if found else None
+    _, separator, rest = text.rpartition(tag)
+    return rest.split("\n", 1)[0].strip() if separator else None

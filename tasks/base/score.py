@@ -9,19 +9,19 @@ from schemas.prompts import Sampling
 from tasks.base.ask import Ask, Outcome
 
 
-class Rate(Ask):
+class Score(Ask):
     """A stage that wants a probability rather than a text: how sure the model is to answer `yes`."""
 
-    def rate(self, row: Row, score: float) -> Iterator[Outcome]:
+    def score(self, row: Row, probability: float) -> Iterator[Outcome]:
         """Turn P(yes), in [0, 1], into at least one outcome."""
-        raise NotImplementedError(f"{type(self).__name__} must define rate()")
+        raise NotImplementedError(f"{type(self).__name__} must define score()")
 
     def parse(self, row: Row, replies: list[Completion]) -> Iterator[Outcome]:
         """One reply: the probability."""
         if not replies:
             raise ValueError(f"{self.label}: no prompt for row {row['row_id']!r}; a rated stage asks about every row")
-        yield from self.rate(row, float(replies[0].text))
+        yield from self.score(row, float(replies[0].text))
 
-    def _replies(self, requests: list[Request], engine: Any, sampling: Sampling) -> Iterator[tuple[Request, Reply]]:
-        rated: Iterator[tuple[Request, Reply]] = engine.rate([r._replace(seeds=r.seeds[:1]) for r in requests])
-        return rated
+    def _send(self, requests: list[Request], engine: Any, sampling: Sampling) -> Iterator[tuple[Request, Reply]]:
+        replies: Iterator[tuple[Request, Reply]] = engine.score([r._replace(seeds=r.seeds[:1]) for r in requests])
+        return replies

@@ -12,30 +12,31 @@ from pydantic import Field, field_validator
 from schemas.outcomes import Reject, Row
 from schemas.steps import Merge, Stage
 from schemas.tables import benchmark_overlaps
-from schemas.tables.benchmark_overlaps import Rule
+from schemas.tables.benchmark_overlaps import OverlapRule
 from tasks.decontamination.benchmark import Benchmark
 from tasks.decontamination.ngram_index import (
-    Gram,
-    Hashed,
+    HashedTexts,
     Hashes,
-    Places,
-    Postings,
-    grams,
-    longest,
-    masked,
-    squeezed,
-    words,
+    Indices,
+    InvertedIndex,
+    NGram,
+    find_longest_stretch,
+    letters_only,
+    ngrams,
+    normalize_words,
+    without_numbers,
 )
 
-BATCH = 5_000
+BATCH_ROWS = 5_000
 """Questions that are compared at once."""
-_INDEXING = threading.Lock()
+_INDEX_LOCK = threading.Lock()
 
 
 class FindOverlaps(Stage):
     """A row for each rule by which a question matches an item of a benchmark; a question without one is `clean`.
 
-    An item of fewer than `gram` words has no such n-gram, and one of fewer than `part` words none at all: it is matched
+    An item of fewer than `contamination_ngram` words has no such n-gram, and one of fewer than `coverage_ngram` words
+    none at all: it is matched
     as a whole, or not. That a longer question contains it says nothing: `What is 2 + 3?` is part of many.
     """
 
@@ -54,10 +55,10 @@ class FindOverlaps(Stage):
 
     @field_validator("benchmarks")
     @classmethod
-    def _distinct(cls, benchmarks: tuple[Benchmark, ...]) -> tuple[Benchmark, ...]:
+    def _check_names(cls, benchmarks: tuple[Benchmark, ...]) -> tuple[Benchmark, ...]:
         names = [benchmark.name for benchmark in benchmarks]
-        if twice := sorted({name for name in names if names.count(name) > 1}):
-            raise ValueError(f"two benchmarks are called {twice[0]!r}; give each a name of its own")
+        if repeated := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"two benchmarks are called {repeated[0]!r}; give each a name of its own")
         return benchmarks
 
     def rows(self, batch: Sequence[Row], engine: Any) -> Iterator[Row | Reject]:
@@ -65,56 +66,56 @@ class FindOverlaps(Stage):
         if not self.benchmarks:
             yield from (Reject({"row_id": row["row_id"]}, "no benchmark given") for row in batch)
             return
-        with _INDEXING:
-            index = _index(self.benchmarks, self.gram, self.part)
-        for start in range(0, len(batch), BATCH):
-            chunk = batch[start : start + BATCH]
-            found = self._matches([words(row["question"]) for row in chunk], index)
+        with _INDEX_LOCK:
+            index = _cached_index(self.benchmarks, self.gram, self.part)
+        for start in range(0, len(batch), BATCH_ROWS):
+            chunk = batch[start : start + BATCH_ROWS]
+            matches = self._find_matches([normalize_words(row["question"]) for row in chunk], index)
             for place, row in enumerate(chunk):
-                if place not in found:
+                if place not in matches:
                     yield Reject({"row_id": row["row_id"]}, "clean")
-                for n, match in enumerate(found.get(place, ())):
-                    benchmark, line = index.names[match.item]
+                for n, match in enumerate(matches.get(place, ())):
+                    benchmark, line = index.sources[match.item]
                     yield {
                         "row_id": f"{row['row_id']}/{n}",
                         "question_id": row["row_id"],
                         "benchmark": benchmark,
                         "item": line,
                         "rule": match.rule,
-                        "ngram": " ".join(match.shared),
+                        "ngram": " ".join(match.shared_words),
                         "coverage": match.coverage,
                     }
 
-    def _matches(self, texts: list[list[str]], index: "Index") -> dict[int, list["Match"]]:
+    def _find_matches(self, texts: list[list[str]], index: "BenchmarkIndex") -> dict[int, list["Match"]]:
         """For the place of each text that matches: its matches, by item."""
-        found: dict[int, list[Match]] = {}
-        for text, item in index.candidates(texts, self.coverage):
-            matches = list(self._compare(texts[text], index.words[item], item))
+        matches_by_text: dict[int, list[Match]] = {}
+        for text, item in index.find_candidates(texts, self.coverage):
+            matches = list(self._compare(texts[text], index.item_words[item], item))
             if matches:
-                found.setdefault(text, []).extend(matches)
-        return found
+                matches_by_text.setdefault(text, []).extend(matches)
+        return matches_by_text
 
-    def _compare(self, text: list[str], item: list[str], number: int) -> Iterator["Match"]:
+    def _compare(self, text: list[str], item: list[str], item_number: int) -> Iterator["Match"]:
         """Every rule by which `text` matches, decided by the words and not by their hashes."""
-        if whole := squeezed(text) == squeezed(item):
-            yield Match(number, "whole", text, 1.0)
+        if is_same := letters_only(text) == letters_only(item):
+            yield Match(item_number, "whole", text, 1.0)
         elif sorted(text) == sorted(item):
-            yield Match(number, "order", text, 1.0)
-        shared, share = _share(text, item, self.gram)
+            yield Match(item_number, "order", text, 1.0)
+        shared, share = _shared_ngrams(text, item, self.gram)
         if shared:
-            yield Match(number, "gram", longest(text, shared, self.gram), share)
-        shared, share = _share(text, item, self.part)
+            yield Match(item_number, "gram", find_longest_stretch(text, shared, self.gram), share)
+        shared, share = _shared_ngrams(text, item, self.part)
         if share >= self.coverage:
-            yield Match(number, "coverage", longest(text, shared, self.part), share)
-        elif not whole:
-            yield from self._unnumbered(masked(text), masked(item), number)
+            yield Match(item_number, "coverage", find_longest_stretch(text, shared, self.part), share)
+        elif not is_same:
+            yield from self._compare_without_numbers(without_numbers(text), without_numbers(item), item_number)
 
-    def _unnumbered(self, text: list[str], item: list[str], number: int) -> Iterator["Match"]:
-        shared, share = _share(text, item, self.part)
-        if squeezed(text) == squeezed(item):
-            yield Match(number, "numbers", text, 1.0)
+    def _compare_without_numbers(self, text: list[str], item: list[str], item_number: int) -> Iterator["Match"]:
+        shared, share = _shared_ngrams(text, item, self.part)
+        if letters_only(text) == letters_only(item):
+            yield Match(item_number, "numbers", text, 1.0)
         elif share >= self.coverage:
-            yield Match(number, "numbers", longest(text, shared, self.part), share)
+            yield Match(item_number, "numbers", find_longest_stretch(text, shared, self.part), share)
 
 
 class DropOverlaps(Merge):
@@ -123,8 +124,9 @@ class DropOverlaps(Merge):
     label: ClassVar[str] = "drop_overlaps"
     inputs: ClassVar[tuple[str, ...]] = ("questions", "matches")
 
-    rules: tuple[Rule, ...] = ("whole", "gram", "coverage", "order")
-    """Rules that drop a question. By default `numbers` is told and drops none: the same story with other numbers is
+    rules: tuple[OverlapRule, ...] = ("whole", "gram", "coverage", "order")
+    """Rules that drop a question. By default `list_call_numbers` is told and drops none: the same story with other
+    numbers is
     another question, and short ones (`What is 2 + 3?`) are many."""
 
     def sql(self) -> str:
@@ -144,50 +146,57 @@ class Match(NamedTuple):
     """One rule by which a text matches an item."""
 
     item: int
-    rule: Rule
-    shared: list[str]
+    rule: OverlapRule
+    shared_words: list[str]
     coverage: float
 
 
-class Index:
+class BenchmarkIndex:
     """The items of all benchmarks, found by what they share with a text."""
 
-    def __init__(self, benchmarks: tuple[Benchmark, ...], gram: int, part: int) -> None:
+    def __init__(self, benchmarks: tuple[Benchmark, ...], contamination_ngram: int, coverage_ngram: int) -> None:
         """Reads every file; raises `QuestmillError` where one is not what it was when the recipe was opened."""
-        texts = [(each.name, line, words(text)) for each in benchmarks for line, text in enumerate(each.texts())]
-        self.names = [(name, line) for name, line, _ in texts]
-        self.words = [found for *_, found in texts]
-        self.gram, self.part = gram, part
-        self.postings = [Postings(*keys) for keys in self._keys(self.words)]
+        texts = [
+            (each.name, line, normalize_words(text))
+            for each in benchmarks
+            for line, text in enumerate(each.load_texts())
+        ]
+        self.sources = [(name, line) for name, line, _ in texts]
+        self.item_words = [words_of_item for *_, words_of_item in texts]
+        self.contamination_ngram, self.coverage_ngram = contamination_ngram, coverage_ngram
+        self.indexes = [InvertedIndex(*keys) for keys in self._lookup_keys(self.item_words)]
 
-    def candidates(self, texts: list[list[str]], coverage: float) -> Iterator[tuple[int, int]]:
+    def find_candidates(self, texts: list[list[str]], coverage: float) -> Iterator[tuple[int, int]]:
         """Places of a text and of an item that match by their hashes, by text and item; each pair once."""
         pairs = []
-        least = (0.0, 0.0, 0.0, 0.0, coverage, coverage)
-        for postings, keys, share in zip(self.postings, self._keys(texts), least, strict=True):
-            found, items, shared = postings.shared(*keys)
-            enough = shared >= share * postings.each[items] - 1e-9
-            pairs.append(found[enough] * len(self.words) + items[enough])
+        least_shares = (0.0, 0.0, 0.0, 0.0, coverage, coverage)
+        for postings, keys, share in zip(self.indexes, self._lookup_keys(texts), least_shares, strict=True):
+            text_indices, items, shared = postings.count_shared(*keys)
+            is_candidate = shared >= share * postings.hash_counts[items] - 1e-9
+            pairs.append(text_indices[is_candidate] * len(self.item_words) + items[is_candidate])
         for pair in np.unique(np.concatenate(pairs)):
-            yield divmod(int(pair), len(self.words))
+            yield divmod(int(pair), len(self.item_words))
 
-    def _keys(self, texts: list[list[str]]) -> list[tuple[Hashes, Places]]:
+    def _lookup_keys(self, texts: list[list[str]]) -> list[tuple[Hashes, Indices]]:
         """What is looked up: each text as a whole, in any order, and without its numbers; then the n-grams."""
-        bare = [masked(text) for text in texts]
-        plain, unnumbered = Hashed.of(texts), Hashed.of(bare)
-        wholes = [Hashed.of([[squeezed(text)] for text in each]).bags() for each in (texts, bare)]
-        parts = [plain.grams(self.part), unnumbered.grams(self.part)]
-        return [*wholes, plain.bags(), plain.grams(self.gram), *parts]
+        masked_texts = [without_numbers(text) for text in texts]
+        plain, unnumbered = HashedTexts.from_texts(texts), HashedTexts.from_texts(masked_texts)
+        whole_keys = [
+            HashedTexts.from_texts([[letters_only(text)] for text in each]).bag_hashes()
+            for each in (texts, masked_texts)
+        ]
+        coverage_keys = [plain.ngram_hashes(self.coverage_ngram), unnumbered.ngram_hashes(self.coverage_ngram)]
+        return [*whole_keys, plain.bag_hashes(), plain.ngram_hashes(self.contamination_ngram), *coverage_keys]
 
 
-def _share(text: list[str], item: list[str], n: int) -> tuple[set[Gram], float]:
+def _shared_ngrams(text: list[str], item: list[str], n: int) -> tuple[set[NGram], float]:
     """The n-grams that both have, and the share of the item's; 0 where it has none."""
-    wanted = set(grams(item, n))
-    shared = wanted.intersection(grams(text, n))
-    return shared, len(shared) / len(wanted) if wanted else 0.0
+    item_ngrams = set(ngrams(item, n))
+    shared = item_ngrams.intersection(ngrams(text, n))
+    return shared, len(shared) / len(item_ngrams) if item_ngrams else 0.0
 
 
 @functools.lru_cache(maxsize=2)
-def _index(benchmarks: tuple[Benchmark, ...], gram: int, part: int) -> Index:
+def _cached_index(benchmarks: tuple[Benchmark, ...], contamination_ngram: int, coverage_ngram: int) -> BenchmarkIndex:
     """Built once a process."""
-    return Index(benchmarks, gram, part)
+    return BenchmarkIndex(benchmarks, contamination_ngram, coverage_ngram)

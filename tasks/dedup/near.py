@@ -8,13 +8,13 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from schemas.steps import Merge
-from tasks.dedup.minhash import Rows, Sketch, buckets, distinct
+from tasks.dedup.minhash import Indices, QuestionSketches, candidate_pairs, sort_unique
 
-BATCH = 10_000
+BATCH_ROWS = 10_000
 """Questions that are read at once."""
 
 
-class Near(Merge):
+class NearDuplicates(Merge):
     """What near-duplicates are, for all merges that look for them.
 
     Two questions are near-duplicates where they have the same numbers and signs in the same order, the same deciding
@@ -25,6 +25,7 @@ class Near(Merge):
     them with another answer.
     """
 
+    label: ClassVar[str] = "near"
     threshold: float = Field(default=0.5, gt=0, le=1)
     """Jaccard similarity of the n-gram sets from which two questions count as one."""
     gram: int = Field(default=3, ge=1)
@@ -32,17 +33,17 @@ class Near(Merge):
     bands: int = Field(default=32, ge=1)
     """Bands of 2 hashes each: at a similarity of 0.5 all but one pair in 10,000 share a band."""
 
-    def _read(self, con: Any, table: str) -> tuple[pa.ChunkedArray, Sketch]:
+    def _load_sketches(self, con: Any, table: str) -> tuple[pa.ChunkedArray, QuestionSketches]:
         """The ids of a table in ascending order, and what is compared of its questions. Some 0.3 kB a question."""
-        reader = con.sql(f"SELECT row_id, question FROM {table} ORDER BY row_id").to_arrow_reader(BATCH)
-        ids, parts = [], [Sketch.of(pa.array([], pa.string()), self.gram)]
+        reader = con.sql(f"SELECT row_id, question FROM {table} ORDER BY row_id").to_arrow_reader(BATCH_ROWS)
+        ids, parts = [], [QuestionSketches.from_texts(pa.array([], pa.string()), self.gram)]
         for batch in reader:
             ids.append(batch.column("row_id"))
-            parts.append(Sketch.of(batch.column("question"), self.gram))
-        return pa.chunked_array(ids, pa.string()), Sketch.joined(parts)
+            parts.append(QuestionSketches.from_texts(batch.column("question"), self.gram))
+        return pa.chunked_array(ids, pa.string()), QuestionSketches.concatenate(parts)
 
 
-class DropNearRepeats(Near):
+class DropNearDuplicates(NearDuplicates):
     """Keeps the first of each cluster of near-duplicates, and counts what shares its template.
 
     Clusters are chains: of A like B and B like C only the first is kept, though A need not be like C. They depend on
@@ -58,14 +59,14 @@ class DropNearRepeats(Near):
 
         Memory: 0.3 kB a question, and 0.3 kB more for each that has the same numbers as another one.
         """
-        ids, sketch = self._read(con, "questions")
-        _, group, sizes = np.unique(sketch.numbers, return_inverse=True, return_counts=True)
+        ids, sketches = self._load_sketches(con, "questions")
+        _, group, sizes = np.unique(sketches.number_hashes, return_inverse=True, return_counts=True)
         rows = np.flatnonzero(sizes[group] > 1)
-        one, other = buckets(sketch.bands(rows, self.bands), sketch.content(rows))
-        found = sketch.alike(rows[one], rows[other]) >= self.threshold
-        cluster = _clusters(len(sketch), rows[one[found]], rows[other[found]])
-        alone = np.bincount(cluster, minlength=len(sketch))[cluster] == 1
-        columns = [ids, ids.take(pa.array(cluster, mask=alone)), _variants(sketch)]
+        one, other = candidate_pairs(sketches.band_keys(rows, self.bands), sketches.tie_break_hash(rows))
+        is_near = sketches.jaccard(rows[one], rows[other]) >= self.threshold
+        cluster = _cluster_leaders(len(sketches), rows[one[is_near]], rows[other[is_near]])
+        is_single = np.bincount(cluster, minlength=len(sketches))[cluster] == 1
+        columns = [ids, ids.take(pa.array(cluster, mask=is_single)), _count_variants(sketches)]
         con.register("near", pa.table(columns, ["row_id", "cluster", "same_template"]))
 
     def sql(self) -> str:
@@ -80,25 +81,25 @@ class DropNearRepeats(Near):
         """
 
 
-def _clusters(count: int, ones: Rows, others: Rows) -> Rows:
+def _cluster_leaders(count: int, left_rows: Indices, right_rows: Indices) -> Indices:
     """For each row the first one that it is joined to, over any number of pairs."""
     leader = list(range(count))
 
-    def lead(row: int) -> int:
+    def find_leader(row: int) -> int:
         while leader[row] != row:
             leader[row] = leader[leader[row]]
             row = leader[row]
         return row
 
-    for one, other in zip(ones.tolist(), others.tolist(), strict=True):
-        first, second = sorted((lead(one), lead(other)))
+    for one, other in zip(left_rows.tolist(), right_rows.tolist(), strict=True):
+        first, second = sorted((find_leader(one), find_leader(other)))
         leader[second] = first
-    return np.array([lead(row) for row in range(count)], np.int64)
+    return np.array([find_leader(row) for row in range(count)], np.int64)
 
 
-def _variants(sketch: Sketch) -> NDArray[np.int64]:
+def _count_variants(sketches: QuestionSketches) -> NDArray[np.int64]:
     """For each row the number of different number sequences that its template is there with."""
-    _, template = np.unique(sketch.template, return_inverse=True)
-    _, numbers = np.unique(sketch.numbers, return_inverse=True)
-    pairs = distinct(template.astype(np.int64) * len(sketch) + numbers)
-    return np.bincount(pairs // max(1, len(sketch)), minlength=1)[template]
+    _, template = np.unique(sketches.template_hashes, return_inverse=True)
+    _, numbers = np.unique(sketches.number_hashes, return_inverse=True)
+    pairs = sort_unique(template.astype(np.int64) * len(sketches) + numbers)
+    return np.bincount(pairs // max(1, len(sketches)), minlength=1)[template]

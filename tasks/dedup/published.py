@@ -6,12 +6,12 @@ import numpy as np
 import pyarrow as pa
 
 from schemas.names import DatasetName
-from tasks.dedup.exact import PLAIN
-from tasks.dedup.minhash import Sketch, buckets, distinct
-from tasks.dedup.near import Near
+from tasks.dedup.exact import NORMALIZED
+from tasks.dedup.minhash import QuestionSketches, candidate_pairs, sort_unique
+from tasks.dedup.near import NearDuplicates
 
 
-class DropPublished(Near):
+class DropPublished(NearDuplicates):
     """Drops what a published dataset has already: the same texts, and near-duplicates of a published question."""
 
     label: ClassVar[str] = "drop_published"
@@ -26,16 +26,18 @@ class DropPublished(Near):
 
         Memory: 0.6 kB a row of either table, and 0.3 kB more for each whose numbers are in the other one too.
         """
-        (old_ids, old), (ids, new) = self._read(con, "published"), self._read(con, "questions")
-        both = Sketch.joined([old, new])
-        met = np.intersect1d(distinct(old.numbers), distinct(new.numbers), assume_unique=True)
-        rows = np.flatnonzero(np.isin(both.numbers, met))
-        known = int(np.searchsorted(rows, len(old)))
-        one, other = buckets(both.bands(rows, self.bands), both.content(rows), known)
+        (old_ids, old), (ids, new) = self._load_sketches(con, "published"), self._load_sketches(con, "questions")
+        sketches = QuestionSketches.concatenate([old, new])
+        shared_numbers = np.intersect1d(
+            sort_unique(old.number_hashes), sort_unique(new.number_hashes), assume_unique=True
+        )
+        rows = np.flatnonzero(np.isin(sketches.number_hashes, shared_numbers))
+        known_count = int(np.searchsorted(rows, len(old)))
+        one, other = candidate_pairs(sketches.band_keys(rows, self.bands), sketches.tie_break_hash(rows), known_count)
         old_rows, new_rows = rows[one], rows[other]
-        likeness = both.alike(old_rows, new_rows)
-        best = np.lexsort((old_rows, -likeness, new_rows))
-        best = best[likeness[best] >= self.threshold]
+        similarity = sketches.jaccard(old_rows, new_rows)
+        best = np.lexsort((old_rows, -similarity, new_rows))
+        best = best[similarity[best] >= self.threshold]
         best = best[np.unique(new_rows[best], return_index=True)[1]]
         columns = [ids.take(pa.array(new_rows[best] - len(old))), old_ids.take(pa.array(old_rows[best]))]
         con.register("known", pa.table(columns, ["row_id", "known_as"]))
@@ -44,13 +46,13 @@ class DropPublished(Near):
         """`known_as`: the published row; null for a question that is kept."""
         return f"""
             WITH texts AS (
-                SELECT {PLAIN.format("published")} AS plain, min(row_id) AS same FROM published GROUP BY ALL
+                SELECT {NORMALIZED.format("published")} AS plain, min(row_id) AS same FROM published GROUP BY ALL
             ),
             given AS (SELECT COLUMNS(lambda c: c <> 'known_as') FROM questions)
             SELECT given.*, coalesce(same, known_as) AS known_as, CASE
                 WHEN same IS NOT NULL THEN 'published in {self.dataset}'
                 WHEN known_as IS NOT NULL THEN 'near duplicate of one in {self.dataset}'
             END AS reject
-            FROM given LEFT JOIN known USING (row_id) LEFT JOIN texts ON plain = {PLAIN.format("given")}
+            FROM given LEFT JOIN known USING (row_id) LEFT JOIN texts ON plain = {NORMALIZED.format("given")}
             ORDER BY row_id
         """

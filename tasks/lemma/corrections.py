@@ -13,18 +13,18 @@ from schemas.prompts import Prompt, Sampling
 from schemas.tables import corrections
 from tasks.answers.final_answer import answer_key, final_answer
 from tasks.base.ask import Ask, Outcome
-from tasks.base.json_reply import fields
-from tasks.lemma.arithmetic import NUMBER, SIGN, plain
-from tasks.lemma.segment_steps import steps
+from tasks.base.json_reply import parse_json_reply
+from tasks.lemma.arithmetic import NUMBER_PATTERN, SIGN_PATTERN, normalize_calculations
+from tasks.lemma.segment_steps import split_steps
 
-CORRECTION: dict[str, Any] = {
+CORRECTION_SCHEMA: dict[str, Any] = {
     "type": "object",
     "properties": {"reflection": {"type": "string"}, "correction": {"type": "string"}},
     "required": ["reflection", "correction"],
 }
 """JSON schema of a structured correction."""
-_OPERATION = re.compile(rf"{NUMBER}(?:{SIGN}{NUMBER})+(?= *=)")
-OTHER = "another answer"
+_OPERATION = re.compile(rf"{NUMBER_PATTERN}(?:{SIGN_PATTERN}{NUMBER_PATTERN})+(?= *=)")
+OTHER_ANSWER = "another answer"
 """Fault of a reply whose answer is not the gold one letter for letter: reason to ask again, none to turn it down."""
 
 
@@ -35,13 +35,13 @@ class Continuation(NamedTuple):
     correction: str
 
 
-class Correct(Ask):
+class WriteCorrection(Ask):
     """One correction of each error. The trajectory is the prefix and the reply, joined: the teacher never copies it.
 
     A reply whose answer looks wrong is followed by another one, up to `tries` in all; the paper asks once.
     """
 
-    table: ClassVar[pa.Schema] = corrections.DRAFTS
+    table: ClassVar[pa.Schema] = corrections.CORRECTION_DRAFTS
     strategy: ClassVar[Literal["fix_continue", "fresh_restart"]]
 
     role: str | None = "teacher"
@@ -52,21 +52,23 @@ class Correct(Ask):
     structured: bool = False
     """Hold the model to a JSON object of reflection and correction; for engines that can (http, vllm)."""
 
-    def first(self) -> Sampling:
-        return self.sampling.model_copy(update={"reply_schema": CORRECTION}) if self.structured else self.sampling
+    def initial_sampling(self) -> Sampling:
+        return (
+            self.sampling.model_copy(update={"reply_schema": CORRECTION_SCHEMA}) if self.structured else self.sampling
+        )
 
-    def again(self, row: Row, replies: list[Completion]) -> Sampling | None:
-        if len(replies) >= self.tries or any(self.fault(row, reply) is None for reply in replies):
+    def follow_up(self, row: Row, replies: list[Completion]) -> Sampling | None:
+        if len(replies) >= self.tries or any(self.find_fault(row, reply) is None for reply in replies):
             return None
-        return self.first().model_copy(update={"n": 1, "temperature": max(self.sampling.temperature, 0.7)})
+        return self.initial_sampling().model_copy(update={"n": 1, "temperature": max(self.sampling.temperature, 0.7)})
 
     def parse(self, row: Row, replies: list[Completion]) -> Iterator[Outcome]:
         """The first reply without a fault, else the first whose answer may be right in another form; else why not."""
-        faults = [self.fault(row, reply) for reply in replies]
-        best = next((fault for fault in (None, OTHER) if fault in faults), "")
+        faults = [self.find_fault(row, reply) for reply in replies]
+        best = next((fault for fault in (None, OTHER_ANSWER) if fault in faults), "")
         if best != "":
-            told = read_continuation(replies[faults.index(best)].text)
-            yield joined(row, told) | {
+            continuation = parse_continuation(replies[faults.index(best)].text)
+            yield join_trajectory(row, continuation) | {
                 "row_id": f"{row['row_id']}/{self.strategy}",
                 "strategy": self.strategy,
                 "teacher": self.role,
@@ -74,20 +76,20 @@ class Correct(Ask):
         else:
             yield Reject(row, faults[0] or "")
 
-    def fault(self, row: Row, reply: Completion) -> str | None:
+    def find_fault(self, row: Row, reply: Completion) -> str | None:
         """What can be seen to be wrong with a reply; None: nothing. The verifier judges the answer later."""
-        told = read_continuation(reply.text)
+        continuation = parse_continuation(reply.text)
         if reply.finish_reason == "length":
             return "cut_off"
-        if not told.reflection or not told.correction:
+        if not continuation.reflection or not continuation.correction:
             return "no correction"
-        answer = final_answer(told.correction)
+        answer = final_answer(continuation.correction)
         if answer is None:
             return "no_answer"
-        return None if answer_key(answer) == answer_key(row["answer"]) else OTHER
+        return None if answer_key(answer) == answer_key(row["answer"]) else OTHER_ANSWER
 
 
-class FixContinue(Correct):
+class FixContinue(WriteCorrection):
     """Mends the wrong step and goes on from there, in the light of the reference (section 3.4, Fix & Continue)."""
 
     label: ClassVar[str] = "fix_continue"
@@ -95,10 +97,10 @@ class FixContinue(Correct):
     strategy: ClassVar[Literal["fix_continue"]] = "fix_continue"
 
     def prompt(self, row: Row) -> Prompt:
-        return self.ask(question=row["question"], reference=row["reference"], attempt=row["prefix"])
+        return self.make_prompt(question=row["question"], reference=row["reference"], attempt=row["prefix"])
 
 
-class FreshRestart(Correct):
+class FreshRestart(WriteCorrection):
     """Starts again by another method, without a reference (section 3.4, Fresh & Restart)."""
 
     label: ClassVar[str] = "fresh_restart"
@@ -110,53 +112,53 @@ class FreshRestart(Correct):
     not look whether it gets one."""
 
     def prompt(self, row: Row) -> Prompt:
-        return self.ask(question=row["question"], attempt=row["prefix"])
+        return self.make_prompt(question=row["question"], attempt=row["prefix"])
 
-    def fault(self, row: Row, reply: Completion) -> str | None:
-        found = super().fault(row, reply)
-        if found not in (None, OTHER):
-            return found
-        shared = overlap(row["prefix"], read_continuation(reply.text).correction)
-        return "same method" if shared > self.most_overlap else found
+    def find_fault(self, row: Row, reply: Completion) -> str | None:
+        fault = super().find_fault(row, reply)
+        if fault not in (None, OTHER_ANSWER):
+            return fault
+        shared = step_overlap(row["prefix"], parse_continuation(reply.text).correction)
+        return "same method" if shared > self.most_overlap else fault
 
 
-def read_continuation(text: str) -> Continuation:
+def parse_continuation(text: str) -> Continuation:
     """The first line that is not blank is the reflection, the rest is the correction; or JSON."""
-    if (told := fields(text)).keys() >= {"reflection", "correction"}:
-        return Continuation(str(told["reflection"]).strip(), str(told["correction"]).strip())
+    if (parsed := parse_json_reply(text)).keys() >= {"reflection", "correction"}:
+        return Continuation(str(parsed["reflection"]).strip(), str(parsed["correction"]).strip())
     reflection, _, rest = text.strip().partition("\n")
     return Continuation(reflection.strip(), rest.strip())
 
 
-def joined(row: Row, told: Continuation) -> Row:
+def join_trajectory(row: Row, continuation: Continuation) -> Row:
     """An error with its trajectory, and where each part of it stands."""
     prefix = row["prefix"]
-    reflected = len(prefix) + 1 + len(told.reflection)
+    reflection_end = len(prefix) + 1 + len(continuation.reflection)
     return row | {
-        "trajectory": f"{prefix}\n{told.reflection}\n{told.correction}",
+        "trajectory": f"{prefix}\n{continuation.reflection}\n{continuation.correction}",
         "reflection_start": len(prefix) + 1,
-        "reflection_end": reflected,
-        "correction_start": reflected + 1,
-        "correction_end": reflected + 1 + len(told.correction),
+        "reflection_end": reflection_end,
+        "correction_start": reflection_end + 1,
+        "correction_end": reflection_end + 1 + len(continuation.correction),
     }
 
 
-def overlap(prefix: str, correction: str) -> float:
+def step_overlap(prefix: str, correction: str) -> float:
     """The share of the prefix's steps that the correction repeats, in [0, 1]; 0 where there is nothing to compare.
 
     A step is known by the numbers that it calculates with, not by its result or its operation, for either may be the
     mistake; where a prefix has no calculation, by its words. A mistaken number is not seen through.
     """
-    before, after = _operations(prefix), _operations(correction)
+    before, after = _find_operations(prefix), _find_operations(correction)
     if not before:
-        before, after = _worded(prefix), _worded(correction)
+        before, after = _step_words(prefix), _step_words(correction)
     return len(before & after) / len(before) if before else 0.0
 
 
-def _operations(text: str) -> set[str]:
-    found = _OPERATION.findall(plain(text))
-    return {" ".join(sorted(re.findall(NUMBER, each))) for each in found}
+def _find_operations(text: str) -> set[str]:
+    operations = _OPERATION.findall(normalize_calculations(text))
+    return {" ".join(sorted(re.findall(NUMBER_PATTERN, each))) for each in operations}
 
 
-def _worded(text: str) -> set[str]:
-    return {" ".join(re.findall(r"[^\W\d]+", text[start:end].lower())) for start, end in steps(text)}
+def _step_words(text: str) -> set[str]:
+    return {" ".join(re.findall(r"[^\W\d]+", text[start:end].lower())) for start, end in split_steps(text)}

@@ -10,21 +10,21 @@ from schemas.engine import Completion
 from schemas.outcomes import Quarantine, Reject, Row
 from schemas.prompts import Prompt, Sampling
 from schemas.tables import diagnoses
-from tasks.base.ask import Ask, Outcome, tagged_line
-from tasks.base.json_reply import fields, whole
-from tasks.base.llm_judge import VERDICT
-from tasks.lemma.error_types import TYPES, ErrorType, read_type
+from tasks.base.ask import Ask, Outcome, find_tagged_line
+from tasks.base.json_reply import parse_count, parse_json_reply
+from tasks.base.llm_judge import VERDICT_PREFIX
+from tasks.lemma.error_types import ERROR_TYPES, ErrorType, parse_error_type
 
-STEP, TYPE = "Step:", "Type:"
+STEP_PREFIX, TYPE_PREFIX = "Step:", "Type:"
 """Open the last two lines of a diagnosis."""
 
-DIAGNOSIS: dict[str, Any] = {
+DIAGNOSIS_SCHEMA: dict[str, Any] = {
     "type": "object",
     "properties": {
         "reason": {"type": "string"},
         "verdict": {"enum": ["correct", "wrong"]},
         "step": {"type": "integer"},
-        "type": {"enum": [*TYPES, "none"]},
+        "type": {"enum": [*ERROR_TYPES, "none"]},
     },
     "required": ["reason", "verdict", "step", "type"],
 }
@@ -57,64 +57,73 @@ class Diagnose(Ask):
     """Hold the model to a JSON object of reason, verdict, step and type; for engines that can (http, vllm)."""
 
     def prompt(self, row: Row) -> Prompt:
-        return self.ask(question=row["question"], reference=row["reference"], attempt=numbered(row))
+        return self.make_prompt(question=row["question"], reference=row["reference"], attempt=number_steps(row))
 
-    def first(self) -> Sampling:
-        return self.sampling.model_copy(update={"reply_schema": DIAGNOSIS}) if self.structured else self.sampling
+    def initial_sampling(self) -> Sampling:
+        return self.sampling.model_copy(update={"reply_schema": DIAGNOSIS_SCHEMA}) if self.structured else self.sampling
 
-    def again(self, row: Row, replies: list[Completion]) -> Sampling | None:
+    def follow_up(self, row: Row, replies: list[Completion]) -> Sampling | None:
         """One more, where no diagnosis has most of the replies yet; warmer where the first ones were greedy."""
-        found, votes = _winner(row, replies)
-        if len(replies) > self.sampling.n or (votes * 2 > len(replies) and found.verdict != "unreadable"):
+        diagnosis, votes = _most_voted(row, replies)
+        if len(replies) > self.sampling.n or (votes * 2 > len(replies) and diagnosis.verdict != "unreadable"):
             return None
-        return self.first().model_copy(update={"n": 1, "temperature": max(self.sampling.temperature, 0.7)})
+        return self.initial_sampling().model_copy(update={"n": 1, "temperature": max(self.sampling.temperature, 0.7)})
 
     def parse(self, row: Row, replies: list[Completion]) -> Iterator[Outcome]:
-        found, votes = _winner(row, replies)
-        if found.verdict == "unreadable":
+        diagnosis, votes = _most_voted(row, replies)
+        if diagnosis.verdict == "unreadable":
             yield Quarantine(row, "no diagnosis", f"the last reply ends in {replies[-1].text[-80:]!r}", len(replies))
         elif votes * 2 <= len(replies):
             yield Reject(row, "no agreement")
-        elif found.verdict == "correct":
+        elif diagnosis.verdict == "correct":
             yield Reject(row, "called correct")
-        elif found.verdict == "step out of range":
+        elif diagnosis.verdict == "step out of range":
             yield Reject(row, "step out of range")
         else:
-            told = {"found_type": found.type, "found_step": found.step, "votes": votes, "asked": len(replies)}
-            yield row | told
+            found_columns = {
+                "found_type": diagnosis.type,
+                "found_step": diagnosis.step,
+                "votes": votes,
+                "asked": len(replies),
+            }
+            yield row | found_columns
 
 
-def read_diagnosis(text: str, count: int) -> Diagnosis:
+def parse_diagnosis(text: str, count: int) -> Diagnosis:
     """What a reply says of a solution with `count` steps: its last lines, or its JSON."""
-    told = _fields(text)
-    if str(told.get("verdict")).lower().strip(" .*") == "correct":
+    parsed = _parse_fields(text)
+    if str(parsed.get("verdict")).lower().strip(" .*") == "correct":
         return Diagnosis("correct")
-    step, kind = whole(told.get("step")), read_type(str(told.get("type")))
+    step, kind = parse_count(parsed.get("step")), parse_error_type(str(parsed.get("type")))
     if kind is None or step is None:
         return Diagnosis("unreadable")
     return Diagnosis("wrong", step, kind) if 1 <= step <= count else Diagnosis("step out of range")
 
 
-def _fields(text: str) -> Mapping[str, Any]:
-    if told := fields(text):
-        return told
-    last = text[text.rfind(VERDICT) :] if VERDICT in text else ""
-    found = {"step": tagged_line(text, STEP), "type": tagged_line(text, TYPE)}
+def _parse_fields(text: str) -> Mapping[str, Any]:
+    if parsed := parse_json_reply(text):
+        return parsed
+    last = text[text.rfind(VERDICT_PREFIX) :] if VERDICT_PREFIX in text else ""
+    tagged = {"step": find_tagged_line(text, STEP_PREFIX), "type": find_tagged_line(text, TYPE_PREFIX)}
     # What comes last counts: `correct` may be said of a step before the verdict on the whole.
-    return found if STEP in last and TYPE in last else {"verdict": tagged_line(text, VERDICT), **found}
+    return (
+        tagged
+        if STEP_PREFIX in last and TYPE_PREFIX in last
+        else {"verdict": find_tagged_line(text, VERDICT_PREFIX), **tagged}
+    )
 
 
-def _winner(row: Row, replies: list[Completion]) -> tuple[Diagnosis, int]:
+def _most_voted(row: Row, replies: list[Completion]) -> tuple[Diagnosis, int]:
     """The diagnosis that the most replies make, and how many do; an unreadable one only where all are."""
-    told = Counter(
-        Diagnosis("unreadable") if reply.finish_reason == "length" else read_diagnosis(reply.text, len(row["steps"]))
+    counts = Counter(
+        Diagnosis("unreadable") if reply.finish_reason == "length" else parse_diagnosis(reply.text, len(row["steps"]))
         for reply in replies
     )
-    ranked = sorted(told, key=lambda each: (each.verdict == "unreadable", -told[each], each.verdict, each[1:2]))
-    return ranked[0], told[ranked[0]]
+    ranked = sorted(counts, key=lambda each: (each.verdict == "unreadable", -counts[each], each.verdict, each[1:2]))
+    return ranked[0], counts[ranked[0]]
 
 
-def numbered(row: Row) -> str:
+def number_steps(row: Row) -> str:
     """The steps of a solution, a line each, with their numbers."""
     texts = (row["response"][step["start"] : step["end"]] for step in row["steps"])
     return "\n".join(f"{n}) {' '.join(text.split())}" for n, text in enumerate(texts, 1))

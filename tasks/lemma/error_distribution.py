@@ -10,10 +10,10 @@ from pydantic import Field
 from schemas.outcomes import Reject, Row
 from schemas.steps import Merge, Stage
 from schemas.tables import error_draws
-from tasks.lemma.error_types import INJECTABLE, TYPES, Injectable
+from tasks.lemma.error_types import ERROR_TYPES, INJECTABLE_TYPES, InjectableType
 
 
-class CountErrors(Merge):
+class CountErrorTypes(Merge):
     """How often the student failed at each question, and with which types of error; beside it those of all questions.
 
     Questions at which it never failed are turned down: the authors' code makes no errors for them either.
@@ -31,9 +31,9 @@ class CountErrors(Merge):
 
     def sql(self) -> str:
         """`types` are the question's counts, `overall` those of the dataset: a struct for each of the twelve types."""
-        per_type = ", ".join(f"{{'type': '{t}', 'n': count_if(found_type = '{t}')::BIGINT}}" for t in TYPES)
+        per_type = ", ".join(f"{{'type': '{t}', 'n': count_if(found_type = '{t}')::BIGINT}}" for t in ERROR_TYPES)
         total = self.samples or "count(*)"
-        nothing = ", ".join(f"{{'type': '{t}', 'n': 0::BIGINT}}" for t in TYPES)
+        zero_counts = ", ".join(f"{{'type': '{t}', 'n': 0::BIGINT}}" for t in ERROR_TYPES)
         return f"""
             WITH told AS (SELECT question_id, [{per_type}] AS types FROM diagnosed GROUP BY question_id),
             everything AS (SELECT [{per_type}] AS overall FROM diagnosed),
@@ -44,7 +44,7 @@ class CountErrors(Merge):
                 FROM attempts GROUP BY question_id
             )
             SELECT problems.*, student, coalesce(attempts, 0) AS attempts, coalesce(wrong, 0) AS wrong,
-                coalesce(failure, 0)::DOUBLE AS failure, coalesce(types, [{nothing}]) AS types, overall,
+                coalesce(failure, 0)::DOUBLE AS failure, coalesce(types, [{zero_counts}]) AS types, overall,
                 CASE WHEN attempts IS NULL THEN 'no attempt'
                      WHEN failure = 0 AND NOT {self.easy} THEN 'never wrong'
                      WHEN failure < {self.least_failure} THEN 'seldom wrong' END AS reject
@@ -54,7 +54,7 @@ class CountErrors(Merge):
         """
 
 
-class DrawTypes(Stage):
+class DrawErrorTypes(Stage):
     """The types of error to make for each question, drawn from its own errors, and from all where it has few.
 
     The draws of a question are spread evenly over its distribution (systematic sampling), so that few draws already
@@ -62,11 +62,11 @@ class DrawTypes(Stage):
     """
 
     label: ClassVar[str] = "draw_types"
-    table: ClassVar[pa.Schema] = error_draws.DRAWN
+    table: ClassVar[pa.Schema] = error_draws.ERROR_DRAWS
 
     injections: int = Field(default=4, ge=0)
     """Wrong solutions a question; the paper does not say how many, the authors' code makes 5 of each type."""
-    types: tuple[Injectable, ...] = Field(default=INJECTABLE, min_length=1)
+    types: tuple[InjectableType, ...] = Field(default=INJECTABLE_TYPES, min_length=1)
     """To draw from (section 3.3)."""
     prior: float = Field(default=1.0, gt=0)
     """Weight of the dataset's distribution, in errors of one question. Not in the paper; without it a question with one
@@ -76,7 +76,7 @@ class DrawTypes(Stage):
 
     def rows(self, batch: Sequence[Row], engine: Any) -> Iterator[Row | Reject]:
         for row in batch:
-            shares = self.shares(row)
+            shares = self.compute_shares(row)
             start = Random(f"{self.seed}/{row['row_id']}").random()
             if not self.injections:
                 yield Reject(row, "no injections wanted")
@@ -85,12 +85,12 @@ class DrawTypes(Stage):
                     **{name: row[name] for name in ("question", "answer", "reference", "student")},
                     "row_id": f"{row['row_id']}/i{n}",
                     "question_id": row["row_id"],
-                    "type": self._at((n + start) / self.injections, shares),
+                    "type": self._type_at((n + start) / self.injections, shares),
                     "types": list(self.types),
                     "shares": shares,
                 }
 
-    def shares(self, row: Row) -> list[float]:
+    def compute_shares(self, row: Row) -> list[float]:
         """The probability of each of `types` for a question; all equal where no such error was found anywhere."""
         own, overall = ({c["type"]: c["n"] for c in row[name]} for name in ("types", "overall"))
         total = sum(overall[t] for t in self.types)
@@ -98,7 +98,7 @@ class DrawTypes(Stage):
         weights = [own[t] + self.prior * share for t, share in zip(self.types, common, strict=True)]
         return [weight / sum(weights) for weight in weights]
 
-    def _at(self, place: float, shares: list[float]) -> Injectable:
+    def _type_at(self, place: float, shares: list[float]) -> InjectableType:
         """The type in whose part of [0, 1) a place lies."""
         for kind, share in zip(self.types, shares, strict=True):
             place -= share

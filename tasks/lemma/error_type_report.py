@@ -5,11 +5,11 @@ from typing import Any, ClassVar
 import pyarrow as pa
 
 from schemas.steps import Merge
-from tasks.lemma.error_types import TYPES
-from tasks.lemma.select_corrections import targets
+from tasks.lemma.error_types import ERROR_TYPES
+from tasks.lemma.select_corrections import target_shares
 
 
-class MeasureTypes(Merge):
+class MeasureErrorTypes(Merge):
     """A row for each of the twelve types, see `schemas/tables/error_type_counts.py`.
 
     The first input has as many blank rows as there are types, for a merge gives back the rows of its first input.
@@ -20,10 +20,10 @@ class MeasureTypes(Merge):
 
     def prepare(self, con: Any) -> None:
         """`wanted(number, type, target_share)`."""
-        target = targets(con)
-        shares = [float(target.get(kind, 0.0)) for kind in TYPES]
-        numbers = pa.array(range(len(TYPES)), pa.int64())
-        con.register("wanted", pa.table({"number": numbers, "type": [*TYPES], "target_share": shares}))
+        target = target_shares(con)
+        shares = [float(target.get(kind, 0.0)) for kind in ERROR_TYPES]
+        numbers = pa.array(range(len(ERROR_TYPES)), pa.int64())
+        con.register("wanted", pa.table({"number": numbers, "type": [*ERROR_TYPES], "target_share": shares}))
 
     def sql(self) -> str:
         """Shares of nothing are 0."""

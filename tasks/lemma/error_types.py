@@ -18,7 +18,7 @@ ErrorType = Literal[
 ]
 """The types of LEMMA (arXiv:2503.17439, table 12), which extends those of Li et al. (ACL Findings 2024)."""
 
-Injectable = Literal[
+InjectableType = Literal[
     "calculation",
     "counting",
     "question_misinterpretation",
@@ -28,10 +28,10 @@ Injectable = Literal[
 ]
 """Those that a teacher makes on purpose (section 3.3)."""
 
-TYPES: tuple[ErrorType, ...] = get_args(ErrorType)
-INJECTABLE: tuple[Injectable, ...] = get_args(Injectable)
+ERROR_TYPES: tuple[ErrorType, ...] = get_args(ErrorType)
+INJECTABLE_TYPES: tuple[InjectableType, ...] = get_args(InjectableType)
 
-DEFINITIONS: dict[ErrorType, str] = {
+ERROR_TYPE_DEFINITIONS: dict[ErrorType, str] = {
     "calculation": "the right operation on the right numbers, worked out to a wrong result",
     "counting": "things, cases or repetitions are counted wrongly, so that a number is too high or too low",
     "question_misinterpretation": "a condition of the question is overlooked, or what it asks for is taken for another",
@@ -48,12 +48,12 @@ DEFINITIONS: dict[ErrorType, str] = {
 """Each type as a property of the first step that is wrong."""
 
 
-def read_type(text: str) -> ErrorType | None:
+def parse_error_type(text: str) -> ErrorType | None:
     """The type that a reply names, in any case, with blanks or hyphens for underscores; None: it names none."""
     plain = text.strip(" .`*\"'").lower().replace("-", "_").replace(" ", "_").removesuffix("_error")
-    return next((known for known in TYPES if known == plain), None)
+    return next((known for known in ERROR_TYPES if known == plain), None)
 
 
-def listed(types: tuple[ErrorType, ...] | tuple[Injectable, ...]) -> str:
+def list_definitions(types: tuple[ErrorType, ...] | tuple[InjectableType, ...]) -> str:
     """Types with their definitions, one a line, for an instruction."""
-    return "\n".join(f"- {name}: {DEFINITIONS[name]}" for name in types)
+    return "\n".join(f"- {name}: {ERROR_TYPE_DEFINITIONS[name]}" for name in types)

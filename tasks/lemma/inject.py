@@ -11,20 +11,20 @@ from schemas.engine import Completion
 from schemas.outcomes import Reject, Row
 from schemas.prompts import Prompt, Sampling
 from schemas.tables import student_solutions
-from tasks.answers.final_answer import ANSWER, answer_key, final_answer
+from tasks.answers.final_answer import ANSWER_PREFIX, answer_key, final_answer
 from tasks.base.ask import Ask, Outcome
-from tasks.base.json_reply import fields, whole
-from tasks.lemma.diagnose import STEP
+from tasks.base.json_reply import parse_count, parse_json_reply
+from tasks.lemma.diagnose import STEP_PREFIX
 
-INJECTION: dict[str, Any] = {
+INJECTION_SCHEMA: dict[str, Any] = {
     "type": "object",
     "properties": {"step": {"type": "integer"}, "solution": {"type": "string"}},
     "required": ["step", "solution"],
 }
 """JSON schema of a structured injection."""
-RIGHT = "ends right"
+ENDS_RIGHT = "ends right"
 """Fault of an injection that ends in the gold answer after all: reason to ask again, none to turn it down."""
-_STEP_LINE = re.compile(rf"^\s*\**{STEP}\**\s*([0-9]{{1,4}})\s*\.?\**\s*$", re.MULTILINE)
+_STEP_LINE = re.compile(rf"^\s*\**{STEP_PREFIX}\**\s*([0-9]{{1,4}})\s*\.?\**\s*$", re.MULTILINE)
 
 
 class Inject(Ask):
@@ -37,7 +37,7 @@ class Inject(Ask):
 
     label: ClassVar[str] = "inject"
     tag: ClassVar[str] = "inject"
-    table: ClassVar[pa.Schema] = student_solutions.WRITTEN
+    table: ClassVar[pa.Schema] = student_solutions.SOLUTIONS_WRITTEN
     role: str | None = "teacher"
     sampling: Sampling = Sampling(temperature=0.7, max_tokens=4096)
     """The paper's (appendix A.3.1)."""
@@ -47,38 +47,42 @@ class Inject(Ask):
     """Hold the model to a JSON object of step and solution; for engines that can (http, vllm)."""
 
     def prompt(self, row: Row) -> Prompt:
-        return self.ask(question=row["question"], reference=row["reference"], type=row["type"].replace("_", " "))
+        return self.make_prompt(
+            question=row["question"], reference=row["reference"], type=row["type"].replace("_", " ")
+        )
 
-    def first(self) -> Sampling:
-        return self.sampling.model_copy(update={"reply_schema": INJECTION}) if self.structured else self.sampling
+    def initial_sampling(self) -> Sampling:
+        return self.sampling.model_copy(update={"reply_schema": INJECTION_SCHEMA}) if self.structured else self.sampling
 
-    def again(self, row: Row, replies: list[Completion]) -> Sampling | None:
-        owed = self.sampling.n - sum(self.fault(row, reply) is None for reply in replies)
-        if (more := min(owed, self.tries * self.sampling.n - len(replies))) <= 0:
+    def follow_up(self, row: Row, replies: list[Completion]) -> Sampling | None:
+        lacking = self.sampling.n - sum(self.find_fault(row, reply) is None for reply in replies)
+        if (more := min(lacking, self.tries * self.sampling.n - len(replies))) <= 0:
             return None
-        return self.first().model_copy(update={"n": more, "temperature": max(self.sampling.temperature, 0.7)})
+        return self.initial_sampling().model_copy(
+            update={"n": more, "temperature": max(self.sampling.temperature, 0.7)}
+        )
 
     def parse(self, row: Row, replies: list[Completion]) -> Iterator[Outcome]:
         """The best `n` replies. One that only ends right is passed on: whether it does, the verifier judges."""
-        faults = [self.fault(row, reply) for reply in replies]
-        best = sorted(range(len(replies)), key=lambda at: (faults[at] is not None, faults[at] != RIGHT, at))
+        faults = [self.find_fault(row, reply) for reply in replies]
+        best = sorted(range(len(replies)), key=lambda at: (faults[at] is not None, faults[at] != ENDS_RIGHT, at))
         for at in sorted(best[: self.sampling.n]):
-            if (fault := faults[at]) is not None and fault != RIGHT:
+            if (fault := faults[at]) is not None and fault != ENDS_RIGHT:
                 yield Reject(row, fault)
                 continue
-            line, solution = read_injection(replies[at].text)
-            kept = ("question_id", "question", "answer", "reference", "student", "type")
+            line, solution = parse_injection(replies[at].text)
+            columns = ("question_id", "question", "answer", "reference", "student", "type")
             yield {
-                **{name: row[name] for name in kept},
+                **{name: row[name] for name in columns},
                 "row_id": f"{row['row_id']}/{at}",
                 "response": solution,
                 "source": "injected",
                 "line": line,
             }
 
-    def fault(self, row: Row, reply: Completion) -> str | None:
+    def find_fault(self, row: Row, reply: Completion) -> str | None:
         """What can be seen to be wrong with an injection; None: nothing."""
-        line, solution = read_injection(reply.text)
+        line, solution = parse_injection(reply.text)
         if reply.finish_reason == "length":
             return "cut_off"
         if line is None:
@@ -87,18 +91,18 @@ class Inject(Ask):
             return "no_answer"
         if not 1 <= line <= len(solution.splitlines()):
             return "step out of range"
-        return RIGHT if answer_key(answer) == answer_key(row["answer"]) else None
+        return ENDS_RIGHT if answer_key(answer) == answer_key(row["answer"]) else None
 
 
-def read_injection(text: str) -> tuple[int | None, str]:
+def parse_injection(text: str) -> tuple[int | None, str]:
     """The line of the error, from 1, and the wrong solution without blank lines and what follows its answer."""
-    if (told := fields(text)).keys() >= {"step", "solution"}:
-        return whole(told["step"]), _plain(str(told["solution"]))
-    found = _STEP_LINE.search(text)
-    return int(found[1]) if found else None, _plain(_STEP_LINE.sub("", text))
+    if (parsed := parse_json_reply(text)).keys() >= {"step", "solution"}:
+        return parse_count(parsed["step"]), _strip_solution(str(parsed["solution"]))
+    match = _STEP_LINE.search(text)
+    return int(match[1]) if match else None, _strip_solution(_STEP_LINE.sub("", text))
 
 
-def _plain(text: str) -> str:
+def _strip_solution(text: str) -> str:
     lines = [line.rstrip() for line in text.splitlines() if line.strip()]
-    last = next((at for at, line in enumerate(lines) if line.lstrip().startswith(ANSWER)), len(lines))
+    last = next((at for at, line in enumerate(lines) if line.lstrip().startswith(ANSWER_PREFIX)), len(lines))
     return "\n".join(lines[: last + 1])

@@ -2,13 +2,13 @@
 
 import re
 
-_LABELS = re.compile(
+_PROMPT_LABELS = re.compile(
     r"<\|?/?[a-z_]+\|?>|\[/?(?:question|attempt|reference|reflection|correction|solution|inst)\]|^#{1,3} "
     r"|^[\s*_#>-]*(?:reflection|correct(?:ion|ed [a-z]+)|continuation|attempt|reference|question|step|type|verdict"
     r"|trajectory)[\s*_]*:|```|\{\s*\"|\bas an ai\b|\blanguage model\b",
     re.IGNORECASE | re.MULTILINE,
 )
-_TALK = re.compile(
+_TASK_TALK = re.compile(
     r"\b(?:the (?:student|teacher|prompt|reference)|(?<!my )(?:previous|given|provided|above|earlier|your|original)"
     r" (?:attempt|trajectory|reference|solution(?! [a-z] *[=<>]))|reference (?:solution|answer)|answer key|gold answer"
     r"|(?:solution|answer|hint|reference) (?:that )?(?:I|we) (?:was|were|am|are|have been) given|according to the hint"
@@ -16,19 +16,22 @@ _TALK = re.compile(
     r"|corrected (?:continuation|version|solution)|here is the|the instructions?)\b",
     re.IGNORECASE,
 )
-_CONFESSED = re.compile(r"\b(?:mistakes?|errors?|incorrect|erroneous|wrong (?:step|solution|answer))\b", re.IGNORECASE)
+_ERROR_WORDS = re.compile(
+    r"\b(?:mistakes?|errors?|incorrect|erroneous|wrong (?:step|solution|answer))\b", re.IGNORECASE
+)
 
 
-def leaked(text: str, *given: str) -> bool:
-    """Whether a text holds labels, or talk about the task that none of `given`, the problem's own texts, has."""
-    return bool(_LABELS.search(text)) or _foreign(_TALK, text, given)
+def leaks_prompt(text: str, *problem_texts: str) -> bool:
+    """Whether a text holds labels, or talk about the task that none of `problem_texts`, the problem's own texts,
+    has."""
+    return bool(_PROMPT_LABELS.search(text)) or _matches_beyond(_TASK_TALK, text, problem_texts)
 
 
-def confessed(text: str, *given: str) -> bool:
+def admits_error(text: str, *problem_texts: str) -> bool:
     """Whether a solution that was made wrong says so."""
-    return _foreign(_CONFESSED, text, given)
+    return _matches_beyond(_ERROR_WORDS, text, problem_texts)
 
 
-def _foreign(pattern: re.Pattern[str], text: str, given: tuple[str, ...]) -> bool:
-    told = "\n".join(given).lower()
-    return any(found.group().lower() not in told for found in pattern.finditer(text))
+def _matches_beyond(pattern: re.Pattern[str], text: str, problem_texts: tuple[str, ...]) -> bool:
+    known_text = "\n".join(problem_texts).lower()
+    return any(match.group().lower() not in known_text for match in pattern.finditer(text))

@@ -8,11 +8,11 @@ from pydantic import Field
 
 from schemas.steps import Merge
 
-ERROR_OF = "regexp_replace({}.row_id, '/[^/]+$', '')"
+ERROR_ID = "regexp_replace({}.row_id, '/[^/]+$', '')"
 """SQL: the error that a correction is of."""
-TWINS = f"""
+SAME_CORRECTIONS = f"""
     WITH told AS (
-        SELECT row_id, strategy, {ERROR_OF.format("corrections")} AS error,
+        SELECT row_id, strategy, {ERROR_ID.format("corrections")} AS error,
             trim(lower(regexp_replace(substr(trajectory, correction_start + 1), '\\W+', ' ', 'g'))) AS said
         FROM corrections
     )
@@ -21,7 +21,7 @@ TWINS = f"""
 """
 
 
-class Balance(Merge):
+class SelectCorrections(Merge):
     """Caps per question, and the mix of error types. An error stays or goes with all of its corrections."""
 
     label: ClassVar[str] = "balance"
@@ -43,24 +43,24 @@ class Balance(Merge):
         """`twins(row_id)`: restarts that say what their error's continuation says.
 
         `chosen(error, place, limit, turn)` of each error, and `allowed(type, most)` of each injected type."""
-        con.execute(f"CREATE TEMP TABLE twins AS {TWINS}")
-        con.execute(f"CREATE TEMP TABLE chosen AS {self._chosen()}")
+        con.execute(f"CREATE TEMP TABLE twins AS {SAME_CORRECTIONS}")
+        con.execute(f"CREATE TEMP TABLE chosen AS {self._chosen_errors_sql()}")
         counts = dict(
             con.execute(
                 "SELECT type, count(*) FROM chosen WHERE injected AND within GROUP BY ALL ORDER BY ALL"
             ).fetchall()
         )
-        allowed = fitting(counts, targets(con), self.tolerance)
+        allowed = counts_within_tolerance(counts, target_shares(con), self.tolerance)
         con.register("allowed", pa.table({"type": [*allowed], "most": pa.array([*allowed.values()], pa.int64())}))
 
-    def _chosen(self) -> str:
+    def _chosen_errors_sql(self) -> str:
         """Errors in turn: of each source and type the first, then of each the second; who is first, chance decides."""
         group, limit = "question_id", str(self.per_question)
         if self.hard:
             group, limit = "question_id, source", f"round({self.per_question} / 2 * failure)"
         return f"""
             WITH errors AS (
-                SELECT {ERROR_OF.format("corrections")} AS error, question_id, source, type, count(*) AS told,
+                SELECT {ERROR_ID.format("corrections")} AS error, question_id, source, type, count(*) AS told,
                     count(DISTINCT strategy) AS strategies
                 FROM corrections ANTI JOIN twins USING (row_id) GROUP BY ALL
             ),
@@ -90,7 +90,7 @@ class Balance(Merge):
                 WHEN NOT within THEN 'enough of this question'
                 WHEN injected AND nth > most THEN 'enough of this type'
             END AS reject
-            FROM corrections LEFT JOIN chosen ON {ERROR_OF.format("corrections")} = chosen.error
+            FROM corrections LEFT JOIN chosen ON {ERROR_ID.format("corrections")} = chosen.error
                 LEFT JOIN allowed ON chosen.type = allowed.type
                 LEFT JOIN counts ON corrections.question_id = counts.row_id
                 LEFT JOIN twins ON corrections.row_id = twins.row_id
@@ -98,26 +98,26 @@ class Balance(Merge):
         """
 
 
-def targets(con: Any) -> dict[str, float]:
+def target_shares(con: Any) -> dict[str, float]:
     """The share of each type among the injections that were to be made, by the distributions of their questions."""
-    found = con.execute(
+    sums = con.execute(
         "SELECT type, sum(share) FROM (SELECT unnest(types) AS type, unnest(shares) AS share FROM drawn) GROUP BY ALL"
     ).fetchall()
-    total = sum(share for _, share in found)
-    return {kind: share / total for kind, share in sorted(found)}
+    total = sum(share for _, share in sums)
+    return {kind: share / total for kind, share in sorted(sums)}
 
 
-def fitting(counts: Mapping[str, int], target: Mapping[str, float], tolerance: float) -> dict[str, int]:
+def counts_within_tolerance(counts: Mapping[str, int], target: Mapping[str, float], tolerance: float) -> dict[str, int]:
     """The most of each type that leave a mix at most `tolerance` from `target`, dropping as little as may be."""
     kept = dict(counts)
     reachable = sum(target.get(kind, 0) for kind in kept)
     if not reachable:
         return kept
-    wanted = {kind: target.get(kind, 0) / reachable for kind in kept}
+    goal = {kind: target.get(kind, 0) / reachable for kind in kept}
     while (total := sum(kept.values())) > len(kept):
-        excess = {kind: kept[kind] / total - wanted[kind] for kind in kept}
+        excess = {kind: kept[kind] / total - goal[kind] for kind in kept}
         if sum(over for over in excess.values() if over > 0) <= tolerance:
             break
-        most = max(excess, key=lambda kind: (excess[kind], kind))
-        kept[most] -= max(1, int(kept[most] * excess[most] / 16))
+        largest_excess = max(excess, key=lambda kind: (excess[kind], kind))
+        kept[largest_excess] -= max(1, int(kept[largest_excess] * excess[largest_excess] / 16))
     return kept

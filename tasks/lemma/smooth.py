@@ -10,7 +10,7 @@ from schemas.outcomes import Reject, Row
 from schemas.prompts import Prompt, Sampling
 from schemas.tables import corrections
 from tasks.base.ask import Ask, Outcome
-from tasks.lemma.corrections import CORRECTION, joined, read_continuation
+from tasks.lemma.corrections import CORRECTION_SCHEMA, join_trajectory, parse_continuation
 
 
 class Smooth(Ask):
@@ -21,7 +21,7 @@ class Smooth(Ask):
 
     label: ClassVar[str] = "smooth"
     tag: ClassVar[str] = "smooth"
-    table: ClassVar[pa.Schema] = corrections.DRAFTS
+    table: ClassVar[pa.Schema] = corrections.CORRECTION_DRAFTS
     role: str | None = "teacher"
     sampling: Sampling = Sampling(temperature=0.7, max_tokens=4096)
     """The paper's (appendix A.3.1)."""
@@ -30,17 +30,21 @@ class Smooth(Ask):
 
     def prompt(self, row: Row) -> Prompt:
         rest = row["trajectory"][row["reflection_start"] :]
-        return self.ask(question=row["question"], attempt=row["prefix"], correction=rest)
+        return self.make_prompt(question=row["question"], attempt=row["prefix"], correction=rest)
 
-    def first(self) -> Sampling:
-        return self.sampling.model_copy(update={"reply_schema": CORRECTION}) if self.structured else self.sampling
+    def initial_sampling(self) -> Sampling:
+        return (
+            self.sampling.model_copy(update={"reply_schema": CORRECTION_SCHEMA}) if self.structured else self.sampling
+        )
 
     def parse(self, row: Row, replies: list[Completion]) -> Iterator[Outcome]:
         (reply,) = replies[:1]
-        told = read_continuation(reply.text)
+        continuation = parse_continuation(reply.text)
         if reply.finish_reason == "length":
             yield Reject(row, "cut_off")
-        elif not told.reflection or not told.correction:
+        elif not continuation.reflection or not continuation.correction:
             yield Reject(row, "no correction")
         else:
-            yield {name: value for name, value in joined(row, told).items() if name in self.table.names}
+            yield {
+                name: value for name, value in join_trajectory(row, continuation).items() if name in self.table.names
+            }

@@ -12,15 +12,15 @@ from schemas.outcomes import Quarantine, Reject, Row
 from schemas.prompts import Sampling
 from schemas.steps import Stage
 from schemas.tables import student_solutions
-from tasks.answers.final_answer import ANSWER, final_answer
+from tasks.answers.final_answer import ANSWER_PREFIX, final_answer
 from tasks.answers.solve import Solve
-from tasks.base.ask import Outcome, instruction
-from tasks.verification.equivalence.number_parser import number
-from tasks.verification.extraction.rules import EXPLICIT
-from tasks.verification.verify import Verify, gold_answer
+from tasks.base.ask import Outcome, load_instruction
+from tasks.verification.equivalence.number_parser import parse_number
+from tasks.verification.extraction.rules import EXPLICIT_RULES
+from tasks.verification.verify import Verify, extract_gold
 
 
-class Pose(Stage):
+class NormalizeProblem(Stage):
     """Problems as the students are given them, from the proving ground, from files or from a published dataset.
 
     A reference solution is a column `solution`, or the `response` of an input file. Rows whose answer was voted on (a
@@ -28,7 +28,7 @@ class Pose(Stage):
     """
 
     label: ClassVar[str] = "pose"
-    table: ClassVar[pa.Schema] = student_solutions.POSED
+    table: ClassVar[pa.Schema] = student_solutions.PROBLEMS_WITH_REFERENCE
 
     least_agreement: float = Field(default=0.5, ge=0, le=1)
     """Share of samples that must agree on an answer that no person wrote. Not in the paper, whose golds are given."""
@@ -36,7 +36,7 @@ class Pose(Stage):
     def rows(self, batch: Sequence[Row], engine: Any) -> Iterator[Row | Reject]:
         for row in batch:
             reference = row.get("solution") or row.get("response") or ""
-            gold = gold_answer(row["answer"] or "")
+            gold = extract_gold(row["answer"] or "")
             agreement = row.get("agreement")
             if not gold:
                 yield Reject(row, "no answer")
@@ -45,8 +45,8 @@ class Pose(Stage):
             elif agreement is not None and (agreement < self.least_agreement or row.get("of_majority") is False):
                 yield Reject(row, "no consensus")
             else:
-                named = {"row_id": row["row_id"], "question": row["question"]}
-                yield named | {"answer": gold, "reference": ended(reference, gold)}
+                problem = {"row_id": row["row_id"], "question": row["question"]}
+                yield problem | {"answer": gold, "reference": with_final_answer(reference, gold)}
 
 
 class SampleStudent(Solve):
@@ -54,15 +54,15 @@ class SampleStudent(Solve):
 
     label: ClassVar[str] = "sample_student"
     tag: ClassVar[str] = "solve"
-    table: ClassVar[pa.Schema] = student_solutions.WRITTEN
+    table: ClassVar[pa.Schema] = student_solutions.SOLUTIONS_WRITTEN
     role: str | None = "student"
     sampling: Sampling = Sampling(n=4, temperature=0.7, max_tokens=1024)
     """Temperature, top-p and length are the paper's (appendix A.3.1); it does not say its n."""
 
     @model_validator(mode="before")
     @classmethod
-    def _own_template(cls, values: Any) -> Any:
-        return {"template": instruction(Solve.label), **values} if isinstance(values, dict) else values
+    def _fill_template(cls, values: Any) -> Any:
+        return {"template": load_instruction(Solve.label), **values} if isinstance(values, dict) else values
 
     def parse(self, row: Row, replies: list[Completion]) -> Iterator[Outcome]:
         for sample, reply in enumerate(replies):
@@ -83,41 +83,43 @@ class SampleStudent(Solve):
                 }
 
 
-class Grade(Stage):
+class KeepDecided(Stage):
     """Keeps solutions whose verdict is sure, right ones and wrong ones; what may be wrong in form only is neither."""
 
     label: ClassVar[str] = "grade"
-    table: ClassVar[pa.Schema] = student_solutions.GRADED
+    table: ClassVar[pa.Schema] = student_solutions.SOLUTIONS_GRADED
 
     judge: Verify = Verify()
     """The verifier."""
 
     def rows(self, batch: Sequence[Row], engine: Any) -> Iterator[Row | Reject | Quarantine]:
-        """One outcome for each row of `schemas.tables.student_solutions.WRITTEN`."""
-        for row, told in zip(batch, self.judge.rows(batch, engine), strict=True):
-            if isinstance(told, Quarantine):
-                yield told
-            elif told["verdict"] in ("unparseable", "timeout"):
-                yield Reject(row, told["verdict"])
-            elif told["verdict"] == "wrong" and told["found_by"] not in EXPLICIT:
+        """One outcome for each row of `schemas.tables.student_solutions.SOLUTIONS_WRITTEN`."""
+        for row, verdict in zip(batch, self.judge.rows(batch, engine), strict=True):
+            if isinstance(verdict, Quarantine):
+                yield verdict
+            elif verdict["verdict"] in ("unparseable", "timeout"):
+                yield Reject(row, verdict["verdict"])
+            elif verdict["verdict"] == "wrong" and verdict["found_by"] not in EXPLICIT_RULES:
                 yield Reject(row, "answer not marked")
-            elif told["verdict"] == "wrong" and same_digits(told["gold_parsed"], told["answer_parsed"]):
+            elif verdict["verdict"] == "wrong" and differs_by_sign_or_percent(
+                verdict["gold_parsed"], verdict["answer_parsed"]
+            ):
                 yield Reject(row, "wrong in form")
             else:
-                yield row | {"verdict": told["verdict"], "rule": told["rule"]}
+                yield row | {"verdict": verdict["verdict"], "rule": verdict["rule"]}
 
 
-def ended(solution: str, answer: str) -> str:
+def with_final_answer(solution: str, answer: str) -> str:
     """A solution with a last line that states its answer, as every stage writes it."""
-    return solution.strip() if final_answer(solution) else f"{solution.strip()}\n{ANSWER} {answer}"
+    return solution.strip() if final_answer(solution) else f"{solution.strip()}\n{ANSWER_PREFIX} {answer}"
 
 
-def same_digits(gold: str | None, answer: str | None) -> bool:
+def differs_by_sign_or_percent(gold: str | None, answer: str | None) -> bool:
     """Whether two numbers differ by sign or by a factor of 100 alone: `0.25` for 25 %, 1500 cents for 15 dollars.
 
     More often than not such an answer is wrong in form only.
     """
-    left, right = (number(text) if text else None for text in (gold, answer))
+    left, right = (parse_number(text) if text else None for text in (gold, answer))
     if left is None or right is None or not left.value or not right.value:
         return False
     return abs(left.value / right.value) in (1, 100, Fraction(1, 100))

@@ -8,8 +8,8 @@ import pyarrow as pa
 from schemas.outcomes import Reject, Row
 from schemas.steps import Merge, Stage
 from schemas.tables import located_errors
-from tasks.lemma.arithmetic import adds_up
-from tasks.lemma.prompt_leaks import confessed, leaked
+from tasks.lemma.arithmetic import equations_hold
+from tasks.lemma.prompt_leaks import admits_error, leaks_prompt
 
 
 class Truncate(Stage):
@@ -20,7 +20,7 @@ class Truncate(Stage):
     """
 
     label: ClassVar[str] = "truncate"
-    table: ClassVar[pa.Schema] = located_errors.ERRORS
+    table: ClassVar[pa.Schema] = located_errors.LOCATED_ERRORS
 
     same_type: bool = False
     """Turn an injection down as well where the diagnosis names another type than the one that was asked for."""
@@ -28,53 +28,53 @@ class Truncate(Stage):
     def rows(self, batch: Sequence[Row], engine: Any) -> Iterator[Row | Reject]:
         """One outcome for each row of `schemas.tables.diagnoses.SCHEMA`."""
         for row in batch:
-            reason = self.fault(row)
-            yield Reject(row, reason) if reason else truncated(row)
+            reason = self.find_fault(row)
+            yield Reject(row, reason) if reason else truncate_at_error(row)
 
-    def fault(self, row: Row) -> str | None:
+    def find_fault(self, row: Row) -> str | None:
         """Why the diagnosis of a row cannot be trusted; None: nothing speaks against it."""
         step = row["steps"][row["found_step"] - 1]
-        if row["line"] is not None and row["line"] not in _lines(row["response"], step["start"], step["end"]):
+        if row["line"] is not None and row["line"] not in _line_range(row["response"], step["start"], step["end"]):
             return "injected elsewhere"
         if row["type"] is not None and self.same_type and row["type"] != row["found_type"]:
             return "another type"
-        if row["source"] == "injected" and self._says_so(row, step["end"]):
+        if row["source"] == "injected" and self._admits_error(row, step["end"]):
             return "meta talk"
         kind, text = row["type"] or row["found_type"], row["response"][step["start"] : step["end"]]
-        return "calculation adds up" if kind == "calculation" and adds_up(text) else None
+        return "calculation adds up" if kind == "calculation" and equations_hold(text) else None
 
-    def _says_so(self, row: Row, end: int) -> bool:
+    def _admits_error(self, row: Row, end: int) -> bool:
         """Whether the prefix of an injection talks of the task, or tells that it is wrong."""
-        prefix, given = row["response"][:end], (row["question"], row["reference"])
-        return leaked(prefix, *given) or confessed(prefix, *given)
+        prefix, problem_texts = row["response"][:end], (row["question"], row["reference"])
+        return leaks_prompt(prefix, *problem_texts) or admits_error(prefix, *problem_texts)
 
 
-def truncated(row: Row) -> Row:
+def truncate_at_error(row: Row) -> Row:
     """A diagnosed row, as an error."""
     step = row["steps"][row["found_step"] - 1]
     prefix = row["response"][: step["end"]].rstrip()
-    lead = len(wrong := prefix[step["start"] :]) - len(wrong.lstrip())
-    kept = ("row_id", "question_id", "question", "answer", "reference", "response", "source", "student")
+    leading_blanks = len(wrong := prefix[step["start"] :]) - len(wrong.lstrip())
+    columns = ("row_id", "question_id", "question", "answer", "reference", "response", "source", "student")
     return {
-        **{name: row[name] for name in (*kept, "found_type", "votes", "asked")},
+        **{name: row[name] for name in (*columns, "found_type", "votes", "asked")},
         "type": row["type"] or row["found_type"],
         "step": row["found_step"],
         "prefix": prefix,
-        "wrong_start": step["start"] + lead,
+        "wrong_start": step["start"] + leading_blanks,
         "wrong_end": len(prefix),
         "wrong_rule": row["rule"],
     }
 
 
-def _lines(text: str, start: int, end: int) -> range:
+def _line_range(text: str, start: int, end: int) -> range:
     """The lines, from 1, on which `text[start:end]` stands, blanks left out."""
-    stands = text[start:end]
-    first = start + len(stands) - len(stands.lstrip())
-    last = start + len(stands.rstrip())
+    stretch = text[start:end]
+    first = start + len(stretch) - len(stretch.lstrip())
+    last = start + len(stretch.rstrip())
     return range(text.count("\n", 0, first) + 1, text.count("\n", 0, last) + 2)
 
 
-class DropAlike(Merge):
+class DropDuplicateErrors(Merge):
     """Keeps the first of the errors of a question that calculate the same numbers up to the wrong step.
 
     At a low temperature a student makes one mistake many times, and a teacher who is asked twice makes one twice.
@@ -88,7 +88,7 @@ class DropAlike(Merge):
 
         First are the student's own, for those are what it does.
         """
-        figures = (
+        signs_and_numbers = (
             r"regexp_extract_all(regexp_replace(prefix, '<<[^<>\n]*>>|,', '', 'g'), "
             r"'[0-9]+(?:\.[0-9]+)?|[-+*/=^\x{00d7}\x{00f7}]|\\times|\\cdot|\\div')"
         )
@@ -96,7 +96,8 @@ class DropAlike(Merge):
         return f"""
             WITH told AS (
                 SELECT *, CASE
-                    WHEN len({figures}) >= 4 AND list_contains({figures}, '=') THEN array_to_string({figures}, ' ')
+                    WHEN len({signs_and_numbers}) >= 4 AND list_contains({signs_and_numbers}, '=') THEN
+                    array_to_string({signs_and_numbers}, ' ')
                     ELSE {words} END AS told
                 FROM errors
             )

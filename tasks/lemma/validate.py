@@ -10,15 +10,15 @@ from pydantic import Field
 from schemas.outcomes import Quarantine, Reject, Row
 from schemas.steps import Stage
 from schemas.tables import corrections
-from tasks.answers.final_answer import ANSWER
-from tasks.lemma.arithmetic import adds_up
-from tasks.lemma.corrections import overlap
-from tasks.lemma.prompt_leaks import leaked
-from tasks.lemma.segment_steps import steps
-from tasks.verification.extraction.rules import EXPLICIT, extract
+from tasks.answers.final_answer import ANSWER_PREFIX
+from tasks.lemma.arithmetic import equations_hold
+from tasks.lemma.corrections import step_overlap
+from tasks.lemma.prompt_leaks import leaks_prompt
+from tasks.lemma.segment_steps import split_steps
+from tasks.verification.extraction.rules import EXPLICIT_RULES, extract
 from tasks.verification.verify import Verify
 
-DOUBT = re.compile(
+SELF_DOUBT = re.compile(
     r"\b(?:wait|hold on|hang on|hm+|stop|no(?=,)|oops|actually|however|but|yet|mistake|mistaken|error|slip|slipped"
     r"|wrong|incorrect|not right|not correct|amiss|doubt|doubtful|unsure|check|recheck|verify|again|reconsider|rethink"
     r"|re-?read|re-?count|re-?do|re-?work|look back|go back|step back|too (?:high|low|large|small|many|few|much|little)"
@@ -29,11 +29,11 @@ DOUBT = re.compile(
 """What a student says who has noticed something."""
 
 
-class Check(Stage):
+class ValidateCorrection(Stage):
     """Keeps a correction in which everything is where it belongs and the answer is right; else says what is wrong."""
 
     label: ClassVar[str] = "check"
-    table: ClassVar[pa.Schema] = corrections.SCHEMA
+    table: ClassVar[pa.Schema] = corrections.CORRECTIONS
 
     judge: Verify = Verify()
     """The verifier of the answer."""
@@ -47,63 +47,66 @@ class Check(Stage):
     """Characters; what is longer is a solution without a line of its own for the reflection."""
 
     def rows(self, batch: Sequence[Row], engine: Any) -> Iterator[Row | Reject | Quarantine]:
-        """One outcome for each row of `schemas.tables.corrections.DRAFTS`, or of a table that has more."""
-        faults = {row["row_id"]: self.fault(row) for row in batch}
+        """One outcome for each row of `schemas.tables.corrections.CORRECTION_DRAFTS`, or of a table that has more."""
+        faults = {row["row_id"]: self.find_fault(row) for row in batch}
         sound = [row for row in batch if faults[row["row_id"]] is None]
         verdicts = {
             row["row_id"]: told
-            for row, told in zip(sound, self.judge.rows([attempt(row) for row in sound], engine), strict=True)
+            for row, told in zip(sound, self.judge.rows([make_attempt(row) for row in sound], engine), strict=True)
         }
         for row in batch:
-            told = verdicts.get(row["row_id"])
-            if told is None:
+            verdict = verdicts.get(row["row_id"])
+            if verdict is None:
                 yield Reject(row, faults[row["row_id"]] or "")
-            elif isinstance(told, Quarantine):
-                yield Quarantine(row, *told[1:])
-            elif told["verdict"] != "correct":
-                yield Reject(row, f"answer {told['verdict']}")
+            elif isinstance(verdict, Quarantine):
+                yield Quarantine(row, *verdict[1:])
+            elif verdict["verdict"] != "correct":
+                yield Reject(row, f"answer {verdict['verdict']}")
             else:
-                yield row | {"right_rule": told["rule"]}
+                yield row | {"right_rule": verdict["rule"]}
 
-    def fault(self, row: Row) -> str | None:
+    def find_fault(self, row: Row) -> str | None:
         """What is wrong with the text of a trajectory; None: nothing, so that its answer can be judged."""
         text, prefix = row["trajectory"], row["prefix"]
-        reflection, correction = part(row, "reflection"), part(row, "correction")
-        given = (row["question"], row["reference"], prefix)
-        tests = {
+        reflection, correction = trajectory_part(row, "reflection"), trajectory_part(row, "correction")
+        problem_texts = (row["question"], row["reference"], prefix)
+        faults = {
             "prefix changed": not (text.startswith(prefix) and row["response"].startswith(prefix)),
-            "wrong step gone": row["wrong_end"] != len(prefix) or not part(row, "wrong").strip(),
-            "wrong step is right": row["type"] == "calculation" and adds_up(part(row, "wrong")),
-            "no reflection": not DOUBT.search(reflection),
+            "wrong step gone": row["wrong_end"] != len(prefix) or not trajectory_part(row, "wrong").strip(),
+            "wrong step is right": row["type"] == "calculation" and equations_hold(trajectory_part(row, "wrong")),
+            "no reflection": not SELF_DOUBT.search(reflection),
             "reflection too long": len(reflection) > self.longest_reflection,
-            "answers twice": ANSWER in reflection or correction.count(ANSWER) > 1,
+            "answers twice": ANSWER_PREFIX in reflection or correction.count(ANSWER_PREFIX) > 1,
             "answer not last": not _ends_in_answer(text, correction),
-            "wrong step again": _plain(part(row, "wrong")) in {_plain(correction[a:b]) for a, b in steps(correction)},
-            "meta talk": leaked(f"{reflection}\n{correction}", *given),
+            "wrong step again": _normalize(trajectory_part(row, "wrong"))
+            in {_normalize(correction[a:b]) for a, b in split_steps(correction)},
+            "meta talk": leaks_prompt(f"{reflection}\n{correction}", *problem_texts),
             "too short": len(correction) < self.shortest,
             "too long": len(text) > self.longest,
-            "same method": row["strategy"] == "fresh_restart" and overlap(prefix, correction) > self.most_overlap,
+            "same method": row["strategy"] == "fresh_restart" and step_overlap(prefix, correction) > self.most_overlap,
         }
-        return next((reason for reason, failed in tests.items() if failed), None)
+        return next((reason for reason, failed in faults.items() if failed), None)
 
 
-def part(row: Row, name: str) -> str:
-    """One part of a trajectory: `wrong`, `reflection` or `correction`."""
+def trajectory_part(row: Row, name: str) -> str:
+    """One part of a trajectory: `wrong`, `write_reflection` or `correction`."""
     return str(row["trajectory"][row[f"{name}_start"] : row[f"{name}_end"]])
 
 
-def attempt(row: Row) -> Row:
+def make_attempt(row: Row) -> Row:
     """The correction alone, as the verifier wants it: an answer of the prefix must not stand in for it."""
-    return {name: row[name] for name in ("row_id", "question", "answer")} | {"response": part(row, "correction")}
+    return {name: row[name] for name in ("row_id", "question", "answer")} | {
+        "response": trajectory_part(row, "correction")
+    }
 
 
 def _ends_in_answer(text: str, correction: str) -> bool:
     """Whether the last line states the answer, and a reader of the whole trajectory finds the same one."""
-    found, whole = extract(correction), extract(text)
-    if found is None or whole is None or found.found_by not in EXPLICIT:
+    stated, whole_stated = extract(correction), extract(text)
+    if stated is None or whole_stated is None or stated.found_by not in EXPLICIT_RULES:
         return False
-    return "\n" not in correction[found.end :].rstrip() and whole.text == found.text
+    return "\n" not in correction[stated.end :].rstrip() and whole_stated.text == stated.text
 
 
-def _plain(text: str) -> str:
+def _normalize(text: str) -> str:
     return " ".join(text.lower().split())

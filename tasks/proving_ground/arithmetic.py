@@ -11,17 +11,17 @@ Value = int | Fraction | str
 Operator = Literal["+", "-", "*", "/"]
 Style = Literal["count", "money", "decimal", "fraction"]
 
-COUNT = r"(?:0|[1-9]\d{0,8})"
+COUNT_PATTERN = r"(?:0|[1-9]\d{0,8})"
 """Pattern of a whole number as a question writes it: no sign, no leading zeros, at most 9 digits."""
-NUMBER = COUNT + r"(?:\.\d{1,4}|/[1-9]\d{0,8})?"
+NUMBER_PATTERN = COUNT_PATTERN + r"(?:\.\d{1,4}|/[1-9]\d{0,8})?"
 """Pattern of a number as a question writes it: 12, 4.50 or 3/8."""
 
 # Solutions may grow longer numbers than questions, but Python refuses to read ints of more than 4300 digits.
-_RESULT = r"-?(?:0|[1-9]\d{0,99})(?:\.\d{1,4}|/[1-9]\d{0,99})?"
-_EQUATION = re.compile(rf"(?<![\d./])({_RESULT}) ([-+*/]) ({_RESULT}) = ({_RESULT})(?![\d/])")
-_FINAL = re.compile(rf"^\s*####\s*\$?({_RESULT})\s*$", re.MULTILINE)
+_RESULT_PATTERN = r"-?(?:0|[1-9]\d{0,99})(?:\.\d{1,4}|/[1-9]\d{0,99})?"
+_EQUATION = re.compile(rf"(?<![\d./])({_RESULT_PATTERN}) ([-+*/]) ({_RESULT_PATTERN}) = ({_RESULT_PATTERN})(?![\d/])")
+_FINAL_LINE = re.compile(rf"^\s*####\s*\$?({_RESULT_PATTERN})\s*$", re.MULTILINE)
 
-_CALCULATE: dict[str, Callable[[Number, Number], Number]] = {
+_OPERATIONS: dict[str, Callable[[Number, Number], Number]] = {
     "+": lambda a, b: a + b,
     "-": lambda a, b: a - b,
     "*": lambda a, b: a * b,
@@ -44,12 +44,12 @@ class Equation(NamedTuple):
     result: Number
 
     @property
-    def true(self) -> bool:
+    def is_true(self) -> bool:
         """Whether the arithmetic is right."""
         return (self.op != "/" or self.right != 0) and calculate(self.left, self.op, self.right) == self.result
 
 
-def plain(value: Number) -> Number:
+def simplify(value: Number) -> Number:
     """The same number, as an int where it is whole."""
     return value.numerator if isinstance(value, Fraction) and value.denominator == 1 else value
 
@@ -58,10 +58,10 @@ def calculate(left: Number, op: str, right: Number) -> Number:
     """`left op right`, exactly. Raises ZeroDivisionError."""
     if op == "/" and isinstance(left, int) and isinstance(right, int) and left % right == 0:
         return left // right  # four times as fast as by way of a Fraction
-    return plain(_CALCULATE[op](left, right))
+    return simplify(_OPERATIONS[op](left, right))
 
 
-def operand(name: str, values: Mapping[str, Value]) -> Number:
+def operand_value(name: str, values: Mapping[str, Value]) -> Number:
     """The number behind a name or a literal such as `60`. Raises KeyError for a name nobody set."""
     value = values[name] if name in values or not name.isdigit() else int(name)
     if isinstance(value, str):
@@ -69,44 +69,44 @@ def operand(name: str, values: Mapping[str, Value]) -> Number:
     return value
 
 
-def holds(condition: str, values: Mapping[str, Value]) -> bool:
+def condition_holds(condition: str, values: Mapping[str, Value]) -> bool:
     """Whether a condition such as `k < n` (names or literals; < <= != coprime) is true."""
     left, relation, right = condition.split()
-    return _RELATIONS[relation](operand(left, values), operand(right, values))
+    return _RELATIONS[relation](operand_value(left, values), operand_value(right, values))
 
 
-def places(value: Number) -> int | None:
+def decimal_places(value: Number) -> int | None:
     """Decimal places needed to write the number exactly; None where decimals never end (or take more than 4)."""
     return next((n for n in range(5) if 10**n % Fraction(value).denominator == 0), None)
 
 
-def write(value: Number, style: Style) -> str:
+def format_number(value: Number, style: Style) -> str:
     """The number as texts show it: 12, 4.50 (money), 2.5 (decimal), 3/8 (fraction, or endless decimals)."""
-    needed = places(value)
-    if isinstance(value, int) or needed == 0 or needed is None or style == "fraction":
+    decimals = decimal_places(value)
+    if isinstance(value, int) or decimals == 0 or decimals is None or style == "fraction":
         return str(value)
     if style == "money":
-        needed = max(needed, 2)
-    sign, digits = "-" if value < 0 else "", str(abs(value.numerator) * 10**needed // value.denominator)
-    digits = digits.rjust(needed + 1, "0")
-    return f"{sign}{digits[:-needed]}.{digits[-needed:]}"
+        decimals = max(decimals, 2)
+    sign, digits = "-" if value < 0 else "", str(abs(value.numerator) * 10**decimals // value.denominator)
+    digits = digits.rjust(decimals + 1, "0")
+    return f"{sign}{digits[:-decimals]}.{digits[-decimals:]}"
 
 
-def number(text: str) -> Number:
+def parse_number(text: str) -> Number:
     """The number that a text shows. Raises ValueError if it shows none."""
-    return int(text) if text.isdigit() else plain(Fraction(text))
+    return int(text) if text.isdigit() else simplify(Fraction(text))
 
 
-def equations(text: str) -> list[tuple[int, Equation]]:
+def find_equations(text: str) -> list[tuple[int, Equation]]:
     """Every `a op b = c` of a text, with its 0-based line."""
-    found = []
+    numbered = []
     for at, line in enumerate(text.splitlines()):
         for left, op, right, result in _EQUATION.findall(line):
-            found.append((at, Equation(number(left), op, number(right), number(result))))
-    return found
+            numbered.append((at, Equation(parse_number(left), op, parse_number(right), parse_number(result))))
+    return numbered
 
 
-def final(text: str) -> tuple[int, Number] | None:
+def find_final_answer(text: str) -> tuple[int, Number] | None:
     """The last `#### 36` line of a solution: its 0-based line and its number; None if there is none."""
-    last = list(_FINAL.finditer(text))[-1:]
-    return (text.count("\n", 0, last[0].start(1)), number(last[0][1])) if last else None
+    last = list(_FINAL_LINE.finditer(text))[-1:]
+    return (text.count("\n", 0, last[0].start(1)), parse_number(last[0][1])) if last else None

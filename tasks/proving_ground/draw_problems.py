@@ -12,7 +12,7 @@ from schemas.tables import problems
 from tasks.proving_ground import library
 
 
-class Draw(Stage):
+class DrawProblem(Stage):
     """Blank row `i` becomes the problem of seed `first_seed + i`: the same wherever and whenever it is drawn."""
 
     label: ClassVar[str] = "draw"
@@ -28,11 +28,11 @@ class Draw(Stage):
     """Only problems of this template."""
 
     @model_validator(mode="after")
-    def _known(self) -> "Draw":
-        for given, known in ((self.topic, library.topics()), (self.template, [t.name for t in library.TEMPLATES])):
-            if given is not None and given not in known:
-                raise ValueError(f"the proving ground has no {given!r}; it has {', '.join(known)}")
-        if self.template and self.topic and (topic := library.named(self.template).topic) != self.topic:
+    def _check_names(self) -> "DrawProblem":
+        for name, known in ((self.topic, library.list_topics()), (self.template, [t.name for t in library.TEMPLATES])):
+            if name is not None and name not in known:
+                raise ValueError(f"the proving ground has no {name!r}; it has {', '.join(known)}")
+        if self.template and self.topic and (topic := library.find_template(self.template).topic) != self.topic:
             raise ValueError(f"template {self.template!r} is of topic {topic!r}, not {self.topic!r}; leave out one")
         return self
 
@@ -40,13 +40,13 @@ class Draw(Stage):
         """One problem for each blank row."""
         for row in batch:
             seed = self.first_seed + row["number"]
-            problem = library.draw(seed, solvable=self.solvable, template=self.template, topic=self.topic)
+            problem = library.draw_problem(seed, solvable=self.solvable, template=self.template, topic=self.topic)
             yield {
                 "row_id": row["row_id"],
                 "question": problem.question,
                 "answer": problem.answer,
                 "solution": problem.solution,
-                "second": problem.second,
+                "second": problem.second_solution,
                 "template": problem.template,
                 "topic": problem.topic,
                 "difficulty": float(problem.difficulty),

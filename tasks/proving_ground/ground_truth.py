@@ -9,19 +9,19 @@ from schemas.outcomes import Row
 from schemas.steps import Merge, Stage
 from schemas.tables import ground_truth
 from tasks.answers.final_answer import answer_key
-from tasks.base.confidence import rated
-from tasks.proving_ground.oracle import read
+from tasks.base.confidence import with_wilson_interval
+from tasks.proving_ground.oracle import read_question
 
-FIGURES = (
+ERROR_RATES = (
     ("solvability filter: precision", "of the questions it kept, solvable ones"),
     ("solvability filter: recall", "of the solvable questions, kept ones"),
     ("published: unsolvable questions", "of the published rows"),
     ("published: wrong answers", "of the published rows whose question is solvable"),
 )
-"""What `MeasureNoise` measures, in the order of its rows, and of what it is a share."""
+"""What `MeasureErrorRates` measures, in the order of its rows, and of what it is a share."""
 
 
-class AskOracle(Stage):
+class LookUpGroundTruth(Stage):
     """The truth about a question, read by the oracle of the proving ground and not judged by any model."""
 
     label: ClassVar[str] = "ask_oracle"
@@ -29,18 +29,18 @@ class AskOracle(Stage):
 
     def rows(self, batch: Sequence[Row], engine: Any) -> Iterator[Row]:
         for row in batch:
-            found = read(row["question"])
+            reading = read_question(row["question"])
             yield {
                 "row_id": row["row_id"],
-                "solvable": found.answer is not None,
-                "reason": found.unsolvable if found.template else "unreadable",
-                "answer": None if found.answer is None else answer_key(found.answer),
-                "topic": found.topic,
+                "solvable": reading.answer is not None,
+                "reason": reading.unsolvable if reading.template else "unreadable",
+                "answer": None if reading.answer is None else answer_key(reading.answer),
+                "topic": reading.topic,
             }
 
 
-class MeasureNoise(Merge):
-    """A row for each of `FIGURES`: its value, its 95 % interval (Wilson), and the rows that it was counted on.
+class MeasureErrorRates(Merge):
+    """A row for each of `ERROR_RATES`: its value, its 95 % interval (Wilson), and the rows that it was counted on.
 
     The first input has as many blank rows as there are figures, for a merge gives back the rows of its first input.
     """
@@ -49,8 +49,8 @@ class MeasureNoise(Merge):
     inputs: ClassVar[tuple[str, ...]] = ("blanks", "truths", "judged", "best")
 
     def sql(self) -> str:
-        named = " ".join(f"WHEN {i} THEN '{figure}'" for i, (figure, _) in enumerate(FIGURES))
-        noted = " ".join(f"WHEN {i} THEN '{note}'" for i, (_, note) in enumerate(FIGURES))
+        figure_cases = " ".join(f"WHEN {i} THEN '{figure}'" for i, (figure, _) in enumerate(ERROR_RATES))
+        note_cases = " ".join(f"WHEN {i} THEN '{note}'" for i, (_, note) in enumerate(ERROR_RATES))
         return f"""
             WITH known AS (
                 SELECT truths.*, judged.row_id IS NOT NULL AS kept FROM truths LEFT JOIN judged USING (row_id)
@@ -65,8 +65,8 @@ class MeasureNoise(Merge):
                 UNION ALL SELECT 2, count_if(NOT solvable), count(*) FROM published
                 UNION ALL SELECT 3, count_if(solvable AND NOT agrees), count_if(solvable) FROM published
             ),
-            rated AS ({rated("counted")})
-            SELECT row_id, CASE number {named} END AS figure, rate AS value, low, high, n::BIGINT AS n,
-                CASE number {noted} END AS note
+            rated AS ({with_wilson_interval("counted")})
+            SELECT row_id, CASE number {figure_cases} END AS figure, rate AS value, low, high, n::BIGINT AS n,
+                CASE number {note_cases} END AS note
             FROM blanks JOIN rated USING (number) ORDER BY row_id
         """

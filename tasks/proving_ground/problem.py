@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from tasks.proving_ground.arithmetic import Value, equations
+from tasks.proving_ground.arithmetic import Value, find_equations
 
-Reason = Literal["missing_condition", "contradiction", "non_integer"]
+UnsolvableReason = Literal["missing_condition", "contradiction", "non_integer"]
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Problem:
     """One operation each, written `a op b = c` somewhere in the line; empty when unsolvable."""
     solution: str
     """The steps, a line each, and the final line `#### 36`; empty when unsolvable."""
-    second: str | None
+    second_solution: str | None
     """The whole solution by another method, where there is one."""
     template: str
     topic: str
@@ -27,10 +27,10 @@ class Problem:
     """Digits moved by all operations of the solution, multiplication and division counted double; 0: unsolvable."""
     variables: dict[str, Value]
     """Everything the question shows: numbers and words. A key with a question mark is a claim of the text."""
-    unsolvable: Reason | None = None
+    unsolvable: UnsolvableReason | None = None
 
 
-def difficulty(solution: str) -> float:
+def measure_difficulty(solution: str) -> float:
     """Digits of all operands, those of `*` and `/` counted double."""
-    digits = ((len(str(e.left)) + len(str(e.right))) * (2 if e.op in "*/" else 1) for _, e in equations(solution))
+    digits = ((len(str(e.left)) + len(str(e.right))) * (2 if e.op in "*/" else 1) for _, e in find_equations(solution))
     return float(sum(digits))

@@ -5,7 +5,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from tasks.proving_ground.arithmetic import COUNT, NUMBER, Style, Value, number, operand, write
+from tasks.proving_ground.arithmetic import (
+    COUNT_PATTERN,
+    NUMBER_PATTERN,
+    Style,
+    Value,
+    format_number,
+    operand_value,
+    parse_number,
+)
 
 
 @dataclass(frozen=True)
@@ -19,7 +27,7 @@ class Word:
         return self.forms[str(values.get(self.key, self.key))]
 
     @property
-    def vague(self) -> bool:
+    def is_ambiguous(self) -> bool:
         """Whether one form stands for several words, as `she` does."""
         return len(set(self.forms.values())) < len(self.forms)
 
@@ -29,10 +37,10 @@ class Word:
 
     def read(self, texts: Sequence[str], values: dict[str, Value]) -> bool:
         if self.key not in values and self.forms.keys() != {self.key}:
-            drawn = [word for word, form in self.forms.items() if form == texts[0]]
-            if len(drawn) != 1:
+            words = [word for word, form in self.forms.items() if form == texts[0]]
+            if len(words) != 1:
                 return False
-            values[self.key] = drawn[0]
+            values[self.key] = words[0]
         return self.write(values) == texts[0]
 
 
@@ -44,14 +52,14 @@ class Figure:
     style: Style
 
     def write(self, values: Mapping[str, Value]) -> str:
-        return write(operand(self.key, values), self.style)
+        return format_number(operand_value(self.key, values), self.style)
 
     @property
     def pattern(self) -> str:
-        return f"({COUNT if self.style == 'count' else NUMBER})"
+        return f"({COUNT_PATTERN if self.style == 'count' else NUMBER_PATTERN})"
 
     def read(self, texts: Sequence[str], values: dict[str, Value]) -> bool:
-        value = number(texts[0])
+        value = parse_number(texts[0])
         return values.setdefault(self.key, value) == value
 
 
@@ -63,18 +71,18 @@ class Counted:
     one: Word
     many: Word
 
-    def noun(self, values: Mapping[str, Value]) -> Word:
+    def noun_form(self, values: Mapping[str, Value]) -> Word:
         return self.one if values[self.figure.key] == 1 else self.many
 
     def write(self, values: Mapping[str, Value]) -> str:
-        return f"{self.figure.write(values)} {self.noun(values).write(values)}"
+        return f"{self.figure.write(values)} {self.noun_form(values).write(values)}"
 
     @property
     def pattern(self) -> str:
         return f"{self.figure.pattern} {self.many.pattern[:-1]}|{self.one.pattern[1:]}"
 
     def read(self, texts: Sequence[str], values: dict[str, Value]) -> bool:
-        return self.figure.read(texts, values) and self.noun(values).read(texts[1:], values)
+        return self.figure.read(texts, values) and self.noun_form(values).read(texts[1:], values)
 
 
 @dataclass(frozen=True)
@@ -89,8 +97,10 @@ class Sum:
     noun: Counted | None = None
 
     def write(self, values: Mapping[str, Value]) -> str:
-        left, right, result = (write(operand(o, values), self.style) for o in (self.left, self.right, self.result))
-        noun = f" {self.noun.noun(values).write(values)}" if self.noun else ""
+        left, right, result = (
+            format_number(operand_value(o, values), self.style) for o in (self.left, self.right, self.result)
+        )
+        noun = f" {self.noun.noun_form(values).write(values)}" if self.noun else ""
         return f"{left} {self.op} {right} = {result}{noun}"
 
 

@@ -5,13 +5,13 @@ To add one, append it to the `TEMPLATES` of its topic's file; nothing else has t
     Template(
         name="gather_and_sell",
         topic=TOPIC,
-        ask='''
+        phrasings='''
         - {who} picks {n things} a day[ for {m days}]. {He} sells {k} of them. How many {things} does {he} have left?
         - Each day {who} picks {n things}. {He} does this[ for {m days}] and sells {k things}. How many are left?
         ''',
         numbers={"n": range(3, 60), "m": range(2, 10), "k": range(2, 200)},
         words={"who": NAMES, "thing": FRUIT},
-        solve='''
+        solution='''
         {who} picks {all = n * m things}.
         {He} has {left = all - k things} left.
         ''',
@@ -29,30 +29,39 @@ from functools import cached_property
 from random import Random
 from typing import NamedTuple
 
-from tasks.proving_ground.arithmetic import Number, Style, Value, calculate, holds, operand, places, write
-from tasks.proving_ground.problem import Problem, Reason, difficulty
-from tasks.proving_ground.template_text import Text, parse
+from tasks.proving_ground.arithmetic import (
+    Number,
+    Style,
+    Value,
+    calculate,
+    condition_holds,
+    decimal_places,
+    format_number,
+    operand_value,
+)
+from tasks.proving_ground.problem import Problem, UnsolvableReason, measure_difficulty
+from tasks.proving_ground.template_text import TemplateText, parse_text
 from tasks.proving_ground.vocabulary import Entry
 
-TRIES = 2000
+MAX_DRAWS = 2000
 """Draws before a template gives up; every template accepts far more than one draw in 2000 (tested)."""
 
 
 class Variant(NamedTuple):
     """One way to pose a template: a text, and the reason why it is unsolvable whatever the numbers are."""
 
-    text: Text
-    reason: Reason | None
-    claims: bool
+    text: TemplateText
+    reason: UnsolvableReason | None
+    has_claim: bool
 
 
-class _Told(NamedTuple):
-    """A solution in words; `handy` when its numbers are as short as those of drawn problems."""
+class _WrittenSolution(NamedTuple):
+    """A solution in words; `is_short` when its numbers are as short as those of drawn problems."""
 
     steps: tuple[str, ...]
     answer: str
     text: str
-    handy: bool
+    is_short: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,17 +73,17 @@ class Template:
 
     name: str
     topic: str
-    ask: str
+    phrasings: str
     """The phrasings, each opened by `- `. `[for {m days}]` may be left out to make the problem unsolvable;
     `[{m}|some]` is replaced instead."""
     numbers: Mapping[str, Sequence[Number] | str]
     """Numbers to draw from a range or a choice; `"n": "m * each"` derives one, so that n / m comes out whole.
     Numbers that no phrasing shows are only helpers."""
-    solve: str
+    solution: str
     """The solution, one step and one equation a line; the last result is the answer."""
-    again: str = ""
+    second_method: str = ""
     """The same answer by another method."""
-    exact: str = ""
+    exact_method: str = ""
     """A way that goes through wherever the problem can be solved, where those above make a number that the story does
     not need to be whole, such as 1 %. The oracle answers by it; it is not taught as a method."""
     claim: str = ""
@@ -82,198 +91,223 @@ class Template:
     words: Mapping[str, Sequence[Entry]] = field(default_factory=dict)
     style: Style = "count"
     """count: every result must be whole; money: two decimals; decimal: at most one when drawn; fraction: 3/8."""
-    given: tuple[str, ...] = ()
+    conditions: tuple[str, ...] = ()
     """Conditions such as `k < n` without which the story contradicts itself; `all <= q unless liquid` does not hold for
     the phrasings that show a `{liquid}`."""
-    nice: tuple[str, ...] = ()
+    draw_conditions: tuple[str, ...] = ()
     """Conditions on drawn problems only."""
-    whole: tuple[str, ...] = ()
+    whole_results: tuple[str, ...] = ()
     """Results that must be whole although the style allows others: things bought with money."""
-    most: int = 1000
+    max_result: int = 1000
     """Largest result of a drawn problem."""
 
     @cached_property
-    def methods(self) -> tuple[tuple[Text, ...], ...]:
+    def methods(self) -> tuple[tuple[TemplateText, ...], ...]:
         """One or two solutions, each a text per step."""
-        return tuple(self._steps(text) for text in (self.solve, self.again) if text.strip())
+        return tuple(self._parse_steps(text) for text in (self.solution, self.second_method) if text.strip())
 
     @cached_property
-    def ways(self) -> tuple[tuple[Text, ...], ...]:
+    def all_methods(self) -> tuple[tuple[TemplateText, ...], ...]:
         """The methods, and the exact way where there is one."""
-        return (*self.methods, *((self._steps(self.exact),) if self.exact.strip() else ()))
+        return (*self.methods, *((self._parse_steps(self.exact_method),) if self.exact_method.strip() else ()))
 
-    def _steps(self, text: str) -> tuple[Text, ...]:
+    def _parse_steps(self, text: str) -> tuple[TemplateText, ...]:
         lines = [line.strip() for line in text.strip().splitlines()]
         known = set(self.numbers) | set(re.findall(r"\{(\w+) =", text))
-        return tuple(parse(line, self.words, known, self.style) for line in lines)
+        return tuple(parse_text(line, self.words, known, self.style) for line in lines)
 
     @cached_property
     def variants(self) -> tuple[Variant, ...]:
         """Every text that poses this template."""
-        found = [v for phrasing in re.split(r"^\s*- ", self.ask, flags=re.MULTILINE)[1:] for v in self._pose(phrasing)]
-        for text, reason, _ in found:
-            shown = text.figures | {k.removesuffix("?") for k in text.figures} if reason else text.figures
+        variants = [
+            v
+            for phrasing in re.split(r"^\s*- ", self.phrasings, flags=re.MULTILINE)[1:]
+            for v in self._make_variants(phrasing)
+        ]
+        for text, reason, _ in variants:
+            shown_numbers = (
+                text.number_keys | {k.removesuffix("?") for k in text.number_keys} if reason else text.number_keys
+            )
             needed = {o for step in self.methods[0] for s in step.sums for o in (s.left, s.right)}
-            lacking = {o for o in needed - shown if o in self.numbers and o not in results(self.methods[0])}
+            lacking = {
+                o for o in needed - shown_numbers if o in self.numbers and o not in result_names(self.methods[0])
+            }
             if (reason == "missing_condition") != bool(lacking):
                 raise ValueError(f"template {self.name!r}: {reason or 'a solvable text'} lacks {sorted(lacking)}")
-        return tuple(found)
+        return tuple(variants)
 
-    def _pose(self, phrasing: str) -> Iterator[Variant]:
+    def _make_variants(self, phrasing: str) -> Iterator[Variant]:
         raw = " ".join(phrasing.split())
         full = re.sub(r"\[([^|\]]*)[^\]]*\]", r"\1", raw)
-        yield Variant(self._text(full), None, False)
+        yield Variant(self._parse_variant(full), None, False)
         for gap in re.finditer(r"\[([^|\]]*)\|?([^\]]*)\]", raw):
             around = [re.sub(r"\[([^|\]]*)[^\]]*\]", r"\1", part) for part in (raw[: gap.start()], raw[gap.end() :])]
-            yield Variant(self._text(around[0] + gap[2] + around[1]), "missing_condition", False)
+            yield Variant(self._parse_variant(around[0] + gap[2] + around[1]), "missing_condition", False)
         if self.claim:
             last = max(full.rfind(". "), full.rfind("! ")) + 2
             if last < 2:
                 raise ValueError(f"template {self.name!r}: no room for the claim in {full!r}; use two sentences")
-            yield Variant(self._text(f"{full[:last]}{self.claim} {full[last:]}"), None, True)
+            yield Variant(self._parse_variant(f"{full[:last]}{self.claim} {full[last:]}"), None, True)
 
-    def _text(self, text: str) -> Text:
-        known = set(self.numbers) | {name for steps in self.ways for name in results(steps)}
-        return parse(text, self.words, known, self.style)
+    def _parse_variant(self, text: str) -> TemplateText:
+        known = set(self.numbers) | {name for steps in self.all_methods for name in result_names(steps)}
+        return parse_text(text, self.words, known, self.style)
 
     @cached_property
-    def kinds(self) -> tuple[Reason, ...]:
+    def unsolvable_reasons(self) -> tuple[UnsolvableReason, ...]:
         """The ways in which this template can be made unsolvable."""
-        found: list[Reason] = ["missing_condition"] if any(v.reason for v in self.variants) else []
-        found += ["contradiction"] if self.claim else []
-        breaks = (self.style == "count" or self.whole) and self._clash(Random(0), "non_integer")
-        return (*found, "non_integer") if breaks else tuple(found)
+        reasons: list[UnsolvableReason] = ["missing_condition"] if any(v.reason for v in self.variants) else []
+        reasons += ["contradiction"] if self.claim else []
+        can_break = (self.style == "count" or self.whole_results) and self._draw_failing_numbers(
+            Random(0), "non_integer"
+        )
+        return (*reasons, "non_integer") if can_break else tuple(reasons)
 
-    def run(self, steps: Sequence[Text], values: Mapping[str, Value]) -> dict[str, Value] | Reason:
+    def run_steps(
+        self, steps: Sequence[TemplateText], values: Mapping[str, Value]
+    ) -> dict[str, Value] | UnsolvableReason:
         """All values after the steps, or the reason why a step makes no sense in the story."""
         state = dict(values)
         for step in steps:
             for s in step.sums:
-                left, right = operand(s.left, state), operand(s.right, state)
+                left, right = operand_value(s.left, state), operand_value(s.right, state)
                 if s.op == "/" and right == 0:
                     return "contradiction"
                 result = state[s.result] = calculate(left, s.op, right)
                 if result < 0:
                     return "contradiction"
-                if not isinstance(result, int) and (self.style == "count" or s.result in self.whole):
+                if not isinstance(result, int) and (self.style == "count" or s.result in self.whole_results):
                     return "non_integer"
         return state
 
-    def outcome(self, values: Mapping[str, Value]) -> dict[str, Value] | Reason:
+    def evaluate(self, values: Mapping[str, Value]) -> dict[str, Value] | UnsolvableReason:
         """The first method that goes through, or why none does: a way around a broken step is a solution too."""
-        runs = [self.run(steps, values) for steps in self.ways]
+        runs = [self.run_steps(steps, values) for steps in self.all_methods]
         states = [r for r in runs if not isinstance(r, str)]
         if not states:
             return next(r for r in runs if isinstance(r, str))
         state = {**states[-1], **states[0]}
         wrong = any(k.endswith("?") and state.get(k[:-1]) != v for k, v in values.items())
-        return "contradiction" if wrong or not all(holds(c, state) for c in self._given(state)) else state
+        return (
+            "contradiction"
+            if wrong or not all(condition_holds(c, state) for c in self._conditions_for(state))
+            else state
+        )
 
-    def _given(self, state: Mapping[str, Value]) -> Iterator[str]:
-        for condition in self.given:
+    def _conditions_for(self, state: Mapping[str, Value]) -> Iterator[str]:
+        for condition in self.conditions:
             needed, _, word = condition.partition(" unless ")
             if word not in state:
                 yield needed
 
-    def problem(self, question: str, values: dict[str, Value], reason: Reason | None) -> Problem:
+    def make_problem(self, question: str, values: dict[str, Value], reason: UnsolvableReason | None) -> Problem:
         """The problem that a question with these values poses. `reason`: why its text alone makes it unsolvable."""
-        reached = reason or self.outcome(values)
-        if isinstance(reached, str):
-            return Problem(question, None, (), "", None, self.name, self.topic, 0.0, values, reached)
-        told = [t for method in self.methods if (t := self._tell(method, values)) is not None]
-        first, *others = told or [t for way in self.ways if (t := self._tell(way, values)) is not None]
-        second = next((t.text for t in others if t.handy and t.answer == first.answer), None)
-        size = difficulty(first.text)
+        result = reason or self.evaluate(values)
+        if isinstance(result, str):
+            return Problem(question, None, (), "", None, self.name, self.topic, 0.0, values, result)
+        solutions = [t for method in self.methods if (t := self._write_solution(method, values)) is not None]
+        first, *others = solutions or [
+            t for way in self.all_methods if (t := self._write_solution(way, values)) is not None
+        ]
+        second = next((t.text for t in others if t.is_short and t.answer == first.answer), None)
+        size = measure_difficulty(first.text)
         return Problem(question, first.answer, first.steps, first.text, second, self.name, self.topic, size, values)
 
-    def _tell(self, steps: Sequence[Text], values: Mapping[str, Value]) -> _Told | None:
-        state = self.run(steps, values)
+    def _write_solution(self, steps: Sequence[TemplateText], values: Mapping[str, Value]) -> _WrittenSolution | None:
+        state = self.run_steps(steps, values)
         if isinstance(state, str):
             return None
         lines = tuple(step.write(state) for step in steps)
-        answer = write(operand(steps[-1].sums[0].result, state), self.style)
-        handy = all(self._short(operand(name, state)) for name in results(steps))
-        return _Told(lines, answer, "\n".join((*lines, f"#### {answer}")), handy)
+        answer = format_number(operand_value(steps[-1].sums[0].result, state), self.style)
+        handy = all(self._is_short(operand_value(name, state)) for name in result_names(steps))
+        return _WrittenSolution(lines, answer, "\n".join((*lines, f"#### {answer}")), handy)
 
-    def draw(self, rng: Random, kind: Reason | None = None) -> Problem:
+    def draw(self, rng: Random, kind: UnsolvableReason | None = None) -> Problem:
         """A random problem, solvable or unsolvable for the given reason. Raises ValueError for a kind not offered."""
-        if kind is not None and kind not in self.kinds:
-            raise ValueError(f"template {self.name!r} cannot be made unsolvable by {kind}; it offers {self.kinds}")
-        clash = kind == "non_integer" or (kind == "contradiction" and rng.random() < 0.4)
-        numbers = self._clash(rng, kind) if clash else None
+        if kind is not None and kind not in self.unsolvable_reasons:
+            raise ValueError(
+                f"template {self.name!r} cannot be made unsolvable by {kind}; it offers {self.unsolvable_reasons}"
+            )
+        draws_failing = kind == "non_integer" or (kind == "contradiction" and rng.random() < 0.4)
+        numbers = self._draw_failing_numbers(rng, kind) if draws_failing else None
         claims = kind == "contradiction" and numbers is None
         reason = kind if kind == "missing_condition" else None
-        text = rng.choice([v.text for v in self.variants if v.reason == reason and v.claims == claims])
-        values = self._dress(rng) | (numbers or self._numbers(rng))
-        for key in sorted(k for k in text.figures if k.endswith("?")):
-            values[key] = _misstate(rng, operand(key[:-1], {**values, **self._state(values)}))
+        text = rng.choice([v.text for v in self.variants if v.reason == reason and v.has_claim == claims])
+        values = self._draw_words(rng) | (numbers or self._draw_fitting_numbers(rng))
+        for key in sorted(k for k in text.number_keys if k.endswith("?")):
+            values[key] = _misstate(rng, operand_value(key[:-1], {**values, **self._solved_state(values)}))
         question = text.write(values)
-        problem = self.problem(question, text.read(question) or {}, reason)
+        problem = self.make_problem(question, text.read(question) or {}, reason)
         return problem if problem.unsolvable == kind else self.draw(rng, kind)  # a phrasing without the condition
 
-    def _state(self, values: Mapping[str, Value]) -> dict[str, Value]:
-        state = self.outcome(values)
+    def _solved_state(self, values: Mapping[str, Value]) -> dict[str, Value]:
+        state = self.evaluate(values)
         return {} if isinstance(state, str) else state
 
-    def _dress(self, rng: Random) -> dict[str, Value]:
-        drawn: dict[str, Value] = {}
+    def _draw_words(self, rng: Random) -> dict[str, Value]:
+        words: dict[str, Value] = {}
         for key, entries in self.words.items():
-            drawn[key] = rng.choice([e.one for e in entries if e.one not in drawn.values()])
-        return drawn
+            words[key] = rng.choice([e.one for e in entries if e.one not in words.values()])
+        return words
 
-    def roll(self, rng: Random) -> dict[str, Value]:
+    def draw_numbers(self, rng: Random) -> dict[str, Value]:
         """Numbers from the ranges, whether or not they make a nice problem."""
         values: dict[str, Value] = {}
         for key, source in self.numbers.items():
-            values[key] = derive(source, values) if isinstance(source, str) else rng.choice(source)
+            values[key] = derive_number(source, values) if isinstance(source, str) else rng.choice(source)
         return values
 
-    def _numbers(self, rng: Random) -> dict[str, Value]:
-        for _ in range(TRIES):
-            if self.fits(values := self.roll(rng)):
+    def _draw_fitting_numbers(self, rng: Random) -> dict[str, Value]:
+        for _ in range(MAX_DRAWS):
+            if self.fits(values := self.draw_numbers(rng)):
                 return values
-        raise RuntimeError(f"template {self.name!r}: {TRIES} draws and none fits; widen its ranges")
+        raise RuntimeError(f"template {self.name!r}: {MAX_DRAWS} draws and none fits; widen its ranges")
 
     def fits(self, values: Mapping[str, Value]) -> bool:
         """Whether the numbers make a problem worth drawing: results positive, small, and short when written."""
-        state = self.run(self.methods[0], values)
-        if isinstance(state, str) or not all(holds(c, state) for c in (*self._given(state), *self.nice)):
+        state = self.run_steps(self.methods[0], values)
+        if isinstance(state, str) or not all(
+            condition_holds(c, state) for c in (*self._conditions_for(state), *self.draw_conditions)
+        ):
             return False
-        return all(0 < v <= self.most and self._short(v) for v in (operand(name, state) for name in self._made))
+        return all(
+            0 < v <= self.max_result and self._is_short(v)
+            for v in (operand_value(name, state) for name in self._number_names)
+        )
 
     @cached_property
-    def _made(self) -> tuple[str, ...]:
-        return (*self.numbers, *results(self.methods[0]))
+    def _number_names(self) -> tuple[str, ...]:
+        return (*self.numbers, *result_names(self.methods[0]))
 
-    def _short(self, value: Number) -> bool:
+    def _is_short(self, value: Number) -> bool:
         if isinstance(value, int):
             return True
-        needed = places(value)
+        needed = decimal_places(value)
         limit = {"count": 0, "decimal": 1, "money": 2, "fraction": 0}[self.style]
         return value.denominator <= 60 if self.style == "fraction" else needed is not None and needed <= limit
 
-    def _clash(self, rng: Random, kind: Reason | None) -> dict[str, Value] | None:
+    def _draw_failing_numbers(self, rng: Random, kind: UnsolvableReason | None) -> dict[str, Value] | None:
         """Numbers that fail in the story for this reason, near numbers that do not; None if none turn up."""
-        shown = [k for k in self.numbers if k in self.variants[0].text.figures]
-        for _ in range(TRIES if kind == "non_integer" else 60):
-            values = self.roll(rng)
+        shown = [k for k in self.numbers if k in self.variants[0].text.number_keys]
+        for _ in range(MAX_DRAWS if kind == "non_integer" else 60):
+            values = self.draw_numbers(rng)
             if kind == "non_integer":
                 key = rng.choice(shown)
-                values[key] = operand(key, values) + rng.randint(1, 9)
-            if self.outcome(values) == kind and all(0 < operand(k, values) <= self.most for k in shown):
+                values[key] = operand_value(key, values) + rng.randint(1, 9)
+            if self.evaluate(values) == kind and all(0 < operand_value(k, values) <= self.max_result for k in shown):
                 return values
         return None
 
 
-def results(steps: Sequence[Text]) -> set[str]:
+def result_names(steps: Sequence[TemplateText]) -> set[str]:
     """Names of the numbers that a solution makes."""
     return {s.result for step in steps for s in step.sums}
 
 
-def derive(source: str, values: Mapping[str, Value]) -> Number:
+def derive_number(source: str, values: Mapping[str, Value]) -> Number:
     """A derived number, from `m * each`."""
     left, op, right = source.split()
-    return calculate(operand(left, values), op, operand(right, values))
+    return calculate(operand_value(left, values), op, operand_value(right, values))
 
 
 def _misstate(rng: Random, value: Number) -> Number:

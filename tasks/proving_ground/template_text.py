@@ -18,13 +18,13 @@ from tasks.proving_ground.arithmetic import Style, Value
 from tasks.proving_ground.slots import Counted, Figure, Piece, Slot, Sum, Word
 from tasks.proving_ground.vocabulary import Entry, Name, Noun
 
-Vocabulary = Mapping[str, Sequence[Entry]]
-_IRREGULAR = {"people": "person", "children": "child"}
+WordLists = Mapping[str, Sequence[Entry]]
+_SINGULARS = {"people": "person", "children": "child"}
 _EQUATION = re.compile(r"(\w+) = (\w+) ([-+*/]) (\w+)(?: (\w+))?")
 
 
 @dataclass(frozen=True, eq=False)
-class Text:
+class TemplateText:
     """A text with slots, ready to be written with values or read back into them."""
 
     pieces: tuple[Piece, ...]
@@ -43,23 +43,23 @@ class Text:
         return tuple(p for p in self.pieces if isinstance(p, Sum))
 
     @cached_property
-    def figures(self) -> frozenset[str]:
+    def number_keys(self) -> frozenset[str]:
         """Names of the numbers that the text shows; claims end with a question mark."""
         figures = (s.figure if isinstance(s, Counted) else s for s in self.slots)
         return frozenset(f.key for f in figures if isinstance(f, Figure))
 
     @cached_property
-    def words(self) -> frozenset[str]:
+    def word_keys(self) -> frozenset[str]:
         """Keys of the word lists that the text uses."""
-        return frozenset(w.key for slot in self.slots for w in _words(slot))
+        return frozenset(w.key for slot in self.slots for w in _words_of(slot))
 
     @cached_property
-    def forms(self) -> frozenset[str]:
+    def word_forms(self) -> frozenset[str]:
         """Everything that its word slots may show."""
-        return frozenset(form for slot in self.slots for w in _words(slot) for form in w.forms.values())
+        return frozenset(form for slot in self.slots for w in _words_of(slot) for form in w.forms.values())
 
     @property
-    def bare(self) -> str:
+    def fixed_text(self) -> str:
         """The text between the slots."""
         return " ".join(p for p in self.pieces if isinstance(p, str))
 
@@ -75,67 +75,72 @@ class Text:
             return None
         values: dict[str, Value] = {}
         groups = match.groups()
-        return values if all(slot.read(groups[at:], values) for at, slot in self._reading) else None
+        return values if all(slot.read(groups[at:], values) for at, slot in self._read_order) else None
 
     @cached_property
-    def _reading(self) -> tuple[tuple[int, Slot], ...]:
+    def _read_order(self) -> tuple[tuple[int, Slot], ...]:
         """Slots with the group where their text begins; pronouns last, when the names they stand for are known."""
         widths = [2 if isinstance(s, Counted) else 1 for s in self.slots]
         placed = [(sum(widths[:i]), slot) for i, slot in enumerate(self.slots)]
-        return tuple(sorted(placed, key=lambda p: isinstance(p[1], Word) and p[1].vague))
+        return tuple(sorted(placed, key=lambda p: isinstance(p[1], Word) and p[1].is_ambiguous))
 
 
-def _words(slot: Slot) -> tuple[Word, ...]:
+def _words_of(slot: Slot) -> tuple[Word, ...]:
     if isinstance(slot, Counted):
         return slot.one, slot.many
     return (slot,) if isinstance(slot, Word) else ()
 
 
-def parse(text: str, words: Vocabulary, numbers: set[str], style: Style) -> Text:
-    """Compile a text with slots. `numbers` are the names that stand for numbers. Raises ValueError for an odd slot."""
+def parse_text(text: str, words: WordLists, numbers: set[str], style: Style) -> TemplateText:
+    """Compile a text with slots. `list_call_numbers` are the names that stand for numbers. Raises ValueError for an
+    odd slot."""
     parts = re.split(r"\{([^}]*)\}", text)
-    return Text(tuple(_slot(part, words, numbers, style) if i % 2 else part for i, part in enumerate(parts) if part))
+    return TemplateText(
+        tuple(_parse_slot(part, words, numbers, style) if i % 2 else part for i, part in enumerate(parts) if part)
+    )
 
 
-def _slot(inner: str, words: Vocabulary, numbers: set[str], style: Style) -> Piece:
+def _parse_slot(inner: str, words: WordLists, numbers: set[str], style: Style) -> Piece:
     if match := _EQUATION.fullmatch(inner):
         result, left, op, right, noun = match.groups()
-        counted = _counted(result, noun, words, style) if noun else None
+        counted = _parse_counted(result, noun, words, style) if noun else None
         return Sum(result, left, op, right, style, counted)
     first, _, noun = inner.partition(" ")
     if first.rstrip("?") in numbers:
-        return _counted(first, noun, words, style) if noun else Figure(first, style)
-    return _word(inner, words)
+        return _parse_counted(first, noun, words, style) if noun else Figure(first, style)
+    return _parse_word(inner, words)
 
 
-def _counted(key: str, noun: str, words: Vocabulary, style: Style) -> Counted:
-    listed = _listed(noun, words)
-    entries = words[listed] if listed else (Noun(noun.removesuffix("es" if noun.endswith("ches") else "s"), noun),)
+def _parse_counted(key: str, noun: str, words: WordLists, style: Style) -> Counted:
+    list_name = _find_word_list(noun, words)
+    entries = (
+        words[list_name] if list_name else (Noun(noun.removesuffix("es" if noun.endswith("ches") else "s"), noun),)
+    )
     one, many = {e.one: e.one for e in entries}, {e.one: e.many for e in entries if isinstance(e, Noun)}
-    return Counted(Figure(key, style), Word(listed or entries[0].one, one), Word(listed or entries[0].one, many))
+    return Counted(Figure(key, style), Word(list_name or entries[0].one, one), Word(list_name or entries[0].one, many))
 
 
-def _word(inner: str, words: Vocabulary) -> Word:
+def _parse_word(inner: str, words: WordLists) -> Word:
     name = inner[0].lower() + inner[1:]
     if name in ("he", "his", "him"):
         forms = {e.one: str(getattr(e, name)) for e in words["who"] if isinstance(e, Name)}
-        return Word("who", _cased(forms, inner))
-    bare = name.removeprefix("a ")
-    key = _listed(bare, words)
+        return Word("who", _match_case(forms, inner))
+    noun = name.removeprefix("a ")
+    key = _find_word_list(noun, words)
     if key is None:
         raise ValueError(f"slot {{{inner}}} names neither a number nor a word list; have {sorted(words)}")
     entries = words[key]
-    if bare != key:
-        return Word(key, _cased({e.one: e.many for e in entries if isinstance(e, Noun)}, inner))
-    article = {e.one: ("an " if e.one[0] in "aeiou" else "a ") if bare != name else "" for e in entries}
-    return Word(key, _cased({e.one: article[e.one] + e.one for e in entries}, inner))
+    if noun != key:
+        return Word(key, _match_case({e.one: e.many for e in entries if isinstance(e, Noun)}, inner))
+    article = {e.one: ("an " if e.one[0] in "aeiou" else "a ") if noun != name else "" for e in entries}
+    return Word(key, _match_case({e.one: article[e.one] + e.one for e in entries}, inner))
 
 
-def _listed(name: str, words: Vocabulary) -> str | None:
+def _find_word_list(name: str, words: WordLists) -> str | None:
     """The word list that a slot names in the singular or in the plural (thing, things, boxes)."""
-    guesses = (name, _IRREGULAR.get(name, name), name.removesuffix("s"), name.removesuffix("es"))
+    guesses = (name, _SINGULARS.get(name, name), name.removesuffix("s"), name.removesuffix("es"))
     return next((k for k in guesses if k in words), None)
 
 
-def _cased(forms: dict[str, str], inner: str) -> dict[str, str]:
+def _match_case(forms: dict[str, str], inner: str) -> dict[str, str]:
     return {k: v[0].upper() + v[1:] for k, v in forms.items()} if inner[0].isupper() else forms

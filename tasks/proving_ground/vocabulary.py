@@ -22,42 +22,44 @@ class Name(NamedTuple):
 Entry = Noun | Name
 
 
-def nouns(text: str) -> tuple[Noun, ...]:
+def parse_nouns(text: str) -> tuple[Noun, ...]:
     """Nouns from `egg box/boxes shirt`: the plural takes an s unless it is given."""
     return tuple(Noun(one, many or one + "s") for one, _, many in (w.partition("/") for w in text.split()))
 
 
-def plain(text: str) -> tuple[Noun, ...]:
+def parse_words(text: str) -> tuple[Noun, ...]:
     """Words used in one form only, from `juice, milk, apple juice`."""
     return tuple(Noun(word.strip()) for word in text.split(","))
 
 
-def names(text: str, he: str, his: str, him: str) -> tuple[Name, ...]:
+def parse_names(text: str, he: str, his: str, him: str) -> tuple[Name, ...]:
     """Names from `Mia Anna`, which share their pronouns."""
     return tuple(Name(name, he, his, him) for name in text.split())
 
 
 NAMES = (
-    *names("Mia Anna Lily Emma Sara Nina Zoe Maya Ella Lucy Rosa Kate Ida Amy Eva Julia Nora", "she", "her", "her"),
-    *names("Tom Ben Sam Leo Max Jack Omar Noah Adam Luke Paul Ivan Hugo Tim Dan Felix Karl", "he", "his", "him"),
+    *parse_names(
+        "Mia Anna Lily Emma Sara Nina Zoe Maya Ella Lucy Rosa Kate Ida Amy Eva Julia Nora", "she", "her", "her"
+    ),
+    *parse_names("Tom Ben Sam Leo Max Jack Omar Noah Adam Luke Paul Ivan Hugo Tim Dan Felix Karl", "he", "his", "him"),
 )
 
-FRUIT = nouns("apple pear orange lemon plum peach/peaches banana melon mango/mangoes fig")
-FOOD = nouns("cookie roll muffin cake pie bun tart pizza waffle bagel")
-SMALL = nouns("card coin shell stamp bead button marble sticker stone badge")
-GOODS = nouns("pen book cup lamp hat bag ball brush/brushes mug toy plate candle")
-SWEETS = nouns("sweet cookie nut candy/candies grape cherry/cherries berry/berries")
-BOXES = nouns("box/boxes bag basket tray crate pack")
-PLANTS = nouns("tree rose tulip bush/bushes bean flower")
-ANIMALS = nouns("cow horse goat hen dog cat duck rabbit pig pony/ponies")
-PEOPLE = nouns("child/children student visitor player guest")
-HELPERS = nouns("worker painter cook driver farmer baker")
-MACHINES = nouns("machine robot printer press/presses pump")
-VEHICLES = nouns("car bus/buses train truck van boat tram")
-LIQUIDS = plain("milk, water, juice, tea, soup, cider, cocoa, lemonade")
-POWDERS = plain("flour, sugar, butter, salt, honey, corn")
-VENUES = nouns("shop market school farm club library/libraries museum park")
-GROUNDS = nouns("garden field yard park room floor")
-COLORS = plain("red, blue, green, white, black, yellow, pink, brown")
-WORK = nouns("page letter poem problem puzzle song")
-DAYS = plain("Monday, Tuesday, Wednesday, Thursday, Friday, Saturday, Sunday")
+FRUIT = parse_nouns("apple pear orange lemon plum peach/peaches banana melon mango/mangoes fig")
+FOOD = parse_nouns("cookie roll muffin cake pie bun tart pizza waffle bagel")
+SMALL_THINGS = parse_nouns("card coin shell stamp bead button marble sticker stone badge")
+GOODS = parse_nouns("pen book cup lamp hat bag ball brush/brushes mug toy plate candle")
+SWEETS = parse_nouns("sweet cookie nut candy/candies grape cherry/cherries berry/berries")
+BOXES = parse_nouns("box/boxes bag basket tray crate pack")
+PLANTS = parse_nouns("tree rose tulip bush/bushes bean flower")
+ANIMALS = parse_nouns("cow horse goat hen dog cat duck rabbit pig pony/ponies")
+PEOPLE = parse_nouns("child/children student visitor player guest")
+HELPERS = parse_nouns("worker painter cook driver farmer baker")
+MACHINES = parse_nouns("machine robot printer press/presses pump")
+VEHICLES = parse_nouns("car bus/buses train truck van boat tram")
+LIQUIDS = parse_words("milk, water, juice, tea, soup, cider, cocoa, lemonade")
+POWDERS = parse_words("flour, sugar, butter, salt, honey, corn")
+VENUES = parse_nouns("shop market school farm club library/libraries museum park")
+SURFACES = parse_nouns("garden field yard park room floor")
+COLORS = parse_words("red, blue, green, white, black, yellow, pink, brown")
+WORK = parse_nouns("page letter poem problem puzzle song")
+DAYS = parse_words("Monday, Tuesday, Wednesday, Thursday, Friday, Saturday, Sunday")

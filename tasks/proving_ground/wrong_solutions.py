@@ -6,20 +6,33 @@ from random import Random
 from typing import Literal
 
 from tasks.proving_ground import library
-from tasks.proving_ground.arithmetic import Number, Value, calculate, number, operand, plain, write
-from tasks.proving_ground.oracle import diagnose
+from tasks.proving_ground.arithmetic import (
+    Number,
+    Value,
+    calculate,
+    format_number,
+    operand_value,
+    parse_number,
+    simplify,
+)
+from tasks.proving_ground.oracle import diagnose_solution
 from tasks.proving_ground.problem import Problem
 from tasks.proving_ground.slots import Sum
 from tasks.proving_ground.template import Template
-from tasks.proving_ground.template_text import Text
+from tasks.proving_ground.template_text import TemplateText
 
 Mistake = Literal["arithmetic_slip", "wrong_operation", "missing_step", "wrong_value"]
 MISTAKES: tuple[Mistake, ...] = ("arithmetic_slip", "wrong_operation", "missing_step", "wrong_value")
-HABITS: dict[Mistake | None, float] = {None: 0.45, "wrong_operation": 0.25, "missing_step": 0.18, "wrong_value": 0.12}
+SYSTEMATIC_ERRORS: dict[Mistake | None, float] = {
+    None: 0.45,
+    "wrong_operation": 0.25,
+    "missing_step": 0.18,
+    "wrong_value": 0.12,
+}
 """Shares of the templates that are misread in a way of their own, by the mistake that comes of it."""
 
 
-def corrupt(problem: Problem, kind: Mistake, rng: Random) -> str | None:
+def inject_error(problem: Problem, kind: Mistake, rng: Random) -> str | None:
     """A solution text of the problem with a mistake of this kind and a wrong final answer.
 
     The steps before the mistake are true, the steps after it are worked out with the wrong value. None where the
@@ -27,86 +40,90 @@ def corrupt(problem: Problem, kind: Mistake, rng: Random) -> str | None:
     """
     if problem.answer is None:
         return None
-    template = library.named(problem.template)
-    candidates = list(_candidates(template, problem, kind, rng))
+    template = library.find_template(problem.template)
+    candidates = list(_find_candidates(template, problem, kind, rng))
     rng.shuffle(candidates)
-    return _first(problem, kind, candidates)
+    return _first_valid(problem, kind, candidates)
 
 
-def misread(problem: Problem) -> str | None:
+def misread_systematically(problem: Problem) -> str | None:
     """The wrong solution of a reader with a fixed habit: the same wrong step in every problem of a template.
 
     Real models err like this, again and again where they err at all; a random mistake is gone at a low temperature.
-    None where the template has no habit (`HABITS`) or this problem's numbers do not allow it.
+    None where the template has no habit (`SYSTEMATIC_ERRORS`) or this problem's numbers do not allow it.
     """
     rng = Random(f"habit/{problem.template}")
-    kind = rng.choices(list(HABITS), weights=list(HABITS.values()))[0]
+    kind = rng.choices(list(SYSTEMATIC_ERRORS), weights=list(SYSTEMATIC_ERRORS.values()))[0]
     if kind is None or problem.answer is None:
         return None
-    template = library.named(problem.template)
-    candidates = [c for c in _candidates(template, problem, kind, rng) if c[2][1] <= template.most]
+    template = library.find_template(problem.template)
+    candidates = [c for c in _find_candidates(template, problem, kind, rng) if c[2][1] <= template.max_result]
     candidates.sort(key=lambda found: Random(f"{problem.template}/{found[1]}").random())
-    return _first(problem, kind, candidates)
+    return _first_valid(problem, kind, candidates)
 
 
-def _first(problem: Problem, kind: Mistake, candidates: Sequence[tuple[int, str, tuple[str, Number]]]) -> str | None:
+def _first_valid(
+    problem: Problem, kind: Mistake, candidates: Sequence[tuple[int, str, tuple[str, Number]]]
+) -> str | None:
     """The first candidate that is wrong, and wrong as it should be."""
-    right = number(problem.answer or "")
+    right = parse_number(problem.answer or "")
     for at, _, (text, answer) in candidates:
-        if answer != right and diagnose(problem, text) == (False, kind, at):
+        if answer != right and diagnose_solution(problem, text) == (False, kind, at):
             return text
     return None
 
 
-def _candidates(
+def _find_candidates(
     template: Template, problem: Problem, kind: Mistake, rng: Random
 ) -> Iterator[tuple[int, str, tuple[str, Number]]]:
     """The line of a mistake, what is done there in names, and the text and answer that come of it."""
-    methods = template.methods if problem.second else template.methods[:1]
+    methods = template.methods if problem.second_solution else template.methods[:1]
     for steps in methods:
         for at in range(len(steps)):
             if kind == "missing_step":
-                made = _told(template, steps[:at] + steps[at + 1 :], problem.variables)
-                yield from [(at, f"without {steps[at].sums[0]}", made)] if made else []
+                text_and_answer = _write_steps(template, steps[:at] + steps[at + 1 :], problem.variables)
+                yield from [(at, f"without {steps[at].sums[0]}", text_and_answer)] if text_and_answer else []
             else:
-                wrong = _wrong_at(template, steps, at, problem.variables, kind, rng)
+                wrong = _change_step(template, steps, at, problem.variables, kind, rng)
                 yield from ((at, label, made) for label, made in wrong)
 
 
-def _wrong_at(
-    template: Template, steps: Sequence[Text], at: int, values: Mapping[str, Value], kind: Mistake, rng: Random
+def _change_step(
+    template: Template, steps: Sequence[TemplateText], at: int, values: Mapping[str, Value], kind: Mistake, rng: Random
 ) -> Iterator[tuple[str, tuple[str, Number]]]:
     """Tellings of the steps with step `at` done wrong, each after what is done there instead."""
     right = steps[at].sums[0]
-    before = _state(template, steps[:at], values)
+    before = _run_steps(template, steps[:at], values)
     if before is None:
         return
     changes: list[tuple[Sum, Number | None]]
     if kind == "arithmetic_slip":
-        true = calculate(operand(right.left, before), right.op, operand(right.right, before))
-        changes = [(right, slip) for slip in slips(true, rng)]
+        true_result = calculate(operand_value(right.left, before), right.op, operand_value(right.right, before))
+        changes = [(right, slip) for slip in make_slips(true_result, rng)]
     elif kind == "wrong_operation":
         changes = [(replace(right, op=op), None) for op in "+-*/" if op != right.op]
     else:
-        changes = [(s, None) for s in _swapped(right, before)]
+        changes = [(s, None) for s in _swap_operands(right, before)]
     for wrong, slip in changes:
         pieces = tuple(wrong if piece is right else piece for piece in steps[at].pieces)
-        told = _told(template, (*steps[:at], Text(pieces), *steps[at + 1 :]), values, {at: slip} if slip else {})
-        yield from [(str(wrong), told)] if told else []
+        text_and_answer = _write_steps(
+            template, (*steps[:at], TemplateText(pieces), *steps[at + 1 :]), values, {at: slip} if slip else {}
+        )
+        yield from [(str(wrong), text_and_answer)] if text_and_answer else []
 
 
-def slips(true: Number, rng: Random) -> list[Number]:
+def make_slips(true: Number, rng: Random) -> list[Number]:
     """Wrong results near a true one: one digit off by 1 or 2, two digits swapped, another last digit."""
     if not isinstance(true, int):
-        return [slip for d in (1, -1) if (slip := plain(true + d)) > 0]
+        return [slip for d in (1, -1) if (slip := simplify(true + d)) > 0]
     digits = str(true)
-    found = [true + d * 10**place for place in range(len(digits)) for d in (1, -1, 2, -2)]
-    found += [int(digits[:i] + digits[i + 1] + digits[i] + digits[i + 2 :]) for i in range(len(digits) - 1)]
-    found.append(true // 10 * 10 + rng.randrange(10))
-    return [slip for slip in sorted(set(found)) if slip > 0 and slip != true]
+    results = [true + d * 10**place for place in range(len(digits)) for d in (1, -1, 2, -2)]
+    results += [int(digits[:i] + digits[i + 1] + digits[i] + digits[i + 2 :]) for i in range(len(digits) - 1)]
+    results.append(true // 10 * 10 + rng.randrange(10))
+    return [slip for slip in sorted(set(results)) if slip > 0 and slip != true]
 
 
-def _swapped(right: Sum, before: Mapping[str, Value]) -> Iterator[Sum]:
+def _swap_operands(right: Sum, before: Mapping[str, Value]) -> Iterator[Sum]:
     """The equation with one operand taken from elsewhere: another number of the question or of an earlier step."""
     for name, value in before.items():
         if not isinstance(value, str) and not name.endswith("?"):
@@ -115,13 +132,18 @@ def _swapped(right: Sum, before: Mapping[str, Value]) -> Iterator[Sum]:
                     yield wrong
 
 
-def _state(template: Template, steps: Sequence[Text], values: Mapping[str, Value]) -> dict[str, Value] | None:
-    state = template.run(steps, values)
+def _run_steps(
+    template: Template, steps: Sequence[TemplateText], values: Mapping[str, Value]
+) -> dict[str, Value] | None:
+    state = template.run_steps(steps, values)
     return None if isinstance(state, str) else state
 
 
-def _told(
-    template: Template, steps: Sequence[Text], values: Mapping[str, Value], slips: Mapping[int, Number] | None = None
+def _write_steps(
+    template: Template,
+    steps: Sequence[TemplateText],
+    values: Mapping[str, Value],
+    slips: Mapping[int, Number] | None = None,
 ) -> tuple[str, Number] | None:
     """The solution text of the steps and its answer; None where a step makes no sense or needs a missing one."""
     state, lines = dict(values), list[str]()
@@ -129,12 +151,12 @@ def _told(
         (s,) = step.sums
         if not {o for o in (s.left, s.right) if not o.isdigit()} <= state.keys():
             return None
-        after = _state(template, [step], state)
+        after = _run_steps(template, [step], state)
         if after is None:
             return None
         state = after | ({s.result: slips[at]} if slips and at in slips else {})
         lines.append(step.write(state))
     if not lines:
         return None
-    answer = operand(steps[-1].sums[0].result, state)
-    return "\n".join((*lines, f"#### {write(answer, template.style)}")), answer
+    answer = operand_value(steps[-1].sums[0].result, state)
+    return "\n".join((*lines, f"#### {format_number(answer, template.style)}")), answer

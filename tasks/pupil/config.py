@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from schemas.identity import Frozen
+from schemas.identity import FrozenModel
 
 
-class Schooling(Frozen):
+class PupilTraining(FrozenModel):
     """How the pupil is built and taught."""
 
     hidden: int = 192
@@ -38,6 +38,6 @@ class Schooling(Frozen):
     """Folder of an exported pupil of the same architecture whose weights to begin with, instead of fresh ones."""
     compiled: bool = True
 
-    def lasting(self) -> dict[str, Any]:
+    def resumable_fields(self) -> dict[str, Any]:
         """What must stay as it is over all continuations: everything but the length and the speed."""
         return self.model_dump(exclude={"steps", "minutes", "decay", "compiled"})

@@ -6,40 +6,44 @@ from fractions import Fraction
 from random import Random
 from typing import NamedTuple
 
-from tasks.answers.final_answer import ANSWER
-from tasks.base.llm_judge import VERDICT
-from tasks.lemma.corrections import FixContinue, FreshRestart, overlap
-from tasks.lemma.diagnose import STEP, TYPE, Diagnose
+from tasks.answers.final_answer import ANSWER_PREFIX
+from tasks.base.llm_judge import VERDICT_PREFIX
+from tasks.lemma.corrections import FixContinue, FreshRestart, step_overlap
+from tasks.lemma.diagnose import STEP_PREFIX, TYPE_PREFIX, Diagnose
 from tasks.lemma.error_types import ErrorType
 from tasks.lemma.inject import Inject
 from tasks.lemma.smooth import Smooth
 from tasks.proving_ground import library, wrong_solutions
-from tasks.proving_ground.arithmetic import Number, calculate, plain
-from tasks.proving_ground.oracle import Kind
-from tasks.proving_ground.oracle import diagnose as consult
+from tasks.proving_ground.arithmetic import Number, calculate, simplify
+from tasks.proving_ground.oracle import DiagnosisKind
+from tasks.proving_ground.oracle import diagnose_solution as consult
 from tasks.proving_ground.problem import Problem
-from tasks.pupil.examples import CALCULATE, Lesson, calculations
+from tasks.pupil.examples import DRILL_QUESTION, Example, draw_calculations
 
-TYPE_OF: dict[Kind, ErrorType] = {
+ERROR_TYPE_OF_KIND: dict[DiagnosisKind, ErrorType] = {
     "arithmetic_slip": "calculation",
     "wrong_operation": "operator",
     "missing_step": "missing_step",
     "wrong_value": "confusing_concept",
 }
 """The oracle's kinds in the taxonomy. A wrong value is another number of the same story, taken for this one."""
-MADE: dict[wrong_solutions.Mistake, float] = {"arithmetic_slip": 0.34, "missing_step": 0.33, "wrong_value": 0.33}
+INJECTED_MISTAKE_SHARES: dict[wrong_solutions.Mistake, float] = {
+    "arithmetic_slip": 0.34,
+    "missing_step": 0.33,
+    "wrong_value": 0.33,
+}
 """Shares of the mistakes that are made on purpose: an operator is none of the types to inject."""
-FOUND: dict[wrong_solutions.Mistake, float] = {**MADE, "wrong_operation": 0.25}
+DIAGNOSED_MISTAKE_WEIGHTS: dict[wrong_solutions.Mistake, float] = {**INJECTED_MISTAKE_SHARES, "wrong_operation": 0.25}
 """Weights of the mistakes to be found and mended."""
-HABIT_SHARE = 0.3
+SYSTEMATIC_ERROR_SHARE = 0.3
 """Of the wrong solutions to be found and mended, where the template has a habit."""
 CORRECT_SHARE = 0.04
 """Of the solutions to be diagnosed; nearly all that are asked about were verified to be wrong."""
-COMPARED = 5
+DIAGNOSIS_DRILL_CALCULATIONS = 5
 """Calculations in a drill of diagnoses."""
 CHANGED_SHARE = 0.3
 """Of them, beside one that always is."""
-SECOND_SHARE = 0.15
+SECOND_METHOD_SHARE = 0.15
 """Of the wrong solutions, by the second method: as often as the pupil was taught to use it."""
 MOST_OVERLAP = 0.5
 """As in `FreshRestart`."""
@@ -71,224 +75,261 @@ REFLECTIONS: dict[ErrorType, tuple[str, ...]] = {
     ),
 }
 """What is said at the wrong step; `{sum}` and `{result}` are taken from it."""
-WHOLE = {"missing_step": "Wait, {result} is not the answer yet, I missed a step.", "": "Wait, {result} is wrong."}
+ANSWER_REFLECTIONS = {
+    "missing_step": "Wait, {result} is not the answer yet, I missed a step.",
+    "": "Wait, {result} is wrong.",
+}
 """The same where the wrong step is the line of the answer."""
-RESTARTS = ("Let me try it another way.", "I start over, by another way.", "Let me go at it from another side.")
-FIRST = ("First, ", "To begin with, ")
-NEXT = ("Then ", "So ", "Next, ", "With that, ")
-LAST = ("So in the end ", "Finally, ", "And so ")
-OPENERS = ("The", "There", "That", "This", "It", "Each", "They", "With", "One", "All", "In", "He", "She", "At", "A")
+RESTART_PHRASES = ("Let me try it another way.", "I start over, by another way.", "Let me go at it from another side.")
+FIRST_CONNECTIVES = ("First, ", "To begin with, ")
+NEXT_CONNECTIVES = ("Then ", "So ", "Next, ", "With that, ")
+LAST_CONNECTIVES = ("So in the end ", "Finally, ", "And so ")
+LOWERCASED_WORDS = (
+    "The",
+    "There",
+    "That",
+    "This",
+    "It",
+    "Each",
+    "They",
+    "With",
+    "One",
+    "All",
+    "In",
+    "He",
+    "She",
+    "At",
+    "A",
+)
 """First words that may follow another one in small letters; names may not."""
 
-JOINED = ("Then", "So", "Now", "Next", "First", "Finally")
+CONNECTIVE_WORDS = ("Then", "So", "Now", "Next", "First", "Finally")
 """First words that join a line to the one before it already."""
 
 
-class Case(NamedTuple):
+class ErrorCase(NamedTuple):
     """A problem, a wrong solution of it, and what the oracle knows about the two; lines count from 0."""
 
     problem: Problem
-    wrong: tuple[str, ...]
-    type: ErrorType
-    at: int
+    wrong_lines: tuple[str, ...]
+    error_type: ErrorType
+    first_wrong_line: int
     """The first wrong line."""
-    right: tuple[str, ...]
+    method_lines: tuple[str, ...]
     """The lines of the method that the wrong solution follows."""
-    other: tuple[str, ...]
+    other_method_lines: tuple[str, ...]
     """Those of the other method; empty where there is none."""
 
     @property
     def prefix(self) -> str:
         """Up to and including the first wrong line."""
-        return "\n".join(self.wrong[: self.at + 1])
+        return "\n".join(self.wrong_lines[: self.first_wrong_line + 1])
 
 
-def case_of(problem: Problem, wrong: str) -> Case | None:
+def make_error_case(problem: Problem, wrong: str) -> ErrorCase | None:
     """The case of a wrong solution; None where the oracle cannot say what is wrong with it."""
-    found = consult(problem, wrong)
-    at, kind = found.first_wrong_step, TYPE_OF.get(found.kind)
+    diagnosis_found = consult(problem, wrong)
+    at, kind = diagnosis_found.first_wrong_step, ERROR_TYPE_OF_KIND.get(diagnosis_found.kind)
     if kind is None or at is None:
         return None
     lines = tuple(wrong.split("\n"))
-    methods = [tuple(text.split("\n")) for text in (problem.solution, problem.second or "") if text]
-    number = followed(methods, lines[: at + 1])
-    if number is None:
+    methods = [tuple(text.split("\n")) for text in (problem.solution, problem.second_solution or "") if text]
+    method = find_method(methods, lines[: at + 1])
+    if method is None:
         return None
-    other = methods[1 - number] if len(methods) > 1 else ()
-    return Case(problem, lines, kind, at, methods[number], other)
+    other = methods[1 - method] if len(methods) > 1 else ()
+    return ErrorCase(problem, lines, kind, at, methods[method], other)
 
 
-def followed(methods: Sequence[Sequence[str]], prefix: Sequence[str]) -> int | None:
+def find_method(methods: Sequence[Sequence[str]], prefix: Sequence[str]) -> int | None:
     """Which method a prefix follows whose last line is wrong: the same lines before, and best the same words in it."""
     at = len(prefix) - 1
-    fitting = [n for n, method in enumerate(methods) if tuple(method[:at]) == tuple(prefix[:at]) and at < len(method)]
-    alike = [n for n in fitting if _words(methods[n][at]) == _words(prefix[at])]
-    return next(iter(alike or fitting), None)
+    matching = [n for n, method in enumerate(methods) if tuple(method[:at]) == tuple(prefix[:at]) and at < len(method)]
+    same_words = [n for n in matching if _split_words(methods[n][at]) == _split_words(prefix[at])]
+    return next(iter(same_words or matching), None)
 
 
-def _words(line: str) -> list[str]:
+def _split_words(line: str) -> list[str]:
     return re.findall("[A-Za-z]+", line)
 
 
-def diagnosis(case: Case) -> str:
+def write_diagnosis(case: ErrorCase) -> str:
     """What is right in place of the wrong line, where that is, and what kind of error it is."""
-    return _named(case.right[case.at], case.at, case.type)
+    return _name_error(case.method_lines[case.first_wrong_line], case.first_wrong_line, case.error_type)
 
 
-def _named(line: str, at: int, kind: ErrorType) -> str:
-    return f"{line}\n{STEP} {at + 1}\n{TYPE} {kind}"
+def _name_error(line: str, at: int, kind: ErrorType) -> str:
+    return f"{line}\n{STEP_PREFIX} {at + 1}\n{TYPE_PREFIX} {kind}"
 
 
-def injection(case: Case) -> str:
+def write_injection(case: ErrorCase) -> str:
     """The line of the error, and the wrong solution."""
-    return "\n".join((f"{STEP} {case.at + 1}", *case.wrong))
+    return "\n".join((f"{STEP_PREFIX} {case.first_wrong_line + 1}", *case.wrong_lines))
 
 
-def fixed(case: Case, rng: Random) -> str:
+def write_fix(case: ErrorCase, rng: Random) -> str:
     """A reflection, the wrong line as it should be, and the rest of the same method."""
-    return "\n".join((reflection(case, rng), *case.right[case.at :]))
+    return "\n".join((write_reflection(case, rng), *case.method_lines[case.first_wrong_line :]))
 
 
-def restarted(case: Case, rng: Random) -> str:
+def write_restart(case: ErrorCase, rng: Random) -> str:
     """A reflection, and the other method from its beginning."""
-    return "\n".join((f"{reflection(case, rng)} {rng.choice(RESTARTS)}", *case.other))
+    return "\n".join((f"{write_reflection(case, rng)} {rng.choice(RESTART_PHRASES)}", *case.other_method_lines))
 
 
-def reflection(case: Case, rng: Random) -> str:
+def write_reflection(case: ErrorCase, rng: Random) -> str:
     """Says what is wrong with the first wrong line."""
-    line = case.wrong[case.at]
-    if line.startswith(ANSWER):
-        return WHOLE.get(case.type, WHOLE[""]).format(result=line.removeprefix(ANSWER).strip())
+    line = case.wrong_lines[case.first_wrong_line]
+    if line.startswith(ANSWER_PREFIX):
+        return ANSWER_REFLECTIONS.get(case.error_type, ANSWER_REFLECTIONS[""]).format(
+            result=line.removeprefix(ANSWER_PREFIX).strip()
+        )
     sums = re.findall(r"(\S+ [-+*/] \S+) = (\S+)", line)
-    told, result = sums[-1] if sums else ("that", "right")
-    return rng.choice(REFLECTIONS[case.type]).format(sum=told, result=result.rstrip(".,"))
+    calculation, result = sums[-1] if sums else ("that", "right")
+    return rng.choice(REFLECTIONS[case.error_type]).format(sum=calculation, result=result.rstrip(".,"))
 
 
-def smoothed(text: str, rng: Random) -> str:
+def write_smoothed(text: str, rng: Random) -> str:
     """The same with words that join the steps."""
-    reflected, *lines = text.split("\n")
-    worked = [at for at, line in enumerate(lines) if not line.startswith(ANSWER)]
-    for at in worked:
-        words = FIRST if at == worked[0] and len(worked) > 1 else LAST if at == worked[-1] else NEXT
-        lines[at] = _after(rng.choice(words), lines[at])
-    return "\n".join((reflected, *lines))
+    reflection_line, *lines = text.split("\n")
+    step_lines = [at for at, line in enumerate(lines) if not line.startswith(ANSWER_PREFIX)]
+    for at in step_lines:
+        words = (
+            FIRST_CONNECTIVES
+            if at == step_lines[0] and len(step_lines) > 1
+            else LAST_CONNECTIVES
+            if at == step_lines[-1]
+            else NEXT_CONNECTIVES
+        )
+        lines[at] = _prepend_words(rng.choice(words), lines[at])
+    return "\n".join((reflection_line, *lines))
 
 
-def _after(words: str, line: str) -> str:
+def _prepend_words(words: str, line: str) -> str:
     first, _, rest = line.partition(" ")
-    if first in JOINED:
+    if first in CONNECTIVE_WORDS:
         return line
-    return f"{words}{first.lower() if first in OPENERS else first} {rest}"
+    return f"{words}{first.lower() if first in LOWERCASED_WORDS else first} {rest}"
 
 
-def diagnose(seed: int, rng: Random) -> Lesson:
+def diagnose(seed: int, rng: Random) -> Example:
     """A wrong solution with numbered lines, and where it goes wrong; now and then a right one."""
     if rng.random() < CORRECT_SHARE:
-        problem = library.draw(seed)
+        problem = library.draw_problem(seed)
         lines = problem.solution.split("\n")
-        return _lesson(problem.question, problem.solution, lines, f"{VERDICT} correct", (True,) * len(lines))
-    return diagnosed(_drawn(seed, rng, FOUND))
+        return _make_example(
+            problem.question, problem.solution, lines, f"{VERDICT_PREFIX} correct", (True,) * len(lines)
+        )
+    return make_diagnosis_example(_draw_case(seed, rng, DIAGNOSED_MISTAKE_WEIGHTS))
 
 
-def diagnosed(case: Case) -> Lesson:
+def make_diagnosis_example(case: ErrorCase) -> Example:
     """A wrong solution with numbered lines, and where it goes wrong."""
-    verdicts = (True,) * case.at + (False,)
-    return _lesson(case.problem.question, case.problem.solution, case.wrong, diagnosis(case), verdicts)
+    verdicts = (True,) * case.first_wrong_line + (False,)
+    return _make_example(
+        case.problem.question, case.problem.solution, case.wrong_lines, write_diagnosis(case), verdicts
+    )
 
 
-def diagnose_drill(seed: int, rng: Random) -> Lesson:
+def diagnose_drill(seed: int, rng: Random) -> Example:
     """Calculations beside what they should be, some with another result, operand or operation; no story."""
-    drawn = calculations(seed, rng)[:COMPARED]
+    drawn = draw_calculations(seed, rng)[:DIAGNOSIS_DRILL_CALCULATIONS]
     changed = [rng.random() < CHANGED_SHARE for _ in drawn]
     changed[rng.randrange(len(drawn))] = True
     right = [f"{left} = {result}" for left, result in drawn]
-    told = [_changed(*each, rng) if change else None for each, change in zip(drawn, changed, strict=True)]
-    at, kind = next((at, wrong[1]) for at, wrong in enumerate(told) if wrong)
-    lines = [wrong[0] if wrong else line for line, wrong in zip(right, told, strict=True)]
+    changes = [_change_calculation(*each, rng) if change else None for each, change in zip(drawn, changed, strict=True)]
+    at, kind = next((at, wrong[1]) for at, wrong in enumerate(changes) if wrong)
+    lines = [wrong[0] if wrong else line for line, wrong in zip(right, changes, strict=True)]
     verdicts = tuple(not change for change in changed)
-    return _lesson(CALCULATE, "\n".join(right), lines, _named(right[at], at, kind), verdicts)
+    return _make_example(DRILL_QUESTION, "\n".join(right), lines, _name_error(right[at], at, kind), verdicts)
 
 
-def _changed(left: str, result: Number, rng: Random) -> tuple[str, ErrorType]:
+def _change_calculation(left: str, result: Number, rng: Random) -> tuple[str, ErrorType]:
     """A calculation with a slip, or with another operand or operation and then as it comes out."""
     kind: ErrorType = rng.choice(("calculation", "confusing_concept", "operator"))
     if kind == "calculation":
-        return f"{left} = {rng.choice(wrong_solutions.slips(result, rng))}", kind
+        return f"{left} = {rng.choice(wrong_solutions.make_slips(result, rng))}", kind
     first, op, second = left.split(" ")
     if kind == "operator":
         op = rng.choice([other for other in "+-*" if other != op])
     else:
-        second = str(rng.choice(wrong_solutions.slips(plain(Fraction(second)), rng)))
-    made = calculate(plain(Fraction(first)), op, plain(Fraction(second)))
-    return f"{first} {op} {second} = {made}", kind
+        second = str(rng.choice(wrong_solutions.make_slips(simplify(Fraction(second)), rng)))
+    result_made = calculate(simplify(Fraction(first)), op, simplify(Fraction(second)))
+    return f"{first} {op} {second} = {result_made}", kind
 
 
-def _lesson(question: str, reference: str, lines: Sequence[str], reply: str, verdicts: tuple[bool, ...]) -> Lesson:
+def _make_example(
+    question: str, reference: str, lines: Sequence[str], reply: str, verdicts: tuple[bool, ...]
+) -> Example:
     shown = "\n".join(f"{n}) {line}" for n, line in enumerate(lines, 1))
-    asked = Diagnose().ask(question=question, reference=reference, attempt=shown)
-    return Lesson(Diagnose.tag, asked.tagged(), reply, verdicts)
+    diagnosis_prompt = Diagnose().make_prompt(question=question, reference=reference, attempt=shown)
+    return Example(Diagnose.tag, diagnosis_prompt.to_tagged_text(), reply, verdicts)
 
 
-def inject(seed: int, rng: Random) -> Lesson:
+def inject(seed: int, rng: Random) -> Example:
     """A right solution and a type of error, and the wrong solution that comes of both."""
-    case = _drawn(seed, rng, MADE, habits=0)
-    named = case.type.replace("_", " ")
-    asked = Inject().ask(question=case.problem.question, reference=case.problem.solution, type=named)
-    return Lesson(Inject.tag, asked.tagged(), injection(case))
+    case = _draw_case(seed, rng, INJECTED_MISTAKE_SHARES, systematic_share=0)
+    named = case.error_type.replace("_", " ")
+    injection_prompt = Inject().make_prompt(question=case.problem.question, reference=case.problem.solution, type=named)
+    return Example(Inject.tag, injection_prompt.to_tagged_text(), write_injection(case))
 
 
-def fix_continue(seed: int, rng: Random) -> Lesson:
+def fix_continue(seed: int, rng: Random) -> Example:
     """A prefix that ends in an error, and how its method goes on."""
-    case = _drawn(seed, rng, FOUND)
-    asked = FixContinue().ask(question=case.problem.question, reference=case.problem.solution, attempt=case.prefix)
-    return Lesson(FixContinue.tag, asked.tagged(), fixed(case, rng))
+    case = _draw_case(seed, rng, DIAGNOSED_MISTAKE_WEIGHTS)
+    fix_prompt = FixContinue().make_prompt(
+        question=case.problem.question, reference=case.problem.solution, attempt=case.prefix
+    )
+    return Example(FixContinue.tag, fix_prompt.to_tagged_text(), write_fix(case, rng))
 
 
-def fresh_restart(seed: int, rng: Random) -> Lesson:
+def fresh_restart(seed: int, rng: Random) -> Example:
     """A prefix that ends in an error, and the other method."""
-    case = _drawn(seed, rng, FOUND, two_methods=True)
-    asked = FreshRestart().ask(question=case.problem.question, attempt=case.prefix)
-    return Lesson(FreshRestart.tag, asked.tagged(), restarted(case, rng))
+    case = _draw_case(seed, rng, DIAGNOSED_MISTAKE_WEIGHTS, two_methods=True)
+    restart_prompt = FreshRestart().make_prompt(question=case.problem.question, attempt=case.prefix)
+    return Example(FreshRestart.tag, restart_prompt.to_tagged_text(), write_restart(case, rng))
 
 
-def smooth(seed: int, rng: Random) -> Lesson:
+def smooth(seed: int, rng: Random) -> Example:
     """A correction by either strategy, and the same with words that join its steps."""
-    case = _drawn(seed, rng, FOUND)
-    draft = restarted(case, rng) if case.other and rng.random() < 0.5 else fixed(case, rng)
-    asked = Smooth().ask(question=case.problem.question, attempt=case.prefix, correction=draft)
-    return Lesson(Smooth.tag, asked.tagged(), smoothed(draft, rng))
+    case = _draw_case(seed, rng, DIAGNOSED_MISTAKE_WEIGHTS)
+    draft = write_restart(case, rng) if case.other_method_lines and rng.random() < 0.5 else write_fix(case, rng)
+    smoothing_prompt = Smooth().make_prompt(question=case.problem.question, attempt=case.prefix, correction=draft)
+    return Example(Smooth.tag, smoothing_prompt.to_tagged_text(), write_smoothed(draft, rng))
 
 
-def _drawn(
+def _draw_case(
     seed: int,
     rng: Random,
     kinds: dict[wrong_solutions.Mistake, float],
     *,
     two_methods: bool = False,
-    habits: float = HABIT_SHARE,
-) -> Case:
+    systematic_share: float = SYSTEMATIC_ERROR_SHARE,
+) -> ErrorCase:
     """A wrong solution of a kind that is drawn first, so that kinds which few problems allow do not become rare."""
     kind = rng.choices(list(kinds), weights=list(kinds.values()))[0]
-    templates = [t.name for t in library.TEMPLATES if t.again or not two_methods]
+    templates = [t.name for t in library.TEMPLATES if t.second_method or not two_methods]
     for attempt in range(100):
-        problem = library.draw(seed, template=rng.choice(templates) if two_methods or attempt else None)
-        wrong = wrong_solutions.misread(problem) if rng.random() < habits else None
-        wrong = wrong or wrong_solutions.corrupt(problem, kind, rng)
-        case = case_of(problem, wrong) if wrong else None
+        problem = library.draw_problem(seed, template=rng.choice(templates) if two_methods or attempt else None)
+        wrong = wrong_solutions.misread_systematically(problem) if rng.random() < systematic_share else None
+        wrong = wrong or wrong_solutions.inject_error(problem, kind, rng)
+        case = make_error_case(problem, wrong) if wrong else None
         if case is not None and _fits(case, rng, two_methods):
             return case
     raise ValueError(f"no template allows the mistake {kind!r}; look at tasks/proving_ground/wrong_solutions.py")
 
 
-def _fits(case: Case, rng: Random, two_methods: bool) -> bool:
+def _fits(case: ErrorCase, rng: Random, two_methods: bool) -> bool:
     """Whether a case is by the method that is wanted, and by another one than what comes instead."""
-    by_second = "\n".join(case.right) != case.problem.solution
-    if by_second and rng.random() >= SECOND_SHARE:
+    by_second = "\n".join(case.method_lines) != case.problem.solution
+    if by_second and rng.random() >= SECOND_METHOD_SHARE:
         return False
-    return not two_methods or bool(case.other and overlap(case.prefix, "\n".join(case.other)) <= MOST_OVERLAP)
+    return not two_methods or bool(
+        case.other_method_lines and step_overlap(case.prefix, "\n".join(case.other_method_lines)) <= MOST_OVERLAP
+    )
 
 
-LEMMA: dict[Callable[[int, Random], Lesson], float] = {
+ERROR_TASK_SHARES: dict[Callable[[int, Random], Example], float] = {
     diagnose: 0.27,
     diagnose_drill: 0.10,
     inject: 0.26,
@@ -299,16 +340,19 @@ LEMMA: dict[Callable[[int, Random], Lesson], float] = {
 """Shares among the lessons on errors."""
 
 
-def formats() -> dict[str, str]:
+def list_formats() -> dict[str, str]:
     """How each of these stages asks and how its reply ends, without the end token."""
-    taught = [
+    prompts_and_replies = [
         (
-            Diagnose().ask(question="...", reference="...", attempt="1) ..."),
-            f"{STEP} 1\n{TYPE} ... | {VERDICT} correct",
+            Diagnose().make_prompt(question="...", reference="...", attempt="1) ..."),
+            f"{STEP_PREFIX} 1\n{TYPE_PREFIX} ... | {VERDICT_PREFIX} correct",
         ),
-        (Inject().ask(question="...", reference="...", type="..."), f"{STEP} 1\n...\n{ANSWER} ..."),
-        (FixContinue().ask(question="...", reference="...", attempt="..."), f"...\n...\n{ANSWER} ..."),
-        (FreshRestart().ask(question="...", attempt="..."), f"...\n...\n{ANSWER} ..."),
-        (Smooth().ask(question="...", attempt="...", correction="..."), f"...\n...\n{ANSWER} ..."),
+        (
+            Inject().make_prompt(question="...", reference="...", type="..."),
+            f"{STEP_PREFIX} 1\n...\n{ANSWER_PREFIX} ...",
+        ),
+        (FixContinue().make_prompt(question="...", reference="...", attempt="..."), f"...\n...\n{ANSWER_PREFIX} ..."),
+        (FreshRestart().make_prompt(question="...", attempt="..."), f"...\n...\n{ANSWER_PREFIX} ..."),
+        (Smooth().make_prompt(question="...", attempt="...", correction="..."), f"...\n...\n{ANSWER_PREFIX} ..."),
     ]
-    return {prompt.tagged(): reply for prompt, reply in taught}
+    return {prompt.to_tagged_text(): reply for prompt, reply in prompts_and_replies}

@@ -9,26 +9,26 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from schemas.engine import Completion, Generator, Scorer, generate, score
-from schemas.identity import Frozen
+from schemas.identity import FrozenModel
 from schemas.prompts import Prompt, Sampling
-from tasks.answers.reward import JudgeAnswer
+from tasks.answers.reward import ScoreAnswer
 from tasks.answers.solve import Solve
-from tasks.base.ask import sample_seeds
+from tasks.base.ask import derive_seeds
 from tasks.proving_ground import library
-from tasks.proving_ground.oracle import Diagnosis, diagnose, read
+from tasks.proving_ground.oracle import OracleDiagnosis, diagnose_solution, read_question
 from tasks.proving_ground.problem import Problem
 from tasks.pupil.examples import EVALUATION_SEEDS
-from tasks.questions.solvability import JudgeSolvable, verdict
+from tasks.questions.solvability import JudgeSolvable, parse_solvability
 from tasks.questions.write import WriteQuestion
 
 Measures = dict[str, float]
 
 
-class Examinee(Generator, Scorer, Protocol):
+class PupilEngine(Generator, Scorer, Protocol):
     """An engine that writes and judges."""
 
 
-class Exam(Frozen):
+class EvalSize(FrozenModel):
     """How much is measured. The defaults take some minutes on one core."""
 
     problems: int = 1000
@@ -43,117 +43,131 @@ class Exam(Frozen):
     """Prompts asked at once."""
 
 
-def examine(engine: Examinee, exam: Exam = Exam()) -> Measures:  # noqa: B008 - frozen
+def evaluate(engine: PupilEngine, size: EvalSize = EvalSize()) -> Measures:  # noqa: B008 - frozen
     """Measures a to f and h, by id; shares lie in [0, 1]."""
-    problems = [library.draw(EVALUATION_SEEDS[i]) for i in range(exam.problems)]
-    sampled, found = solutions(engine, problems, exam)
+    problems = [library.draw_problem(EVALUATION_SEEDS[i]) for i in range(size.problems)]
+    sampled, diagnoses = sample_solutions(engine, problems, size)
     return {
-        **solving(engine, problems, found, exam),
-        **writing(engine, exam),
-        **judging(engine, exam),
-        **rewarding(engine, problems, sampled, found, exam),
-        **erring(found),
+        **measure_solving(engine, problems, diagnoses, size),
+        **measure_writing(engine, size),
+        **measure_judging(engine, size),
+        **measure_rewards(engine, problems, sampled, diagnoses, size),
+        **measure_error_kinds(diagnoses),
     }
 
 
-def ask(engine: Generator, prompts: Sequence[Prompt], sampling: Sampling, batch: int) -> list[list[Completion]]:
+def ask_all(engine: Generator, prompts: Sequence[Prompt], sampling: Sampling, batch: int) -> list[list[Completion]]:
     """Replies to all prompts, `batch` at a time; seeds come from the place of a prompt."""
     replies: list[list[Completion]] = []
     for at in range(0, len(prompts), batch):
         part = prompts[at : at + batch]
-        seeds = [sample_seeds(f"exam/{prompt.stage}", str(at + i), sampling.n) for i, prompt in enumerate(part)]
+        seeds = [derive_seeds(f"exam/{prompt.stage}", str(at + i), sampling.n) for i, prompt in enumerate(part)]
         replies += generate(engine, part, sampling, seeds)
     return replies
 
 
-def solutions(
-    engine: Generator, problems: Sequence[Problem], exam: Exam
-) -> tuple[list[list[str]], list[list[Diagnosis]]]:
+def sample_solutions(
+    engine: Generator, problems: Sequence[Problem], size: EvalSize
+) -> tuple[list[list[str]], list[list[OracleDiagnosis]]]:
     """Sampled solutions of each problem, and what the oracle says about each."""
-    prompts = [Solve().ask(question=problem.question) for problem in problems]
-    sampling = Sampling(n=exam.samples, temperature=exam.temperature, max_tokens=256)
-    texts = [[reply.text for reply in each] for each in ask(engine, prompts, sampling, exam.batch)]
-    return texts, [[diagnose(p, text) for text in each] for p, each in zip(problems, texts, strict=True)]
+    prompts = [Solve().make_prompt(question=problem.question) for problem in problems]
+    sampling = Sampling(n=size.samples, temperature=size.temperature, max_tokens=256)
+    texts = [[reply.text for reply in each] for each in ask_all(engine, prompts, sampling, size.batch)]
+    return texts, [[diagnose_solution(p, text) for text in each] for p, each in zip(problems, texts, strict=True)]
 
 
-def solving(engine: Generator, problems: Sequence[Problem], found: list[list[Diagnosis]], exam: Exam) -> Measures:
+def measure_solving(
+    engine: Generator, problems: Sequence[Problem], diagnoses: list[list[OracleDiagnosis]], size: EvalSize
+) -> Measures:
     """a: right, greedily. b: right when sampled once, and in at least one of the samples."""
-    prompts = [Solve().ask(question=problem.question) for problem in problems]
-    greedy = ask(engine, prompts, Sampling(max_tokens=256), exam.batch)
-    right = [diagnose(p, each[0].text).correct for p, each in zip(problems, greedy, strict=True)]
+    prompts = [Solve().make_prompt(question=problem.question) for problem in problems]
+    greedy = ask_all(engine, prompts, Sampling(max_tokens=256), size.batch)
+    right = [diagnose_solution(p, each[0].text).correct for p, each in zip(problems, greedy, strict=True)]
     return {
-        "pupil.a": share(right),
-        "pupil.b": share([one.correct for each in found for one in each]),
-        f"pupil.b.pass_{exam.samples}": share([any(one.correct for one in each) for each in found]),
+        "pupil.a": share_true(right),
+        "pupil.b": share_true([one.correct for each in diagnoses for one in each]),
+        f"pupil.b.pass_{size.samples}": share_true([any(one.correct for one in each) for each in diagnoses]),
     }
 
 
-def writing(engine: Generator, exam: Exam) -> Measures:
+def measure_writing(engine: Generator, size: EvalSize) -> Measures:
     """c: questions that belong, and of those, solvable. d: distinct; largest distance of a topic's share, in points."""
-    prompts = [WriteQuestion().ask()] * exam.questions
-    replies = ask(engine, prompts, Sampling(temperature=1.0, max_tokens=256), exam.batch)
+    prompts = [WriteQuestion().make_prompt()] * size.questions
+    replies = ask_all(engine, prompts, Sampling(temperature=1.0, max_tokens=256), size.batch)
     texts = [each[0].text.strip() for each in replies]
-    belonging = [reading for reading in map(read, texts) if reading.template]
-    topics = Counter(reading.topic for reading in belonging)
-    wanted = Counter(template.topic for template in library.TEMPLATES)
-    apart = [topics[t] / max(1, len(belonging)) - wanted[t] / len(library.TEMPLATES) for t in library.topics()]
+    readable = [reading for reading in map(read_question, texts) if reading.template]
+    topics = Counter(reading.topic for reading in readable)
+    library_topics = Counter(template.topic for template in library.TEMPLATES)
+    topic_distances = [
+        topics[t] / max(1, len(readable)) - library_topics[t] / len(library.TEMPLATES) for t in library.list_topics()
+    ]
     return {
-        "pupil.c": len(belonging) / len(texts),
-        "pupil.c.solvable": share([reading.unsolvable is None for reading in belonging]),
+        "pupil.c": len(readable) / len(texts),
+        "pupil.c.solvable": share_true([reading.unsolvable is None for reading in readable]),
         "pupil.d": len(set(texts)) / len(texts),
-        "pupil.d.topics": 100 * max(map(abs, apart)),
+        "pupil.d.topics": 100 * max(map(abs, topic_distances)),
     }
 
 
-def judging(engine: Generator, exam: Exam) -> Measures:
+def measure_judging(engine: Generator, size: EvalSize) -> Measures:
     """e: mean of the shares of solvable and of unsolvable questions that are judged right."""
-    half = exam.problems // 2
+    half = size.problems // 2
     kinds = [i < half for i in range(2 * half)]
-    drawn = [library.draw(EVALUATION_SEEDS[2 * exam.problems + i], solvable=kind) for i, kind in enumerate(kinds)]
-    prompts = [JudgeSolvable().ask(question=problem.question) for problem in drawn]
-    replies = ask(engine, prompts, Sampling(max_tokens=256), exam.batch)
-    verdicts = [verdict(each[0].text) for each in replies]
-    sides = [share([v is kind for v, k in zip(verdicts, kinds, strict=True) if k is kind]) for kind in (True, False)]
+    drawn = [
+        library.draw_problem(EVALUATION_SEEDS[2 * size.problems + i], solvable=kind) for i, kind in enumerate(kinds)
+    ]
+    prompts = [JudgeSolvable().make_prompt(question=problem.question) for problem in drawn]
+    replies = ask_all(engine, prompts, Sampling(max_tokens=256), size.batch)
+    verdicts = [parse_solvability(each[0].text) for each in replies]
+    sides = [
+        share_true([v is kind for v, k in zip(verdicts, kinds, strict=True) if k is kind]) for kind in (True, False)
+    ]
     by_reason = {
-        f"pupil.e.{reason}": share([v is False for v, p in zip(verdicts, drawn, strict=True) if p.unsolvable == reason])
+        f"pupil.e.{reason}": share_true(
+            [v is False for v, p in zip(verdicts, drawn, strict=True) if p.unsolvable == reason]
+        )
         for reason in ("missing_condition", "contradiction", "non_integer")
     }
     return {"pupil.e": sum(sides) / 2, "pupil.e.solvable": sides[0], **by_reason}
 
 
-def rewarding(
-    engine: Scorer, problems: Sequence[Problem], sampled: list[list[str]], found: list[list[Diagnosis]], exam: Exam
+def measure_rewards(
+    engine: Scorer,
+    problems: Sequence[Problem],
+    sampled: list[list[str]],
+    diagnoses: list[list[OracleDiagnosis]],
+    size: EvalSize,
 ) -> Measures:
     """f: chance that a right solution of the pupil's own gets more reward than a wrong one."""
     judged = [
-        (JudgeAnswer().ask(question=problem.question, solution=text.strip()), one.correct)
-        for problem, texts, each in zip(problems, sampled, found, strict=True)
+        (ScoreAnswer().make_prompt(question=problem.question, solution=text.strip()), one.correct)
+        for problem, texts, each in zip(problems, sampled, diagnoses, strict=True)
         for text, one in list(zip(texts, each, strict=True))[:2]
     ]
     scores: list[float] = []
-    for at in range(0, len(judged), exam.batch):
-        scores += score(engine, [prompt for prompt, _ in judged[at : at + exam.batch]])
+    for at in range(0, len(judged), size.batch):
+        scores += score(engine, [prompt for prompt, _ in judged[at : at + size.batch]])
     sides = [[s for s, (_, ok) in zip(scores, judged, strict=True) if ok is side] for side in (True, False)]
-    return {"pupil.f": area(*sides)}
+    return {"pupil.f": roc_auc(*sides)}
 
 
-def erring(found: list[list[Diagnosis]]) -> Measures:
+def measure_error_kinds(diagnoses: list[list[OracleDiagnosis]]) -> Measures:
     """h: shares of the kinds of faults among the wrong sampled solutions, and the least of the three asked for."""
-    kinds = Counter(one.kind for each in found for one in each if not one.correct)
+    kinds = Counter(one.kind for each in diagnoses for one in each if not one.correct)
     shares = {kind: count / kinds.total() for kind, count in sorted(kinds.items())}
     least = min(shares.get(kind, 0.0) for kind in ("arithmetic_slip", "wrong_operation", "missing_step"))
     return {"pupil.h": least, **{f"pupil.h.{kind}": value for kind, value in shares.items()}}
 
 
-def area(right: Sequence[float], wrong: Sequence[float]) -> float:
+def roc_auc(right: Sequence[float], wrong: Sequence[float]) -> float:
     """Area under the ROC curve, ties counted half; 0.5 when one side is empty."""
     if not right or not wrong:
         return 0.5
-    low = sorted(wrong)
-    wins = sum((bisect_left(low, score) + bisect_right(low, score)) / 2 for score in right)
+    sorted_wrong = sorted(wrong)
+    wins = sum((bisect_left(sorted_wrong, score) + bisect_right(sorted_wrong, score)) / 2 for score in right)
     return wins / (len(right) * len(wrong))
 
 
-def share(facts: Sequence[bool]) -> float:
+def share_true(facts: Sequence[bool]) -> float:
     """Share of true ones; 0 of none."""
     return sum(facts) / len(facts) if facts else 0.0

@@ -4,16 +4,16 @@ import re
 from collections.abc import Callable, Mapping
 from random import Random
 
-from tasks.answers.final_answer import ANSWER
-from tasks.answers.reward import JudgeAnswer
+from tasks.answers.final_answer import ANSWER_PREFIX
+from tasks.answers.reward import ScoreAnswer
 from tasks.answers.solve import Solve
-from tasks.base.llm_judge import VERDICT
+from tasks.base.llm_judge import VERDICT_PREFIX
 from tasks.pupil import error_examples
 from tasks.pupil.examples import (
-    END,
-    PER_LESSON,
+    END_TOKEN,
+    SEEDS_PER_EXAMPLE,
     TRAINING_SEEDS,
-    Lesson,
+    Example,
     divide,
     drill,
     judge_answer,
@@ -26,9 +26,9 @@ from tasks.pupil.examples import (
 from tasks.questions.solvability import JudgeSolvable
 from tasks.questions.write import RewriteQuestion, WriteQuestion
 
-ERRORS_SHARE = 0.25
+ERROR_TASKS_SHARE = 0.25
 """Of the lessons: those that find, make, mend and avoid errors."""
-MIX: dict[Callable[[int, Random], Lesson], float] = {
+TASK_SHARES: dict[Callable[[int, Random], Example], float] = {
     solve: 0.14,
     drill: 0.04,
     write_question: 0.14,
@@ -37,46 +37,49 @@ MIX: dict[Callable[[int, Random], Lesson], float] = {
     judge_answer: 0.22,
     judge_drill: 0.06,
     rewrite_question: 0.02,
-    **{teach: ERRORS_SHARE * share for teach, share in error_examples.LEMMA.items()},
+    **{teach: ERROR_TASKS_SHARE * share for teach, share in error_examples.ERROR_TASK_SHARES.items()},
 }
 """Shares of the lessons, by number."""
 
 
-def shares(stress: Mapping[str, float]) -> dict[Callable[[int, Random], Lesson], float]:
-    """`MIX`, with the shares of some kinds of lesson, by name, so many times as large; raises ValueError for others."""
-    names = {teach.__name__ for teach in MIX}
-    if strange := sorted(set(stress) - names):
-        raise ValueError(f"no lesson is called {strange[0]!r}; there are {', '.join(sorted(names))}")
-    return {teach: share * stress.get(teach.__name__, 1.0) for teach, share in MIX.items()}
+def weigh_tasks(upweight: Mapping[str, float]) -> dict[Callable[[int, Random], Example], float]:
+    """`TASK_SHARES`, with the shares of some kinds of lesson, by name, so many times as large; raises ValueError for
+    others."""
+    names = {make_task_example.__name__ for make_task_example in TASK_SHARES}
+    if unknown := sorted(set(upweight) - names):
+        raise ValueError(f"no lesson is called {unknown[0]!r}; there are {', '.join(sorted(names))}")
+    return {teach: share * upweight.get(teach.__name__, 1.0) for teach, share in TASK_SHARES.items()}
 
 
-def lesson(index: int, stress: Mapping[str, float] | None = None) -> Lesson:
+def make_example(index: int, upweight: Mapping[str, float] | None = None) -> Example:
     """Lesson `index`, the same in every process. Raises ValueError outside of the training seeds."""
-    seed = index * PER_LESSON
+    seed = index * SEEDS_PER_EXAMPLE
     if seed not in TRAINING_SEEDS:
         raise ValueError(
-            f"lesson {index} has no training seed; indices go from 0 to {len(TRAINING_SEEDS) // PER_LESSON}"
+            f"lesson {index} has no training seed; indices go from 0 to {len(TRAINING_SEEDS) // SEEDS_PER_EXAMPLE}"
         )
     rng = Random(f"lesson/{index}")
-    mix = shares(stress or {})
-    teach = rng.choices(list(mix), weights=list(mix.values()))[0]
-    return teach(seed, rng)
+    task_shares = weigh_tasks(upweight or {})
+    make_task_example = rng.choices(list(task_shares), weights=list(task_shares.values()))[0]
+    return make_task_example(seed, rng)
 
 
-def formats() -> dict[str, str]:
+def list_formats() -> dict[str, str]:
     """How each stage asks and how its reply ends; a pupil that was taught anything else must be taught again."""
-    taught = [
-        (Solve().ask(question="..."), f"{ANSWER} ..."),
-        (JudgeAnswer().ask(question="...", solution="..."), "yes | no"),
-        (WriteQuestion().ask(), "..."),
-        (JudgeSolvable().ask(question="..."), f"{VERDICT} yes | {VERDICT} no"),
-        (RewriteQuestion().ask(question="..."), "..."),
+    prompts_and_replies = [
+        (Solve().make_prompt(question="..."), f"{ANSWER_PREFIX} ..."),
+        (ScoreAnswer().make_prompt(question="...", solution="..."), "yes | no"),
+        (WriteQuestion().make_prompt(), "..."),
+        (JudgeSolvable().make_prompt(question="..."), f"{VERDICT_PREFIX} yes | {VERDICT_PREFIX} no"),
+        (RewriteQuestion().make_prompt(question="..."), "..."),
     ]
-    asked = {prompt.tagged(): reply for prompt, reply in taught} | error_examples.formats()
-    return {prompt: reply + END for prompt, reply in asked.items()}
+    reply_of_prompt = {
+        prompt.to_tagged_text(): reply for prompt, reply in prompts_and_replies
+    } | error_examples.list_formats()
+    return {prompt: reply + END_TOKEN for prompt, reply in reply_of_prompt.items()}
 
 
-def special_tokens() -> list[str]:
+def list_special_tokens() -> list[str]:
     """Tokens that stand for themselves: padding, unknown, end, and the tags of every stage and input."""
-    tags = [tag for prompt in formats() for tag in re.findall(r"<\w+>", prompt)]
-    return list(dict.fromkeys(["<pad>", "<unk>", END, "<reply>", *tags]))
+    tags = [tag for prompt in list_formats() for tag in re.findall(r"<\w+>", prompt)]
+    return list(dict.fromkeys(["<pad>", "<unk>", END_TOKEN, "<reply>", *tags]))

@@ -6,20 +6,20 @@ import torch
 from tokenizers import Tokenizer
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from tasks.pupil.config import Schooling
+from tasks.pupil.config import PupilTraining
 
 
-def make_model(schooling: Schooling, vocabulary: int) -> LlamaForCausalLM:
+def make_model(config: PupilTraining, vocabulary: int) -> LlamaForCausalLM:
     """A Llama with fresh weights, the same for the same seed."""
-    torch.manual_seed(schooling.seed)
-    config = LlamaConfig(
+    torch.manual_seed(config.seed)
+    llama_config = LlamaConfig(
         vocab_size=vocabulary,
-        hidden_size=schooling.hidden,
-        num_hidden_layers=schooling.layers,
-        intermediate_size=schooling.feed_forward,
-        num_attention_heads=schooling.heads,
-        num_key_value_heads=schooling.heads,
-        max_position_embeddings=schooling.context,
+        hidden_size=config.hidden,
+        num_hidden_layers=config.layers,
+        intermediate_size=config.feed_forward,
+        num_attention_heads=config.heads,
+        num_key_value_heads=config.heads,
+        max_position_embeddings=config.context,
         tie_word_embeddings=True,
         pad_token_id=0,
         bos_token_id=None,
@@ -27,26 +27,30 @@ def make_model(schooling: Schooling, vocabulary: int) -> LlamaForCausalLM:
         use_cache=False,
         attn_implementation="sdpa",
     )
-    return LlamaForCausalLM(config)
+    return LlamaForCausalLM(llama_config)
 
 
-def inherit(model: LlamaForCausalLM, folder: Path, tokenizer: Path) -> None:
+def load_weights(model: LlamaForCausalLM, folder: Path, tokenizer: Path) -> None:
     """Take the weights of an exported model; tokens are matched by spelling, so the vocabulary may have changed.
 
     Raises ValueError when `folder` holds no model of this architecture.
     """
     try:
         old = LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32).state_dict()
-        words = Tokenizer.from_file(str(folder / "tokenizer.json")).get_vocab()
+        old_vocabulary = Tokenizer.from_file(str(folder / "tokenizer.json")).get_vocab()
     except Exception as error:
         raise ValueError(f"no model to begin with in {folder}: {error}") from error
     new = model.state_dict()
-    pairs = [(i, words[word]) for word, i in Tokenizer.from_file(str(tokenizer)).get_vocab().items() if word in words]
-    here, there = (torch.tensor(side) for side in zip(*pairs, strict=True))
+    pairs = [
+        (i, old_vocabulary[word])
+        for word, i in Tokenizer.from_file(str(tokenizer)).get_vocab().items()
+        if word in old_vocabulary
+    ]
+    new_ids, old_ids = (torch.tensor(side) for side in zip(*pairs, strict=True))
     with torch.no_grad():
         for name, tensor in new.items():
             if "embed" in name or "lm_head" in name:
-                tensor[here] = old[name][there]
+                tensor[new_ids] = old[name][old_ids]
             elif name in old and old[name].shape == tensor.shape:
                 tensor.copy_(old[name])
             else:

@@ -5,31 +5,31 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-CARD, METRICS = "README.md", "metrics.json"
+CARD_FILE, METRICS_FILE = "README.md", "metrics.json"
 
 
-class Asked(NamedTuple):
+class Target(NamedTuple):
     """What a figure means and what was asked of it."""
 
-    text: str
+    meaning: str
     unit: str
     bound: str = ""
 
 
-ASKED = {
-    "pupil.a": Asked("`solve`, greedy, all templates", "share", ">= 0.80"),
-    "pupil.b": Asked("`solve`, T 0.7, right in one sample", "share", "0.60 to 0.90"),
-    "pupil.b.pass_8": Asked("right in at least one of 8 samples", "share", ">= 0.92"),
-    "pupil.c": Asked("`write_question`, T 1.0: belongs to the proving ground", "share", ">= 0.90"),
-    "pupil.c.solvable": Asked("of those, solvable", "share", "0.60 to 0.95"),
-    "pupil.d": Asked("`write_question`: distinct among 10,000", "share", ">= 0.90"),
-    "pupil.d.topics": Asked("largest distance of a topic's share from the library's", "points", "<= 10"),
-    "pupil.e": Asked("`judge_solvable`, balanced accuracy", "share", ">= 0.85"),
-    "pupil.f": Asked("`judge_answer`: AUC of P(yes) on its own solutions", "AUC", ">= 0.80"),
-    "pupil.g": Asked("int8, one thread, 512 requests", "tokens/s", ">= 6000"),
-    "pupil.g.load": Asked("time to load", "s", "<= 1"),
-    "pupil.h": Asked("wrong answers: least share of slip, operation, missing step", "share", ">= 0.05"),
-    "pupil.i": Asked("size of this folder", "MB", "<= 25"),
+TARGETS = {
+    "pupil.a": Target("`solve`, greedy, all templates", "share", ">= 0.80"),
+    "pupil.b": Target("`solve`, T 0.7, right in one sample", "share", "0.60 to 0.90"),
+    "pupil.b.pass_8": Target("right in at least one of 8 samples", "share", ">= 0.92"),
+    "pupil.c": Target("`write_question`, T 1.0: belongs to the proving ground", "share", ">= 0.90"),
+    "pupil.c.solvable": Target("of those, solvable", "share", "0.60 to 0.95"),
+    "pupil.d": Target("`write_question`: distinct among 10,000", "share", ">= 0.90"),
+    "pupil.d.topics": Target("largest distance of a topic's share from the library's", "points", "<= 10"),
+    "pupil.e": Target("`judge_solvable`, balanced accuracy", "share", ">= 0.85"),
+    "pupil.f": Target("`judge_answer`: AUC of P(yes) on its own solutions", "AUC", ">= 0.80"),
+    "pupil.g": Target("int8, one thread, 512 requests", "tokens/s", ">= 6000"),
+    "pupil.g.load": Target("time to load", "s", "<= 1"),
+    "pupil.h": Target("wrong answers: least share of slip, operation, missing step", "share", ">= 0.05"),
+    "pupil.i": Target("size of this folder", "MB", "<= 25"),
 }
 """Figures that were asked for; `examine` may measure more."""
 
@@ -39,11 +39,14 @@ def write_card(
 ) -> None:
     """Write card and metrics into `folder`; `facts` are lines about data, training and limits, in order."""
     figures = [
-        {"id": name, "value": round(value, 4), "unit": _asked(name).unit, "asked": _asked(name).bound}
+        {"id": name, "value": round(value, 4), "unit": _target_of(name).unit, "asked": _target_of(name).bound}
         for name, value in sorted(measures.items())
     ]
-    (folder / METRICS).write_text(json.dumps(figures, indent=1) + "\n")
-    rows = [f"| {f['id']} | {_asked(str(f['id'])).text} | {f['value']:,} {f['unit']} | {f['asked']} |" for f in figures]
+    (folder / METRICS_FILE).write_text(json.dumps(figures, indent=1) + "\n")
+    rows = [
+        f"| {f['id']} | {_target_of(str(f['id'])).meaning} | {f['value']:,} {f['unit']} | {f['asked']} |"
+        for f in figures
+    ]
     lines = [
         "# The pupil",
         "",
@@ -64,13 +67,13 @@ def write_card(
         json.dumps(recipe, indent=1),
         "```",
     ]
-    (folder / CARD).write_text("\n".join(lines) + "\n")
+    (folder / CARD_FILE).write_text("\n".join(lines) + "\n")
 
 
-def megabytes(folder: Path) -> float:
+def folder_megabytes(folder: Path) -> float:
     """Size of all files below `folder`, in MB of 10^6 bytes."""
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6
 
 
-def _asked(name: str) -> Asked:
-    return ASKED.get(name, Asked(name.rpartition(".")[2].replace("_", " "), ""))
+def _target_of(name: str) -> Target:
+    return TARGETS.get(name, Target(name.rpartition(".")[2].replace("_", " "), ""))

@@ -30,29 +30,29 @@ class Muon(torch.optim.Optimizer):
             for matrix in group["params"]:
                 by_shape.setdefault(matrix.shape, []).append(matrix)
             for shape, matrices in by_shape.items():
-                moved = torch.stack([self._momentum(m, group["momentum"]) for m in matrices])
-                update = shared(moved, group["turns"]) * (0.2 * max(shape) ** 0.5)
-                for matrix, one in zip(matrices, update.unbind(), strict=True):
-                    matrix.mul_(1 - group["lr"] * group["weight_decay"]).add_(one, alpha=-group["lr"])
+                momenta = torch.stack([self._update_momentum(m, group["momentum"]) for m in matrices])
+                update = orthogonalize_shared(momenta, group["turns"]) * (0.2 * max(shape) ** 0.5)
+                for matrix, matrix_update in zip(matrices, update.unbind(), strict=True):
+                    matrix.mul_(1 - group["lr"] * group["weight_decay"]).add_(matrix_update, alpha=-group["lr"])
 
-    def _momentum(self, matrix: Tensor, momentum: float) -> Tensor:
+    def _update_momentum(self, matrix: Tensor, momentum: float) -> Tensor:
         assert matrix.grad is not None
         buffer = self.state[matrix].setdefault("momentum", torch.zeros_like(matrix))
         buffer.lerp_(matrix.grad, 1 - momentum)
         return matrix.grad.lerp(buffer, momentum)
 
 
-def shared(stack: Tensor, turns: int) -> Tensor:
-    """`orthogonal`, each process working its share of the matrices."""
+def orthogonalize_shared(stack: Tensor, turns: int) -> Tensor:
+    """`orthogonalize`, each process working its share of the matrices."""
     if not dist.is_initialized():
-        return orthogonal(stack, turns)
-    made, mine = torch.zeros_like(stack), slice(dist.get_rank(), None, dist.get_world_size())
-    made[mine] = orthogonal(stack[mine], turns)
-    dist.all_reduce(made)
-    return made
+        return orthogonalize(stack, turns)
+    result, own_matrices = torch.zeros_like(stack), slice(dist.get_rank(), None, dist.get_world_size())
+    result[own_matrices] = orthogonalize(stack[own_matrices], turns)
+    dist.all_reduce(result)
+    return result
 
 
-def orthogonal(stack: Tensor, turns: int) -> Tensor:
+def orthogonalize(stack: Tensor, turns: int) -> Tensor:
     """The matrices (n, rows, columns), with singular values near one."""
     a, b, c = COEFFICIENTS
     tall = stack.shape[1] > stack.shape[2]

@@ -1,10 +1,10 @@
 """The learning rate over a training that may be made longer while it runs."""
 
-from schemas.identity import Frozen
-from tasks.pupil.config import Schooling
+from schemas.identity import FrozenModel
+from tasks.pupil.config import PupilTraining
 
 
-class Clock(Frozen):
+class Schedule(FrozenModel):
     """Where a training stands; the learning rate depends on nothing else."""
 
     step: int = 0
@@ -15,20 +15,20 @@ class Clock(Frozen):
     end: int | None = None
     """The last step, fixed when the decay begins."""
 
-    def rate(self, schooling: Schooling) -> float:
+    def learning_rate_share(self, config: PupilTraining) -> float:
         """Share of the peak rate: warm-up, constant, then a line down to zero."""
-        rising = min(1.0, (self.step + 1) / schooling.warmup)
+        warm_up = min(1.0, (self.step + 1) / config.warmup)
         if self.end is None:
-            return rising
-        return rising * min(1.0, max(0.0, self.end - self.step) / (self.end * schooling.decay))
+            return warm_up
+        return warm_up * min(1.0, max(0.0, self.end - self.step) / (self.end * config.decay))
 
-    def fixed(self, schooling: Schooling) -> "Clock":
+    def with_end(self, config: PupilTraining) -> "Schedule":
         """The same, with the end fixed if it is time for the decay."""
         if self.end is not None:
             return self
-        if schooling.steps is not None:
-            return self.model_copy(update={"end": schooling.steps})
-        begin = (1 - schooling.decay) * schooling.minutes * 60
-        if self.seconds < begin or self.step == 0:
+        if config.steps is not None:
+            return self.model_copy(update={"end": config.steps})
+        decay_begin_seconds = (1 - config.decay) * config.minutes * 60
+        if self.seconds < decay_begin_seconds or self.step == 0:
             return self
-        return self.model_copy(update={"end": round(self.step / (1 - schooling.decay))})
+        return self.model_copy(update={"end": round(self.step / (1 - config.decay))})

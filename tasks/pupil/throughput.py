@@ -5,12 +5,12 @@ import time
 from schemas.engine import Generator, generate
 from schemas.prompts import Prompt, Sampling
 
-WARM_UP, REQUESTS = 64, 512
+WARM_UP_REQUESTS, MEASURED_REQUESTS = 64, 512
 
 
-def tokens_per_second(engine: Generator) -> float:
+def measure_tokens_per_second(engine: Generator) -> float:
     """Completion tokens a second over 512 blank questions, after a warm-up of 64."""
-    for size in (WARM_UP, REQUESTS):
+    for size in (WARM_UP_REQUESTS, MEASURED_REQUESTS):
         prompts = [Prompt(stage="write_question")] * size
         started = time.perf_counter()
         replies = generate(engine, prompts, Sampling(temperature=1.0, max_tokens=128), [[i] for i in range(size)])

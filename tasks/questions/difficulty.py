@@ -9,16 +9,16 @@ import pyarrow as pa
 from pydantic import Field, model_validator
 
 from schemas.engine import Completion
-from schemas.identity import Where
+from schemas.identity import NotIdentity
 from schemas.outcomes import Row
 from schemas.prompts import Prompt, Sampling
 from schemas.tables import difficulty
-from schemas.tables.difficulty import Against, Side
+from schemas.tables.difficulty import BandSide, ReferenceKind
 from tasks.answers.final_answer import answer_key, final_answer
 from tasks.base.ask import Ask, Outcome
-from tasks.base.confidence import wilson
-from tasks.base.score import Rate
-from tasks.training.config import Tuning
+from tasks.base.confidence import wilson_interval
+from tasks.base.score import Score
+from tasks.training.config import FineTuning
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -41,27 +41,27 @@ class FailRate(Ask):
     cannot change the side of the band on which the rate of all n lies: the side is the one that all n would give."""
 
     @model_validator(mode="after")
-    def _meaningful(self) -> "FailRate":
+    def _check_band(self) -> "FailRate":
         if self.band is not None and self.band[0] > self.band[1]:
             raise ValueError(f"the band {self.band} ends before it begins; write the lower rate first")
         return self
 
     def prompt(self, row: Row) -> Prompt:
-        return self.ask(question=row["question"])
+        return self.make_prompt(question=row["question"])
 
-    def first(self) -> Sampling:
+    def initial_sampling(self) -> Sampling:
         """As many samples as the band takes at least; without one, all."""
-        return self.sampling.model_copy(update={"n": self._needed(0, 0)})
+        return self.sampling.model_copy(update={"n": self._samples_needed(0, 0)})
 
-    def again(self, row: Row, replies: list[Completion]) -> Sampling | None:
+    def follow_up(self, row: Row, replies: list[Completion]) -> Sampling | None:
         """As many more as the band takes at least, from where it stands."""
-        needed = self._needed(self._fails(row, replies), len(replies))
+        needed = self._samples_needed(self._count_fails(row, replies), len(replies))
         return self.sampling.model_copy(update={"n": needed}) if needed else None
 
     def parse(self, row: Row, replies: list[Completion]) -> Iterator[Outcome]:
         """A sample without an answer, or one that was cut off, has failed; so have all where none has an answer."""
-        fails, samples = self._fails(row, replies), len(replies)
-        low, high = wilson(fails, samples)
+        fails, samples = self._count_fails(row, replies), len(replies)
+        low, high = wilson_interval(fails, samples)
         yield {
             "row_id": row["row_id"],
             "question": row["question"],
@@ -70,26 +70,26 @@ class FailRate(Ask):
             "fail_rate": fails / samples,
             "low": low,
             "high": high,
-            "against": _against(row),
-            "side": self._side(fails, samples),
+            "against": _reference_kind(row),
+            "side": self._decided_side(fails, samples),
         }
 
-    def _fails(self, row: Row, replies: list[Completion]) -> int:
-        found = [final_answer(reply.text) for reply in replies if reply.finish_reason == "stop"]
-        votes = Counter(answer_key(answer) for answer in found if answer)
-        if _against(row) == "gold":
+    def _count_fails(self, row: Row, replies: list[Completion]) -> int:
+        answers = [final_answer(reply.text) for reply in replies if reply.finish_reason == "stop"]
+        votes = Counter(answer_key(answer) for answer in answers if answer)
+        if _reference_kind(row) == "gold":
             return len(replies) - votes[answer_key(final_answer(row["answer"]) or row["answer"])]
         return len(replies) - max(votes.values(), default=0)
 
-    def _needed(self, fails: int, samples: int) -> int:
+    def _samples_needed(self, fails: int, samples: int) -> int:
         """The fewest further samples after which the side may be sure; 0 where it is."""
         left = self.sampling.n - samples
         if self.band is None:
             return left
         more = range(left + 1)
-        return next(k for k in more if any(self._side(fails + failed, samples + k) for failed in range(k + 1)))
+        return next(k for k in more if any(self._decided_side(fails + failed, samples + k) for failed in range(k + 1)))
 
-    def _side(self, fails: int, samples: int) -> Side | None:
+    def _decided_side(self, fails: int, samples: int) -> BandSide | None:
         """The side on which the rate of all n samples is sure to lie, if there is one.
 
         It is also sure against a majority: of the samples that are left, a leading answer gains between none and all.
@@ -97,16 +97,16 @@ class FailRate(Ask):
         if self.band is None:
             return None
         n, (low, high) = self.sampling.n, self.band
-        least, most = fails / n, (fails + n - samples) / n
-        if most < low:
+        lowest, highest = fails / n, (fails + n - samples) / n
+        if highest < low:
             return "below"
-        if least > high:
+        if lowest > high:
             return "above"
-        return "inside" if least >= low and most <= high else None
+        return "inside" if lowest >= low and highest <= high else None
 
 
-class ScoreDifficulty(Rate):
-    """A predicted fail rate, from the question's text alone: by a `regressor` that `LearnDifficulty` has trained.
+class ScoreDifficulty(Score):
+    """A predicted fail rate, from the question's text alone: by a `regressor` that `TrainDifficultyModel` has trained.
 
     Any other scorer gives the probability that it answers `yes` to the instruction: a guess, not a rate.
     """
@@ -116,14 +116,14 @@ class ScoreDifficulty(Rate):
     role: str | None = "difficulty"
 
     def prompt(self, row: Row) -> Prompt:
-        return self.ask(question=row["question"])
+        return self.make_prompt(question=row["question"])
 
-    def rate(self, row: Row, score: float) -> Iterator[Outcome]:
-        empty = dict.fromkeys(self.table.names)
-        yield empty | {"row_id": row["row_id"], "question": row["question"], "fail_rate": score}
+    def score(self, row: Row, probability: float) -> Iterator[Outcome]:
+        unknown = dict.fromkeys(self.table.names)
+        yield unknown | {"row_id": row["row_id"], "question": row["question"], "fail_rate": probability}
 
 
-class LearnDifficulty(Tuning):
+class TrainDifficultyModel(FineTuning):
     """A scalar head on a language model learns fail rates from questions (ScaleQuest, section 2.4).
 
     The paper says of it: DeepSeekMath-7B-Base, mean squared error, fail rates on the questions of GSM8K and MATH. The
@@ -133,7 +133,7 @@ class LearnDifficulty(Tuning):
     label: ClassVar[str] = "learn_difficulty"
     inputs: ClassVar[tuple[str, ...]] = ("difficulty",)
 
-    role: Annotated[str | None, Where] = "prober"
+    role: Annotated[str | None, NotIdentity] = "prober"
     rate: float = Field(default=1e-5, gt=0)
     warmup: float = Field(default=0.03, ge=0)
     batch: int = Field(default=64, ge=1)
@@ -153,19 +153,19 @@ class LearnDifficulty(Tuning):
         checkpoints: Path,
         report: Callable[[str], None],
     ) -> dict[str, float]:
-        """Columns `question` and `fail_rate` of `difficulty`."""
+        """Columns `question` and `fail_rate` of `measure_difficulty`."""
         from tasks.training import regression
-        from tasks.training.common import Folders
+        from tasks.training.common import TrainingFolders
 
         rows = (row for batch in tables["difficulty"] for row in batch.select(["question", "fail_rate"]).to_pylist())
-        return regression.fit(self, rows, Folders(base, out, checkpoints), report)
+        return regression.fit(self, rows, TrainingFolders(base, out, checkpoints), report)
 
 
-PUPIL_DIFFICULTY = LearnDifficulty(
+PUPIL_DIFFICULTY = TrainDifficultyModel(
     rate=3e-4, batch=32, micro=32, epochs=4, length=256, before="<solve><question>", after="<reply>"
 )
 """For the pupil, whose solutions begin where it is asked: 188 steps on 1,500 questions."""
 
 
-def _against(row: Row) -> Against:
+def _reference_kind(row: Row) -> ReferenceKind:
     return "gold" if row.get("answer") else "majority"

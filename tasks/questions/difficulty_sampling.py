@@ -37,19 +37,19 @@ class SampleByDifficulty(Merge):
 
     @field_validator("target")
     @classmethod
-    def _histograms(cls, target: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _check_histograms(cls, target: Mapping[str, Any]) -> Mapping[str, Any]:
         for generator, bins in target.items():
             bounds = [bound for bound, _ in bins]
-            if not bins or any(one >= other for one, other in pairwise(bounds)) or bounds[-1] != 1:
+            if not bins or any(lower >= upper for lower, upper in pairwise(bounds)) or bounds[-1] != 1:
                 raise ValueError(f"the bins of {generator!r} end at {bounds}; let them rise, and end with 1")
-            if not isclose(whole := fsum(share for _, share in bins), 1, abs_tol=1e-6):
-                raise ValueError(f"the shares of {generator!r} sum to {whole:g}; let them sum to 1")
+            if not isclose(total := fsum(share for _, share in bins), 1, abs_tol=1e-6):
+                raise ValueError(f"the shares of {generator!r} sum to {total:g}; let them sum to 1")
         return target
 
     @model_validator(mode="after")
-    def _one_rule(self) -> "SampleByDifficulty":
-        if both := sorted(self.drop_easy.keys() & self.target.keys()):
-            raise ValueError(f"generator {both[0]!r} is in drop_easy and in target; leave it in one of them")
+    def _check_one_rule(self) -> "SampleByDifficulty":
+        if overlapping := sorted(self.drop_easy.keys() & self.target.keys()):
+            raise ValueError(f"generator {overlapping[0]!r} is in drop_easy and in target; leave it in one of them")
         return self
 
     def prepare(self, con: Any) -> None:
@@ -61,21 +61,23 @@ class SampleByDifficulty(Merge):
         ]
         cuts = [{"generator": generator, "cut": share} for generator, share in self.drop_easy.items()]
         con.register("cuts", pa.Table.from_pylist(cuts, pa.schema([("generator", pa.string()), ("cut", pa.float64())])))
-        con.register("bins", pa.Table.from_pylist(bins, _BINS))
-        con.execute(f"CREATE TEMP VIEW rated AS {_RATED}")
-        self._check(con)
+        con.register("bins", pa.Table.from_pylist(bins, _BINS_SCHEMA))
+        con.execute(f"CREATE TEMP VIEW rated AS {_RATED_SQL}")
+        self._check_generators(con)
 
-    def _check(self, con: Any) -> None:
+    def _check_generators(self, con: Any) -> None:
         """A generator that is not there is a name spelt wrongly; an empty bin would leave nothing at all."""
-        there = {name for (name,) in con.sql("SELECT DISTINCT generator FROM rated").fetchall()}
-        if there and (absent := sorted({*self.drop_easy, *self.target} - there - {*self.generators})):
+        present = {name for (name,) in con.sql("SELECT DISTINCT generator FROM rated").fetchall()}
+        if present and (absent := sorted({*self.drop_easy, *self.target} - present - {*self.generators})):
             raise QuestmillError(
-                f"step {self.label}: no question is of generator {absent[0]!r}; there are {sorted(there)}, name those"
+                f"step {self.label}: no question is of generator {absent[0]!r}; there are {sorted(present)}, name those"
             )
-        filled = con.sql(f"SELECT generator, bound FROM ({_BINNED}) WHERE bound IS NOT NULL GROUP BY ALL").fetchall()
+        filled = con.sql(
+            f"SELECT generator, bound FROM ({_BINNED_SQL}) WHERE bound IS NOT NULL GROUP BY ALL"
+        ).fetchall()
         for generator, bins in self.target.items():
             for bound, share in bins:
-                if generator in there and share and (generator, bound) not in filled:
+                if generator in present and share and (generator, bound) not in filled:
                     raise QuestmillError(
                         f"step {self.label}: no question of {generator!r} is in the bin up to {bound:g}, which is to "
                         f"have a share of {share:g}; give it 0, or ask for more questions"
@@ -92,7 +94,7 @@ class SampleByDifficulty(Merge):
                     count(*) OVER (PARTITION BY generator, known) AS of_all,
                     row_number() OVER (PARTITION BY generator, known, bound ORDER BY tie) AS place_in_bin,
                     count(*) OVER (PARTITION BY generator, known, bound) AS of_bin
-                FROM ({_BINNED})
+                FROM ({_BINNED_SQL})
             ),
             fitted AS (
                 SELECT *, min(CASE WHEN known AND share > 0 THEN of_bin / share END)
@@ -115,9 +117,9 @@ class SampleByDifficulty(Merge):
         """
 
 
-_BINS = pa.schema([("generator", pa.string()), *((name, pa.float64()) for name in ("above", "bound", "share"))])
+_BINS_SCHEMA = pa.schema([("generator", pa.string()), *((name, pa.float64()) for name in ("above", "bound", "share"))])
 
-_RATED = """
+_RATED_SQL = """
     SELECT row_id, sha256(row_id) AS tie, fail_rate, side,
         fail_rate IS NOT NULL AND coalesce(side, 'inside') = 'inside' AS known,
         CASE WHEN contains(row_id, ':') THEN split_part(row_id, ':', 1) ELSE '' END AS generator
@@ -125,7 +127,7 @@ _RATED = """
 """
 """Every question with its generator and what is known of its difficulty; outside a band it counts for no share."""
 
-_BINNED = """
+_BINNED_SQL = """
     SELECT rated.*, cut, bound, share,
         cut IS NOT NULL OR generator IN (SELECT generator FROM bins) AS sampled
     FROM rated LEFT JOIN cuts USING (generator)

@@ -12,29 +12,29 @@ from schemas.outcomes import Reject, Row
 from schemas.steps import Stage
 from schemas.tables import questions
 
-_CODES = """
+_LANGUAGE_CODES = """
     af am an ar as az ba be bg bn br bs ca cs cy da de dz el en eo es et eu fa fi fo fr fy ga gd gl gu ha he hi hr ht hu
     hy id ig is it ja jv ka kk km kn ko ku ky la lb lg ln lo lt lv mg mk ml mn mr ms mt my ne nl nn no oc om or pa pl ps
     pt qu ro ru rw sa se si sk sl sn so sq sr st sv sw ta te tg th tk tl tr tt ug uk ur uz vi vo wa xh yo zh zu
 """
-KNOWN = frozenset(_CODES.split())
+KNOWN_LANGUAGES = frozenset(_LANGUAGE_CODES.split())
 """ISO 639-1 codes that the identifier knows. Written down here so that a recipe is checked without loading it."""
-STRETCH = 40
+SEGMENT_BYTES = 40
 """Least length of what is identified together, in bytes of its words: some 8 English ones or 13 Chinese characters.
 
 At 40 a sentence of 12 to 17 words in another language, put behind an English question, was found in 94 % of 240; at 60
 in 72 %. Shorter ones would cost English questions: 6 of 7,473 are lost at 40 (to lists of months, and degrees
 Fahrenheit), none at 80.
 """
-NAMED = 0.5
+NAMED_FROM_PROBABILITY = 0.5
 """Probability from which a foreign language is named in the reject: romanised Hindi has no name that fits it."""
-_FIGURE = re.compile(r"\[asy\].*?(?:\[/asy\]|\Z)", re.DOTALL)
+_ASY_FIGURE = re.compile(r"\[asy\].*?(?:\[/asy\]|\Z)", re.DOTALL)
 # A run without blanks that holds a sign of TeX. Not from one $ to the next: those of "$5 and then $7" are dollars.
 # The look-behind lets a run be tried from its beginning only, or one of a million letters would take hours.
 _FORMULA = re.compile(r"(?<![!-~])[!-~]*?[$\\^_={}][!-~]*")
 # Sentences end so, in Chinese and Japanese without a blank.
-_END = re.compile(r"[.!?:;]\s|[\n\u3002\uff01\uff1b\uff1f]")
-_SIGNS = re.compile(r"[\x00-&(-@\[-`{-\xbf\xd7\xf7\u2000-\u2bff\u3000-\u303f\uff00-\uff0f\uff1a-\uff20]+")
+_SENTENCE_END = re.compile(r"[.!?:;]\s|[\n\u3002\uff01\uff1b\uff1f]")
+_NO_LETTERS = re.compile(r"[\x00-&(-@\[-`{-\xbf\xd7\xf7\u2000-\u2bff\u3000-\u303f\uff00-\uff0f\uff1a-\uff20]+")
 
 
 class KeepLanguage(Stage):
@@ -61,64 +61,64 @@ class KeepLanguage(Stage):
 
     @field_validator("languages")
     @classmethod
-    def _known(cls, languages: tuple[str, ...]) -> tuple[str, ...]:
+    def _check_languages(cls, languages: tuple[str, ...]) -> tuple[str, ...]:
         for code in languages:
-            if code not in KNOWN:
+            if code not in KNOWN_LANGUAGES:
                 raise ValueError(
-                    f"{code!r} is no language that can be identified; give some of {' '.join(sorted(KNOWN))}"
+                    f"{code!r} is no language that can be identified; give some of {' '.join(sorted(KNOWN_LANGUAGES))}"
                 )
         return languages
 
     def rows(self, batch: Sequence[Row], engine: Any) -> Iterator[Row | Reject]:
         for row in batch:
-            if found := self.foreign(row["question"]):
-                yield Reject(row, f"language: {found}")
+            if language := self.detect_foreign(row["question"]):
+                yield Reject(row, f"language: {language}")
             else:
                 yield {"row_id": row["row_id"], "question": row["question"]}
 
-    def foreign(self, text: str) -> str | None:
+    def detect_foreign(self, text: str) -> str | None:
         """The language of the first stretch that is in none of `languages`: a code or `unclear`; None where all are."""
-        for stretch in stretches(text):
-            best, probability = identifier().classify(" ".join(stretch))
+        for segment in text_segments(text):
+            best, probability = load_identifier().classify(" ".join(segment))
             if best in self.languages:
                 continue
-            ranked = dict(identifier().rank(" ".join(stretch)))
+            ranked = dict(load_identifier().rank(" ".join(segment)))
             wanted = max(ranked[code] for code in self.languages)
             if wanted < probability * self.likeness:
-                return str(best) if probability >= NAMED else "unclear"
+                return str(best) if probability >= NAMED_FROM_PROBABILITY else "unclear"
         return None
 
 
-def stretches(text: str) -> list[list[str]]:
+def text_segments(text: str) -> list[list[str]]:
     """The words of a question in stretches of whole sentences; none where it has no words."""
-    found: list[list[str]] = []
-    length = STRETCH
-    plain = _FORMULA.sub(" ", _FIGURE.sub(" ", text))
-    # Capitals alone look like English to the identifier, and short ones like the names of points to `words`.
-    if plain.isupper() and words(plain):
+    segments: list[list[str]] = []
+    segment_bytes = SEGMENT_BYTES
+    plain = _FORMULA.sub(" ", _ASY_FIGURE.sub(" ", text))
+    # Capitals alone look like English to the identifier, and short ones like the names of points to `split_words`.
+    if plain.isupper() and split_words(plain):
         plain = plain.lower()
-    for sentence in _END.split(plain):
-        spoken = words(sentence)
-        if spoken and sentence.isupper() and len(sentence) >= STRETCH:
-            spoken = words(sentence.lower())
-        if spoken:
-            if length >= STRETCH:
-                found.append([])
-                length = 0
-            found[-1] += spoken
-            length += sum(map(_bytes, spoken))
-    if len(found) > 1 and length < STRETCH:
-        rest = found.pop()
-        found[-1] += rest
-    return found
+    for sentence in _SENTENCE_END.split(plain):
+        sentence_words = split_words(sentence)
+        if sentence_words and sentence.isupper() and len(sentence) >= SEGMENT_BYTES:
+            sentence_words = split_words(sentence.lower())
+        if sentence_words:
+            if segment_bytes >= SEGMENT_BYTES:
+                segments.append([])
+                segment_bytes = 0
+            segments[-1] += sentence_words
+            segment_bytes += sum(map(_byte_count, sentence_words))
+    if len(segments) > 1 and segment_bytes < SEGMENT_BYTES:
+        rest = segments.pop()
+        segments[-1] += rest
+    return segments
 
 
-def words(sentence: str) -> list[str]:
+def split_words(sentence: str) -> list[str]:
     """The words of a sentence, as they are written, without numbers, variables and names of points."""
-    return [word for word in _SIGNS.sub(" ", sentence).split() if not (word.isascii() and _is_symbol(word))]
+    return [word for word in _NO_LETTERS.sub(" ", sentence).split() if not (word.isascii() and _is_symbol(word))]
 
 
-def _bytes(word: str) -> int:
+def _byte_count(word: str) -> int:
     return len(word.encode(errors="surrogatepass"))
 
 
@@ -128,7 +128,7 @@ def _is_symbol(word: str) -> bool:
 
 
 @functools.cache
-def identifier() -> Any:
+def load_identifier() -> Any:
     """py3langid: naive Bayes over byte n-grams of 140 languages, from a file of 4.6 MB that comes with it."""
     from py3langid.langid import MODEL_FILE, LanguageIdentifier
 

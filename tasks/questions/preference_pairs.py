@@ -12,7 +12,7 @@ from schemas.outcomes import Reject, Row
 from schemas.prompts import Prompt, Sampling
 from schemas.steps import Merge
 from schemas.tables import question_preferences
-from tasks.base.ask import Ask, Outcome, instruction
+from tasks.base.ask import Ask, Outcome, load_instruction
 
 
 class ImproveQuestion(Ask):
@@ -24,10 +24,10 @@ class ImproveQuestion(Ask):
 
     label: ClassVar[str] = "improve_question"
     tag: ClassVar[str] = "rewrite_question"
-    table: ClassVar[pa.Schema] = question_preferences.REWRITES
+    table: ClassVar[pa.Schema] = question_preferences.QUESTION_REWRITES
 
     role: str | None = "teacher"
-    harder: str = instruction("harden_question")
+    harder: str = load_instruction("harden_question")
     """The instruction towards difficulty; `template` is the one towards solvability."""
     difficulty: float = Field(default=0.5, ge=0, le=1)
     """Share of questions to make harder; the paper draws one of the two (section 2.3) and does not say how often."""
@@ -38,13 +38,13 @@ class ImproveQuestion(Ask):
     sampling: Sampling = Sampling(max_tokens=4096)
     """Greedy, at most 4,096 tokens (the authors' code)."""
 
-    def direction(self, row: Row) -> str:
+    def choose_direction(self, row: Row) -> str:
         """The direction of a row: the same in every process, whatever else is in the shard."""
         return "difficulty" if Random(f"{self.seed}/{row['row_id']}").random() < self.difficulty else "solvability"
 
     def prompt(self, row: Row) -> Prompt:
         inputs = {"question": row["question"]}
-        if self.direction(row) == "difficulty":
+        if self.choose_direction(row) == "difficulty":
             return Prompt(stage="harden_question", inputs=inputs, instruction=self.harder)
         return Prompt(stage=self.tag, inputs=inputs, instruction=self.template)
 
@@ -55,18 +55,18 @@ class ImproveQuestion(Ask):
                 yield Reject(row, "too_long")
             elif not text:
                 yield Reject(row, "empty")
-            elif _plain(text) == _plain(row["question"]):
+            elif _normalize(text) == _normalize(row["question"]):
                 yield Reject(row, "unchanged")
             else:
                 yield {
                     "row_id": f"{row['row_id']}/{sample}",
                     "question": text,
                     "original": row["question"],
-                    "direction": self.direction(row),
+                    "direction": self.choose_direction(row),
                 }
 
 
-class KeepFaulty(Merge):
+class KeepUnsolvable(Merge):
     """Keeps the questions that a judge did not find solvable: those in which there is something to mend.
 
     The paper rewrites every question. A small rewriter changes the names of a good one and calls that an improvement,
@@ -99,6 +99,6 @@ class PairQuestions(Merge):
         """
 
 
-def _plain(text: str) -> str:
+def _normalize(text: str) -> str:
     """Without case and superfluous blanks: what differs by no more is no other question."""
     return " ".join(text.lower().split())

@@ -13,24 +13,24 @@ from schemas.outcomes import Quarantine, Reject, Row
 from schemas.prompts import Prompt, Sampling
 from schemas.tables import questions
 from tasks.base.ask import Outcome
-from tasks.base.llm_judge import Panel, heard, said
+from tasks.base.llm_judge import JudgeStage, parse_verdict, vote_of
 
-WORDS = ("yes", "no")
+VERDICT_WORDS = ("yes", "no")
 """What a judgement of a question may end in."""
 
 
-def verdict(text: str) -> bool | None:
+def parse_solvability(text: str) -> bool | None:
     """The verdict that a judgement ends in, written as a last line or as JSON; None when it reaches none."""
-    return {"yes": True, "no": False}.get(said(text, WORDS) or "")
+    return {"yes": True, "no": False}.get(parse_verdict(text, VERDICT_WORDS) or "")
 
 
-class JudgeSolvable(Panel):
+class JudgeSolvable(JudgeStage):
     """Keeps a question that the model finds solvable, after a short reason; several samples are a panel that votes."""
 
     label: ClassVar[str] = "judge_solvable"
     tag: ClassVar[str] = "judge_solvable"
     table: ClassVar[pa.Schema] = questions.SCHEMA
-    words: ClassVar[tuple[str, ...]] = WORDS
+    verdict_words: ClassVar[tuple[str, ...]] = VERDICT_WORDS
     sampling: Sampling = Sampling(max_tokens=160)
     least: float = Field(default=0.5, ge=0.5, le=1)
     """Share of the panel's verdicts, more than half in any case, that must find the question solvable."""
@@ -40,16 +40,20 @@ class JudgeSolvable(Panel):
     For a judge of few words: of the pupil's, greedy, 91.5 % are right, and 95.6 % of those from 0.55 up. 0: as it is.
     """
 
-    def first(self) -> Sampling:
-        return super().first().model_copy(update={"logprobs": self.sampling.logprobs or self.least_confidence > 0})
+    def initial_sampling(self) -> Sampling:
+        return (
+            super()
+            .initial_sampling()
+            .model_copy(update={"logprobs": self.sampling.logprobs or self.least_confidence > 0})
+        )
 
     def prompt(self, row: Row) -> Prompt:
-        return self.ask(question=row["question"])
+        return self.make_prompt(question=row["question"])
 
     def parse(self, row: Row, replies: list[Completion]) -> Iterator[Outcome]:
         votes = [self.vote(reply) for reply in replies]
-        found, no, unsure = (votes.count(word) for word in ("yes", "no", "unsure"))
-        if found > no + unsure and found >= self.least * (found + no + unsure):
+        yes, no, unsure = (votes.count(word) for word in ("yes", "no", "unsure"))
+        if yes > no + unsure and yes >= self.least * (yes + no + unsure):
             yield {"row_id": row["row_id"], "question": row["question"]}
         elif no + unsure:
             yield Reject(row, "unsolvable" if no >= unsure else "unsure")
@@ -58,7 +62,7 @@ class JudgeSolvable(Panel):
 
     def vote(self, reply: Completion) -> str | None:
         """What a member says; a `yes` without the confidence that is asked for is `unsure`."""
-        word = heard(reply, WORDS)
+        word = vote_of(reply, VERDICT_WORDS)
         if word != "yes" or not self.least_confidence:
             return word
         if not reply.logprobs:

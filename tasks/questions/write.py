@@ -22,10 +22,10 @@ class WriteQuestion(Ask):
     sampling: Sampling = Sampling(temperature=1.0, max_tokens=256)
 
     def prompt(self, row: Row) -> Prompt:
-        return self.ask()
+        return self.make_prompt()
 
     def parse(self, row: Row, replies: list[Completion]) -> Iterator[Outcome]:
-        yield from written(row, replies)
+        yield from parse_questions(row, replies)
 
 
 class RewriteQuestion(Ask):
@@ -38,13 +38,13 @@ class RewriteQuestion(Ask):
     sampling: Sampling = Sampling(temperature=0.7, max_tokens=256)
 
     def prompt(self, row: Row) -> Prompt:
-        return self.ask(question=row["question"])
+        return self.make_prompt(question=row["question"])
 
     def parse(self, row: Row, replies: list[Completion]) -> Iterator[Outcome]:
-        yield from written(row, replies)
+        yield from parse_questions(row, replies)
 
 
-def written(row: Row, replies: list[Completion]) -> Iterator[Outcome]:
+def parse_questions(row: Row, replies: list[Completion]) -> Iterator[Outcome]:
     """A question for each reply that came to its end."""
     for sample, reply in enumerate(replies):
         text = reply.text.strip()

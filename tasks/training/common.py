@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, PrinterCallback, TrainerCallback
 
-from tasks.training.question_format import Bare, bare
+from tasks.training.question_format import QuestionFormat, read_question_format
 
 if TYPE_CHECKING:
-    from tasks.training.config import Tuning
-from tasks.training.ctranslate2_export import _convert
+    from tasks.training.config import FineTuning
+from tasks.training.ctranslate2_export import convert_to_int8
 
-Report = Callable[[str], None]
+ReportProgress = Callable[[str], None]
 
 
-class Folders(NamedTuple):
+class TrainingFolders(NamedTuple):
     """Where a training reads and writes."""
 
     base: Path
@@ -25,42 +25,42 @@ class Folders(NamedTuple):
     checkpoints: Path
 
 
-class Turns(NamedTuple):
+class UnchangedFormat(NamedTuple):
     """Questions and replies in a model's own format, which stays as it is."""
 
-    end: int
+    end_token: int
     """Token that ends a reply."""
 
-    def write(self, words: Any, folder: Path) -> None:
+    def save_tokenizer(self, tokenizer: Any, folder: Path) -> None:
         """Write the tokeniser as it was."""
-        words.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
 
 
-def _some(fitting: list[Any], what: str, of: int, length: int) -> None:
-    if not fitting:
+def require_examples(examples: list[Any], what: str, total: int, max_tokens: int) -> None:
+    if not examples:
         raise ValueError(
-            f"no {what} to train on: of {of:,} none has at most {length} tokens; raise length, or give more"
+            f"no {what} to train on: of {total:,} none has at most {max_tokens} tokens; raise length, or give more"
         )
 
 
-def _load(step: "Tuning", base: Path) -> tuple[Any, Any, Bare]:
+def load_base(step: "FineTuning", base: Path) -> tuple[Any, Any, QuestionFormat]:
     """Model, tokeniser and bare format of the base."""
     if step.threads:
         torch.set_num_threads(step.threads)
     torch.set_flush_denormal(True)
-    words = AutoTokenizer.from_pretrained(base)
-    form = bare(words)
-    model = _model(base)
-    model.config.eos_token_id = form.end
-    return model, words, form
+    tokenizer = AutoTokenizer.from_pretrained(base)
+    question_format = read_question_format(tokenizer)
+    model = load_model(base)
+    model.config.eos_token_id = question_format.end_token
+    return model, tokenizer, question_format
 
 
-def _model(base: Path) -> Any:
+def load_model(base: Path) -> Any:
     """In full precision: steps of 5e-7 are lost in the 8 bits of a bfloat16. On a GPU the passes are in bfloat16."""
     return AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
 
 
-def _arguments(step: "Tuning", checkpoints: Path) -> dict[str, Any]:
+def trainer_arguments(step: "FineTuning", checkpoints: Path) -> dict[str, Any]:
     gpu = torch.cuda.is_available()
     return {
         "output_dir": str(checkpoints),
@@ -84,10 +84,10 @@ def _arguments(step: "Tuning", checkpoints: Path) -> dict[str, Any]:
     }
 
 
-class _Teller(TrainerCallback):
+class _ProgressCallback(TrainerCallback):
     """Tells the progress in lines of our own."""
 
-    def __init__(self, report: Report) -> None:
+    def __init__(self, report: ReportProgress) -> None:
         self.report = report
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
@@ -95,11 +95,11 @@ class _Teller(TrainerCallback):
             self.report(f"step {state.global_step}/{state.max_steps}  loss {float(logs['loss']):.4f}")
 
 
-def _run(trainer: Any, checkpoints: Path, report: Report) -> dict[str, float]:
+def run_trainer(trainer: Any, checkpoints: Path, report: ReportProgress) -> dict[str, float]:
     """Train to the end, from the last whole checkpoint where there is one."""
     trainer.remove_callback(PrinterCallback)
-    trainer.add_callback(_Teller(report))
-    last = last_checkpoint(checkpoints)
+    trainer.add_callback(_ProgressCallback(report))
+    last = find_last_checkpoint(checkpoints)
     if last is not None:
         report(f"continues from {last.name}")
     trainer.train(resume_from_checkpoint=str(last) if last else None)
@@ -111,13 +111,13 @@ def _run(trainer: Any, checkpoints: Path, report: Report) -> dict[str, float]:
     }
 
 
-def last_checkpoint(checkpoints: Path) -> Path | None:
+def find_last_checkpoint(checkpoints: Path) -> Path | None:
     """The newest whole checkpoint. A kill may leave half of one: its state is written last, and so tells."""
-    found = sorted(checkpoints.glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]), reverse=True)
-    return next((path for path in found if _whole(path / "trainer_state.json")), None)
+    folders = sorted(checkpoints.glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]), reverse=True)
+    return next((path for path in folders if _is_complete(path / "trainer_state.json")), None)
 
 
-def _whole(state: Path) -> bool:
+def _is_complete(state: Path) -> bool:
     try:
         json.loads(state.read_text())
     except (OSError, ValueError):
@@ -125,19 +125,23 @@ def _whole(state: Path) -> bool:
     return True
 
 
-def _export(trainer: Any, words: Any, form: Bare | Turns, folders: Folders) -> None:
+def export_weights(
+    trainer: Any, tokenizer: Any, token_format: QuestionFormat | UnchangedFormat, folders: TrainingFolders
+) -> None:
     """Write the model in bfloat16, and as int8 where the base has that form beside it."""
-    whole = folders.checkpoints / "whole"
-    trainer.save_model(str(whole))  # every process takes part where each holds a piece
+    full_precision = folders.checkpoints / "whole"
+    trainer.save_model(str(full_precision))  # every process takes part where each holds a piece
     if not trainer.is_world_process_zero():
         return
-    model = AutoModelForCausalLM.from_pretrained(whole, dtype=torch.bfloat16)
-    given = model.generation_config.eos_token_id
-    others = given if isinstance(given, list) else [given]
-    model.generation_config.eos_token_id = list(dict.fromkeys([form.end, *(i for i in others if i is not None)]))
+    model = AutoModelForCausalLM.from_pretrained(full_precision, dtype=torch.bfloat16)
+    end_tokens = model.generation_config.eos_token_id
+    other_ends = end_tokens if isinstance(end_tokens, list) else [end_tokens]
+    model.generation_config.eos_token_id = list(
+        dict.fromkeys([token_format.end_token, *(i for i in other_ends if i is not None)])
+    )
     model.config.use_cache = True
-    plain = folders.out / "safetensors"
-    model.save_pretrained(plain)
-    form.write(words, plain)
+    safetensors = folders.out / "safetensors"
+    model.save_pretrained(safetensors)
+    token_format.save_tokenizer(tokenizer, safetensors)
     if (folders.base.parent / "int8").is_dir():
-        _convert(plain, folders.out / "int8", words)
+        convert_to_int8(safetensors, folders.out / "int8", tokenizer)

@@ -10,13 +10,13 @@ from typing import Annotated, ClassVar
 import pyarrow as pa
 from pydantic import Field, model_validator
 
-from schemas.identity import Where
-from schemas.steps import Train
+from schemas.identity import NotIdentity
+from schemas.steps import TrainingStep
 
 Tables = Mapping[str, Iterable[pa.RecordBatch]]
 
 
-class Tuning(Train):
+class FineTuning(TrainingStep):
     """What both trainings share: one pass over the data by AdamW, on a cosine."""
 
     rate: float = Field(gt=0)
@@ -33,15 +33,15 @@ class Tuning(Train):
     """0 in the code."""
     seed: int = 7
     """Of the order of the data."""
-    micro: Annotated[int, Where] = Field(default=1, ge=1)
+    micro: Annotated[int, NotIdentity] = Field(default=1, ge=1)
     """Sequences, or pairs, in one forward pass of one process."""
-    threads: Annotated[int, Where] = Field(default=0, ge=0)
+    threads: Annotated[int, NotIdentity] = Field(default=0, ge=0)
     """On a CPU; 0: as many as torch thinks fit."""
-    save_every: Annotated[int, Where] = Field(default=50, ge=1)
+    save_every: Annotated[int, NotIdentity] = Field(default=50, ge=1)
     """Steps between two checkpoints: what a killed training loses."""
 
     @model_validator(mode="after")
-    def _whole(self) -> "Tuning":
+    def _check_batch(self) -> "FineTuning":
         if self.batch % (self.micro * self.gpus):
             raise ValueError(
                 f"a batch of {self.batch} is no multiple of micro x gpus ({self.micro} x {self.gpus}); change one"
@@ -49,7 +49,7 @@ class Tuning(Train):
         return self
 
 
-class TuneQuestioner(Tuning):
+class QuestionFineTuning(FineTuning):
     """QFT: a solver learns to write questions and to end them, from questions without solutions.
 
     A causal model has a notion of likely questions; a bare prefix brings it out once the end of a question is taught.
@@ -58,7 +58,7 @@ class TuneQuestioner(Tuning):
     label: ClassVar[str] = "tune_questioner"
     inputs: ClassVar[tuple[str, ...]] = ("questions",)
 
-    role: Annotated[str | None, Where] = "solver"
+    role: Annotated[str | None, NotIdentity] = "solver"
     rate: float = Field(default=2e-5, gt=0)
     """2e-5 (code; the paper does not say)."""
     warmup: float = Field(default=0.03, ge=0)
@@ -69,20 +69,21 @@ class TuneQuestioner(Tuning):
     def fit(
         self, tables: Tables, base: Path, out: Path, checkpoints: Path, report: Callable[[str], None]
     ) -> dict[str, float]:
-        """Column `question` of `questions`; questions are packed into rows of `length` tokens, none is cut in two."""
+        """Column `question` of `sample_questions`; questions are packed into rows of `length` tokens, none is cut in
+        two."""
         from tasks.training import common, sft
 
         texts = (text for batch in tables["questions"] for text in batch.column("question").to_pylist())
-        return sft.tune(self, texts, common.Folders(base, out, checkpoints), report)
+        return sft.train_on_questions(self, texts, common.TrainingFolders(base, out, checkpoints), report)
 
 
-class PreferQuestions(Tuning):
+class QuestionPreferenceOptimization(FineTuning):
     """QPO: of two questions the questioner learns to prefer the improved one, by DPO against itself as it was."""
 
     label: ClassVar[str] = "prefer_questions"
     inputs: ClassVar[tuple[str, ...]] = ("pairs",)
 
-    role: Annotated[str | None, Where] = "questioner"
+    role: Annotated[str | None, NotIdentity] = "questioner"
     rate: float = Field(default=5e-7, gt=0)
     """5e-7 (appendix A)."""
     warmup: float = Field(default=20, ge=0)
@@ -104,4 +105,4 @@ class PreferQuestions(Tuning):
         from tasks.training import common, dpo
 
         pairs = (pair for batch in tables["pairs"] for pair in batch.to_pylist())
-        return dpo.prefer(self, pairs, common.Folders(base, out, checkpoints), report)
+        return dpo.train_on_preferences(self, pairs, common.TrainingFolders(base, out, checkpoints), report)

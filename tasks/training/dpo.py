@@ -8,14 +8,23 @@ from datasets import Dataset
 from trl import DPOConfig, DPOTrainer
 
 from schemas.outcomes import Row
-from tasks.training.question_format import Bare
+from tasks.training.question_format import QuestionFormat
 
 if TYPE_CHECKING:
-    from tasks.training.config import PreferQuestions
-from tasks.training.common import Folders, Report, _arguments, _export, _load, _model, _run, _some
+    from tasks.training.config import QuestionPreferenceOptimization
+from tasks.training.common import (
+    ReportProgress,
+    TrainingFolders,
+    export_weights,
+    load_base,
+    load_model,
+    require_examples,
+    run_trainer,
+    trainer_arguments,
+)
 
 
-class _Pairs(DPOTrainer):
+class _TokenizedPairsTrainer(DPOTrainer):
     """Takes pairs that are tokens already. Of texts it makes them itself: with a second opening token where the prefix
     holds one, and with a prompt that ends wherever the tokens of prompt and pair part."""
 
@@ -23,17 +32,19 @@ class _Pairs(DPOTrainer):
         return dataset
 
 
-def prefer(step: "PreferQuestions", pairs: Iterable[Row], folders: Folders, report: Report) -> dict[str, float]:
+def train_on_preferences(
+    step: "QuestionPreferenceOptimization", pairs: Iterable[Row], folders: TrainingFolders, report: ReportProgress
+) -> dict[str, float]:
     """Train on pairs by DPO; the reference is the base, and its log-probabilities are computed once."""
-    model, words, form = _load(step, folders.base)
-    encoded = [_pair(words, form, pair) for pair in pairs]
-    longest = step.length - len(form.opening(words))
+    model, tokenizer, question_format = load_base(step, folders.base)
+    encoded = [_tokenize_pair(tokenizer, question_format, pair) for pair in pairs]
+    longest = step.length - len(question_format.prefix_tokens(tokenizer))
     fitting = [pair for pair in encoded if max(len(pair["chosen_ids"]), len(pair["rejected_ids"])) <= longest]
     Random(step.seed).shuffle(fitting)
-    held, train = fitting[: step.held_out], fitting[step.held_out :]
-    _some(train, "pairs, held out ones aside,", len(encoded), step.length)
+    held_out, train = fitting[: step.held_out], fitting[step.held_out :]
+    require_examples(train, "pairs, held out ones aside,", len(encoded), step.length)
     arguments = DPOConfig(
-        **_arguments(step, folders.checkpoints),
+        **trainer_arguments(step, folders.checkpoints),
         beta=step.beta,
         loss_type=["sigmoid", "sft"] if step.anchor else ["sigmoid"],
         loss_weights=[1.0, step.anchor] if step.anchor else None,
@@ -42,25 +53,26 @@ def prefer(step: "PreferQuestions", pairs: Iterable[Row], folders: Folders, repo
         precompute_ref_log_probs=step.gpus == 1,
         per_device_eval_batch_size=1,  # what is measured is a mean over batches
     )
-    trainer = _Pairs(
+    trainer = _TokenizedPairsTrainer(
         model,
-        None if step.gpus == 1 else _model(folders.base),
+        None if step.gpus == 1 else load_model(folders.base),
         arguments,
         train_dataset=Dataset.from_list(train),
-        eval_dataset=Dataset.from_list(held) if held else None,
-        processing_class=words,
+        eval_dataset=Dataset.from_list(held_out) if held_out else None,
+        processing_class=tokenizer,
     )
-    measured = _run(trainer, folders.checkpoints, report)
-    if held:
-        measured["held_out_accuracy"] = float(trainer.evaluate()["eval_rewards/accuracies"])
-    _export(trainer, words, form, folders)
-    return {**measured, "pairs": len(train), "left_out": len(encoded) - len(fitting)}
+    measures = run_trainer(trainer, folders.checkpoints, report)
+    if held_out:
+        measures["held_out_accuracy"] = float(trainer.evaluate()["eval_rewards/accuracies"])
+    export_weights(trainer, tokenizer, question_format, folders)
+    return {**measures, "pairs": len(train), "left_out": len(encoded) - len(fitting)}
 
 
-def _pair(words: Any, form: Bare, pair: Row) -> dict[str, list[int]]:
+def _tokenize_pair(tokenizer: Any, question_format: QuestionFormat, pair: Row) -> dict[str, list[int]]:
     """Both questions end as the model was taught to end one; the prompt is the bare prefix and what the pair adds."""
     return {
-        "prompt_ids": form.opening(words) + (form.question(words, pair["prompt"])[:-1] if pair["prompt"] else []),
-        "chosen_ids": form.question(words, pair["chosen"]),
-        "rejected_ids": form.question(words, pair["rejected"]),
+        "prompt_ids": question_format.prefix_tokens(tokenizer)
+        + (question_format.question_tokens(tokenizer, pair["prompt"])[:-1] if pair["prompt"] else []),
+        "chosen_ids": question_format.question_tokens(tokenizer, pair["chosen"]),
+        "rejected_ids": question_format.question_tokens(tokenizer, pair["rejected"]),
     }

@@ -11,65 +11,66 @@ from typing import Any
 
 from tasks.questions.write import WriteQuestion
 
-MARK = "QUESTION"
+QUESTION_PLACEHOLDER = "QUESTION"
 """Stands for the question where a chat template is asked what it writes around one."""
 
 
 @dataclass(frozen=True)
-class Bare:
+class QuestionFormat:
     """Bare prefix and end of a model's own format."""
 
     prefix: str
     """What stands before a question, opening token and standing system turn included."""
-    blank: str
+    leading_blanks: str
     """What a question begins with: blanks that the template leaves before it belong to its first word."""
-    end: int
+    end_token: int
     """Token that ends a user's turn, or else the one that ends a text."""
-    own: bool
+    has_chat_template: bool
     """Whether the model has a chat template; the pupil has none, and reads tags."""
 
-    def opening(self, words: Any) -> list[int]:
+    def prefix_tokens(self, tokenizer: Any) -> list[int]:
         """Tokens of the prefix."""
-        return _tokens(words, self.prefix)
+        return _tokenize(tokenizer, self.prefix)
 
-    def question(self, words: Any, text: str) -> list[int]:
+    def question_tokens(self, tokenizer: Any, text: str) -> list[int]:
         """Tokens of a question and its end; there is one end, and nothing after it."""
-        return [*_tokens(words, self.blank + text.strip()), self.end]
+        return [*_tokenize(tokenizer, self.leading_blanks + text.strip()), self.end_token]
 
-    def write(self, words: Any, folder: Path) -> None:
+    def save_tokenizer(self, tokenizer: Any, folder: Path) -> None:
         """Write the tokeniser of a model that was taught this format, so that whoever loads it asks in the same way.
 
         Asked for a turn, its chat template is the bare prefix, whatever the messages: a questioner has nothing else to
-        be told. Given a turn, it is prefix and question, so that `bare` reads the same format from it again.
+        be told. Given a turn, it is prefix and question, so that `read_question_format` reads the same format from it
+        again.
         """
-        words.eos_token = words.convert_ids_to_tokens(self.end)
-        if self.own:
-            turn = f"{json.dumps(self.blank)} + messages[-1]['content']"
-            words.chat_template = f"{{{{ {json.dumps(self.prefix)} + ('' if add_generation_prompt else {turn}) }}}}"
-        words.save_pretrained(folder)
+        tokenizer.eos_token = tokenizer.convert_ids_to_tokens(self.end_token)
+        if self.has_chat_template:
+            turn = f"{json.dumps(self.leading_blanks)} + messages[-1]['content']"
+            tokenizer.chat_template = f"{{{{ {json.dumps(self.prefix)} + ('' if add_generation_prompt else {turn}) }}}}"
+        tokenizer.save_pretrained(folder)
 
 
-def bare(words: Any) -> Bare:
+def read_question_format(tokenizer: Any) -> QuestionFormat:
     """The bare format of a model, from its `transformers` tokeniser. Raises ValueError where no token ends a turn."""
-    if not words.chat_template:
-        return Bare(WriteQuestion().ask().tagged(), "", _end(words, ""), False)
-    text = words.apply_chat_template([{"role": "user", "content": MARK}], tokenize=False)
-    before, _, after = text.partition(MARK)
+    if not tokenizer.chat_template:
+        return QuestionFormat(WriteQuestion().make_prompt().to_tagged_text(), "", _find_end_token(tokenizer, ""), False)
+    text = tokenizer.apply_chat_template([{"role": "user", "content": QUESTION_PLACEHOLDER}], tokenize=False)
+    before, _, after = text.partition(QUESTION_PLACEHOLDER)
     prefix = before.rstrip(" ")
-    return Bare(prefix, before[len(prefix) :], _end(words, after), True)
+    return QuestionFormat(prefix, before[len(prefix) :], _find_end_token(tokenizer, after), True)
 
 
-def _end(words: Any, after: str) -> int:
-    first = _tokens(words, after.lstrip())[:1]
-    if first and first[0] in words.all_special_ids:
+def _find_end_token(tokenizer: Any, after: str) -> int:
+    first = _tokenize(tokenizer, after.lstrip())[:1]
+    if first and first[0] in tokenizer.all_special_ids:
         return first[0]
-    if words.eos_token_id is None:
+    if tokenizer.eos_token_id is None:
         raise ValueError(
             "the model's tokeniser names no token that ends a text; set eos_token in tokenizer_config.json"
         )
-    return int(words.eos_token_id)
+    return int(tokenizer.eos_token_id)
 
 
-def _tokens(words: Any, text: str) -> list[int]:
-    ids: list[int] = words(text, add_special_tokens=False)["input_ids"]
+def _tokenize(tokenizer: Any, text: str) -> list[int]:
+    ids: list[int] = tokenizer(text, add_special_tokens=False)["input_ids"]
     return ids

@@ -1,4 +1,4 @@
-"""Trains a scalar head on fail rates, by transformers: everything of `LearnDifficulty` that imports torch."""
+"""Trains a scalar head on fail rates, by transformers: everything of `TrainDifficultyModel` that imports torch."""
 
 import json
 from collections.abc import Callable, Iterable
@@ -20,17 +20,17 @@ from transformers import (
 from transformers.trainer_callback import PrinterCallback
 
 from schemas.outcomes import Row
-from tasks.training.common import Folders, last_checkpoint
+from tasks.training.common import TrainingFolders, find_last_checkpoint
 
 if TYPE_CHECKING:
-    from tasks.questions.difficulty import LearnDifficulty
+    from tasks.questions.difficulty import TrainDifficultyModel
 
-Report = Callable[[str], None]
-Example = dict[str, Any]
+ReportProgress = Callable[[str], None]
+TokenizedQuestion = dict[str, Any]
 """`input_ids` of a question and, as `labels`, its fail rate."""
 
 
-class _Fitter(Trainer):
+class _RegressionTrainer(Trainer):
     """Trains on the squared error of the bounded value: a bare one is right nowhere beyond 0 and 1, and learns it."""
 
     def compute_loss(self, model: Any, inputs: Any, return_outputs: bool = False, **_: Any) -> Any:
@@ -39,7 +39,9 @@ class _Fitter(Trainer):
         return torch.nn.functional.mse_loss(values, rates)
 
 
-def fit(step: "LearnDifficulty", rows: Iterable[Row], folders: Folders, report: Report) -> dict[str, float]:
+def fit(
+    step: "TrainDifficultyModel", rows: Iterable[Row], folders: TrainingFolders, report: ReportProgress
+) -> dict[str, float]:
     """Train on `question` and `fail_rate` of `rows`; the model goes to `out/safetensors`.
 
     Returns steps and losses; of the questions held out `held_out_mse`, `mean_mse` (the error of whoever always says
@@ -47,90 +49,92 @@ def fit(step: "LearnDifficulty", rows: Iterable[Row], folders: Folders, report: 
     """
     if step.threads:
         torch.set_num_threads(step.threads)
-    words, form = _words(step, folders.base)
-    examples = [_example(words, form, row) for row in rows]
+    tokenizer, chat_template = _load_tokenizer(step, folders.base)
+    examples = [_tokenize_question(tokenizer, chat_template, row) for row in rows]
     fitting = [example for example in examples if len(example["input_ids"]) <= step.length]
     Random(step.seed).shuffle(fitting)
-    apart = round(step.held_out * len(fitting))
-    held, train = fitting[:apart], fitting[apart:]
+    held_out_count = round(step.held_out * len(fitting))
+    held_out, train = fitting[:held_out_count], fitting[held_out_count:]
     if not train:
         raise ValueError(
             f"nothing to train on: of {len(examples):,} questions {len(fitting):,} have at most {step.length} tokens, "
-            f"and {apart:,} are held out; raise length, lower held_out or give more questions"
+            f"and {held_out_count:,} are held out; raise length, lower held_out or give more questions"
         )
     set_seed(step.seed)  # of a head that is not there yet
-    model = _model(folders.base, words, torch.float32)
-    trainer = _Fitter(
+    model = _load_model(folders.base, tokenizer, torch.float32)
+    trainer = _RegressionTrainer(
         model,
-        _arguments(step, folders.checkpoints),
+        _trainer_arguments(step, folders.checkpoints),
         train_dataset=train,
-        data_collator=lambda batch: _padded(batch, model.config.pad_token_id),
-        callbacks=[_Teller(report)],
+        data_collator=lambda batch: _pad_batch(batch, model.config.pad_token_id),
+        callbacks=[_ProgressCallback(report)],
     )
     trainer.remove_callback(PrinterCallback)
     trainer.model_accepts_loss_kwargs = False  # else it takes our mean for a sum, where it adds up several passes
-    last = last_checkpoint(folders.checkpoints)
+    last = find_last_checkpoint(folders.checkpoints)
     trainer.train(resume_from_checkpoint=str(last) if last else None)
     losses = [float(each["loss"]) for each in trainer.state.log_history if "loss" in each]
-    measured = {
+    measures = {
         "steps": float(trainer.state.global_step),
         "first_loss": losses[0] if losses else 0.0,
         "loss": losses[-1] if losses else 0.0,
         "questions": float(len(train)),
-        "held_out": float(len(held)),
+        "held_out": float(len(held_out)),
         "left_out": float(len(examples) - len(fitting)),
     }
-    return measured | _export(trainer, words, held, folders)
+    return measures | _export_and_measure(trainer, tokenizer, held_out, folders)
 
 
-def spearman(one: ArrayLike, other: ArrayLike) -> float:
+def spearman(left: ArrayLike, right: ArrayLike) -> float:
     """Spearman's rank correlation, equal values sharing the mean of their ranks; 0 where all of one are equal."""
-    ranks = [_ranks(np.asarray(each, float)) for each in (one, other)]
+    ranks = [_average_ranks(np.asarray(each, float)) for each in (left, right)]
     return float(np.corrcoef(*ranks)[0, 1]) if all(each.size and np.ptp(each) for each in ranks) else 0.0
 
 
-def _ranks(values: Any) -> Any:
+def _average_ranks(values: Any) -> Any:
     _, places, counts = np.unique(values, return_inverse=True, return_counts=True)
     return (np.cumsum(counts) - (counts - 1) / 2)[places]
 
 
-def _words(step: "LearnDifficulty", base: Path) -> tuple[Any, str]:
+def _load_tokenizer(step: "TrainDifficultyModel", base: Path) -> tuple[Any, str]:
     """The tokeniser of the base, and the form in which it reads a question, as a chat template.
 
     Whoever loads the model asks in this form without being told: engines write a prompt as the template says.
     """
-    words = AutoTokenizer.from_pretrained(base)
-    opens = words.bos_token_id is not None and words("a")["input_ids"][:1] == [words.bos_token_id]
-    before = (words.bos_token if opens else "") + step.before
-    form = f"{{{{ {json.dumps(before)} + messages[-1]['content'] + {json.dumps(step.after)} }}}}"
-    words.chat_template = form
-    return words, form
+    tokenizer = AutoTokenizer.from_pretrained(base)
+    adds_bos = tokenizer.bos_token_id is not None and tokenizer("a")["input_ids"][:1] == [tokenizer.bos_token_id]
+    before = (tokenizer.bos_token if adds_bos else "") + step.before
+    chat_template = f"{{{{ {json.dumps(before)} + messages[-1]['content'] + {json.dumps(step.after)} }}}}"
+    tokenizer.chat_template = chat_template
+    return tokenizer, chat_template
 
 
-def _example(words: Any, form: str, row: Row) -> Example:
-    told = [{"role": "user", "content": row["question"]}]
-    text = words.apply_chat_template(told, chat_template=form, tokenize=False)
-    return {"input_ids": words(text, add_special_tokens=False)["input_ids"], "labels": row["fail_rate"]}
+def _tokenize_question(tokenizer: Any, template: str, row: Row) -> TokenizedQuestion:
+    messages = [{"role": "user", "content": row["question"]}]
+    text = tokenizer.apply_chat_template(messages, chat_template=template, tokenize=False)
+    return {"input_ids": tokenizer(text, add_special_tokens=False)["input_ids"], "labels": row["fail_rate"]}
 
 
-def _model(base: Path, words: Any, dtype: torch.dtype) -> Any:
+def _load_model(base: Path, tokenizer: Any, dtype: torch.dtype) -> Any:
     """The base with a head of one label: its own where it has one, else one that training begins with."""
     model = AutoModelForSequenceClassification.from_pretrained(base, num_labels=1, dtype=dtype)
     if model.config.pad_token_id is None:
-        model.config.pad_token_id = words.pad_token_id if words.pad_token_id is not None else words.eos_token_id
+        model.config.pad_token_id = (
+            tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
+        )
     return model
 
 
-def _padded(batch: list[Example], pad: int) -> dict[str, torch.Tensor]:
+def _pad_batch(batch: list[TokenizedQuestion], pad: int) -> dict[str, torch.Tensor]:
     """Padded to the right, (questions, tokens); the head reads the last token that is no padding."""
     width = max(len(example["input_ids"]) for example in batch)
     ids = [example["input_ids"] + [pad] * (width - len(example["input_ids"])) for example in batch]
-    seen = [[1] * len(e["input_ids"]) + [0] * (width - len(e["input_ids"])) for e in batch]
+    attention = [[1] * len(e["input_ids"]) + [0] * (width - len(e["input_ids"])) for e in batch]
     rates = torch.tensor([example["labels"] for example in batch], dtype=torch.float32)
-    return {"input_ids": torch.tensor(ids), "attention_mask": torch.tensor(seen), "labels": rates}
+    return {"input_ids": torch.tensor(ids), "attention_mask": torch.tensor(attention), "labels": rates}
 
 
-def _arguments(step: "LearnDifficulty", checkpoints: Path) -> TrainingArguments:
+def _trainer_arguments(step: "TrainDifficultyModel", checkpoints: Path) -> TrainingArguments:
     gpu = torch.cuda.is_available()
     return TrainingArguments(
         output_dir=str(checkpoints),
@@ -153,10 +157,10 @@ def _arguments(step: "LearnDifficulty", checkpoints: Path) -> TrainingArguments:
     )
 
 
-class _Teller(TrainerCallback):
+class _ProgressCallback(TrainerCallback):
     """Tells the progress in lines of our own."""
 
-    def __init__(self, report: Report) -> None:
+    def __init__(self, report: ReportProgress) -> None:
         self.report = report
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
@@ -164,32 +168,34 @@ class _Teller(TrainerCallback):
             self.report(f"step {state.global_step}/{state.max_steps}  squared error {float(logs['loss']):.4f}")
 
 
-def _export(trainer: Trainer, words: Any, held: list[Example], folders: Folders) -> dict[str, float]:
+def _export_and_measure(
+    trainer: Trainer, tokenizer: Any, held_out: list[TokenizedQuestion], folders: TrainingFolders
+) -> dict[str, float]:
     """Write the model in bfloat16, and measure it as it was written."""
-    whole = folders.checkpoints / "whole"
-    trainer.save_model(str(whole))  # every process takes part where each holds a piece
+    full_precision = folders.checkpoints / "whole"
+    trainer.save_model(str(full_precision))  # every process takes part where each holds a piece
     if not trainer.is_world_process_zero():
         return {}
-    model = _model(whole, words, torch.bfloat16)
-    plain = folders.out / "safetensors"
-    model.save_pretrained(plain)
-    words.save_pretrained(plain)
-    return _measured(model, held)
+    model = _load_model(full_precision, tokenizer, torch.bfloat16)
+    safetensors = folders.out / "safetensors"
+    model.save_pretrained(safetensors)
+    tokenizer.save_pretrained(safetensors)
+    return _measure(model, held_out)
 
 
-def _measured(model: Any, held: list[Example]) -> dict[str, float]:
+def _measure(model: Any, held_out: list[TokenizedQuestion]) -> dict[str, float]:
     """How good its predictions are, on the questions held out."""
-    if not held:
+    if not held_out:
         return {}
     device = "cuda" if torch.cuda.is_available() else "cpu"
     model = (model if device == "cuda" else model.float()).to(device).eval()
     values = list[float]()
-    for start in range(0, len(held), 16):
-        batch = _padded(held[start : start + 16], model.config.pad_token_id)
-        seen = {name: batch[name].to(device) for name in ("input_ids", "attention_mask")}
+    for start in range(0, len(held_out), 16):
+        batch = _pad_batch(held_out[start : start + 16], model.config.pad_token_id)
+        model_inputs = {name: batch[name].to(device) for name in ("input_ids", "attention_mask")}
         with torch.inference_mode():
-            values += model(**seen).logits[:, 0].float().sigmoid().tolist()
-    rates = np.array([example["labels"] for example in held])
+            values += model(**model_inputs).logits[:, 0].float().sigmoid().tolist()
+    rates = np.array([example["labels"] for example in held_out])
     return {
         "held_out_mse": float(np.mean((np.array(values) - rates) ** 2)),
         "mean_mse": float(np.var(rates)),

@@ -7,19 +7,19 @@ from typing import Annotated, Any, ClassVar
 import pyarrow as pa
 from pydantic import Field
 
-from schemas.identity import Where
+from schemas.identity import NotIdentity
 from schemas.outcomes import Row
 from schemas.steps import Merge, Stage
 from schemas.tables import student_scores
-from tasks.base.confidence import rated
-from tasks.lemma.segment_steps import steps
+from tasks.base.confidence import with_wilson_interval
+from tasks.lemma.segment_steps import split_steps
 from tasks.lemma.student_attempts import SampleStudent
-from tasks.lemma.validate import DOUBT
-from tasks.proving_ground.oracle import diagnose, read
-from tasks.training.config import Tuning
+from tasks.lemma.validate import SELF_DOUBT
+from tasks.proving_ground.oracle import diagnose_solution, read_question
+from tasks.training.config import FineTuning
 
 
-class TakeSolutions(Merge):
+class SolutionsAsExamples(Merge):
     """Verified solutions as examples: the chosen side of `pairs`, each text once."""
 
     label: ClassVar[str] = "take_solutions"
@@ -34,7 +34,7 @@ class TakeSolutions(Merge):
         """
 
 
-class TakeCorrections(Merge):
+class CorrectionsAsExamples(Merge):
     """Corrections as examples, whole or without the wrong step."""
 
     label: ClassVar[str] = "take_corrections"
@@ -53,7 +53,7 @@ class TakeCorrections(Merge):
         """
 
 
-class TuneStudent(Tuning):
+class StudentFineTuning(FineTuning):
     """Fine-tuning on whole replies, in the form in which the student is asked to solve: one budget of tokens for all.
 
     Rows are read in an order of the seed, over and over, until the budget is spent: who has more rows reads each one
@@ -63,7 +63,7 @@ class TuneStudent(Tuning):
     label: ClassVar[str] = "tune_student"
     inputs: ClassVar[tuple[str, ...]] = ("examples",)
 
-    role: Annotated[str | None, Where] = "student"
+    role: Annotated[str | None, NotIdentity] = "student"
     rate: float = Field(default=1e-5, gt=0)
     """1e-5 on a cosine (arXiv:2503.17439, appendix A.3.1)."""
     warmup: float = Field(default=0.03, ge=0)
@@ -89,38 +89,40 @@ class TuneStudent(Tuning):
         from tasks.training import common, sft
 
         rows = (row for batch in tables["examples"] for row in batch.to_pylist())
-        return sft.imitate(self, rows, common.Folders(base, out, checkpoints), report)
+        return sft.train_on_replies(self, rows, common.TrainingFolders(base, out, checkpoints), report)
 
 
-class Retrace(Stage):
+class TraceSelfCorrection(Stage):
     """Where an attempt goes wrong and whether it notices: by the oracle where it knows the problem, else by words.
 
     A student that doubts what is right has not erred; only the oracle can tell.
     """
 
     label: ClassVar[str] = "retrace"
-    table: ClassVar[pa.Schema] = student_scores.RETRACED
+    table: ClassVar[pa.Schema] = student_scores.SELF_CORRECTION_TRACES
 
     student: str
     """Name of the one whose attempts these are: all play one role, one after the other."""
 
     def rows(self, batch: Sequence[Row], engine: Any) -> Iterator[Row]:
-        """One outcome for each row of `schemas.tables.student_solutions.GRADED`."""
+        """One outcome for each row of `schemas.tables.student_solutions.SOLUTIONS_GRADED`."""
         for row in batch:
             text, right = row["response"], row["verdict"] == "correct"
-            doubts = [start for start, end in steps(text) if DOUBT.search(text[start:end])]
-            problem = read(row["question"]).problem
+            doubts = [start for start, end in split_steps(text) if SELF_DOUBT.search(text[start:end])]
+            problem = read_question(row["question"]).problem
             before = text[: doubts[0]] if doubts else text
-            slipped = bool(doubts) if problem is None else diagnose(problem, before).first_wrong_step is not None
+            has_error = (
+                bool(doubts) if problem is None else diagnose_solution(problem, before).first_wrong_step is not None
+            )
             yield {
                 **{name: row[name] for name in ("row_id", "question_id", "verdict")},
                 "student": self.student,
                 "reflected": bool(doubts),
-                "erred": slipped or not right,
+                "erred": has_error or not right,
             }
 
 
-class MeasureStudents(Merge):
+class CompareStudents(Merge):
     """A row for each of `names`, see `schemas/tables/student_scores.py`; an attempt without a verdict went wrong.
 
     The first input has as many blank rows as there are names, for a merge gives back the rows of its first input.
@@ -148,8 +150,8 @@ class MeasureStudents(Merge):
                 FROM named LEFT JOIN retraced USING (student) CROSS JOIN (SELECT count(*) AS n FROM problems) AS posed
                 GROUP BY ALL
             ),
-            passed AS ({rated("counted")}),
-            corrected AS ({rated("(SELECT number, mended AS k, erred AS n FROM counted)")})
+            passed AS ({with_wilson_interval("counted")}),
+            corrected AS ({with_wilson_interval("(SELECT number, mended AS k, erred AS n FROM counted)")})
             SELECT blanks.row_id, student, passed.n AS problems, passed.rate AS first_pass, passed.low, passed.high,
                 unanswered, erred, reflected, corrected.rate AS corrected, corrected.low AS corrected_low,
                 corrected.high AS corrected_high

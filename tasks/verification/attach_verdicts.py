@@ -5,7 +5,7 @@ from typing import ClassVar
 from schemas.steps import Merge
 
 
-class Judged(Merge):
+class AttachVerdicts(Merge):
     """Attempts with their verdicts; an attempt whose verdict is in quarantine is rejected with that reason."""
 
     label: ClassVar[str] = "judged"

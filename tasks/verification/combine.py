@@ -10,13 +10,13 @@ from pydantic import Field
 from schemas.steps import Merge
 from schemas.tables import verdicts
 
-How = Literal["all_of", "any_of", "first_decided"]
+CombineMode = Literal["all_of", "any_of", "first_decided"]
 """`all_of`: correct where both say so, wrong where one does. `any_of`: correct where one says so, wrong where both do.
 `first_decided`: the first one that says correct or wrong. Else neither: the first verdict that decides nothing."""
 
-Name = Annotated[str, Field(pattern=r"^[a-z_(), ]+$")]
-_COLUMNS = ", ".join((*verdicts.SCHEMA.names, "decided_by", "said"))
-_VERDICT: dict[How, str] = {
+VerifierName = Annotated[str, Field(pattern=r"^[a-z_(), ]+$")]
+_VERDICT_COLUMNS = ", ".join((*verdicts.VERDICT_SCHEMA.names, "decided_by", "said"))
+_VERDICT_CASES: dict[CombineMode, str] = {
     "all_of": """
         WHEN 'wrong' IN (one.verdict, other.verdict) THEN 'wrong'
         WHEN one.verdict = 'correct' AND other.verdict = 'correct' THEN 'correct'
@@ -32,17 +32,17 @@ _VERDICT: dict[How, str] = {
 }
 
 
-class Combine(Merge):
+class CombineVerdicts(Merge):
     """One verdict from two, and who it comes from; more than two are combined one after the other."""
 
     label: ClassVar[str] = "combine"
     inputs: ClassVar[tuple[str, ...]] = ("attempts", "first", "second")
-    evidence: ClassVar[tuple[str, ...]] = ("decided_by", "said")
+    extra_columns: ClassVar[tuple[str, ...]] = ("decided_by", "said")
     """Columns beside those of every verdict."""
 
-    how: How = "first_decided"
+    how: CombineMode = "first_decided"
     """What makes one verdict of two."""
-    names: tuple[Name, Name] = ("first", "second")
+    names: tuple[VerifierName, VerifierName] = ("first", "second")
     """Of the two verifiers, for the rows."""
 
     def sql(self) -> str:
@@ -50,11 +50,11 @@ class Combine(Merge):
         undecided = "NOT coalesce({0}.verdict, 'correct') IN ('correct', 'wrong')"
         return f"""
             WITH unsaid AS (SELECT NULL::VARCHAR AS decided_by, NULL::VARCHAR AS said LIMIT 0),
-            one AS (SELECT {_COLUMNS} FROM (FROM first UNION ALL BY NAME FROM unsaid)),
-            other AS (SELECT {_COLUMNS} FROM (FROM second UNION ALL BY NAME FROM unsaid)),
+            one AS (SELECT {_VERDICT_COLUMNS} FROM (FROM first UNION ALL BY NAME FROM unsaid)),
+            other AS (SELECT {_VERDICT_COLUMNS} FROM (FROM second UNION ALL BY NAME FROM unsaid)),
             paired AS (
                 SELECT attempts.row_id, one.verdict IS NOT NULL OR other.verdict IS NOT NULL AS any_verdict,
-                    CASE {_VERDICT[self.how]}
+                    CASE {_VERDICT_CASES[self.how]}
                         WHEN {undecided.format("one")} THEN one.verdict
                         WHEN {undecided.format("other")} THEN other.verdict
                         ELSE 'unverifiable'
@@ -73,13 +73,13 @@ class Combine(Merge):
                 concat_ws('; ', one.verifier_version, other.verifier_version) AS verifier_version,
                 (coalesce(one.milliseconds, 0) + coalesce(other.milliseconds, 0))::FLOAT AS milliseconds,
                 coalesce(decider.decided_by, decider.verifier) AS decided_by,
-                concat_ws(', ', {_said("one")}, {_said("other")}) AS said,
+                concat_ws(', ', {_describe_verdict("one")}, {_describe_verdict("other")}) AS said,
                 CASE WHEN NOT any_verdict THEN 'no verdict' END AS reject
             FROM chosen ORDER BY row_id
         """
 
 
-class Undecided(Merge):
+class KeepUndecided(Merge):
     """The attempts that a verifier neither accepts nor refuses: what the next one, which may cost more, is asked about.
 
     Those that are decided are rejected here without their texts, which stay where they are.
@@ -90,17 +90,17 @@ class Undecided(Merge):
 
     def sql(self) -> str:
         """A missing verdict decides nothing."""
-        kept = ", ".join(f"CASE WHEN decided THEN NULL ELSE {name} END AS {name}" for name in ("question", "response"))
+        texts = ", ".join(f"CASE WHEN decided THEN NULL ELSE {name} END AS {name}" for name in ("question", "response"))
         return f"""
             WITH known AS (
                 SELECT attempts.*, coalesce(verdict IN ('correct', 'wrong'), false) AS decided
                 FROM attempts LEFT JOIN (SELECT row_id, verdict FROM verdicts) USING (row_id)
             )
-            SELECT * EXCLUDE (decided) REPLACE ({kept}), CASE WHEN decided THEN 'decided' END AS reject
+            SELECT * EXCLUDE (decided) REPLACE ({texts}), CASE WHEN decided THEN 'decided' END AS reject
             FROM known ORDER BY row_id
         """
 
 
-def _said(side: str) -> str:
+def _describe_verdict(side: str) -> str:
     """`questmill.ladder wrong`, or for a combined one what it has heard itself; null where it has said nothing."""
     return f"coalesce({side}.said, {side}.verifier || ' ' || {side}.verdict)"

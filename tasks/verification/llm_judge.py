@@ -11,11 +11,11 @@ from schemas.outcomes import Row
 from schemas.prompts import Prompt
 from schemas.tables import verdicts
 from tasks.base.ask import Outcome
-from tasks.base.llm_judge import Panel
+from tasks.base.llm_judge import JudgeStage
 
-PANEL = pa.schema(
+JUDGE_VERDICTS = pa.schema(
     [
-        *verdicts.SCHEMA,
+        *verdicts.VERDICT_SCHEMA,
         optional("votes", pa.string()),  # of the panel as they came, e.g. `correct wrong correct`; `-`: none was given
         optional("reason", pa.string()),  # of the first member that voted as the panel did
     ]
@@ -23,32 +23,34 @@ PANEL = pa.schema(
 """A verdict that also says how the panel voted."""
 
 
-class JudgeResponse(Panel):
+class JudgeResponse(JudgeStage):
     """A verdict for each attempt, against the known answer or by the model's own solution. Unsure is `unverifiable`."""
 
     label: ClassVar[str] = "judge_response"
-    table: ClassVar[pa.Schema] = PANEL
-    words: ClassVar[tuple[str, ...]] = ("correct", "wrong", "unsure")
+    table: ClassVar[pa.Schema] = JUDGE_VERDICTS
+    verdict_words: ClassVar[tuple[str, ...]] = ("correct", "wrong", "unsure")
 
     gold: bool = True
     """Show the known answer; without it the judge must solve the question itself."""
 
     def prompt(self, row: Row) -> Prompt:
-        known = {"known_answer": row["answer"]} if self.gold else {}
-        return self.ask(question=row["question"], **known, response=row["response"])
+        gold = {"known_answer": row["answer"]} if self.gold else {}
+        return self.make_prompt(question=row["question"], **gold, response=row["response"])
 
     def parse(self, row: Row, replies: list[Completion]) -> Iterator[Outcome]:
-        word, votes, why = self.decided(replies)
-        found = word if word in verdicts.DECIDED else "unverifiable"
-        made = verdict(row["row_id"], found, _rule(word, votes), "questmill.judge", self.identity)
-        yield made | {"gold_parsed": row["answer"] if self.gold else None, "votes": votes, "reason": why}
+        word, votes, reason = self.majority(replies)
+        verdict = word if word in verdicts.DECISIVE_VERDICTS else "unverifiable"
+        judged_row = make_verdict(
+            row["row_id"], verdict, _classify_vote(word, votes), "questmill.judge", self.judge_version
+        )
+        yield judged_row | {"gold_parsed": row["answer"] if self.gold else None, "votes": votes, "reason": reason}
 
 
-def verdict(row_id: str, found: str, rule: str, verifier: str, version: str) -> Row:
+def make_verdict(row_id: str, verdict: str, rule: str, verifier: str, version: str) -> Row:
     """A row of `schemas.tables.verdicts` that read no answers."""
-    return dict.fromkeys(verdicts.SCHEMA.names) | {
+    return dict.fromkeys(verdicts.VERDICT_SCHEMA.names) | {
         "row_id": row_id,
-        "verdict": found,
+        "verdict": verdict,
         "rule": rule,
         "verifier": verifier,
         "verifier_version": version,
@@ -56,9 +58,9 @@ def verdict(row_id: str, found: str, rule: str, verifier: str, version: str) -> 
     }
 
 
-def _rule(word: str | None, votes: str) -> str:
+def _classify_vote(word: str | None, votes: str) -> str:
     """Why the verdict is what it is: `unanimous`, `majority`, `unsure`; `split`, or `no_verdict` where nobody spoke."""
-    spoken = set(votes.split()) - {"-"}
-    if word in verdicts.DECIDED:
-        return "unanimous" if len(spoken) == 1 else "majority"
-    return word or ("split" if spoken else "no_verdict")
+    words = set(votes.split()) - {"-"}
+    if word in verdicts.DECISIVE_VERDICTS:
+        return "unanimous" if len(words) == 1 else "majority"
+    return word or ("split" if words else "no_verdict")

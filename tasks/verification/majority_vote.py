@@ -18,7 +18,7 @@ from schemas.steps import Merge, Stage
 from tasks.answers.final_answer import answer_key
 from tasks.verification.extraction.rules import MARKERS, extract
 
-READ = pa.schema(
+ANSWER_KEYS = pa.schema(
     [
         required("row_id", pa.string()),  # of the attempt
         required("question_id", pa.string()),  # the same for all attempts at one question
@@ -30,11 +30,11 @@ READ = pa.schema(
 """What an attempt says in the end, and of which question it is a sample."""
 
 
-class ReadAnswer(Stage):
+class ExtractAnswerKey(Stage):
     """The final answer of each attempt, as it is compared with those of its siblings."""
 
     label: ClassVar[str] = "read_answer"
-    table: ClassVar[pa.Schema] = READ
+    table: ClassVar[pa.Schema] = ANSWER_KEYS
     version: ClassVar[int] = 2
 
     group: str = "question"
@@ -44,27 +44,28 @@ class ReadAnswer(Stage):
     """What opens the line of the final answer."""
 
     def rows(self, batch: Sequence[Row], engine: Any) -> Iterator[Row | Quarantine]:
-        """One outcome for each row of `schemas.tables.attempts`. Raises `BadInput` where there is no column `group`."""
+        """One outcome for each row of `schemas.tables.make_attempts`. Raises `BadInput` where there is no column
+        `group`."""
         if batch and self.group not in batch[0]:
             raise BadInput(f"{self.label}: the rows have no column {self.group!r}; name the shared one with `group`")
         for row in batch:
-            shared = row[self.group]
-            if shared is None or shared != shared:  # NaN, as some writers store what is missing
-                why = f"the attempt has no value in column {self.group!r}, so it is of no question"
-                yield Quarantine(row, f"null {self.group}", why)
+            question_id = row[self.group]
+            if question_id is None or question_id != question_id:  # NaN, as some writers store what is missing
+                reason = f"the attempt has no value in column {self.group!r}, so it is of no question"
+                yield Quarantine(row, f"null {self.group}", reason)
                 continue
             began = time.perf_counter()
-            found = extract(row["response"], self.markers)
+            answer = extract(row["response"], self.markers)
             yield {
                 "row_id": row["row_id"],
-                "question_id": str(shared),
-                "answer_key": answer_key(found.text) if found else None,
-                "found_by": found.found_by if found else None,
+                "question_id": str(question_id),
+                "answer_key": answer_key(answer.text) if answer else None,
+                "found_by": answer.found_by if answer else None,
                 "milliseconds": (time.perf_counter() - began) * 1e3,
             }
 
 
-class Vote(Merge):
+class MajorityVote(Merge):
     """A verdict for each attempt, with the share of the leading answer and the entropy of all answers, in bits.
 
     An attempt without an answer is a sample of its question that agrees with nobody.
@@ -72,10 +73,10 @@ class Vote(Merge):
 
     label: ClassVar[str] = "vote"
     inputs: ClassVar[tuple[str, ...]] = ("attempts", "answers")
-    evidence: ClassVar[tuple[str, ...]] = ("agreement", "entropy", "samples")
+    extra_columns: ClassVar[tuple[str, ...]] = ("agreement", "entropy", "samples")
     """Columns beside those of every verdict."""
     verifier: ClassVar[str] = "questmill.vote"
-    weight: ClassVar[str] = "1.0"
+    weight_sql: ClassVar[str] = "1.0"
     """What one sample counts, as SQL."""
 
     least_agreement: float = Field(default=0.5, ge=0, le=1)
@@ -87,8 +88,9 @@ class Vote(Merge):
         """Sums are rounded, for their last digits depend on the order in which they are made."""
         return f"""
             WITH answered AS (
-                SELECT *, {self.weight} AS weight FROM (SELECT row_id FROM attempts) LEFT JOIN answers USING (row_id)
-                {self.joined()}
+                SELECT *, {self.weight_sql} AS weight FROM (SELECT row_id FROM attempts) LEFT JOIN answers USING
+                (row_id)
+                {self.weight_joins()}
             ),
             shares AS (
                 SELECT question_id, answer_key, count(*) AS votes, round(sum(weight), 9) AS weight,
@@ -128,19 +130,19 @@ class Vote(Merge):
             FROM ruled ORDER BY row_id
         """
 
-    def joined(self) -> str:
-        """More tables that `weight` reads, as SQL."""
+    def weight_joins(self) -> str:
+        """More tables that `weight_sql` reads, as SQL."""
         return ""
 
 
-class WeighedVote(Vote):
+class WeightedVote(MajorityVote):
     """The same, where a sample counts as much as its reward: three doubtful ones do not outvote two good ones."""
 
     label: ClassVar[str] = "weighed_vote"
     inputs: ClassVar[tuple[str, ...]] = ("attempts", "answers", "rewards")
     verifier: ClassVar[str] = "questmill.weighed_vote"
-    weight: ClassVar[str] = "coalesce(reward, 0.0)"
+    weight_sql: ClassVar[str] = "coalesce(reward, 0.0)"
 
-    def joined(self) -> str:
+    def weight_joins(self) -> str:
         """An attempt without a reward has no weight."""
         return "LEFT JOIN rewards USING (row_id)"

@@ -14,20 +14,20 @@ from schemas.identity import fingerprint
 from schemas.outcomes import Quarantine, Row
 from schemas.steps import Stage
 from schemas.tables import verdicts
-from tasks.proving_ground.oracle import read
+from tasks.proving_ground.oracle import read_question
 from tasks.verification.extraction.rules import extract
-from tasks.verification.llm_judge import verdict
+from tasks.verification.llm_judge import make_verdict
 from tasks.verification.verify import Verify
 
 
-class ConsultOracle(Stage):
+class VerifyByOracle(Stage):
     """One verdict for each attempt: its final answer against the one that the oracle computes from the question.
 
     To a question that has no answer, every answer is wrong, and a response without one is `unparseable` as elsewhere.
     """
 
     label: ClassVar[str] = "consult_oracle"
-    table: ClassVar[pa.Schema] = verdicts.SCHEMA
+    table: ClassVar[pa.Schema] = verdicts.VERDICT_SCHEMA
 
     equality: Verify = Field(default_factory=Verify)
     """Compares the two answers."""
@@ -39,16 +39,16 @@ class ConsultOracle(Stage):
 
     def rows(self, batch: Sequence[Row], engine: Any) -> Iterator[Row | Quarantine]:
         """One verdict, in the order of `batch`, for each row with `row_id`, `question` and `response`."""
-        readings = [read(row["question"]) for row in batch]
-        known = [
+        readings = [read_question(row["question"]) for row in batch]
+        answerable = [
             row | {"answer": found.answer}
             for row, found in zip(batch, readings, strict=True)
             if found.answer is not None
         ]
-        compared = iter(self.equality.rows(known, engine))
-        for row, found in zip(batch, readings, strict=True):
-            if found.answer is None:
-                yield self._without_answer(row, found.unsolvable if found.template else None)
+        compared = iter(self.equality.rows(answerable, engine))
+        for row, reading in zip(batch, readings, strict=True):
+            if reading.answer is None:
+                yield self._judge_without_gold(row, reading.unsolvable if reading.template else None)
                 continue
             outcome = next(compared)
             if isinstance(outcome, Quarantine):
@@ -56,12 +56,12 @@ class ConsultOracle(Stage):
             else:
                 yield outcome | {"verifier": "questmill.oracle", "verifier_version": self.identity}
 
-    def _without_answer(self, row: Row, unsolvable: str | None) -> Row:
+    def _judge_without_gold(self, row: Row, unsolvable: str | None) -> Row:
         """The verdict on an attempt at a question that has no answer, or that does not belong to the proving ground."""
         if unsolvable is None:
-            found, rule = "unverifiable", "unknown_question"
+            verdict, rule = "unverifiable", "unknown_question"
         elif extract(row["response"], self.equality.markers) is None:
-            found, rule = "unparseable", "no_answer"
+            verdict, rule = "unparseable", "no_answer"
         else:
-            found, rule = "wrong", unsolvable
-        return verdict(row["row_id"], found, rule, "questmill.oracle", self.identity)
+            verdict, rule = "wrong", unsolvable
+        return make_verdict(row["row_id"], verdict, rule, "questmill.oracle", self.identity)

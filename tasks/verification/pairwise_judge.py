@@ -15,9 +15,9 @@ from schemas.outcomes import Row
 from schemas.prompts import Prompt
 from schemas.steps import Merge
 from tasks.base.ask import Outcome
-from tasks.base.llm_judge import Panel
+from tasks.base.llm_judge import JudgeStage
 
-CHOICES = pa.schema(
+PAIR_CHOICES = pa.schema(
     [
         required("row_id", pa.string()),
         optional("choice", pa.string()),  # own, rival or neither; null where nobody decided, or there is no rival
@@ -29,7 +29,7 @@ CHOICES = pa.schema(
 """Which of two responses a panel prefers, in one of the two orders."""
 
 
-class SetRival(Merge):
+class PairWithRival(Merge):
     """Attempts with a `rival`: the first response to the same question that states the likeliest other answer."""
 
     label: ClassVar[str] = "set_rival"
@@ -53,12 +53,12 @@ class SetRival(Merge):
         """
 
 
-class JudgePair(Panel):
+class JudgePair(JudgeStage):
     """Which of two responses has the right answer, shown in one order; asked about a second time with them swapped."""
 
     label: ClassVar[str] = "judge_pair"
-    table: ClassVar[pa.Schema] = CHOICES
-    words: ClassVar[tuple[str, ...]] = ("first", "second", "neither")
+    table: ClassVar[pa.Schema] = PAIR_CHOICES
+    verdict_words: ClassVar[tuple[str, ...]] = ("first", "second", "neither")
 
     swapped: bool = False
     """Show the rival first."""
@@ -66,27 +66,27 @@ class JudgePair(Panel):
     def prompt(self, row: Row) -> Prompt | None:
         if row["rival"] is None:
             return None
-        shown = (row["rival"], row["response"]) if self.swapped else (row["response"], row["rival"])
-        return self.ask(question=row["question"], first_response=shown[0], second_response=shown[1])
+        responses = (row["rival"], row["response"]) if self.swapped else (row["response"], row["rival"])
+        return self.make_prompt(question=row["question"], first_response=responses[0], second_response=responses[1])
 
     def parse(self, row: Row, replies: list[Completion]) -> Iterator[Outcome]:
-        word, votes, why = self.decided(replies)
-        meant = {"first": "rival" if self.swapped else "own", "second": "own" if self.swapped else "rival"}
+        word, votes, reason = self.majority(replies)
+        choices = {"first": "rival" if self.swapped else "own", "second": "own" if self.swapped else "rival"}
         yield {
             "row_id": row["row_id"],
-            "choice": meant.get(word or "", word),
+            "choice": choices.get(word or "", word),
             "votes": votes or None,
-            "reason": why,
+            "reason": reason,
             "milliseconds": 0.0,
         }
 
 
-class SettlePairs(Merge):
+class VerdictFromPairs(Merge):
     """A verdict for each attempt: right where it is preferred in both orders, wrong where its rival or neither is."""
 
     label: ClassVar[str] = "settle_pairs"
     inputs: ClassVar[tuple[str, ...]] = ("attempts", "given", "swapped")
-    evidence: ClassVar[tuple[str, ...]] = ("votes", "reason")
+    extra_columns: ClassVar[tuple[str, ...]] = ("votes", "reason")
     """Columns beside those of every verdict."""
 
     asked: str = ""

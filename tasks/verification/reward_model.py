@@ -8,10 +8,10 @@ from schemas.identity import fingerprint
 from schemas.outcomes import Row
 from schemas.prompts import Prompt
 from schemas.steps import Merge
-from tasks.answers.reward import JudgeAnswer
+from tasks.answers.reward import ScoreAnswer
 
 
-class RateResponse(JudgeAnswer):
+class ScoreResponse(ScoreAnswer):
     """The reward of an attempt: the probability that the model calls its response right."""
 
     label: ClassVar[str] = "rate_response"
@@ -21,10 +21,10 @@ class RateResponse(JudgeAnswer):
     """Which model rates."""
 
     def prompt(self, row: Row) -> Prompt:
-        return self.ask(question=row["question"], solution=row["response"])
+        return self.make_prompt(question=row["question"], solution=row["response"])
 
 
-class AcceptReward(Merge):
+class RewardThreshold(Merge):
     """A verdict for each attempt by its reward; without a reward there is none.
 
     With a margin, attempts at one question are held against each other: an answer is as good as its best attempt, the
@@ -33,7 +33,7 @@ class AcceptReward(Merge):
 
     label: ClassVar[str] = "accept_reward"
     inputs: ClassVar[tuple[str, ...]] = ("attempts", "answers", "rewards")
-    evidence: ClassVar[tuple[str, ...]] = ("reward", "lead")
+    extra_columns: ClassVar[tuple[str, ...]] = ("reward", "lead")
     """Columns beside those of every verdict."""
 
     threshold: float = Field(default=0.5, ge=0, le=1)
@@ -45,9 +45,9 @@ class AcceptReward(Merge):
 
     def sql(self) -> str:
         """A lead is that over the best other answer: negative for all but the best."""
-        held = "false" if self.margin is None else f"abs(lead) < {self.margin} OR (lead = 0 AND rivals > 0)"
-        behind = "false" if self.margin is None else "lead < 0"
-        rated = "reward" if self.margin is None else "best_reward"
+        small_margin = "false" if self.margin is None else f"abs(lead) < {self.margin} OR (lead = 0 AND rivals > 0)"
+        is_behind = "false" if self.margin is None else "lead < 0"
+        compared_reward = "reward" if self.margin is None else "best_reward"
         return f"""
             WITH rated AS (
                 SELECT * FROM (SELECT row_id FROM attempts)
@@ -68,10 +68,10 @@ class AcceptReward(Merge):
                 SELECT rated.*, lead, CASE
                     WHEN answer_key IS NULL THEN 'no_answer'
                     WHEN reward IS NULL THEN 'no_reward'
-                    WHEN abs({rated} - {self.threshold}) < {self.doubt} THEN 'doubt'
-                    WHEN {rated} < {self.threshold} THEN 'low_reward'
-                    WHEN {held} THEN 'small_margin'
-                    WHEN {behind} THEN 'behind'
+                    WHEN abs({compared_reward} - {self.threshold}) < {self.doubt} THEN 'doubt'
+                    WHEN {compared_reward} < {self.threshold} THEN 'low_reward'
+                    WHEN {small_margin} THEN 'small_margin'
+                    WHEN {is_behind} THEN 'behind'
                     ELSE 'high_reward'
                 END AS rule
                 FROM rated LEFT JOIN led USING (question_id, answer_key)

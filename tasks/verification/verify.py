@@ -17,22 +17,22 @@ from schemas.identity import fingerprint
 from schemas.outcomes import Row
 from schemas.steps import Stage
 from schemas.tables import verdicts
-from tasks.verification.equivalence.compare import compare, read, trust
-from tasks.verification.equivalence.question_hints import asked
-from tasks.verification.extraction.rules import EXPLICIT, MARKERS, Extract, extract
+from tasks.verification.equivalence.compare import compare, parse_answer, run_canaries
+from tasks.verification.equivalence.question_hints import parse_hints
+from tasks.verification.extraction.rules import EXPLICIT_RULES, MARKERS, ExtractedAnswer, extract
 from tasks.verification.math_verify import pool
-from tasks.verification.math_verify.pool import Pair, Ruling
+from tasks.verification.math_verify.pool import Pair, Verdict
 
-CHUNK = 256
+CHUNK_ROWS = 256
 """Rows looked at before the referee is asked: eight of its batches."""
 
 
-class _Case(NamedTuple):
+class _PreparedRow(NamedTuple):
     """A row with its ruling, or with the pair that the referee is to judge."""
 
     row: Row
-    found: Extract | None
-    ruling: Ruling | None
+    answer: ExtractedAnswer | None
+    verdict: Verdict | None
     pair: Pair
     milliseconds: float
 
@@ -41,23 +41,23 @@ class Verify(Stage):
     """One verdict for each attempt, whatever it is; a broken verifier raises."""
 
     label: ClassVar[str] = "verify"
-    table: ClassVar[pa.Schema] = verdicts.SCHEMA
+    table: ClassVar[pa.Schema] = verdicts.VERDICT_SCHEMA
     version: ClassVar[int] = 4
 
     markers: tuple[str, ...] = MARKERS
     """What opens the line of the final answer, in responses and in golds that are whole solutions; GSM8K's is `A:`."""
     tolerance: float = Field(default=0.0, ge=0, le=0.05)
     """Largest relative difference to a gold number still correct; 0: none, unless the question asks to round."""
-    deadline: float = Field(default=pool.DEADLINE, gt=0, le=3600)
+    deadline: float = Field(default=pool.DEADLINE_SECONDS, gt=0, le=3600)
     """Seconds Math-Verify may take for a pair before the verdict is `timeout`."""
-    library: str = Field(default_factory=pool.library)
+    library: str = Field(default_factory=pool.describe_library)
     """Library and version behind the verdicts: another version may judge otherwise, so it is another stage."""
 
     @field_validator("library")
     @classmethod
-    def _installed(cls, library: str) -> str:
-        if complaint := _complaint(library):
-            raise ValueError(complaint)
+    def _check_installed(cls, library: str) -> str:
+        if mismatch := _describe_mismatch(library):
+            raise ValueError(mismatch)
         return library
 
     @cached_property
@@ -66,49 +66,56 @@ class Verify(Stage):
         return f"{self.version} with {self.library} {fingerprint(self)[:12]}"
 
     def rows(self, batch: Sequence[Row], engine: Any) -> Iterator[Row]:
-        """One verdict, in the order of `batch`, for each row of `schemas.tables.attempts`. Raises `VerifierBroken`."""
-        if complaint := _complaint(self.library):  # a worker need not have what the machine it was asked on has
-            raise VerifierBroken(f"{self.label} {complaint}")
-        trust()
-        for start in range(0, len(batch), CHUNK):
-            cases = [self._look(row) for row in batch[start : start + CHUNK]]
-            rulings = iter(pool.judge([case.pair for case in cases if case.ruling is None], self.deadline))
-            for case in cases:
-                yield self._outcome(case, case.ruling or next(rulings))
+        """One verdict, in the order of `batch`, for each row of `schemas.tables.make_attempts`. Raises
+        `VerifierBroken`."""
+        if mismatch := _describe_mismatch(self.library):  # a worker need not have what the machine it was asked on has
+            raise VerifierBroken(f"{self.label} {mismatch}")
+        run_canaries()
+        for start in range(0, len(batch), CHUNK_ROWS):
+            prepared_rows = [self._prepare(row) for row in batch[start : start + CHUNK_ROWS]]
+            library_verdicts = iter(
+                pool.compare_pairs([case.pair for case in prepared_rows if case.verdict is None], self.deadline)
+            )
+            for prepared in prepared_rows:
+                yield self._make_row(prepared, prepared.verdict or next(library_verdicts))
 
-    def _look(self, row: Row) -> _Case:
+    def _prepare(self, row: Row) -> _PreparedRow:
         began = time.perf_counter()
-        found = extract(row["response"], self.markers)
-        gold = gold_answer(row["answer"], self.markers)
-        answer = found.text if found else ""
-        wanted = asked(row["question"], self.tolerance)
-        ruling = compare(gold, answer, wanted) if found else Ruling("unparseable", "no_answer")
-        pair = Pair(gold, answer) if ruling else Pair(read(gold).bare[0], read(answer).bare[0])
-        return _Case(row, found, ruling, pair, (time.perf_counter() - began) * 1e3)
+        extracted = extract(row["response"], self.markers)
+        gold = extract_gold(row["answer"], self.markers)
+        answer = extracted.text if extracted else ""
+        hints = parse_hints(row["question"], self.tolerance)
+        verdict = compare(gold, answer, hints) if extracted else Verdict("unparseable", "no_answer")
+        pair = (
+            Pair(gold, answer)
+            if verdict
+            else Pair(parse_answer(gold).text_and_unit[0], parse_answer(answer).text_and_unit[0])
+        )
+        return _PreparedRow(row, extracted, verdict, pair, (time.perf_counter() - began) * 1e3)
 
-    def _outcome(self, case: _Case, ruling: Ruling) -> Row:
+    def _make_row(self, prepared: _PreparedRow, verdict: Verdict) -> Row:
         return {
-            "row_id": case.row["row_id"],
-            "verdict": ruling.verdict,
-            "rule": ruling.rule,
-            "found_by": case.found.found_by if case.found else None,
-            "gold_parsed": ruling.gold_parsed,
-            "answer_parsed": ruling.answer_parsed,
+            "row_id": prepared.row["row_id"],
+            "verdict": verdict.verdict,
+            "rule": verdict.rule,
+            "found_by": prepared.answer.found_by if prepared.answer else None,
+            "gold_parsed": verdict.gold_parsed,
+            "answer_parsed": verdict.answer_parsed,
             "verifier": "questmill.ladder",
             "verifier_version": self.identity,
-            "milliseconds": case.milliseconds + ruling.milliseconds,
+            "milliseconds": prepared.milliseconds + verdict.milliseconds,
         }
 
 
-def gold_answer(text: str, markers: Sequence[str] = MARKERS) -> str:
+def extract_gold(text: str, markers: Sequence[str] = MARKERS) -> str:
     """The answer in a gold that is a whole solution (boxed, hash or marked), else all of it."""
-    found = extract(text, markers)
-    return found.text if found and found.found_by in EXPLICIT else text.strip()
+    extracted = extract(text, markers)
+    return extracted.text if extracted and extracted.found_by in EXPLICIT_RULES else text.strip()
 
 
-def _complaint(library: str) -> str:
+def _describe_mismatch(library: str) -> str:
     """What is wrong with `library`; empty if it is the installed one."""
-    installed = pool.library()
+    installed = pool.describe_library()
     if library == installed:
         return ""
     return f"was asked for {library}, but this machine has {installed}; install the former"

@@ -23,13 +23,13 @@ from schemas.budget import Account, Budget
 from schemas.engine import Completion
 from schemas.engine_specs import HttpSpec
 from schemas.errors import BudgetSpent
-from schemas.identity import Frozen
+from schemas.identity import FrozenModel
 from schemas.outcomes import Row
 from schemas.prompts import Prompt, Sampling
 from tasks.base.ask import Ask
 
 
-class Job(Frozen):
+class Job(FrozenModel):
     """What to ask, and where."""
 
     url: str
@@ -61,7 +61,11 @@ class Answer(Ask):
     blank: bool = False
 
     def prompt(self, row: Row) -> Prompt:
-        return self.ask() if self.blank else self.ask(question=f"What is {row['number']} and {row['number']}?")
+        return (
+            self.make_prompt()
+            if self.blank
+            else self.make_prompt(question=f"What is {row['number']} and {row['number']}?")
+        )
 
     def parse(self, row: Row, replies: list[Completion]) -> Iterator[Row]:
         yield {"row_id": row["row_id"], "text": replies[0].text}
@@ -82,8 +86,8 @@ def work(job: Job) -> dict[str, Any]:
     if job.core is not None:
         os.sched_setaffinity(0, {job.core})
     store = open_store(job.lake)
-    account = Account(run="bench", budget=Budget(tokens=job.tokens), before=budget.spent_before(store, "bench"))
-    blanks = worker.run_blanks(job.rows, job.shard_rows, job.lake)
+    account = Account(run="bench", budget=Budget(tokens=job.tokens), before=budget.load_earlier_usage(store, "bench"))
+    blanks = worker.run_empty_rows(job.rows, job.shard_rows, job.lake)
     cpu, began = time.process_time(), time.perf_counter()
 
     def shard(index: int) -> Any:
@@ -108,7 +112,7 @@ def work(job: Job) -> dict[str, Any]:
         "kept": sum(receipt.kept for receipt in receipts),
         "quarantined": quarantined,
         "parts": sorted(part.digest for receipt in receipts for part in receipt.parts),
-        "spent": budget.spent_before(store, "bench").tokens,
+        "spent": budget.load_earlier_usage(store, "bench").tokens,
         "unfinished": len(done) - len(receipts),
     }
 

@@ -8,16 +8,16 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tasks.verification.equivalence.compare import compare, read
-from tasks.verification.equivalence.question_hints import asked
+from tasks.verification.equivalence.compare import compare, parse_answer
+from tasks.verification.equivalence.question_hints import parse_hints
 from tasks.verification.extraction.rules import extract
 from tasks.verification.math_verify import pool
-from tasks.verification.math_verify.pool import Pair, Ruling
-from tasks.verification.verify import gold_answer
+from tasks.verification.math_verify.pool import Pair, Verdict
+from tasks.verification.verify import extract_gold
 from tests.support import recorded
 
-MATH = recorded.SHARED / "math" / "test.jsonl"
-GSM8K = recorded.SHARED / "gsm8k" / "test.jsonl"
+MATH = recorded.SHARED_DATA / "math" / "test.jsonl"
+GSM8K = recorded.SHARED_DATA / "gsm8k" / "test.jsonl"
 ABSENT = "needs the test sets of MATH and of OpenAI's grade-school-math in ../shared/data/"
 ADJUDICATED = Path(__file__).parents[1] / "data" / "adjudications.jsonl"
 CHUNK = 256
@@ -32,9 +32,9 @@ class Item(NamedTuple):
     question: str = ""
 
 
-def judged(items: Iterable[Item], deadline: float = pool.DEADLINE) -> list[Ruling]:
+def judged(items: Iterable[Item], deadline: float = pool.DEADLINE_SECONDS) -> list[Verdict]:
     """The rulings of the ladder, Math-Verify for what it passes on included; a dead child is told as `died`."""
-    found: list[Ruling] = []
+    found: list[Verdict] = []
     batch: list[Item] = []
     for item in items:
         batch.append(item)
@@ -44,10 +44,18 @@ def judged(items: Iterable[Item], deadline: float = pool.DEADLINE) -> list[Rulin
     return found + _judged(batch, deadline)
 
 
-def _judged(batch: Sequence[Item], deadline: float) -> list[Ruling]:
-    decided = [compare(item.gold, item.answer, asked(item.question)) for item in batch]
+def _judged(batch: Sequence[Item], deadline: float) -> list[Verdict]:
+    decided = [compare(item.gold, item.answer, parse_hints(item.question)) for item in batch]
     left = [item for item, ruling in zip(batch, decided, strict=True) if ruling is None]
-    rest = iter(pool.judge([Pair(read(item.gold).bare[0], read(item.answer).bare[0]) for item in left], deadline))
+    rest = iter(
+        pool.compare_pairs(
+            [
+                Pair(parse_answer(item.gold).text_and_unit[0], parse_answer(item.answer).text_and_unit[0])
+                for item in left
+            ],
+            deadline,
+        )
+    )
     return [ruling or next(rest) for ruling in decided]
 
 
@@ -55,14 +63,14 @@ def _judged(batch: Sequence[Item], deadline: float) -> list[Ruling]:
 def math() -> list[dict[str, Any]]:
     """The rows of MATH's test set, with `answer`: what stands in the last box."""
     rows = [json.loads(line) for line in MATH.read_text().splitlines()]
-    return [row | {"answer": gold_answer(row["solution"])} for row in rows]
+    return [row | {"answer": extract_gold(row["solution"])} for row in rows]
 
 
 @cache
 def gsm8k() -> list[dict[str, Any]]:
     """The rows of GSM8K's test set, with `final`: what stands behind `####`."""
     rows = [json.loads(line) for line in GSM8K.read_text().splitlines()]
-    return [row | {"final": gold_answer(row["answer"])} for row in rows]
+    return [row | {"final": extract_gold(row["answer"])} for row in rows]
 
 
 def own(count: int = 5000) -> list[Item]:
@@ -94,7 +102,7 @@ def solutions(folder: Path) -> list[tuple[Item, bool]]:
         row = json.loads(line)
         found = extract(row["response"])
         name = f"gsm8k {at}-{row['model']}"
-        item = Item(name, gold_answer(row["answer"]), found.text if found else "", row["question"])
+        item = Item(name, extract_gold(row["answer"]), found.text if found else "", row["question"])
         items.append((item, row["is_correct"]))
     return items
 

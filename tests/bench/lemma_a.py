@@ -21,9 +21,9 @@ from schemas.outcomes import Row
 from schemas.tables.corrections import STRATEGIES
 from tasks.answers.final_answer import answer_key, final_answer
 from tasks.base.ask import Ask
-from tasks.base.confidence import wilson
-from tasks.proving_ground.oracle import Diagnosis, diagnose, read
-from tasks.pupil.error_examples import TYPE_OF
+from tasks.base.confidence import wilson_interval
+from tasks.proving_ground.oracle import OracleDiagnosis, diagnose_solution, read_question
+from tasks.pupil.error_examples import ERROR_TYPE_OF_KIND
 from tests.bench.figures import ROOT, Figure, questmill
 
 IDS = ("lemma.a", "lemma.b", "lemma.c", "lemma.d")
@@ -50,13 +50,13 @@ def run(lake: str | Path, problems: int = PROBLEMS) -> None:
 
 def rows(store: Store, step: str) -> list[Row]:
     """What a step kept, each row once; of a recipe that takes it twice what it kept in either."""
-    parts = [part for receipt in store.receipts() if receipt.step == step for part in receipt.parts]
+    parts = [part for receipt in store.read_receipts() if receipt.step == step for part in receipt.parts]
     return list({row["row_id"]: row for part in parts for row in store.get(part).to_pylist()}.values())
 
 
 def turned_down(store: Store, step: str) -> list[Row]:
     """What a step rejected or could not work."""
-    parts = [p for r in store.receipts() if r.step == step for p in (r.rejects, r.quarantine) if p is not None]
+    parts = [p for r in store.read_receipts() if r.step == step for p in (r.rejects, r.quarantine) if p is not None]
     return [json.loads(row["row"]) for part in parts for row in store.get(part).to_pylist()]
 
 
@@ -67,7 +67,7 @@ def published(store: Store) -> Iterator[Figure]:
     yield figure("lemma.b.answer", [ends_right(row) for row in made], "= 100")
     first = [one.first_wrong_step == row["step"] - 1 for row, one in zip(made, found, strict=True)]
     yield figure("lemma.b.step", first, ">= 95")
-    kinds = [TYPE_OF.get(one.kind) == row["type"] for row, one in zip(made, found, strict=True)]
+    kinds = [ERROR_TYPE_OF_KIND.get(one.kind) == row["type"] for row, one in zip(made, found, strict=True)]
     yield figure("lemma.b.type", kinds, ">= 80")
 
 
@@ -100,7 +100,7 @@ def one_reply(stage: Ask, **more: Any) -> Ask:
 
 def given(store: Store, step: str) -> list[Row]:
     """The rows that a step was asked about."""
-    receipts = list(store.receipts())
+    receipts = list(store.read_receipts())
     parts = {part.digest: part for receipt in receipts for part in receipt.parts}
     inputs = dict.fromkeys(digest for receipt in receipts if receipt.step == step for digest in receipt.inputs)
     return [row for digest in inputs for row in store.get(parts[digest]).to_pylist()]
@@ -128,14 +128,14 @@ def mixed(store: Store) -> Iterator[Figure]:
 def ends_right(row: Row) -> bool:
     """Whether a correction ends in the oracle's answer."""
     said = final_answer(row["trajectory"][row["correction_start"] : row["correction_end"]])
-    return said is not None and answer_key(said) == answer_key(read(row["question"]).answer or "")
+    return said is not None and answer_key(said) == answer_key(read_question(row["question"]).answer or "")
 
 
-def told(row: Row) -> Diagnosis:
+def told(row: Row) -> OracleDiagnosis:
     """What the oracle says of a wrong solution."""
-    problem = read(row["question"]).problem
+    problem = read_question(row["question"]).problem
     assert problem is not None
-    return diagnose(problem, row["response"])
+    return diagnose_solution(problem, row["response"])
 
 
 MEASURED: dict[str, tuple[str, Callable[[Row], bool], int]] = {
@@ -149,7 +149,7 @@ MEASURED: dict[str, tuple[str, Callable[[Row], bool], int]] = {
 
 def figure(name: str, facts: list[bool], asked: str, more: str = "") -> Figure:
     """A share in percent with its interval."""
-    low, high = wilson(sum(facts), max(1, len(facts)))
+    low, high = wilson_interval(sum(facts), max(1, len(facts)))
     note = f"95 %: {100 * low:.1f} to {100 * high:.1f}, of {len(facts):,}" + (f"; {more}" if more else "")
     return Figure(name, round(100 * sum(facts) / max(1, len(facts)), 1), "%", asked, note)
 

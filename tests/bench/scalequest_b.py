@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from infra.lake.store import open_store
-from tasks.base.confidence import wilson
+from tasks.base.confidence import wilson_interval
 from tasks.proving_ground import oracle
-from tasks.pupil.examples import END
+from tasks.pupil.examples import END_TOKEN
 from tasks.questions.write import WriteQuestion
 from tests.bench.figures import ROOT, Figure, questmill
 
@@ -23,7 +23,7 @@ KEEP = os.environ.get("QUESTMILL_BENCH_KEEP", "")
 PUPIL = ROOT / "data" / "models" / "pupil" / "int8"
 RAW = ("<solve><question>", "<reply>")
 """The untuned solver is asked as in Magpie: the beginning of a user's turn, and what it writes until the turn ends."""
-BARE = (WriteQuestion().ask().tagged(), END)
+BARE = (WriteQuestion().make_prompt().to_tagged_text(), END_TOKEN)
 TUNED = {"qft": "tune_questioner", "qpo": "prefer_questions"}
 
 
@@ -36,7 +36,9 @@ def measure() -> Iterator[Figure]:
         minutes = (time.monotonic() - started) / 60
         yield Figure("scalequest.b", round(minutes, 1), "min", "<= 15", "with both trainings")
         store = open_store(folder)
-        made = {r.step: Path(store.locate(r.detail["model"])) / "int8" for r in store.receipts() if "model" in r.detail}
+        made = {
+            r.step: Path(store.locate(r.detail["model"])) / "int8" for r in store.read_receipts() if "model" in r.detail
+        }
         shares = {"raw": share(PUPIL, *RAW), "own": share(PUPIL, *BARE)}
         shares |= {name: share(made[step], *BARE) for name, step in TUNED.items()}
     for name, (value, low, high) in shares.items():
@@ -63,10 +65,10 @@ def share(model: Path, prefix: str, end: str) -> tuple[float, float, float]:
             max_length=256,
             sampling_topk=0,
             include_prompt_in_result=False,
-            end_token=list({end, END}),
+            end_token=list({end, END_TOKEN}),
             return_end_token=True,
         )
         for tokens in (result.sequences[0] for result in results):
-            read = oracle.read(words.decode([words.token_to_id(token) for token in tokens[:-1]]))
-            solvable += tokens[-1] in (end, END) and read.problem is not None and read.unsolvable is None
-    return (solvable / SAMPLES, *wilson(solvable, SAMPLES))
+            read = oracle.read_question(words.decode([words.token_to_id(token) for token in tokens[:-1]]))
+            solvable += tokens[-1] in (end, END_TOKEN) and read.problem is not None and read.unsolvable is None
+    return (solvable / SAMPLES, *wilson_interval(solvable, SAMPLES))

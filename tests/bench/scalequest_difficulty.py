@@ -13,14 +13,14 @@ from infra import engines
 from infra.cluster import train_worker, worker
 from infra.lake.store import open_store
 from schemas.arrow import conform, optional, required
-from schemas.engine_specs import EmbeddedSpec, RegressorSpec, Spec
+from schemas.engine_specs import EmbeddedSpec, EngineSpec, RegressorSpec
 from schemas.outcomes import Row
 from schemas.prompts import Sampling
 from schemas.receipts import Receipt
 from schemas.steps import Stage
 from tasks.proving_ground import library
 from tasks.pupil.examples import EVALUATION_SEEDS
-from tasks.questions.difficulty import PUPIL_DIFFICULTY, FailRate, LearnDifficulty, ScoreDifficulty
+from tasks.questions.difficulty import PUPIL_DIFFICULTY, FailRate, ScoreDifficulty, TrainDifficultyModel
 from tasks.questions.difficulty_sampling import SampleByDifficulty
 from tests.bench.figures import ROOT, Figure
 
@@ -39,15 +39,15 @@ SCHEMA = pa.schema(
 
 
 def measure(
-    learnt: int = LEARNT, held: int = HELD, pupil: Path = PUPIL, step: LearnDifficulty = PUPIL_DIFFICULTY
+    learnt: int = LEARNT, held: int = HELD, pupil: Path = PUPIL, step: TrainDifficultyModel = PUPIL_DIFFICULTY
 ) -> Iterator[Figure]:
     """Fail rates of the pupil by eight samples, held against exact answers; a head on the pupil learns them."""
     if find_spec("torch") is None or not (pupil / "int8").is_dir():
         print("scalequest.difficulty: skipped: needs the pupil, and the extra `train`")
         return
     with tempfile.TemporaryDirectory() as lake:
-        spec = engines.pin(EmbeddedSpec(path=str(pupil / "int8")))
-        drawn = [library.draw(FIRST_SEED + i) for i in range(learnt + held)]
+        spec = engines.pin_model(EmbeddedSpec(path=str(pupil / "int8")))
+        drawn = [library.draw_problem(FIRST_SEED + i) for i in range(learnt + held)]
         rows = [{"row_id": f"{i:06}", "question": p.question, "answer": p.answer} for i, p in enumerate(drawn)]
         known, asked = _put(rows[:learnt], lake), _put(rows[learnt:], lake)
         rates = _rates(worker.run_shard(PROBE, spec, asked, 0, lake), lake)
@@ -56,7 +56,7 @@ def measure(
         taught = worker.run_shard(PROBE, spec, known, 0, lake)
         made = train_worker.run_train(step.model_copy(update={"held_out": 0.0}), spec, [[taught]], lake)
         place = open_store(lake).locate(f"{made.detail['model']}/safetensors")
-        scorer = engines.pin(RegressorSpec(kind="regressor", path=place))
+        scorer = engines.pin_model(RegressorSpec(kind="regressor", path=place))
         scored = worker.run_shard(ScoreDifficulty(), scorer, asked, 0, lake)
         yield from _predicted(rates, scored, asked, made, lake)
         engines.unload()
@@ -81,7 +81,9 @@ def _counted(rates: dict[str, float]) -> Figure:
     return Figure("scalequest.difficulty", round(100 * float(np.mean(values)), 1), "%", "", f"mean fail rate; {note}")
 
 
-def _repeated(spec: Spec, rates: dict[str, float], rows: list[Row], asked: Receipt, lake: str) -> Iterator[Figure]:
+def _repeated(
+    spec: EngineSpec, rates: dict[str, float], rows: list[Row], asked: Receipt, lake: str
+) -> Iterator[Figure]:
     """The same problems once more: with other samples, without their answers, and only as far as a band takes."""
 
     def agreement(stage: Stage, table: Receipt) -> float:

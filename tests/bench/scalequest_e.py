@@ -24,15 +24,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tasks.answers.final_answer import answer_key, final_answer
-from tasks.dedup.near import DropNearRepeats
+from tasks.dedup.near import DropNearDuplicates
 from tasks.dedup.published import DropPublished
 from tasks.proving_ground import library
 from tests.bench.figures import ROOT, Figure
-from tests.support.recorded import SHARED
+from tests.support.recorded import SHARED_DATA
 
 IDS = ("scalequest.e",)
-TRAIN = SHARED / "gsm8k" / "train.jsonl"
-MATH = SHARED / "math" / "test.jsonl"
+TRAIN = SHARED_DATA / "gsm8k" / "train.jsonl"
+MATH = SHARED_DATA / "math" / "test.jsonl"
 CHUNK = 5000
 NUMBER = re.compile(r"(?<![\w.,])\d+(?:,\d{3})*(?:\.\d+)?(?![\w,]*\w)")
 SYNONYMS = {
@@ -97,7 +97,7 @@ def drawn(count: int) -> list[tuple[str, str]]:
 
 
 def _draw(first: int) -> list[tuple[str, str]]:
-    problems = [library.draw(seed, solvable=None) for seed in range(first, first + CHUNK)]
+    problems = [library.draw_problem(seed, solvable=None) for seed in range(first, first + CHUNK)]
     return [(problem.question, problem.answer or "") for problem in problems]
 
 
@@ -239,7 +239,7 @@ def work(which: str, folder: Path) -> dict[str, float]:
     """The merge as a worker runs it: Parquet in, `prepare`, SQL, Parquet out."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:2])
-    merge = DropNearRepeats() if which == "near" else DropPublished(dataset="before")
+    merge = DropNearDuplicates() if which == "near" else DropPublished(dataset="before")
     con = duckdb.connect()
     for number, name in enumerate(merge.inputs):
         con.execute(f"CREATE VIEW {name} AS SELECT * FROM read_parquet('{folder}/{number}.parquet')")

@@ -15,20 +15,20 @@ from schemas.arrow import conform
 from schemas.outcomes import Row
 from schemas.receipts import Receipt
 from schemas.tables import questions
-from schemas.tables.benchmark_overlaps import RULES
+from schemas.tables.benchmark_overlaps import OVERLAP_RULES
 from tasks.decontamination.benchmark import Benchmark
-from tasks.decontamination.ngram_index import grams, words
+from tasks.decontamination.ngram_index import ngrams, normalize_words
 from tasks.decontamination.overlap import DropOverlaps, FindOverlaps
 from tasks.proving_ground import library
 from tests.bench.figures import Figure
-from tests.support.recorded import SHARED
+from tests.support.recorded import SHARED_DATA
 
 IDS = ("scalequest.f",)
 ROWS, SHARD_ROWS, WORKERS = 100_000, 2_500, 2
 ITEMS = 300
 """Of each benchmark, planted once in every disguise."""
 NAMED = (("gsm8k_test", "gsm8k/test.jsonl", "question"), ("math_test", "math/test.jsonl", "problem"))
-TRAIN = SHARED / "gsm8k" / "train.jsonl"
+TRAIN = SHARED_DATA / "gsm8k" / "train.jsonl"
 TRUE = {(20, "gsm8k_test", 632), (406, "gsm8k_test", 581), (1314, "gsm8k_test", 602), (5162, "gsm8k_test", 602)}
 """Lines of GSM8K's train file that share 13 words in a row with an item, and the item."""
 SPELT = ["two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "twelve", "twenty", "thirty"]
@@ -38,11 +38,11 @@ Disguise = Callable[[str, Random], str]
 
 def measure(rows: int = ROWS, items: int = ITEMS) -> Iterator[Figure]:
     """Recall of each disguise, what is told of the rest, and questions a second of workers that are warm."""
-    if missing := [path for path in (TRAIN, *(SHARED / file for _, file, _ in NAMED)) if not path.exists()]:
+    if missing := [path for path in (TRAIN, *(SHARED_DATA / file for _, file, _ in NAMED)) if not path.exists()]:
         print(f"scalequest.f: skipped: needs {missing[0].name} in ../shared/data/{missing[0].parent.name}/")
         return
     texts = {name: [json.loads(line)[column] for line in _lines(file)] for name, file, column in NAMED}
-    benchmarks = tuple(Benchmark(name=n, path=str(SHARED / file), column=c) for n, file, c in NAMED)
+    benchmarks = tuple(Benchmark(name=n, path=str(SHARED_DATA / file), column=c) for n, file, c in NAMED)
     stage, planted = FindOverlaps(benchmarks=benchmarks), list(_planted(texts, items))
     with tempfile.TemporaryDirectory() as lake:
         table = _mixed(planted, rows, lake)
@@ -59,7 +59,7 @@ def measure(rows: int = ROWS, items: int = ITEMS) -> Iterator[Figure]:
 
 
 def _lines(file: str) -> list[str]:
-    return (SHARED / file).read_text().splitlines()
+    return (SHARED_DATA / file).read_text().splitlines()
 
 
 def _spaced(text: str, random: Random) -> str:
@@ -107,7 +107,7 @@ def _planted(texts: dict[str, list[str]], items: int) -> Iterator[tuple[str, str
 def _mixed(planted: list[tuple[str, str, int, str]], rows: int, lake: str) -> Receipt:
     """The planted questions, spread over problems of the proving ground; row `i` of `planted` is question `p<i>`."""
     made = [{"row_id": f"p{i}", "question": text} for i, (*_, text) in enumerate(planted)]
-    made += [{"row_id": f"g{i}", "question": library.draw(i).question} for i in range(rows - len(made))]
+    made += [{"row_id": f"g{i}", "question": library.draw_problem(i).question} for i in range(rows - len(made))]
     Random(8).shuffle(made)
     shards = [made[start : start + SHARD_ROWS] for start in range(0, rows, SHARD_ROWS)]
     parts = tuple(open_store(lake).put(conform(shard, questions.SCHEMA, "bench")) for shard in shards)
@@ -146,7 +146,7 @@ def _recall(planted: list[tuple[str, str, int, str]], matches: list[Row], kept: 
 
 def _by_rule(matches: list[Row], ids: set[str]) -> str:
     """How many of these questions each rule tells."""
-    told = {rule: len(ids & {m["question_id"] for m in matches if m["rule"] == rule}) for rule in RULES}
+    told = {rule: len(ids & {m["question_id"] for m in matches if m["rule"] == rule}) for rule in OVERLAP_RULES}
     return ", ".join(f"{rule} {n:,}" for rule, n in told.items() if n) or "none"
 
 
@@ -164,8 +164,8 @@ def _alarms(stage: FindOverlaps, texts: dict[str, list[str]]) -> Figure:
     train = [json.loads(line)["question"] for line in TRAIN.read_text().splitlines()]
     rows = [{"row_id": f"{i}", "question": text} for i, text in enumerate(train)]
     told = [row for row in stage.rows(rows, None) if isinstance(row, dict)]
-    items = {gram for each in texts.values() for text in each for gram in grams(words(text), stage.gram)}
-    sharing = {i for i, text in enumerate(train) if not items.isdisjoint(grams(words(text), stage.gram))}
+    items = {gram for each in texts.values() for text in each for gram in ngrams(normalize_words(text), stage.gram)}
+    sharing = {i for i, text in enumerate(train) if not items.isdisjoint(ngrams(normalize_words(text), stage.gram))}
     false = [m for m in told if (int(m["question_id"]), m["benchmark"], m["item"]) not in TRUE]
     listed = "; ".join(f"{m['question_id']} and {m['benchmark']} {m['item']}: {m['ngram']}" for m in told)
     note = f"{len(rows):,} questions, {len(sharing)} share {stage.gram} words with an item: {listed}"

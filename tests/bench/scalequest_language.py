@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from schemas.outcomes import Reject
-from tasks.questions.language import KeepLanguage, identifier
+from tasks.questions.language import KeepLanguage, load_identifier
 from tests.bench.figures import Figure
-from tests.support.recorded import SHARED
+from tests.support.recorded import SHARED_DATA
 
 IDS = ("scalequest.language",)
 REAL = {"gsm8k": ("train.jsonl", "question", ">= 99.5"), "math": ("test.jsonl", "problem", ">= 99")}
@@ -17,9 +17,9 @@ OTHERS = Path(__file__).parents[1] / "data" / "questions_other_languages.jsonl"
 
 def measure() -> Iterator[Figure]:
     """Shares in per cent, and questions a second of this thread; the identifier is loaded before."""
-    identifier()
+    load_identifier()
     for name, (file, column, asked) in REAL.items():
-        path = SHARED / name / file
+        path = SHARED_DATA / name / file
         if not path.exists():
             print(f"scalequest.language.{name}: skipped: needs {file} in ../shared/data/{name}/")
             continue

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.bench.figures import Figure, questmill
-from tests.support.recorded import ABSENT, SOLUTIONS, write_attempts
+from tests.support.recorded import SKIP_REASON, SOLUTIONS, write_attempts
 
 AGREEMENT = """
     SELECT 100.0 * avg(((verdict = 'correct') = is_correct)::INT), count(*) FILTER (verdict = 'timeout') FROM verified
@@ -17,7 +17,7 @@ IDS = ("spine.a",)
 def measure() -> Iterator[Figure]:
     """The share of verdicts that agree, and how many pairs had no verdict in time."""
     if not SOLUTIONS.exists():
-        print(f"spine.a: skipped: {ABSENT}")
+        print(f"spine.a: skipped: {SKIP_REASON}")
         return
     with tempfile.TemporaryDirectory() as folder:
         rows = write_attempts(Path(folder, "attempts.jsonl"))

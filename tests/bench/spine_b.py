@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.bench.figures import Figure, questmill
-from tests.support.recorded import ABSENT, SOLUTIONS, write_attempts
+from tests.support.recorded import SKIP_REASON, SOLUTIONS, write_attempts
 
 IDS = ("spine.b",)
 
@@ -14,7 +14,7 @@ IDS = ("spine.b",)
 def measure() -> Iterator[Figure]:
     """Seconds of the first run and of the same command again, and the shards that the second one worked."""
     if not SOLUTIONS.exists():
-        print(f"spine.b: skipped: {ABSENT}")
+        print(f"spine.b: skipped: {SKIP_REASON}")
         return
     with tempfile.TemporaryDirectory() as folder:
         rows = write_attempts(Path(folder, "attempts.jsonl"))

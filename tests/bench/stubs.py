@@ -20,7 +20,7 @@ class Served:
         self.url = url
 
     def counts(self) -> dict[str, Any]:
-        """See `infra.mock_server.counters.Counts`."""
+        """See `infra.mock_server.counters.CounterSnapshot`."""
         with urllib.request.urlopen(f"{self.url}/counts") as reply:
             return dict(json.load(reply))
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests.bench.figures import Figure
 from tests.bench.judging import adjudicated, judged, show, solutions
-from tests.support.recorded import ABSENT, SOLUTIONS
+from tests.support.recorded import SKIP_REASON, SOLUTIONS
 
 IDS = ("verify.a",)
 
@@ -14,7 +14,7 @@ IDS = ("verify.a",)
 def measure() -> Iterator[Figure]:
     """The share of verdicts that agree, and the differences that nobody has looked at."""
     if not SOLUTIONS.exists():
-        print(f"verify.a: skipped: {ABSENT}")
+        print(f"verify.a: skipped: {SKIP_REASON}")
         return
     with tempfile.TemporaryDirectory() as folder:
         items = solutions(Path(folder))

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tasks.verification.math_verify import pool
-from tasks.verification.math_verify.pool import Pair, Ruling
+from tasks.verification.math_verify.pool import Pair, Verdict
 from tests.bench.figures import Figure
 from tests.bench.judging import (
     ABSENT,
@@ -20,7 +20,7 @@ from tests.bench.judging import (
     solutions,
     strangers,
 )
-from tests.support.answer_pairs import corpus
+from tests.support.answer_pairs import load_corpus
 
 IDS = ("verify.c",)
 DECIDED = ("correct", "wrong")
@@ -51,17 +51,17 @@ def gathered() -> list[Item]:
     """All items, each pair of texts and question once."""
     with tempfile.TemporaryDirectory() as folder:
         items = [item for item, _ in solutions(Path(folder))]
-    items += [*own(), *strangers(), *map(of_corpus, corpus())]
+    items += [*own(), *strangers(), *map(of_corpus, load_corpus())]
     once = {(item.gold, item.answer, item.question): item for item in reversed(items)}
     return list(once.values())[::-1]
 
 
-def alone(items: list[Item]) -> list[Ruling]:
+def alone(items: list[Item]) -> list[Verdict]:
     """What Math-Verify says of the texts as they are; a text pair without its question is asked about once."""
     pairs = list(dict.fromkeys(Pair(item.gold, item.answer) for item in items))
-    said: dict[Pair, Ruling] = {}
+    said: dict[Pair, Verdict] = {}
     for start in range(0, len(pairs), CHUNK):
         chunk = pairs[start : start + CHUNK]
-        for pair, outcome in zip(chunk, pool.judge(chunk, 5.0), strict=True):
+        for pair, outcome in zip(chunk, pool.compare_pairs(chunk, 5.0), strict=True):
             said[pair] = outcome
     return [said[Pair(item.gold, item.answer)] for item in items]

@@ -9,15 +9,15 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from infra.report_data.dataset_summary import TRUST
-from tasks.base.confidence import wilson
-from tasks.verification.equivalence.question_hints import asked
+from infra.report_data.dataset_summary import ERROR_RATES_FILE
+from tasks.base.confidence import wilson_interval
+from tasks.verification.equivalence.question_hints import parse_hints
 from tasks.verification.math_verify import pool
 from tasks.verification.verify import Verify
 from tests.bench.figures import Figure
 from tests.bench.judging import ABSENT, MATH, Item, adjudicated, gsm8k, judged, math, of_corpus, show, solutions
-from tests.support.answer_pairs import corpus
-from tests.support.mutants import MISTAKES, mutants
+from tests.support.answer_pairs import load_corpus
+from tests.support.mutants import MISTAKES, make_mutants
 from tests.support.recorded import SOLUTIONS
 
 IDS = ("verify.d",)
@@ -56,7 +56,7 @@ def measure() -> Iterator[Figure]:
 
 def against_corpus() -> Iterator[Figure]:
     """The verdicts on the corpus beside those expected."""
-    rows = corpus()
+    rows = load_corpus()
     said = [ruling.verdict for ruling in judged(map(of_corpus, rows))]
     show(((f"expected {row['verdict']}", verdict) for row, verdict in zip(rows, said, strict=True)), "corpus", "said")
     agree = sum(row["verdict"] == verdict for row, verdict in zip(rows, said, strict=True))
@@ -73,20 +73,20 @@ def true_solutions() -> list[Item]:
 
 def write_trust(rates: dict[str, tuple[int, int, str]]) -> None:
     """For the reports: each rate with its interval, and on what it was counted."""
-    verifier = f"questmill.ladder {Verify.version} with {pool.library()}"
+    verifier = f"questmill.ladder {Verify.version} with {pool.describe_library()}"
     lines = ["# Written by `make bench ONLY=verify.d`; reports of verified rows show it.", f'verifier = "{verifier}"']
     for name, (wrong, of, what) in rates.items():
-        low, high = wilson(wrong, of)
+        low, high = wilson_interval(wrong, of)
         lines += ["", "[[figures]]", f'figure = "verifier: {name}"', f"value = {wrong / of:.6f}"]
         lines += [f"low = {low:.6f}", f"high = {high:.6f}", f"n = {of}", f'note = "{verifier}, on {what}"']
-    TRUST.write_text("\n".join(lines) + "\n")
+    ERROR_RATES_FILE.write_text("\n".join(lines) + "\n")
 
 
 def accepted() -> list[Item]:
     """Answers that are right: of MATH, of GSM8K, and the correct pairs of the corpus."""
     items = [Item(f"math {at}", row["answer"], row["answer"], row["problem"]) for at, row in enumerate(math())]
     items += [Item(f"gsm8k {at}", row["final"], row["final"], row["question"]) for at, row in enumerate(gsm8k())]
-    for row in corpus():
+    for row in load_corpus():
         if row["verdict"] == "correct":
             items.append(of_corpus(row))
     return items
@@ -95,7 +95,7 @@ def accepted() -> list[Item]:
 def mutated(items: list[Item]) -> Iterator[tuple[str, Item]]:
     """The kind of mistake and the item that has it; a percent sign is none where a percentage is asked for."""
     for item in items:
-        for name, mutant in mutants(item.answer, random.Random(item.name)):
-            if name == "percent sign" and asked(item.question).percent:
+        for name, mutant in make_mutants(item.answer, random.Random(item.name)):
+            if name == "percent sign" and parse_hints(item.question).asks_percent:
                 continue
             yield name, Item(f"{item.name} | {name}", item.gold, mutant, item.question)

@@ -8,11 +8,11 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
-from tasks.verification.equivalence.compare import compare, read
+from tasks.verification.equivalence.compare import compare, parse_answer
 from tasks.verification.extraction.rules import extract
-from tasks.verification.math_verify.pool import DEADLINE, Pair, Referee
+from tasks.verification.math_verify.pool import DEADLINE_SECONDS, MathVerifyProcess, Pair
 from tests.bench.figures import Figure
-from tests.support.strings import POISON, made_by_grammar, made_by_hypothesis
+from tests.support.strings import HOSTILE_STRINGS, generate_by_grammar, generate_by_hypothesis
 
 IDS = ("verify.e",)
 STRINGS = int(os.environ.get("FUZZ", "200000"))
@@ -32,7 +32,7 @@ class Seen(NamedTuple):
 
 def measure() -> Iterator[Figure]:
     """Verdicts, crashes, hangs and memory over all strings and the poison."""
-    strings = [*POISON, *made_by_hypothesis(STRINGS // 2), *made_by_grammar(STRINGS // 2)]
+    strings = [*HOSTILE_STRINGS, *generate_by_hypothesis(STRINGS // 2), *generate_by_grammar(STRINGS // 2)]
     random.Random(5).shuffle(strings)
     judge(strings[: len(strings) // 20])  # caches fill and children warm up
     before = resident(os.getpid())
@@ -42,10 +42,10 @@ def measure() -> Iterator[Figure]:
     verdicts = sum((each.verdicts for each in seen), Counter[str]())
     print("  " + ", ".join(f"{name} {count:,}" for name, count in verdicts.most_common()))
     judged = sum(count for name, count in verdicts.items() if name != "crash")
-    yield Figure("verify.e", judged, "verdicts", f"{len(strings)}", f"{len(POISON)} of the strings are poison")
+    yield Figure("verify.e", judged, "verdicts", f"{len(strings)}", f"{len(HOSTILE_STRINGS)} of the strings are poison")
     yield Figure("verify.e.crashes", verdicts["crash"], "strings", "0")
     longest = round(max(each.longest for each in seen), 2)
-    yield Figure("verify.e.longest", longest, "s", f"<= {DEADLINE + 1}", "for a pair")
+    yield Figure("verify.e.longest", longest, "s", f"<= {DEADLINE_SECONDS + 1}", "for a pair")
     yield Figure("verify.e.growth", round(grown), "MB", "flat", "of this process")
     yield Figure("verify.e.child", round(max(each.grown for each in seen)), "MB", "flat", "of a child, at most")
 
@@ -53,7 +53,7 @@ def measure() -> Iterator[Figure]:
 def judge(strings: Sequence[str]) -> Seen:
     """Each string as an answer and, where it is short, as a gold; also as a whole response."""
     verdicts, longest, rng = Counter[str](), 0.0, random.Random(7)
-    referee = Referee()
+    referee = MathVerifyProcess()
     children: dict[int | None, list[float]] = {}
     for start in range(0, len(strings), CHUNK):
         left = []
@@ -63,7 +63,9 @@ def judge(strings: Sequence[str]) -> Seen:
             try:
                 extract(text)
                 ruling = compare(gold, answer)
-                pair = None if ruling else Pair(read(gold).bare[0], read(answer).bare[0])
+                pair = (
+                    None if ruling else Pair(parse_answer(gold).text_and_unit[0], parse_answer(answer).text_and_unit[0])
+                )
             except Exception as error:
                 print(f"  crash of {text[:80]!r}: {error!r}")
                 verdicts["crash"] += 1
@@ -76,9 +78,9 @@ def judge(strings: Sequence[str]) -> Seen:
                 verdicts[ruling.verdict] += 1
         for pair in left:
             if referee.pid is None:
-                referee.judge([Pair("1", "1")])  # the restart after a poison pair is not this pair's time
+                referee.compare_pairs([Pair("1", "1")])  # the restart after a poison pair is not this pair's time
             began = time.perf_counter()
-            (outcome,) = referee.judge([pair])
+            (outcome,) = referee.compare_pairs([pair])
             longest = max(longest, time.perf_counter() - began)
             if outcome.rule == "verifier_died":
                 print(f"  the child died of {pair}")

@@ -7,10 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from schemas.errors import VerifierBroken
-from tasks.verification.code_execution.sandbox.results import Ending, Limits
+from tasks.verification.code_execution.sandbox.results import ExecutionResult, Limits
 from tasks.verification.code_execution.sandbox.sandbox import Sandbox
 from tests.bench.figures import Figure
-from tests.support.attacks import ATTACKS, HONEST
+from tests.support.attacks import ATTACKS, HARMLESS_PROGRAMS
 
 IDS = ("verify.g",)
 LIMITS = Limits(deadline=4.0, cpu=2, memory=256 << 20)
@@ -27,7 +27,7 @@ def measure(programs: int = PROGRAMS) -> Iterator[Figure]:
         print(f"verify.g: skipped: {error}")
         return
     yield contained()
-    plain = [HONEST[at % len(HONEST)][0] for at in range(programs)]
+    plain = [HARMLESS_PROGRAMS[at % len(HARMLESS_PROGRAMS)][0] for at in range(programs)]
     yield Figure("verify.g.run", round(speed(plain, ())), "programs/s", "", f"{programs:,}, {WARDENS} wardens")
     sympy = [SYMPY] * (programs // 4)
     note = f"{len(sympy):,} that solve an equation, {WARDENS} wardens"
@@ -44,9 +44,9 @@ def contained() -> Figure:
             began = time.monotonic()
             ending = sandbox.run(attack.program, LIMITS)
             late = time.monotonic() - began - LIMITS.deadline
-            ended = " ".join(filter(None, ending[:2])) if isinstance(ending, Ending) else ending.error
+            ended = " ".join(filter(None, ending[:2])) if isinstance(ending, ExecutionResult) else ending.error
             left = [path.name for path in Path(folder).iterdir()]
-            if ended in attack.endings and late < 1 and not left and sandbox.pid == warden:
+            if ended in attack.allowed_results and late < 1 and not left and sandbox.pid == warden:
                 held += 1
             else:
                 print(f"verify.g: {attack.name}: {ended}, {late:+.1f} s past its deadline, left {left}")
@@ -62,7 +62,7 @@ def speed(programs: Sequence[str], libraries: Sequence[str]) -> float:
 
     def work(at: int) -> int:
         endings = [boxes[at].run(program) for program in programs[at::WARDENS]]
-        return sum(isinstance(ending, Ending) and ending.reason == "ok" for ending in endings)
+        return sum(isinstance(ending, ExecutionResult) and ending.reason == "ok" for ending in endings)
 
     began = time.monotonic()
     with ThreadPoolExecutor(WARDENS) as pool:

@@ -9,11 +9,11 @@ import aiohttp
 import orjson
 
 from infra.cluster import worker
-from infra.engines.http import Http
+from infra.engines.http import HttpEngine
 from infra.lake.store import open_store
 from schemas.engine import Request
 from schemas.identity import fingerprint
-from tasks.base.ask import sample_seeds
+from tasks.base.ask import derive_seeds
 from tests.bench.asking import Job, spec, stage
 from tests.bench.figures import Figure
 from tests.bench.stubs import asked, served
@@ -49,12 +49,12 @@ async def _bare(url: str) -> list[float]:
     """The same requests, `SLOTS` at a time and nothing else; their latencies as seen from here."""
     with tempfile.TemporaryDirectory() as lake:
         job = Job(url=url, lake=lake, rows=ROWS, shard_rows=SHARD_ROWS)
-        blanks = worker.run_blanks(ROWS, SHARD_ROWS, lake)
+        blanks = worker.run_empty_rows(ROWS, SHARD_ROWS, lake)
         rows = [row for part in blanks.parts for row in open_store(lake).get(part).to_pylist()]
-    asks, engine = stage(job), Http(spec(job))
+    asks, engine = stage(job), HttpEngine(spec(job))
     key = fingerprint(asks)
-    requests = [Request(row["row_id"], asks.prompt(row), sample_seeds(key, row["row_id"], 1)) for row in rows]
-    bodies = iter([orjson.dumps(engine._body(request, asks.sampling)) for request in requests])
+    requests = [Request(row["row_id"], asks.prompt(row), derive_seeds(key, row["row_id"], 1)) for row in rows]
+    bodies = iter([orjson.dumps(engine._build_body(request, asks.sampling)) for request in requests])
     engine.close()
     latencies: list[float] = []
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from infra.engines.common.vllm_process import SETTINGS
+from infra.engines.common.vllm_process import VLLM_ENVIRONMENT
 from tests.bench.figures import ROOT, Figure
 
 IDS = ("window.h",)
@@ -32,7 +32,7 @@ def measure() -> Iterator[Figure]:
     speeds: dict[str, list[float]] = {side: [] for side in SIDES}
     for side in SIDES * TIMES:
         command = [sys.executable, "-m", "tests.bench.window_h", side]
-        settings = {**SETTINGS, **os.environ}  # for vLLM to keep its log out of what is printed
+        settings = {**VLLM_ENVIRONMENT, **os.environ}  # for vLLM to keep its log out of what is printed
         told = subprocess.run(command, cwd=ROOT, check=True, text=True, capture_output=True, env=settings)
         speeds[side].append(json.loads(told.stdout.splitlines()[-1]))
     bare, ours = (max(speeds[side]) for side in SIDES)
@@ -44,11 +44,11 @@ def bare() -> float:
     """`LLM.generate` over all prompts, with the seeds that the worker would use."""
     from vllm import LLM, SamplingParams
 
-    from tasks.base.ask import sample_seeds
+    from tasks.base.ask import derive_seeds
 
     stage = _stage()
     asked = stage.sampling.model_dump(include={"temperature", "top_p", "max_tokens"})
-    seeds = [seed for row in range(PROMPTS) for seed in sample_seeds("bare", str(row), 1)]
+    seeds = [seed for row in range(PROMPTS) for seed in derive_seeds("bare", str(row), 1)]
     params = [SamplingParams(**asked, seed=seed) for seed in seeds]
     text = stage.prompt({}).tagged()
     llm = LLM(str(MODEL), dtype="float32", max_num_seqs=SEQUENCES, kv_cache_memory_bytes=2**29)
@@ -68,9 +68,9 @@ def worker() -> float:
 
     stage = _stage()
     seats = {"max_num_seqs": SEQUENCES, "slots": 2 * SEQUENCES, "cache_gib": 0.5}
-    spec = engines.pin(VllmSpec(kind="vllm", path=str(MODEL), dtype="float32", device="cpu", **seats))
+    spec = engines.pin_model(VllmSpec(kind="vllm", path=str(MODEL), dtype="float32", device="cpu", **seats))
     with tempfile.TemporaryDirectory() as lake:
-        blanks = workers.run_blanks(PROMPTS, PROMPTS // SHARDS, lake)
+        blanks = workers.run_empty_rows(PROMPTS, PROMPTS // SHARDS, lake)
         engine = engines.load(spec)
         generate(engine, [stage.prompt({})] * SEQUENCES, stage.sampling, [[i] for i in range(SEQUENCES)])
         started = time.monotonic()

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from flows.cli.main import QUIET, main
-from flows.cli.prefect_server import prefect_server
+from flows.cli.main import QUIET_ENVIRONMENT, main
+from flows.cli.prefect_server import ensure_prefect_server
 from infra.lake.store import Store
-from tests.support.forks import FORKER, forked, forking
-from tests.support.runs import Command, Lake, Outcome, attempts, end, write
+from tests.support.forks import FORKER_VARIABLE, run_fork_server, start_forked
+from tests.support.runs import Command, Lake, Outcome, make_attempts, wait_for_exit, write_jsonl
 
-for _name, _value in QUIET.items():
+for _name, _value in QUIET_ENVIRONMENT.items():
     os.environ.setdefault(_name, _value)
 
 
@@ -34,7 +34,7 @@ def _one_server(shared: Path) -> Iterator[str]:
 
     The same goes for the process that forks theirs.
     """
-    os.environ[FORKER] = str(shared / "forker")
+    os.environ[FORKER_VARIABLE] = str(shared / "forker")
     told = shared / "api"
     with (shared / "starting").open("w") as starting, (shared / "users").open("w") as users, ExitStack() as at_the_end:
 
@@ -45,8 +45,8 @@ def _one_server(shared: Path) -> Iterator[str]:
 
         fcntl.flock(starting, fcntl.LOCK_EX)
         if not told.exists():
-            at_the_end.enter_context(prefect_server())
-            at_the_end.enter_context(forking(Path(os.environ[FORKER])))
+            at_the_end.enter_context(ensure_prefect_server())
+            at_the_end.enter_context(run_fork_server(Path(os.environ[FORKER_VARIABLE])))
             at_the_end.callback(last)
             told.write_text(os.environ["PREFECT_API_URL"])
         fcntl.flock(users, fcntl.LOCK_SH)
@@ -103,7 +103,7 @@ def baseline(api: str, shared: Path) -> Lake:
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not told.exists():
-            write(path, attempts(300))
+            write_jsonl(path, make_attempts(300))
             words = ("--input", path, "--store", folder / "lake", "--profile", "ci", "--shard_rows", "64")
-            told.write_text(json.dumps(end(forked("run", "verify", *words))))
+            told.write_text(json.dumps(wait_for_exit(start_forked("run", "verify", *words))))
     return Lake(Store(str(folder / "lake")), path, Outcome(*json.loads(told.read_text())))

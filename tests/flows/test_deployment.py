@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from flows.cli import recipe_arguments
-from flows.cli.prefect_server import prefect_server
+from flows.cli.prefect_server import ensure_prefect_server
 from infra.lake.store import Store
-from tests.support.runs import PATIENCE, ROOT
+from tests.support.runs import ROOT, TIMEOUT_SECONDS
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
     monkeypatch.setenv("PREFECT_HOME", str(tmp_path / "prefect"))
     monkeypatch.delenv("PREFECT_API_URL", raising=False)
-    with prefect_server() as used, temporary_settings({PREFECT_API_URL: os.environ["PREFECT_API_URL"]}):
+    with ensure_prefect_server() as used, temporary_settings({PREFECT_API_URL: os.environ["PREFECT_API_URL"]}):
         used.set()
         yield
 
@@ -42,7 +42,7 @@ def test_the_verify_deployment_runs_and_its_form_explains_every_field(tmp_path: 
     _prefect("worker", "start", "--pool", "questmill", "--limit", "1", "--run-once", env=env)
     ended = asyncio.run(_read(run.id))
     assert ended.state.is_completed(), ended.state
-    manifest = Store(str(lake)).manifest("verified")
+    manifest = Store(str(lake)).read_manifest("verified")
     assert manifest is not None
     assert manifest.recipe["input"] == ["data/seeds/attempts.jsonl"]
     assert manifest.rows > 250
@@ -67,7 +67,7 @@ def _assert_explained(schema: dict[str, Any]) -> None:
 def _prefect(*words: str, env: dict[str, str] | None = None) -> None:
     env = os.environ | {"PWD": str(ROOT), "PYTHONWARNINGS": "ignore"} | (env or {})
     command = [sys.executable, "-m", "prefect", *words]
-    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=PATIENCE)
+    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=TIMEOUT_SECONDS)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

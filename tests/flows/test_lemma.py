@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from flows.cli.recipe_arguments import parse, presets
+from flows.cli.recipe_arguments import list_presets, parse
 from flows.lemma import Lemma
-from infra.mock_server.server import Stub
+from infra.mock_server.server import MockServer
 from tests.support.runs import Command
-from tests.support.teacher import from_tagged, reply
+from tests.support.teacher import parse_tagged_text, reply
 
 SIZE = ("--problems", "24", "--shard_rows", "12", "--draw.first_seed", "1300000000")
 TYPES = ("--types.types", '["calculation", "missing_step", "confusing_concept"]')
@@ -18,7 +18,7 @@ TYPES = ("--types.types", '["calculation", "missing_step", "confusing_concept"]'
 
 def say(body: dict[str, Any], sample: int) -> str:
     """What student and teacher reply to a request."""
-    return reply(from_tagged(body["prompt"]), int(body.get("seed") or 0) + sample)
+    return reply(parse_tagged_text(body["prompt"]), int(body.get("seed") or 0) + sample)
 
 
 def profile(folder: Path, url: str) -> Path:
@@ -36,13 +36,13 @@ def asked(command: Command, lake: Path, sql: str) -> list[dict[str, Any]]:
 
 def test_errors_of_a_student_become_corrections_pairs_and_a_table_of_types(command: Command, tmp_path: Path) -> None:
     lake = tmp_path / "lake"
-    with Stub(reply=say) as stub:
+    with MockServer(reply=say) as stub:
         where = ("--store", lake, "--profile", profile(tmp_path, stub.url))
         done = command("run", "lemma", *SIZE, *TYPES, *where)
         assert done.code == 0, done.err
-        first = stub.counts().answered
+        first = stub.read_counters().answered
         again = command("run", "lemma", *SIZE, *TYPES, *where)
-        assert again.code == 0 and stub.counts().answered == first > 100
+        assert again.code == 0 and stub.read_counters().answered == first > 100
         other = command("run", "lemma", "--seeds", "error_types", *TYPES, *where)
         assert other.code == 2 and "dataset 'error_types' has no column 'question'; it has row_id, type" in other.err
         other = command("run", "lemma", "--seeds", "nothing", *TYPES, *where)
@@ -69,12 +69,12 @@ def test_problems_may_come_from_files_and_smoothing_may_be_left_out(command: Com
     from tasks.proving_ground import library
 
     lake, path = tmp_path / "lake", tmp_path / "problems.jsonl"
-    drawn = [library.draw(seed) for seed in range(1_200_000_000, 1_200_000_016)]
+    drawn = [library.draw_problem(seed) for seed in range(1_200_000_000, 1_200_000_016)]
     lines = [{"question": p.question, "answer": f"{p.solution}"} for p in drawn]
     lines.append({"question": "What now?", "answer": ""})
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
     flags = ("--input", path, "--columns.response", "answer", "--smoothing", "false", *TYPES)
-    with Stub(reply=say) as stub:
+    with MockServer(reply=say) as stub:
         done = command("run", "lemma", *flags, "--store", lake, "--profile", profile(tmp_path, stub.url))
     assert done.code == 0, done.err
     rows = asked(command, lake, "SELECT DISTINCT question, answer FROM corrections")
@@ -85,6 +85,6 @@ def test_problems_may_come_from_files_and_smoothing_may_be_left_out(command: Com
 
 @pytest.mark.parametrize("name", ["hard", "pupil"])
 def test_the_presets_are_recipes(name: str) -> None:
-    assert name in presets(Lemma)
+    assert name in list_presets(Lemma)
     recipe = parse(Lemma, ["--preset", name])
     assert recipe.balance.hard == (name == "hard") and recipe.attempt.sampling.temperature == 0.7

@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 
 from infra.lake.store import Store
-from tasks.base.confidence import wilson
-from tests.support.runs import Command, ask, write
+from tasks.base.confidence import wilson_interval
+from tests.support.runs import Command, query, write_jsonl
 
 FEW = ("--solve.sampling.n", "4", "--solve.sampling.max_tokens", "192", "--shard_rows", "10")
 WIDE = ("--keep.low", "0", "--keep.high", "1")
@@ -19,15 +19,20 @@ def test_problems_of_the_proving_ground_become_a_pool_with_rates_and_intervals(
     done = command("run", "rl_pool", "--problems", "problems", *FEW, *WIDE, *lake)
     assert done.code == 0, done.err
     store = Store(str(tmp_path / "lake"))
-    rows = ask(store, "SELECT problem_id, model, samples, passes, pass_rate, low, high, tokens, verifier FROM rl_pool")
+    rows = query(
+        store, "SELECT problem_id, model, samples, passes, pass_rate, low, high, tokens, verifier FROM rl_pool"
+    )
     assert len(rows) == len({row[0] for row in rows}) == 20
     for _, model, samples, passes, rate, low, high, tokens, verifier in rows:
         assert (model, verifier) == ("solver", "questmill.ladder")
         assert 0 <= passes <= samples <= 4 and rate == passes / samples and tokens > 3
-        assert abs(low - wilson(passes, samples)[0]) < 1e-6 and abs(high - wilson(passes, samples)[1]) < 1e-6
+        assert (
+            abs(low - wilson_interval(passes, samples)[0]) < 1e-6
+            and abs(high - wilson_interval(passes, samples)[1]) < 1e-6
+        )
     assert sum(row[3] for row in rows) > 20, "the pupil passes more often than not"
-    manifest = store.manifest("rl_pool")
-    assert manifest and manifest.recipe["version"] == store.current("problems")
+    manifest = store.read_manifest("rl_pool")
+    assert manifest and manifest.recipe["version"] == store.current_version("problems")
     steps = [(count.step, count.rows_in, count.kept) for count in manifest.ledger]
     assert steps == [("attempt", 20, 20), ("verify", 80, 80), ("pass_rate", 20, 20), ("keep_band", 20, 20)]
 
@@ -35,25 +40,25 @@ def test_problems_of_the_proving_ground_become_a_pool_with_rates_and_intervals(
     assert band.code in (0, 3), band.err
     assert "attempt        20 / 20 rows, 20 found done" in band.err, "another band asks nothing"
     kept = {row[0] for row in rows if 0.3 <= row[4] <= 0.9}
-    dropped = dict(ask(store, "SELECT reason, count(*) FROM rejects WHERE stage = 'keep_band' GROUP BY ALL"))
+    dropped = dict(query(store, "SELECT reason, count(*) FROM rejects WHERE stage = 'keep_band' GROUP BY ALL"))
     assert sum(dropped.values()) == 20 - len(kept) and set(dropped) <= {"too easy", "too hard"}
     if kept:
-        assert {row[0] for row in ask(store, "SELECT problem_id FROM rl_pool")} == kept
+        assert {row[0] for row in query(store, "SELECT problem_id FROM rl_pool")} == kept
 
 
 def test_files_of_problems_need_no_responses_and_every_model_has_a_rate_of_its_own(
     command: Command, tmp_path: Path
 ) -> None:
     problems = [{"task": f"What is {n} + 1?", "gold": n + 1} for n in range(3)]
-    source, lake = write(tmp_path / "p.jsonl", problems), ("--store", tmp_path / "lake")
+    source, lake = write_jsonl(tmp_path / "p.jsonl", problems), ("--store", tmp_path / "lake")
     columns = ("--columns.question", "task", "--columns.answer", "gold")
     models = ("--models", json.dumps(["solver", "judge"]))
     done = command("run", "rl_pool", "--input", source, *columns, *models, *FEW, *WIDE, *lake)
     assert done.code == 0, done.err
     store = Store(str(tmp_path / "lake"))
-    found = ask(store, "SELECT model, count(*), min(answer) FROM rl_pool GROUP BY model ORDER BY model")
+    found = query(store, "SELECT model, count(*), min(answer) FROM rl_pool GROUP BY model ORDER BY model")
     assert found == [("judge", 3, "1"), ("solver", 3, "1")]
-    assert ask(store, "SELECT count(DISTINCT row_id) FROM step.attempt") == [(24,)]
+    assert query(store, "SELECT count(DISTINCT row_id) FROM step.attempt") == [(24,)]
 
 
 def test_a_dataset_of_problems_that_is_not_there_is_told(command: Command, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.runs import PATIENCE, ROOT, until
+from tests.support.runs import ROOT, TIMEOUT_SECONDS, wait_until
 
 SOON = 90.0
 """Seconds until a scheduled run must be there."""
@@ -56,7 +56,7 @@ class Server:
     def prefect(self, *words: str) -> None:
         """Run Prefect's command against it."""
         command = [sys.executable, "-m", "prefect", *words]
-        done = subprocess.run(command, cwd=ROOT, env=self.env, capture_output=True, text=True, timeout=PATIENCE)
+        done = subprocess.run(command, cwd=ROOT, env=self.env, capture_output=True, text=True, timeout=TIMEOUT_SECONDS)
         assert done.returncode == 0, done.stdout + done.stderr
 
     def complaints(self) -> list[str]:
@@ -77,7 +77,7 @@ class Server:
 def server(tmp_path: Path) -> Iterator[Server]:
     server = Server(tmp_path / "prefect")
     try:
-        until(server.answers)
+        wait_until(server.answers)
         yield server
     finally:
         server.end()
@@ -87,15 +87,15 @@ def server(tmp_path: Path) -> Iterator[Server]:
 def test_scheduled_runs_appear_at_their_times_on_a_server_with_all_its_services(server: Server) -> None:
     server.prefect("work-pool", "create", "questmill", "--type", "process")
     server.prefect("deploy", "--prefect-file", "infra/prefect.yaml", "--all")
-    until(lambda: {run.expected_start_time.hour for run in scheduled(server, "smoke")} == {2}, SOON)
-    until(lambda: {run.expected_start_time.hour for run in scheduled(server, "verify")} == {3}, SOON)
+    wait_until(lambda: {run.expected_start_time.hour for run in scheduled(server, "smoke")} == {2}, SOON)
+    wait_until(lambda: {run.expected_start_time.hour for run in scheduled(server, "verify")} == {3}, SOON)
 
     # Half a minute at least, so that its time has not come before the command has ended.
     soon = (datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=90)).replace(second=0, microsecond=0)
     changed = server.home / "prefect.yaml"
     changed.write_text((ROOT / "infra/prefect.yaml").read_text().replace('"0 3 * * *"', f'"{soon:%M %H} * * *"'))
     server.prefect("deploy", "--prefect-file", str(changed), "--name", "verify")
-    until(lambda: soon in {run.expected_start_time for run in scheduled(server, "verify")}, SOON)
+    wait_until(lambda: soon in {run.expected_start_time for run in scheduled(server, "verify")}, SOON)
     time.sleep(6)  # its time may be far, but the service that comes by the clock has come once more
     assert server.complaints() == []
 

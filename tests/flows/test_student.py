@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
-from test_lemma import SIZE, TYPES, asked, profile, say
 
-from infra.mock_server.server import Stub
+from infra.mock_server.server import MockServer
+from tests.flows.test_lemma import SIZE, TYPES, asked, profile, say
 from tests.support.runs import Command
 
 pytest.importorskip("trl", reason="needs the extra `train`")
@@ -19,7 +19,7 @@ def test_students_learn_from_published_rows_and_are_held_against_their_beginning
     where = ("--store", lake, "--profile", "ci")
     early = command("run", "student", *small, *where)
     assert early.code == 2 and "no dataset 'corrections' is published; publish it first" in early.err
-    with Stub(reply=say) as stub:
+    with MockServer(reply=say) as stub:
         made = command("run", "lemma", *SIZE, *TYPES, "--store", lake, "--profile", profile(tmp_path, stub.url))
     assert made.code == 0, made.err
     done = command("run", "student", *small, *where)

@@ -11,32 +11,32 @@ import pytest
 
 from infra.lake.store import Store
 from schemas.errors import LedgerError
-from tests.support.forks import forked
-from tests.support.recorded import ABSENT, SOLUTIONS, write_attempts
-from tests.support.runs import Command, Lake, ask, attempts, end, write
+from tests.support.forks import start_forked
+from tests.support.recorded import SKIP_REASON, SOLUTIONS, write_attempts
+from tests.support.runs import Command, Lake, make_attempts, query, wait_for_exit, write_jsonl
 
 
 def test_every_attempt_gets_the_verdict_it_was_made_for(baseline: Lake) -> None:
     assert baseline.outcome.code == 0, baseline.outcome.err
-    assert ask(baseline.store, "SELECT question, verdict, expected FROM verified WHERE verdict <> expected") == []
-    counts = dict(ask(baseline.store, "SELECT verdict, count(*) FROM verified WHERE expected IS NOT NULL GROUP BY 1"))
+    assert query(baseline.store, "SELECT question, verdict, expected FROM verified WHERE verdict <> expected") == []
+    counts = dict(query(baseline.store, "SELECT verdict, count(*) FROM verified WHERE expected IS NOT NULL GROUP BY 1"))
     assert counts == {"correct": 214, "wrong": 73, "unparseable": 8}
 
 
 def test_a_bad_row_gets_a_verdict_or_goes_to_quarantine_with_the_reason(baseline: Lake) -> None:
-    reasons = ask(baseline.store, "SELECT reason, error, row->>'question' FROM quarantine ORDER BY row_id")
+    reasons = query(baseline.store, "SELECT reason, error, row->>'question' FROM quarantine ORDER BY row_id")
     assert reasons == [
         ("null answer", "column 'answer' is null", "null gold"),
         ("null question", "column 'question' is null", None),
         ("null response", "column 'response' is null", "null response"),
     ]
-    odd = dict(ask(baseline.store, "SELECT question, verdict FROM verified WHERE expected IS NULL"))
+    odd = dict(query(baseline.store, "SELECT question, verdict FROM verified WHERE expected IS NULL"))
     assert set(odd) == {"never closed", "a tower"}
     assert set(odd.values()) <= {"wrong", "unparseable", "timeout"}
 
 
 def test_the_funnel_accounts_for_every_row(baseline: Lake) -> None:
-    funnel = ask(
+    funnel = query(
         baseline.store,
         "SELECT step, rows_in, kept, rejected, quarantined, rows_in - kept - rejected - quarantined, rows_out "
         "FROM funnel ORDER BY position",
@@ -49,14 +49,14 @@ def test_the_funnel_accounts_for_every_row(baseline: Lake) -> None:
 
 
 def test_every_column_of_the_input_is_kept_in_its_order(baseline: Lake) -> None:
-    rows = ask(baseline.store, "SELECT serial, question FROM verified WHERE serial IS NOT NULL")
+    rows = query(baseline.store, "SELECT serial, question FROM verified WHERE serial IS NOT NULL")
     assert rows == [(n, f"What is {n}?") for n in range(293)]
 
 
 def test_a_column_that_hides_one_of_ours_is_kept_under_another_name(command: Command, tmp_path: Path) -> None:
     rows = [{"question": "?", "response": "A: 1", "answer": "1", "Verdict": "theirs", "row_id": 5}]
     lake = tmp_path / "lake"
-    done = command("run", "verify", "--input", write(tmp_path / "a.jsonl", rows), "--store", lake)
+    done = command("run", "verify", "--input", write_jsonl(tmp_path / "a.jsonl", rows), "--store", lake)
     assert done.code == 0, done.err
     shown = command("query", "SELECT verdict, input_Verdict, input_row_id FROM verified", "--store", lake)
     assert shown.out.splitlines()[1] == '"correct","theirs",5'
@@ -67,7 +67,7 @@ def test_the_manifest_stands_on_receipts_and_names_recipe_and_report(baseline: L
     assert (manifest.rows, manifest.files) == (297, ("verified-00001-of-00001.parquet",))
     assert manifest.version == manifest.content[:12]
     assert manifest.recipe["input"] == [str(baseline.attempts)]
-    assert set(manifest.receipts) <= {f"{r.step}/{r.key}" for r in baseline.store.receipts()}
+    assert set(manifest.receipts) <= {f"{r.step}/{r.key}" for r in baseline.store.read_receipts()}
     report = (baseline.store.read(manifest.report or "") or b"").decode()
     assert "| pass | critical | `expect_column_values_to_be_unique`" in report
     assert "FAIL" not in report
@@ -89,7 +89,7 @@ def test_the_same_command_again_works_no_shard_and_publishes_the_same_version(ba
     before = _objects(baseline.store)
     store = Store(shutil.copytree(baseline.store.url, str(tmp_path / "lake")))  # other tests count the runs of theirs
     words = ("--input", baseline.attempts, "--store", store.url, "--profile", "ci", "--shard_rows", "64")
-    again = end(forked("run", "verify", *words))
+    again = wait_for_exit(start_forked("run", "verify", *words))
     assert again.code == 0, again.err
     assert [line.split(maxsplit=1)[1] for line in again.err.splitlines()[2:]] == [
         "300 / 300 rows, 300 found done",
@@ -98,10 +98,10 @@ def test_the_same_command_again_works_no_shard_and_publishes_the_same_version(ba
         "297 / 297 rows, 297 found done",
     ]
     assert _objects(store) == before
-    assert store.history("verified") == [baseline.manifest.version]
+    assert store.version_history("verified") == [baseline.manifest.version]
 
 
-@pytest.mark.skipif(not SOLUTIONS.is_file(), reason=ABSENT)
+@pytest.mark.skipif(not SOLUTIONS.is_file(), reason=SKIP_REASON)
 def test_recorded_solutions_of_real_models_get_the_verdict_they_were_recorded_with(
     command: Command, tmp_path: Path
 ) -> None:
@@ -119,7 +119,7 @@ def test_recorded_solutions_of_real_models_get_the_verdict_they_were_recorded_wi
 def test_rows_that_are_all_unusable_stop_at_the_gate(command: Command, tmp_path: Path) -> None:
     rows = [{"question": "?", "response": "A: 1", "answer": None}] * 5
     lake = tmp_path / "lake"
-    done = command("run", "verify", "--input", write(tmp_path / "a.jsonl", rows), "--store", lake)
+    done = command("run", "verify", "--input", write_jsonl(tmp_path / "a.jsonl", rows), "--store", lake)
     assert done.code == 3
     last = done.err.splitlines()[-1]
     assert "gate 'verified' stopped the run" in last
@@ -132,7 +132,7 @@ def test_rows_that_are_all_unusable_stop_at_the_gate(command: Command, tmp_path:
 def test_a_warning_is_reported_and_published(command: Command, tmp_path: Path) -> None:
     rows = [{"question": "?", "response": "I do not know.", "answer": "1"}] * 5
     lake = tmp_path / "lake"
-    done = command("run", "verify", "--input", write(tmp_path / "a.jsonl", rows), "--store", lake)
+    done = command("run", "verify", "--input", write_jsonl(tmp_path / "a.jsonl", rows), "--store", lake)
     assert done.code == 0, done.err
     assert "warning: verdict: values to not be in set: 5 of 5 do not, e.g. 'unparseable'" in done.err
     [report] = (lake / "reports/verified").glob("*.md")
@@ -143,18 +143,18 @@ def test_a_warning_is_reported_and_published(command: Command, tmp_path: Path) -
 def test_publish_refuses_a_dataset_that_lost_a_shard(api: str, tmp_path: Path) -> None:
     from prefect import flow
 
-    from flows.run.run import Run, on_cluster
+    from flows.run.run import Run, dask_runner
     from flows.verify import Verification
     from schemas.tables import verdicts
-    from tasks.verification.attach_verdicts import Judged
+    from tasks.verification.attach_verdicts import AttachVerdicts
 
-    @flow(name="leaky", task_runner=on_cluster)
+    @flow(name="leaky", task_runner=dask_runner)
     def leaky(recipe: Verification) -> object:
         run = Run.open(recipe)
-        attempted = run.seed(recipe, reserved=verdicts.SCHEMA.names)
+        attempted = run.seed(recipe, reserved=verdicts.VERDICT_SCHEMA.names)
         lossy = dataclasses.replace(attempted, shards=attempted.shards[:-1])
         judged = run.map(recipe.judge, lossy)
-        return run.publish("leaky", run.merge(Judged(), attempted, judged))
+        return run.publish("leaky", run.merge(AttachVerdicts(), attempted, judged))
 
     error = _failure(leaky, tmp_path, rows=20, shard_rows=10)
     assert isinstance(error, LedgerError)
@@ -165,7 +165,7 @@ def test_publish_refuses_a_dataset_that_lost_a_shard(api: str, tmp_path: Path) -
 def test_a_stage_that_loses_a_row_is_told_which(api: str, tmp_path: Path) -> None:
     from prefect import flow
 
-    from flows.run.run import Run, on_cluster
+    from flows.run.run import Run, dask_runner
     from flows.verify import Verification
     from tasks.verification.verify import Verify
 
@@ -173,7 +173,7 @@ def test_a_stage_that_loses_a_row_is_told_which(api: str, tmp_path: Path) -> Non
         def rows(self, batch: Any, engine: Any) -> Any:
             yield from list(super().rows(batch, engine))[:-1]
 
-    @flow(name="careless", task_runner=on_cluster)
+    @flow(name="careless", task_runner=dask_runner)
     def careless(recipe: Verification) -> object:
         run = Run.open(recipe)
         return run.publish("careless", run.map(Careless(), run.seed(recipe, reserved=[])))
@@ -187,7 +187,7 @@ def test_a_stage_that_loses_a_row_is_told_which(api: str, tmp_path: Path) -> Non
 def _failure(flow: Any, folder: Path, rows: int, shard_rows: int) -> BaseException:
     from flows.verify import Verification
 
-    path = write(folder / "attempts.jsonl", attempts(rows))
+    path = write_jsonl(folder / "attempts.jsonl", make_attempts(rows))
     before = dict(os.environ)
     os.environ |= {"QUESTMILL_STORE": str(folder / "lake"), "QUESTMILL_PROFILE": "ci"}
     try:
@@ -201,4 +201,4 @@ def _failure(flow: Any, folder: Path, rows: int, shard_rows: int) -> BaseExcepti
 
 
 def _objects(store: Store) -> list[str]:
-    return [p for p in store.paths("") if not p.startswith("runs/")]
+    return [p for p in store.list_paths("") if not p.startswith("runs/")]

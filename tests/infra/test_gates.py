@@ -11,7 +11,7 @@ from infra import gates
 from infra.lake.store import open_store
 from schemas.errors import QuestmillError
 from schemas.receipts import Receipt
-from schemas.steps import Expect
+from schemas.steps import Expectation
 from schemas.tables import attempts, verdicts
 
 pytestmark = [
@@ -22,8 +22,8 @@ IDS = ["a", "b", "b", "d"]
 VERDICT = ["correct", "wrong", "timeout", "correct"]
 
 
-def expect(kind: str, severity: str = "critical", **arguments: Any) -> Expect:
-    return Expect.model_validate({"kind": kind, "severity": severity, "arguments": arguments})
+def expect(kind: str, severity: str = "critical", **arguments: Any) -> Expectation:
+    return Expectation.model_validate({"kind": kind, "severity": severity, "arguments": arguments})
 
 
 UNIQUE = expect("expect_column_values_to_be_unique", column="row_id")
@@ -31,7 +31,7 @@ NO_TIMEOUT = expect("expect_column_values_to_not_be_in_set", "warning", column="
 FOUR = expect("expect_table_row_count_to_be_between", min_value=4)
 
 
-def checked(lake: str, expects: Sequence[Expect], tables: Sequence[pa.Table] | None = None) -> Receipt:
+def checked(lake: str, expects: Sequence[Expectation], tables: Sequence[pa.Table] | None = None) -> Receipt:
     store = open_store(lake)
     whole = pa.table({"row_id": IDS, "verdict": VERDICT, "response": ["long"] * 4})
     shards = tables or [whole.slice(0, 2), whole.slice(2)]
@@ -77,11 +77,11 @@ def test_an_unknown_expectation_is_named(lake: str) -> None:
 def test_only_the_columns_that_are_checked_are_loaded(lake: str) -> None:
     store = open_store(lake)
     parts = [store.put(pa.table({"row_id": ["a"], "response": ["long"], "verdict": ["wrong"]}))]
-    assert list(gates._columns(store, [UNIQUE, FOUR], parts)) == ["row_id"]
-    assert list(gates._columns(store, [NO_TIMEOUT, UNIQUE], parts)) == ["row_id", "verdict"]
-    assert list(gates._columns(store, [FOUR], parts)) == ["row_id"], "one column, to count the rows"
+    assert list(gates._load_columns(store, [UNIQUE, FOUR], parts)) == ["row_id"]
+    assert list(gates._load_columns(store, [NO_TIMEOUT, UNIQUE], parts)) == ["row_id", "verdict"]
+    assert list(gates._load_columns(store, [FOUR], parts)) == ["row_id"], "one column, to count the rows"
     together = expect("expect_compound_columns_to_be_unique", column_list=["row_id", "verdict"])
-    assert list(gates._columns(store, [together], parts)) == ["row_id", "verdict"]
+    assert list(gates._load_columns(store, [together], parts)) == ["row_id", "verdict"]
 
 
 def test_a_critical_check_that_cannot_be_made_ends_the_run_and_is_no_verdict_for_ever(lake: str) -> None:
@@ -91,7 +91,7 @@ def test_a_critical_check_that_cannot_be_made_ends_the_run_and_is_no_verdict_for
     said = str(caught.value)
     assert said.startswith("gate 'verified': verdict: values to be between: could not be checked: ")
     assert said.endswith("; correct the suite and run again") and "\n" not in said
-    assert open_store(lake).receipts() == [] and open_store(lake).paths("reports") == []
+    assert open_store(lake).read_receipts() == [] and open_store(lake).list_paths("reports") == []
 
 
 def test_a_check_that_only_warns_and_cannot_be_made_is_a_warning(lake: str) -> None:

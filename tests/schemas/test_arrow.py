@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 
 from schemas.arrow import conform, is_measured, measured, optional, required
-from schemas.errors import ShapeError
+from schemas.errors import SchemaError
 
 SCHEMA = pa.schema(
     [
@@ -36,14 +36,14 @@ def test_no_rows_are_an_empty_table_of_the_schema() -> None:
 def test_unknown_and_missing_columns_are_named() -> None:
     missing = row("b")
     del missing["n"]
-    with pytest.raises(ShapeError, match=r"step s: row 'b' has unknown columns \[\] and lacks \['n'\]; yield exactly"):
+    with pytest.raises(SchemaError, match=r"step s: row 'b' has unknown columns \[\] and lacks \['n'\]; yield exactly"):
         conform([row(), missing], SCHEMA, "step s")
-    with pytest.raises(ShapeError, match=r"step s: row 'c' has unknown columns \['m'\] and lacks \[\]"):
+    with pytest.raises(SchemaError, match=r"step s: row 'c' has unknown columns \['m'\] and lacks \[\]"):
         conform([row("c", m=1)], SCHEMA, "step s")
 
 
 def test_a_null_where_none_may_be_is_named() -> None:
-    with pytest.raises(ShapeError, match="step s: column 'row_id' is null in row None; it is required"):
+    with pytest.raises(SchemaError, match="step s: column 'row_id' is null in row None; it is required"):
         conform([row(), row(None)], SCHEMA, "step s")
 
 
@@ -67,6 +67,6 @@ def test_a_null_where_none_may_be_is_named() -> None:
 )
 def test_a_value_of_another_type_is_named_by_column_and_row(column: str, value: Any) -> None:
     bad = row("b", **{column: value}) if column != "row_id" else row(value)
-    with pytest.raises(ShapeError, match=f"step s: column '{column}' does not hold .* in row ") as caught:
+    with pytest.raises(SchemaError, match=f"step s: column '{column}' does not hold .* in row ") as caught:
         conform([row(), bad, row("c")], SCHEMA, "step s")
     assert repr(bad["row_id"]) in str(caught.value)

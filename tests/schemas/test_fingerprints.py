@@ -12,13 +12,13 @@ from typing import Any
 import pydantic
 
 from flows.cli import recipe_arguments as arguments
-from flows.cli.launch import recipe_of
+from flows.cli.launch import load_recipe
 from infra.cluster.profiles import load_profile
 from schemas.engine_specs import EmbeddedSpec, HttpSpec, RegressorSpec, VllmSpec
 from schemas.identity import fingerprint
 from schemas.steps import Step
-from tasks.base.ask import Ask, sample_seeds
-from tests.support.steps import all_steps
+from tasks.base.ask import Ask, derive_seeds
+from tests.support.steps import find_steps
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = ROOT / "tests" / "golden" / "fingerprints.json"
@@ -51,8 +51,8 @@ def described(step: Step) -> dict[str, Any]:
     """What must not change of one step: its fingerprint; of a stage that asks also a prompt and two seeds."""
     listed: dict[str, Any] = {"fingerprint": fingerprint(step)}
     if isinstance(step, Ask) and (prompt := step.prompt(ROW)) is not None:
-        listed["prompt"] = prompt.tagged()
-        listed["seeds"] = sample_seeds(fingerprint(step), ROW["row_id"], 2)
+        listed["prompt"] = prompt.to_tagged_text()
+        listed["seeds"] = derive_seeds(fingerprint(step), ROW["row_id"], 2)
     return listed
 
 
@@ -67,18 +67,18 @@ def fields_of(value: Any, path: str) -> Iterator[tuple[str, Step]]:
 
 def recipes() -> Iterator[tuple[str, pydantic.BaseModel]]:
     """Every recipe with steps, at its defaults and in each of its presets."""
-    for name in sorted(arguments.recipes().keys() - {"pupil"}):
-        _, model = recipe_of(name)
+    for name in sorted(arguments.list_recipes().keys() - {"pupil"}):
+        _, model = load_recipe(name)
         required = ["--input", "x.jsonl"] if name in ("verify", "rl_pool") else []
         yield name, arguments.parse(model, required)
-        for preset in arguments.presets(model):
+        for preset in arguments.list_presets(model):
             yield f"{name} --preset {preset}", arguments.parse(model, ["--preset", preset, *required])
 
 
 def listing() -> dict[str, Any]:
     """The content of the golden file."""
     made: dict[str, Any] = {"steps": {}, "recipes": {}, "engines": {}, "profiles": {}}
-    for kind in all_steps():
+    for kind in find_steps():
         try:
             step = kind(**REQUIRED.get(kind.label, {}))
         except pydantic.ValidationError:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from infra.lake import input_files
-from tests.support.steps import all_steps
+from tests.support.steps import find_steps
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = ROOT / "tests" / "golden" / "identities.json"
@@ -56,7 +56,7 @@ def digest(module: str) -> str:
 def identities() -> dict[str, dict[str, Any]]:
     """Version and code of every step, and of what reads input: its `version` is `SEED_VERSION`."""
     listed = {}
-    for kind in all_steps():
+    for kind in find_steps():
         listed[f"{kind.__module__}.{kind.__name__}"] = {"version": kind.version, "code": digest(kind.__module__)}
     listed["infra.lake.input_files"] = {"version": input_files.SEED_VERSION, "code": digest("infra.lake.input_files")}
     return dict(sorted(listed.items()))

@@ -10,18 +10,18 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from schemas.arrow import measured, optional, required
-from schemas.identity import Frozen, Where, fingerprint, identity
-from schemas.names import VIEWS, DatasetName
+from schemas.identity import FrozenModel, NotIdentity, fingerprint, identity
+from schemas.names import RESERVED_VIEWS, DatasetName
 from schemas.receipts import Receipt
-from schemas.steps import Expect, Stage
+from schemas.steps import Expectation, Stage
 
 TABLE = pa.schema([required("row_id", pa.string()), optional("n", pa.int64())])
 
 
-class Knobs(Frozen):
+class Knobs(FrozenModel):
     top_p: float = 1.0
     table: Mapping[str, int] = {}
-    address: Annotated[str, Where] = "here"
+    address: Annotated[str, NotIdentity] = "here"
 
 
 class Ask(Stage):
@@ -30,7 +30,7 @@ class Ask(Stage):
     template: str = "a"
     knobs: Knobs = Knobs()
     many: tuple[Knobs, ...] = ()
-    gpu: Annotated[float, Where] = 0.5
+    gpu: Annotated[float, NotIdentity] = 0.5
 
 
 def variant(**attributes: Any) -> Stage:
@@ -101,8 +101,8 @@ def test_a_receipt_balances_when_each_row_is_accounted_for_once(
 ) -> None:
     rows = kept + sum(no.values()) + sum(bad.values())
     receipt = Receipt(step="s", key="k", inputs=(), rows_in=rows, kept=kept, rejected=no, quarantined=bad)
-    assert receipt.balanced
-    assert not receipt.model_copy(update={"rows_in": rows + 1}).balanced
+    assert receipt.is_balanced
+    assert not receipt.model_copy(update={"rows_in": rows + 1}).is_balanced
     assert Receipt.model_validate_json(receipt.model_dump_json()) == receipt
 
 
@@ -114,7 +114,7 @@ def test_found_is_never_stored() -> None:
 def test_a_dataset_may_not_hide_a_view_of_the_lake() -> None:
     names = TypeAdapter(DatasetName)
     assert names.validate_python("funnel_2") == "funnel_2"
-    for name in VIEWS:
+    for name in RESERVED_VIEWS:
         with pytest.raises(ValidationError, match="every lake has a view of this name; give another"):
             names.validate_python(name)
     with pytest.raises(ValidationError, match="pattern"):
@@ -122,10 +122,10 @@ def test_a_dataset_may_not_hide_a_view_of_the_lake() -> None:
 
 
 def test_an_expectation_names_the_columns_that_it_reads() -> None:
-    assert Expect(kind="k", arguments={"column": "a", "value_set": ["x"]}).columns == ["a"]
-    assert Expect(kind="k", arguments={"column_A": "a", "column_B": "b"}).columns == ["a", "b"]
-    assert Expect(kind="k", arguments={"column_list": ["a", "b"]}).columns == ["a", "b"]
-    assert Expect(kind="k", arguments={"min_value": 1}).columns == []
+    assert Expectation(kind="k", arguments={"column": "a", "value_set": ["x"]}).columns == ["a"]
+    assert Expectation(kind="k", arguments={"column_A": "a", "column_B": "b"}).columns == ["a", "b"]
+    assert Expectation(kind="k", arguments={"column_list": ["a", "b"]}).columns == ["a", "b"]
+    assert Expectation(kind="k", arguments={"min_value": 1}).columns == []
 
 
 def test_a_subclass_with_another_default_role_keeps_it_out_of_the_identity() -> None:

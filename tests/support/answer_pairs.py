@@ -18,23 +18,23 @@ Pairs = Iterator[tuple[Any, ...]]
 """Gold, answer, whether they are the same, the rung that says so, and the question if it matters."""
 
 
-def corpus() -> list[dict[str, Any]]:
+def load_corpus() -> list[dict[str, Any]]:
     """All rows: gold, answer, verdict, rung, and where there are any note, question, made."""
     return [json.loads(line) for line in CORPUS.read_text().splitlines()]
 
 
-def grouped(number: int, comma: str = ",") -> str:
+def group_digits(number: int, comma: str = ",") -> str:
     """1234 as 1,234."""
     return f"{number:,}".replace(",", comma)
 
 
-def frac(number: Fraction, command: str = "frac") -> str:
+def format_fraction(number: Fraction, command: str = "frac") -> str:
     """A fraction in LaTeX, its sign in front."""
     sign = "-" if number < 0 else ""
     return f"{sign}\\{command}{{{abs(number.numerator)}}}{{{number.denominator}}}"
 
 
-def decimal(number: Fraction) -> str:
+def format_decimal(number: Fraction) -> str:
     """A fraction whose denominator divides 1000, in decimals."""
     thousandths = number * 1000
     assert thousandths.denominator == 1
@@ -43,62 +43,84 @@ def decimal(number: Fraction) -> str:
     return ("-" if number < 0 else "") + text
 
 
-def polynomial(coefficients: list[int], letter: str = "x", turned: bool = False) -> str:
-    """Coefficients from the highest power down, in decreasing order of powers or `turned` round."""
+def format_polynomial(coefficients: list[int], letter: str = "x", ascending: bool = False) -> str:
+    """Coefficients from the highest power down, in decreasing order of powers or `ascending` round."""
     degree = len(coefficients) - 1
     terms = [(factor, degree - at) for at, factor in enumerate(coefficients) if factor]
     text = ""
-    for factor, power in reversed(terms) if turned else terms:
+    for factor, power in reversed(terms) if ascending else terms:
         size = "" if abs(factor) == 1 and power else str(abs(factor))
-        up = "" if power == 0 else letter if power == 1 else f"{letter}^{power}" if turned else f"{letter}^{{{power}}}"
+        up = (
+            ""
+            if power == 0
+            else letter
+            if power == 1
+            else f"{letter}^{power}"
+            if ascending
+            else f"{letter}^{{{power}}}"
+        )
         sign = "-" if factor < 0 else "+" if text else ""
         text += (f" {sign} " if text else sign) + size + up
     return text or "0"
 
 
-def integers(rng: random.Random) -> Pairs:
+def integer_pairs(rng: random.Random) -> Pairs:
     n = rng.randint(1000, 9_999_999)
-    for same in (grouped(n), grouped(n, "{,}"), grouped(n, ",\\!"), f"${n}$", f"{n}.0", f"0{n}", f"+{n}", f"{n}."):
+    for same in (
+        group_digits(n),
+        group_digits(n, "{,}"),
+        group_digits(n, ",\\!"),
+        f"${n}$",
+        f"{n}.0",
+        f"0{n}",
+        f"+{n}",
+        f"{n}.",
+    ):
         yield str(n), same, True, "number"
     for other in (n + 1, n - 1, -n, n * 10, n * 100, n // 10):
-        yield str(n), rng.choice([str(other), grouped(other)]), False, "number"
+        yield str(n), rng.choice([str(other), group_digits(other)]), False, "number"
 
 
-def decimals(rng: random.Random) -> Pairs:
+def decimal_pairs(rng: random.Random) -> Pairs:
     n = Fraction(rng.randrange(1001, 99_999, 2), 1000)
-    text = decimal(n)
+    text = format_decimal(n)
     for same in (text + "0", text + "00", f"${text}$", "0" + text):
         yield text, same, True, "number"
     for other in (n + Fraction(1, 1000), n * 10, n / 10 if n.numerator % 10 == 0 else n * 100, -n, round(n)):
-        yield text, decimal(Fraction(other)), False, "number"
+        yield text, format_decimal(Fraction(other)), False, "number"
 
 
-def rationals(rng: random.Random) -> Pairs:
+def rational_pairs(rng: random.Random) -> Pairs:
     below = rng.choice([2, 3, 4, 5, 6, 7, 8, 9])
     n = Fraction(rng.choice([k for k in range(1, 60) if gcd(k, below) == 1 and k != below]), below)
     a, b = n.numerator, n.denominator
-    yield frac(n), f"{a}/{b}", True, "rational"
-    yield f"{a}/{b}", frac(n, "dfrac"), True, "rational"
-    yield frac(n), f"\\frac{{{3 * a}}}{{{3 * b}}}", True, "rational"
+    yield format_fraction(n), f"{a}/{b}", True, "rational"
+    yield f"{a}/{b}", format_fraction(n, "dfrac"), True, "rational"
+    yield format_fraction(n), f"\\frac{{{3 * a}}}{{{3 * b}}}", True, "rational"
     yield f"{a}/{b}", f"{2 * a}/{2 * b}", True, "rational"
     if 1000 % b == 0:
-        yield frac(n), decimal(n), True, "rational"
+        yield format_fraction(n), format_decimal(n), True, "rational"
     if a < 10:
-        yield frac(n), f"\\frac{a}{b}" if rng.random() < 0.5 else f"\\frac {a}{{{b}}}", True, "rational"
+        yield format_fraction(n), f"\\frac{a}{b}" if rng.random() < 0.5 else f"\\frac {a}{{{b}}}", True, "rational"
     if a > b:
-        yield frac(n), f"{a // b}\\frac{{{a % b}}}{{{b}}}", True, "rational"
+        yield format_fraction(n), f"{a // b}\\frac{{{a % b}}}{{{b}}}", True, "rational"
         yield f"{a}/{b}", f"{a // b} {a % b}/{b}", True, "rational"
     for other in (1 / n, -n, n + 1, Fraction(a + 1, b), Fraction(a, b + 1), n * 100):
         if other != n:
-            yield frac(n), rng.choice([frac(other), f"{other.numerator}/{other.denominator}"]), False, "rational"
+            yield (
+                format_fraction(n),
+                rng.choice([format_fraction(other), f"{other.numerator}/{other.denominator}"]),
+                False,
+                "rational",
+            )
     if b in (3, 7, 9):
-        yield frac(n), f"{a / b:.4f}", False, "rational"
+        yield format_fraction(n), f"{a / b:.4f}", False, "rational"
 
 
-def percents(rng: random.Random) -> Pairs:
+def percent_pairs(rng: random.Random) -> Pairs:
     p, asks = rng.randint(3, 97), "What percent of them is left?"
-    yield f"{p}\\%", decimal(Fraction(p, 100)), True, "percent"
-    yield decimal(Fraction(p, 100)), f"{p}%", True, "percent"
+    yield f"{p}\\%", format_decimal(Fraction(p, 100)), True, "percent"
+    yield format_decimal(Fraction(p, 100)), f"{p}%", True, "percent"
     yield f"{p}\\%", str(p), False, "percent"
     yield str(p), f"{p}%", False, "percent"
     yield str(p), f"{p}%", True, "percent", asks
@@ -108,7 +130,7 @@ def percents(rng: random.Random) -> Pairs:
     yield str(p), f"{p + 1}%", False, "percent", asks
 
 
-def powers_of_ten(rng: random.Random) -> Pairs:
+def power_of_ten_pairs(rng: random.Random) -> Pairs:
     lead, up = rng.randint(11, 99), rng.randint(3, 9)
     n, text = lead * 10 ** (up - 1), f"{lead // 10}.{lead % 10}"
     yield str(n), f"{text} \\times 10^{{{up}}}", True, "rational"
@@ -120,7 +142,7 @@ def powers_of_ten(rng: random.Random) -> Pairs:
     yield f"{text} \\cdot 10^{{-{up}}}", f"\\frac{{{lead}}}{{{10 ** (up + 1)}}}", True, "rational"
 
 
-def units(rng: random.Random) -> Pairs:
+def unit_pairs(rng: random.Random) -> Pairs:
     n = rng.randint(2, 900)
     unit, short, wrong = rng.choice(
         [
@@ -141,7 +163,7 @@ def units(rng: random.Random) -> Pairs:
     yield f"${n}", f"{n} cents", None, "units_differ"
 
 
-def tuples(rng: random.Random) -> Pairs:
+def tuple_pairs(rng: random.Random) -> Pairs:
     a, b, c = rng.sample(range(-20, 21), 3)
     yield f"({a},{b})", f"\\left( {a}, {b} \\right)", True, "tuple"
     yield f"({a},{b},{c})", f"({a}, {b}, {c}.0)", True, "tuple"
@@ -152,7 +174,7 @@ def tuples(rng: random.Random) -> Pairs:
     yield f"({a},{b})", str(a), False, "tuple"
 
 
-def collections(rng: random.Random) -> Pairs:
+def collection_pairs(rng: random.Random) -> Pairs:
     a, b, c = rng.sample(range(-20, 21), 3)
     yield f"\\{{{a},{b},{c}\\}}", f"\\left\\{{ {c}, {a}, {b} \\right\\}}", True, "set"
     yield f"\\{{{a},{b}\\}}", f"{b}, {a}", True, "set"
@@ -164,7 +186,7 @@ def collections(rng: random.Random) -> Pairs:
     yield f"{a} \\pm {abs(b) + 1}", f"{a + abs(b) + 1}, {a - abs(b) - 1}", True, "list"
 
 
-def intervals(rng: random.Random) -> Pairs:
+def interval_pairs(rng: random.Random) -> Pairs:
     a, b, c = sorted(rng.sample(range(-30, 31), 3))
     half = f"{2 * a + 1}/2"
     yield f"[{a},{b})", f"\\left[{a}, {b}\\right)", True, "tuple"
@@ -179,10 +201,10 @@ def intervals(rng: random.Random) -> Pairs:
     yield f"{a} \\le x < {b}", f"[{a},{b})", True, "relation"
     yield f"{a} \\le x < {b}", f"{b} > x \\ge {a}", True, "relation"
     yield f"x > {a}", f"x \\ge {a}", False, "relation"
-    yield f"[{half},{b}]", f"[{decimal(Fraction(2 * a + 1, 2))},{b}]", True, "tuple"
+    yield f"[{half},{b}]", f"[{format_decimal(Fraction(2 * a + 1, 2))},{b}]", True, "tuple"
 
 
-def matrices(rng: random.Random) -> Pairs:
+def matrix_pairs(rng: random.Random) -> Pairs:
     a, b, c, d = rng.sample(range(-9, 10), 4)
 
     def matrix(kind: str, *rows: tuple[int, ...]) -> str:
@@ -198,20 +220,19 @@ def matrices(rng: random.Random) -> Pairs:
     yield gold, f"({a},{b},{c},{d})", False, "matrix"
 
 
-def expressions(rng: random.Random) -> Pairs:
+def expression_pairs(rng: random.Random) -> Pairs:
     a, b, k = (rng.choice([n for n in range(-9, 10) if n]) for _ in range(3))
     letter = rng.choice("xyzabnt")
     full = [k, k * (a + b), k * a * b]
-    text = polynomial(full, letter)
-    factored = (
-        f"{k if abs(k) > 1 else '-' if k < 0 else ''}({polynomial([1, a], letter)})({polynomial([1, b], letter)})"
-    )
+    text = format_polynomial(full, letter)
+    factor = k if abs(k) > 1 else "-" if k < 0 else ""
+    factored = f"{factor}({format_polynomial([1, a], letter)})({format_polynomial([1, b], letter)})"
     yield text, factored, True, "expression"
-    yield text, polynomial(full, letter, turned=True), True, "expression"
+    yield text, format_polynomial(full, letter, ascending=True), True, "expression"
     yield text, text.replace(" ", "").replace("^", "^ "), True, "text" if "^ " not in text else "expression"
-    yield text, polynomial([k, k * (a + b), k * a * b + 1], letter), False, "expression"
-    yield text, polynomial([-k, -k * (a + b), -k * a * b], letter), False, "expression"
-    yield text, polynomial([k, 0, k * a * b], letter), a + b == 0, "text" if a + b == 0 else "expression"
+    yield text, format_polynomial([k, k * (a + b), k * a * b + 1], letter), False, "expression"
+    yield text, format_polynomial([-k, -k * (a + b), -k * a * b], letter), False, "expression"
+    yield text, format_polynomial([k, 0, k * a * b], letter), a + b == 0, "text" if a + b == 0 else "expression"
     yield (
         f"\\frac{{1}}{{{letter}+{abs(a)}}}",
         f"\\frac{{{letter}-20}}{{({letter}-20)({letter}+{abs(a)})}}",
@@ -221,7 +242,7 @@ def expressions(rng: random.Random) -> Pairs:
     yield f"\\frac{{1}}{{{letter}+{abs(a)}}}", f"{letter}+{abs(a)}", False, "expression"
 
 
-def radicals(rng: random.Random) -> Pairs:
+def radical_pairs(rng: random.Random) -> Pairs:
     n, k, m = rng.choice([2, 3, 5, 6, 7, 10, 11, 13]), rng.randint(2, 9), rng.randint(2, 9)
     yield f"{k}\\sqrt{{{n}}}", f"\\sqrt{{{k * k * n}}}", True, "expression"
     yield f"{k}\\sqrt{{{n}}}", f"\\sqrt{{{n}}} \\cdot {k}", True, "expression"
@@ -237,11 +258,11 @@ def radicals(rng: random.Random) -> Pairs:
     yield f"\\sqrt[3]{{{k**3}}}", str(k), True, "rational"
 
 
-def relations(rng: random.Random) -> Pairs:
+def relation_pairs(rng: random.Random) -> Pairs:
     m, b = (rng.choice([n for n in range(-9, 10) if abs(n) > 1]) for _ in range(2))
-    line = polynomial([m, b])
-    yield f"y = {line}", polynomial([m, b], turned=True), True, "relation"
-    yield f"y = {line}", f"y={polynomial([m, b + 1])}", False, "relation"
+    line = format_polynomial([m, b])
+    yield f"y = {line}", format_polynomial([m, b], ascending=True), True, "relation"
+    yield f"y = {line}", f"y={format_polynomial([m, b + 1])}", False, "relation"
     yield f"y = {line}", f"{2 * m}x - 2y = {-2 * b}", True, "relation"
     yield f"x = {m}", str(m), True, "relation"
     yield str(m), f"n = {m}", True, "relation"
@@ -251,7 +272,7 @@ def relations(rng: random.Random) -> Pairs:
     yield f"x = {m}, y = {m + 30}", f"x = {m + 30}, y = {m}", False, "list"
 
 
-def bases(rng: random.Random) -> Pairs:
+def base_pairs(rng: random.Random) -> Pairs:
     base, asks = rng.randint(3, 9), "Write the sum in base $4$."
     digits = str(rng.randrange(1, base)) + "".join(str(rng.randrange(base)) for _ in range(3))
     yield f"{digits}_{base}", f"{digits}_{{{base}}}", True, "base"
@@ -261,7 +282,7 @@ def bases(rng: random.Random) -> Pairs:
     yield f"{digits}_{base}", str(int(digits, base)), None, "base"
 
 
-def choices(rng: random.Random) -> Pairs:
+def choice_pairs(rng: random.Random) -> Pairs:
     one, other = rng.sample("ABCDE", 2)
     yield one, f"({one})", True, "choice"
     yield f"\\text{{({one})}}", one, True, "choice"
@@ -270,57 +291,57 @@ def choices(rng: random.Random) -> Pairs:
     yield f"\\text{{{one}}}", f"{other}.", False, "choice"
 
 
-def roundings(rng: random.Random) -> Pairs:
+def rounding_pairs(rng: random.Random) -> Pairs:
     n = Fraction(rng.randrange(10_001, 99_999, 2), 1000)
     near = Fraction(int(n * 100 + Fraction(1, 2)), 100)
     asks = "Round to the nearest hundredth."
-    yield decimal(near), decimal(n), True, "rounded", asks
-    yield decimal(near), decimal(n), False, "number"
-    yield decimal(near), decimal(near + Fraction(1, 100)), False, "number", asks
-    yield decimal(near), decimal(near * 100), False, "number", asks
+    yield format_decimal(near), format_decimal(n), True, "rounded", asks
+    yield format_decimal(near), format_decimal(n), False, "number"
+    yield format_decimal(near), format_decimal(near + Fraction(1, 100)), False, "number", asks
+    yield format_decimal(near), format_decimal(near * 100), False, "number", asks
 
 
 FAMILIES: dict[str, tuple[int, Callable[[random.Random], Pairs]]] = {
-    "integers": (8, integers),
-    "decimals": (10, decimals),
-    "rationals": (14, rationals),
-    "percents": (10, percents),
-    "powers_of_ten": (12, powers_of_ten),
-    "units": (12, units),
-    "tuples": (12, tuples),
-    "collections": (12, collections),
-    "intervals": (9, intervals),
-    "matrices": (12, matrices),
-    "expressions": (14, expressions),
-    "radicals": (10, radicals),
-    "relations": (10, relations),
-    "bases": (10, bases),
-    "choices": (10, choices),
-    "roundings": (12, roundings),
+    "integers": (8, integer_pairs),
+    "decimals": (10, decimal_pairs),
+    "rationals": (14, rational_pairs),
+    "percents": (10, percent_pairs),
+    "powers_of_ten": (12, power_of_ten_pairs),
+    "units": (12, unit_pairs),
+    "tuples": (12, tuple_pairs),
+    "collections": (12, collection_pairs),
+    "intervals": (9, interval_pairs),
+    "matrices": (12, matrix_pairs),
+    "expressions": (14, expression_pairs),
+    "radicals": (10, radical_pairs),
+    "relations": (10, relation_pairs),
+    "bases": (10, base_pairs),
+    "choices": (10, choice_pairs),
+    "roundings": (12, rounding_pairs),
 }
 """Rounds of each family and what a round yields."""
 
 
-def generated() -> Iterator[dict[str, Any]]:
+def generate_rows() -> Iterator[dict[str, Any]]:
     """The generated rows; a pair that came twice, or of one text, is left out."""
     seen = set[tuple[str, ...]]()
     for name, (rounds, family) in FAMILIES.items():
         rng = random.Random(name)
         for _ in range(rounds):
-            for gold, answer, equal, rung, *question in family(rng):
+            for gold, answer, equal, rule, *question in family(rng):
                 key = (gold, answer, *question)
                 if key in seen or gold == answer:
                     continue
                 seen.add(key)
                 verdict = {True: "correct", False: "wrong", None: "unparseable"}[equal]
-                row = {"gold": gold, "answer": answer, "verdict": verdict, "rung": rung, "made": name}
+                row = {"gold": gold, "answer": answer, "verdict": verdict, "rung": rule, "made": name}
                 yield row | ({"question": question[0]} if question else {})
 
 
 def main() -> None:
     """Write the corpus again: what was written by hand as it is, and then what is generated."""
-    kept = [row for row in corpus() if "made" not in row]
-    rows = [*kept, *generated()]
+    kept = [row for row in load_corpus() if "made" not in row]
+    rows = [*kept, *generate_rows()]
     CORPUS.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
     print(f"{len(rows):,} pairs, {len(kept)} of them written by hand")
 

@@ -21,62 +21,62 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-PATIENCE = 300.0
+TIMEOUT_SECONDS = 300.0
 """Seconds until a process that is silent counts as lost."""
-FORKER = "QUESTMILL_TESTS_FORKER"
+FORKER_VARIABLE = "QUESTMILL_TESTS_FORKER"
 """Environment variable: the address of the process that forks."""
-IMPORTED = (
+PRELOADED_MODULES = (
     *("fastapi", "great_expectations", "prefect.flow_engine", "pyarrow.dataset", "s3fs"),
     *("flows.cli.launch", "flows.cli.query", "flows.verify"),
 )
 """What that process has imported: the most of what a run does."""
 
 
-class Forked:
+class ForkedProcess:
     """A process that is forked, with what the tests use of `subprocess.Popen`."""
 
     returncode: int | None = None
 
     def __init__(self, words: list[str], env: dict[str, str]) -> None:
         (out, to_out), (err, to_err) = os.pipe(), os.pipe()
-        self._written, self._open = {out: bytearray(), err: bytearray()}, [out, err]
+        self._output, self._open_files = {out: bytearray(), err: bytearray()}, [out, err]
         self._forker = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self._forker.connect(os.environ[FORKER])
+        self._forker.connect(os.environ[FORKER_VARIABLE])
         socket.send_fds(self._forker, [json.dumps([words, env]).encode()], [to_out, to_err])
         os.close(to_out)
         os.close(to_err)
         self.pid = int(self._forker.recv(64))
 
-    def poll(self, patience: float = 0) -> int | None:
+    def poll(self, timeout: float = 0) -> int | None:
         """The exit code, or None while it runs."""
-        if self.returncode is None and select.select([self._forker], [], [], patience)[0]:
+        if self.returncode is None and select.select([self._forker], [], [], timeout)[0]:
             self.returncode = int(self._forker.recv(64))
             self._forker.close()
         return self.returncode
 
-    def communicate(self, timeout: float = PATIENCE) -> tuple[str, str]:
+    def communicate(self, timeout: float = TIMEOUT_SECONDS) -> tuple[str, str]:
         """What it wrote until its end."""
-        while self._open:
-            ready = select.select(self._open, [], [], timeout)[0]
+        while self._open_files:
+            ready = select.select(self._open_files, [], [], timeout)[0]
             assert ready, f"it wrote nothing in {timeout} s, and did not end"
             for file in ready:
-                self._written[file] += (chunk := os.read(file, 1 << 16))
+                self._output[file] += (chunk := os.read(file, 1 << 16))
                 if not chunk:
-                    self._open.remove(file)
+                    self._open_files.remove(file)
                     os.close(file)
         self.poll(timeout)
-        out, err = (written.decode() for written in self._written.values())
+        out, err = (written.decode() for written in self._output.values())
         return out, err
 
 
-def forked(*words: str | Path, env: dict[str, str] | None = None) -> Forked:
+def start_forked(*words: str | Path, env: dict[str, str] | None = None) -> ForkedProcess:
     """Start the command without the time that its imports take."""
-    return Forked([*map(str, words)], os.environ | (env or {}))
+    return ForkedProcess([*map(str, words)], os.environ | (env or {}))
 
 
 @contextlib.contextmanager
-def forking(address: Path) -> Iterator[None]:
-    """Let `forked` work, in every process whose environment has what this sets, for as long as it is open."""
+def run_fork_server(address: Path) -> Iterator[None]:
+    """Let `start_forked` work, in every process whose environment has what this sets, for as long as it is open."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listening:
         listening.bind(str(address))
         listening.listen(64)
@@ -91,7 +91,7 @@ def forking(address: Path) -> Iterator[None]:
 
 def fork(listening: int) -> None:
     """Fork a process for every request that comes in, until standard input closes. Runs in a process of its own."""
-    for module in IMPORTED:
+    for module in PRELOADED_MODULES:
         importlib.import_module(module)
     gc.collect()
     gc.freeze()  # a collection in a fork would copy all of it
@@ -102,12 +102,12 @@ def fork(listening: int) -> None:
         if not os.fork():
             requests.close()
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            _answer(connection)
+            _run_request(connection)
             return
         connection.close()
 
 
-def _answer(connection: socket.socket) -> None:
+def _run_request(connection: socket.socket) -> None:
     """Become the process that was asked for, and leave behind one that tells its exit code."""
     data, files, _, _ = socket.recv_fds(connection, 1 << 20, 2)
     words, env = json.loads(data)
@@ -124,7 +124,9 @@ def _answer(connection: socket.socket) -> None:
     for stream, file in enumerate([os.open(os.devnull, os.O_RDONLY), *files]):
         os.dup2(file, stream)
         os.close(file)
-    assert _read_at_import(env) == _read_at_import(os.environ), "forks have the settings of whom they are forked from"
+    assert _import_time_settings(env) == _import_time_settings(os.environ), (
+        "forks have the settings of whom they are forked from"
+    )
     os.environ.clear()
     os.environ.update(env)
     sys.argv[1:] = words
@@ -142,5 +144,5 @@ def _answer(connection: socket.socket) -> None:
         os._exit(code)
 
 
-def _read_at_import(env: Mapping[str, str]) -> dict[str, str]:
+def _import_time_settings(env: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in env.items() if name.startswith(("PREFECT_", "DASK_"))}

@@ -10,7 +10,7 @@ from schemas.steps import Merge
 Table = list[dict[str, Any]] | pa.Table
 
 
-def merged(merge: Merge, *tables: Table) -> dict[str, Any]:
+def run_merge(merge: Merge, *tables: Table) -> dict[str, Any]:
     """The rows of a merge by their id; a column `reject` holds null for a kept row."""
     con = duckdb.connect()
     for name, table in zip(merge.inputs, tables, strict=True):

@@ -14,17 +14,17 @@ from infra.lake.store import Store
 from schemas.input import Source
 from schemas.outcomes import Row
 from schemas.receipts import Manifest, Receipt
-from schemas.steps import Expect, Stage
+from schemas.steps import Expectation, Stage
 from schemas.tables import attempts, verdicts
-from tasks.verification.attach_verdicts import Judged
+from tasks.verification.attach_verdicts import AttachVerdicts
 
-UNIQUE = [Expect(kind="expect_column_values_to_be_unique", arguments={"column": "row_id"})]
+UNIQUE_ROW_IDS = [Expectation(kind="expect_column_values_to_be_unique", arguments={"column": "row_id"})]
 
 
 class Compare(Stage):
     """A verifier for tests: compares texts, and raises on a response of `broken`."""
 
-    table: ClassVar[pa.Schema] = verdicts.SCHEMA
+    table: ClassVar[pa.Schema] = verdicts.VERDICT_SCHEMA
 
     milliseconds: float = 0.0
     """What each verdict is said to have taken."""
@@ -46,42 +46,42 @@ class Compare(Stage):
             }
 
 
-def attempt(number: int, **more: Any) -> Row:
+def make_attempt(number: int, **more: Any) -> Row:
     """An attempt that is right where `number` is even."""
     return {"question": f"{number} + 0?", "response": str(number), "answer": str(number // 2 * 2)} | more
 
 
-def jsonl(path: Path, rows: Sequence[Any]) -> str:
-    """Write `rows` one a line, and return the path as a flow would take it."""
+def write_jsonl(path: Path, rows: Sequence[Any]) -> str:
+    """Write `read_rows` one a line, and return the path as a flow would take it."""
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     return str(path)
 
 
 def seed(source: Source, lake: str, reserved: Sequence[str] = ()) -> list[Receipt]:
     """Check every file, then cut each into shards."""
-    files = [worker.scan_source(url, source) for url in input_files.expand(source)]
-    types = input_files.common_types(files)
+    files = [worker.check_source(url, source) for url in input_files.resolve_globs(source)]
+    types = input_files.merge_types(files)
     copies = [sum(f.digest == file.digest for f in files[:i]) for i, file in enumerate(files)]
     taken = [*attempts.SCHEMA.names, *reserved]
     return [worker.run_seed(f, types, copy, source, taken, lake) for f, copy in zip(files, copies, strict=True)]
 
 
-def work(stage: Stage, tables: list[Receipt], lake: str) -> list[Receipt]:
+def run_stage(stage: Stage, tables: list[Receipt], lake: str) -> list[Receipt]:
     """Work every shard of `tables`."""
     return [worker.run_shard(stage, None, table, i, lake) for table in tables for i in range(len(table.parts))]
 
 
 def verify(source: Source, stage: Stage, lake: str, shard_rows: int = 4) -> Manifest:
     """Seed, verify, merge, gate, publish."""
-    attempted = seed(source, lake, verdicts.SCHEMA.names)
-    judged = work(stage, attempted, lake)
-    verified = worker.run_merge(Judged(), [attempted, judged], shard_rows, lake)
-    gate = gates.run_gate("verified", UNIQUE, [verified], lake)
+    attempted = seed(source, lake, verdicts.VERDICT_SCHEMA.names)
+    judged = run_stage(stage, attempted, lake)
+    verified = worker.run_merge(AttachVerdicts(), [attempted, judged], shard_rows, lake)
+    gate = gates.run_gate("verified", UNIQUE_ROW_IDS, [verified], lake)
     assert not gate.detail["failed"]
     steps = [attempted, judged, [verified]]
     return publish.run_publish("verified", steps, source.model_dump(mode="json"), gate.detail["report"], lake)
 
 
-def rows(store: Store, receipts: Sequence[Receipt]) -> list[Row]:
+def read_rows(store: Store, receipts: Sequence[Receipt]) -> list[Row]:
     """Every kept row of `receipts`."""
     return [row for receipt in receipts for part in receipt.parts for row in store.get(part).to_pylist()]

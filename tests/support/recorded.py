@@ -3,10 +3,10 @@
 import json
 from pathlib import Path
 
-SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
-SOLUTIONS = SHARED / "gsm8k" / "example_model_solutions.jsonl"
+SHARED_DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
+SOLUTIONS = SHARED_DATA / "gsm8k" / "example_model_solutions.jsonl"
 MODELS = ("6b_finetuning", "6b_verification", "175b_finetuning", "175b_verification")
-ABSENT = f"needs {SOLUTIONS.name} of OpenAI's grade-school-math in ../shared/data/gsm8k/"
+SKIP_REASON = f"needs {SOLUTIONS.name} of OpenAI's grade-school-math in ../shared/data/gsm8k/"
 
 
 def write_attempts(target: Path) -> int:

@@ -15,7 +15,7 @@ from infra.lake.store import Store
 from schemas.receipts import Manifest
 
 ROOT = Path(__file__).parents[2]
-PATIENCE = 300.0
+TIMEOUT_SECONDS = 300.0
 """Seconds until something that is awaited counts as lost; generous, for loaded machines."""
 
 
@@ -37,7 +37,7 @@ class Lake(NamedTuple):
     @property
     def manifest(self) -> Manifest:
         """Of the current version of `verified`."""
-        found = self.store.manifest("verified")
+        found = self.store.read_manifest("verified")
         assert found is not None
         return found
 
@@ -55,7 +55,7 @@ class Process(Protocol):
     def communicate(self, timeout: float = ...) -> tuple[str, str]: ...
 
 
-def attempts(rows: int) -> Iterator[dict[str, Any]]:
+def make_attempts(rows: int) -> Iterator[dict[str, Any]]:
     """`rows` attempts; the column `expected` holds the verdict, or null where a row is none of the verifier's."""
     yield {"question": "null gold", "response": "A: 1", "answer": None}
     yield {"question": None, "response": "A: 1", "answer": "1"}
@@ -75,27 +75,27 @@ def attempts(rows: int) -> Iterator[dict[str, Any]]:
         yield row | {"serial": n}
 
 
-def write(path: Path, rows: Iterator[dict[str, Any]] | list[dict[str, Any]]) -> Path:
+def write_jsonl(path: Path, rows: Iterator[dict[str, Any]] | list[dict[str, Any]]) -> Path:
     """Write `rows` as JSON Lines."""
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     return path
 
 
-def ask(store: Store, sql: str) -> list[tuple[Any, ...]]:
+def query(store: Store, sql: str) -> list[tuple[Any, ...]]:
     """Rows that `sql` finds in the lake."""
-    with contextlib.closing(catalog.lake(store)) as con:
+    with contextlib.closing(catalog.open_catalog(store)) as con:
         return con.sql(sql).fetchall()
 
 
-def until(what: Callable[[], object], patience: float = PATIENCE) -> None:
-    """Return as soon as `what()` is true."""
-    end = time.monotonic() + patience
-    while not what():
-        assert time.monotonic() < end, f"nothing came of it in {patience} s"
+def wait_until(condition: Callable[[], object], timeout: float = TIMEOUT_SECONDS) -> None:
+    """Return as soon as `condition()` is true."""
+    end = time.monotonic() + timeout
+    while not condition():
+        assert time.monotonic() < end, f"nothing came of it in {timeout} s"
         time.sleep(0.01)
 
 
-def questmill(*words: str | Path, env: dict[str, str] | None = None, **more: Any) -> "subprocess.Popen[str]":
+def start_questmill(*words: str | Path, env: dict[str, str] | None = None, **more: Any) -> "subprocess.Popen[str]":
     """Start the command in a process group of its own."""
     return subprocess.Popen(
         [sys.executable, "-m", "flows", *map(str, words)],
@@ -109,8 +109,8 @@ def questmill(*words: str | Path, env: dict[str, str] | None = None, **more: Any
     )
 
 
-def end(process: Process) -> Outcome:
+def wait_for_exit(process: Process) -> Outcome:
     """Wait for a process."""
-    out, err = process.communicate(timeout=PATIENCE)
+    out, err = process.communicate(timeout=TIMEOUT_SECONDS)
     assert process.returncode is not None
     return Outcome(process.returncode, out, err)

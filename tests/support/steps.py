@@ -8,18 +8,18 @@ from pathlib import Path
 from schemas.steps import Step
 
 ROOT = Path(__file__).parents[2]
-EXTRAS = {"torch", "transformers", "datasets", "trl"}
+TRAIN_PACKAGES = {"torch", "transformers", "datasets", "trl"}
 """Packages of the extra `train`; modules that import them define no step."""
 
 
-def all_steps() -> Iterator[type[Step]]:
-    """Every subclass of `Step` in `tasks`, bases included, by module and name."""
+def find_steps() -> Iterator[type[Step]]:
+    """Every subclass of `StepSpan` in `tasks`, bases included, by module and name."""
     for path in sorted((ROOT / "tasks").rglob("*.py")):
         name = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
         try:
             module = importlib.import_module(name)
         except ModuleNotFoundError as error:
-            if error.name not in EXTRAS:
+            if error.name not in TRAIN_PACKAGES:
                 raise
             continue
         for _, kind in inspect.getmembers(module, inspect.isclass):

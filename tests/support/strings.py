@@ -6,16 +6,16 @@ from collections.abc import Iterator
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as some
 
-_SIGNS = r"""
+_TOKENS = r"""
     0 1 2 7 12 3.5 .5 1,000 -3 + - * / ^ _ = < > ( ) [ ] { } , . ; : ! | % $ & ~ ' x y a n e i \frac \frac12
     \dfrac{1}{2} \sqrt \sqrt{2} \sqrt[3]{5} \pi \infty \cup \cdot \times \pm \le \ge \ne \in \left( \right)
     \left[ \right] \{ \} \text{ \text{cm} ^\circ ^2 ^{10} _2 \boxed{ \boxed{4} \\ \$ \% \, \! \sin \log
     \begin{pmatrix} \end{pmatrix} \ln \binom{5}{2} \overline{AB} \emptyset #### A: $$ \( \) ½ ² × ∞ ٣ é
 """  # noqa: RUF001
 _WORDS = ("answer is ", " and ", " or ", " meters", " ", "\n", "percent", "yes", "\N{MINUS SIGN}", "\u200b")
-PIECES = [*_SIGNS.split(), *_WORDS]
+PIECES = [*_TOKENS.split(), *_WORDS]
 
-POISON = (
+HOSTILE_STRINGS = (
     "10^{10^{10}}",
     "9^{9^{9^{9}}}",
     "2^{2^{2^{2^{2^{2}}}}}",
@@ -95,9 +95,9 @@ POISON = (
 """Huge powers, deep nesting, unbalanced braces, a megabyte, control characters, marks of direction and the like."""
 
 
-def made_by_hypothesis(count: int) -> list[str]:
+def generate_by_hypothesis(count: int) -> list[str]:
     """Half any characters at all, half pieces of answers in any order; the same on every run."""
-    made: list[str] = []
+    texts: list[str] = []
     pieces = some.lists(some.sampled_from(PIECES), max_size=14).map("".join)
 
     @seed(6)
@@ -110,28 +110,28 @@ def made_by_hypothesis(count: int) -> list[str]:
     )
     @given(some.one_of(some.text(max_size=40), pieces, pieces))
     def gather(text: str) -> None:
-        made.append(text)
+        texts.append(text)
 
     gather()
     rng = random.Random(count)
-    while len(made) < count:  # hypothesis stops early where it has seen all of something
-        made.append("".join(rng.choices(PIECES, k=rng.randrange(14))))
-    return made[:count]
+    while len(texts) < count:  # hypothesis stops early where it has seen all of something
+        texts.append("".join(rng.choices(PIECES, k=rng.randrange(14))))
+    return texts[:count]
 
 
-def made_by_grammar(count: int) -> Iterator[str]:
+def generate_by_grammar(count: int) -> Iterator[str]:
     """Expressions that are well formed, and every third of them with one piece lost, doubled or put in."""
     rng = random.Random(4)
     for _ in range(count):
-        text = _answer(rng)
+        text = _random_answer(rng)
         if rng.random() < 0.33 and text:
             at = rng.randrange(len(text))
             text = text[:at] + rng.choice(["", text[at] * 2, rng.choice(PIECES)]) + text[at + 1 :]
         yield text
 
 
-def _answer(rng: random.Random) -> str:
-    one, other = _expression(rng, 2), _expression(rng, 1)
+def _random_answer(rng: random.Random) -> str:
+    one, other = _random_expression(rng, 2), _random_expression(rng, 1)
     return rng.choice(
         [
             one,
@@ -152,10 +152,10 @@ def _answer(rng: random.Random) -> str:
     )
 
 
-def _expression(rng: random.Random, depth: int) -> str:
+def _random_expression(rng: random.Random, depth: int) -> str:
     if depth == 0 or rng.random() < 0.25:
         return rng.choice(["x", "y", "n", r"\pi", "i", "e", str(rng.randrange(100)), f"{rng.random():.3f}", "0"])
-    one, other = _expression(rng, depth - 1), _expression(rng, depth - 1)
+    one, other = _random_expression(rng, depth - 1), _random_expression(rng, depth - 1)
     return rng.choice(
         [
             f"{one}+{other}",

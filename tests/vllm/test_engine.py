@@ -19,7 +19,7 @@ import pytest
 
 from infra import engines
 from infra.cluster import worker
-from infra.engines.vllm import Vllm
+from infra.engines.vllm import VllmEngine
 from infra.lake.store import open_store
 from schemas.engine import Failure, Request, generate, score
 from schemas.engine_specs import VllmSpec
@@ -27,7 +27,7 @@ from schemas.errors import EngineError
 from schemas.prompts import Prompt, Sampling
 from schemas.receipts import Receipt
 from schemas.steps import Stage
-from tasks.answers.reward import JudgeAnswer
+from tasks.answers.reward import ScoreAnswer
 from tasks.answers.solve import Solve
 from tasks.questions.solvability import JudgeSolvable
 from tasks.questions.write import WriteQuestion
@@ -40,51 +40,51 @@ pytest.importorskip("vllm.version", reason="needs vLLM: make test-vllm")
 @pytest.fixture
 def engine(spec: VllmSpec) -> Any:
     """The resident engine, which the tests below share."""
-    return engines.load(engines.pin(spec))
+    return engines.load(engines.pin_model(spec))
 
 
 class TestVllm(GeneratorContract, ScorerContract):
     """The contract."""
 
 
-def test_equal_seeds_give_equal_samples_whatever_else_is_in_the_batch(engine: Vllm) -> None:
+def test_equal_seeds_give_equal_samples_whatever_else_is_in_the_batch(engine: VllmEngine) -> None:
     sampling = Sampling(n=2, temperature=1.0, max_tokens=24)
     (alone,) = generate(engine, [WRITE], sampling, [[5, 6]])
     *_, within = generate(engine, [WRITE] * 9, sampling, [[i, i + 100] for i in range(8)] + [[5, 6]])
     assert [reply.text for reply in within] == [reply.text for reply in alone]
 
 
-def test_a_reply_fits_its_schema(engine: Vllm) -> None:
+def test_a_reply_fits_its_schema(engine: VllmEngine) -> None:
     schema = {"type": "integer", "minimum": 100, "maximum": 999}
     sampling = Sampling(temperature=1.0, max_tokens=8, reply_schema=schema)
     replies = generate(engine, [SOLVE] * 8, sampling, [[i] for i in range(8)])
     assert all(100 <= json.loads(reply.text) <= 999 for (reply,) in replies)
 
 
-def test_a_prompt_that_is_too_long_fails_alone(engine: Vllm) -> None:
+def test_a_prompt_that_is_too_long_fails_alone(engine: VllmEngine) -> None:
     long = Prompt(stage="solve", inputs={"question": "How many eggs? " * 200})
     asked = [Request("0", long, (1,)), Request("1", SOLVE, (1,))]
-    replies = {request.row: reply for request, reply in engine.stream(asked, Sampling(max_tokens=4))}
+    replies = {request.row_id: reply for request, reply in engine.stream(asked, Sampling(max_tokens=4))}
     assert isinstance(replies["0"], Failure) and replies["0"].reason == "context too long"
     assert not isinstance(replies["1"], Failure)
 
 
-def test_a_job_goes_from_nothing_to_solutions(engine: Vllm, spec: VllmSpec, tmp_path: Path) -> None:
+def test_a_job_goes_from_nothing_to_solutions(engine: VllmEngine, spec: VllmSpec, tmp_path: Path) -> None:
     """Two shards at a time through the functions of a worker, as the first half of ScaleQuest."""
-    lake, pinned = str(tmp_path / "lake"), engines.pin(spec)
-    blanks = worker.run_blanks(64, 32, lake)
+    lake, pinned = str(tmp_path / "lake"), engines.pin_model(spec)
+    blanks = worker.run_empty_rows(64, 32, lake)
 
     def work(stage: Stage, made: list[tuple[Receipt, int]]) -> list[tuple[Receipt, int]]:
         with ThreadPoolExecutor(2) as pool:
             jobs = [pool.submit(worker.run_shard, stage, pinned, receipt, index, lake) for receipt, index in made]
         receipts = [job.result() for job in jobs]
-        assert all(receipt.balanced for receipt in receipts)
+        assert all(receipt.is_balanced for receipt in receipts)
         return [(receipt, index) for receipt in receipts for index in range(len(receipt.parts))]
 
     questions = work(WriteQuestion(), [(blanks, 0), (blanks, 1)])
     solvable = work(JudgeSolvable(), questions)
     solved = work(Solve(sampling=Sampling(n=2, temperature=0.7, max_tokens=256)), solvable)
-    rewarded = work(JudgeAnswer(), solved)
+    rewarded = work(ScoreAnswer(), solved)
     rows = [row for receipt, index in solved for row in open_store(lake).get(receipt.parts[index]).to_pylist()]
     assert len(rows) > 16 and all(row["answer"] for row in rows)
     assert sum(receipt.kept for receipt, _ in rewarded) == len(rows)
@@ -93,9 +93,9 @@ def test_a_job_goes_from_nothing_to_solutions(engine: Vllm, spec: VllmSpec, tmp_
 
 
 def test_a_pooling_model_takes_the_place_of_a_writing_one_and_its_memory(
-    engine: Vllm, spec: VllmSpec, tmp_path: Path
+    engine: VllmEngine, spec: VllmSpec, tmp_path: Path
 ) -> None:
-    before = engine.core.processes
+    before = engine.process.processes
     assert before and all(process.is_running() for process in before)
     scorer = engines.load(spec.model_copy(update={"path": str(judge_of(spec, tmp_path)), "pooling": True}))
     assert not any(map(lives, before))
@@ -112,26 +112,26 @@ def test_a_pooling_model_takes_the_place_of_a_writing_one_and_its_memory(
 
 
 def test_an_engine_that_hangs_is_restarted_once_and_what_it_owes_is_asked_again(spec: VllmSpec) -> None:
-    engine = Vllm(spec.model_copy(update={"stall": 3.0}))
+    engine = VllmEngine(spec.model_copy(update={"stall": 3.0}))
     try:
-        first = engine.core.processes
+        first = engine.process.processes
         replies = interrupt(engine, lambda: [process.suspend() for process in first])
         assert sorted(replies) == list(range(96)) and not any(isinstance(r, Failure) for r in replies.values())
-        assert not any(map(lives, first)) and all(map(lives, engine.core.processes))
+        assert not any(map(lives, first)) and all(map(lives, engine.process.processes))
         notes = Path(tempfile.gettempdir(), f"questmill-engine-{os.getpid()}.txt")
         assert "no token for 3 s" in notes.read_text() and "most recent call first" in notes.read_text()
         notes.unlink()
         with pytest.raises(EngineError, match="died a second time"):
-            interrupt(engine, lambda: engine.core.processes[0].kill())
+            interrupt(engine, lambda: engine.process.processes[0].kill())
     finally:
         engine.close()
-    assert not any(map(lives, engine.core.processes))
+    assert not any(map(lives, engine.process.processes))
 
 
 def test_an_engine_does_not_survive_a_worker_that_is_killed(spec: VllmSpec) -> None:
     code = (
         "import sys, time\n"
-        f"from {Vllm.__module__} import Vllm\n"
+        f"from {VllmEngine.__module__} import Vllm\n"
         f"from {VllmSpec.__module__} import VllmSpec\n"
         "if __name__ == '__main__':\n"
         "    engine = Vllm(VllmSpec.model_validate_json(sys.argv[1]))\n"
@@ -164,14 +164,14 @@ def lives(process: Any) -> bool:
         return False
 
 
-def interrupt(engine: Vllm, act: Callable[[], object]) -> dict[int, Any]:
+def interrupt(engine: VllmEngine, act: Callable[[], object]) -> dict[int, Any]:
     """Ask for 96 replies and `act` once the first has come."""
     requests = [Request(str(i), SOLVE, (i,)) for i in range(96)]
     replies = {}
     for request, reply in engine.stream(requests, Sampling(temperature=1.0, max_tokens=400)):
         if not replies:
             threading.Thread(target=act).start()
-        replies[int(request.row)] = reply
+        replies[int(request.row_id)] = reply
     return replies
 
 

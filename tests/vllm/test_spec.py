@@ -9,15 +9,15 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from infra import engines
-from schemas.engine_specs import Spec, VllmSpec
+from schemas.engine_specs import EngineSpec, VllmSpec
 from schemas.identity import fingerprint
 from tests.vllm.conftest import PUPIL
 
 
 def test_a_profile_names_it_by_its_kind() -> None:
     told = {"kind": "vllm", "model": "Qwen/Qwen3-8B", "tensor_parallel_size": 2}
-    spec: Spec = TypeAdapter(Spec).validate_python(told)
-    assert isinstance(spec, VllmSpec) and spec.gpus == 2 and engines.waits(spec)
+    spec: EngineSpec = TypeAdapter(EngineSpec).validate_python(told)
+    assert isinstance(spec, VllmSpec) and spec.gpus == 2 and engines.is_io_bound(spec)
     assert spec.model_copy(update={"device": "cpu"}).gpus == 0
 
 
@@ -31,15 +31,15 @@ def test_the_identity_is_the_content_and_not_the_place(spec: VllmSpec, tmp_path:
     copy = tmp_path / "copy"
     shutil.copytree(PUPIL, copy)
     elsewhere = spec.model_copy(update={"path": str(copy), "device": "cuda", "max_num_seqs": 8, "stall": 9.0})
-    assert fingerprint(engines.pin(spec)) == fingerprint(engines.pin(elsewhere)) != fingerprint(spec)
+    assert fingerprint(engines.pin_model(spec)) == fingerprint(engines.pin_model(elsewhere)) != fingerprint(spec)
     (copy / "generation_config.json").write_text("{}")
-    assert fingerprint(engines.pin(elsewhere)) != fingerprint(engines.pin(spec))
+    assert fingerprint(engines.pin_model(elsewhere)) != fingerprint(engines.pin_model(spec))
     assert fingerprint(spec) != fingerprint(spec.model_copy(update={"dtype": "bfloat16"}))
 
 
 def test_a_missing_model_is_one_clear_line(spec: VllmSpec, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"no model in .*; name a directory that holds both") as caught:
-        engines.pin(spec.model_copy(update={"path": str(tmp_path)}))
+        engines.pin_model(spec.model_copy(update={"path": str(tmp_path)}))
     assert "\n" not in str(caught.value)
 
 

@@ -4,32 +4,32 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 
-from schemas.engine import Reply, Request, Watch
+from schemas.engine import Reply, Request, RequestObserver
 
-CHUNK = 512
+BATCH_SAMPLES = 512
 """Samples made at once: what a killed process may lose, and what a lake sees of progress."""
 
 
-def chunked(
+def answer_in_batches(
     requests: list[Request],
-    watch: Watch,
-    size: int,
-    turn: AbstractContextManager[object],
-    make: Callable[[list[Request]], Sequence[Reply]],
+    observer: RequestObserver,
+    batch_size: int,
+    lock: AbstractContextManager[object],
+    answer: Callable[[list[Request]], Sequence[Reply]],
 ) -> Iterator[tuple[Request, Reply]]:
-    """Answer `requests`, which are used up, `size` at a time; `make` does so while this thread has its turn."""
+    """Answer `requests`, which are used up, `batch_size` at a time; `answer` does so while this thread has its turn."""
     while requests:
-        asked, allowed = list[Request](), watch.allows()
+        batch, allowed = list[Request](), observer.may_send()
         while allowed:
-            asked.append(requests.pop(0))
-            allowed = watch.allows() if requests and len(asked) < size else False
-        if not asked and allowed is None:  # what it waits for is in flight in another shard
+            batch.append(requests.pop(0))
+            allowed = observer.may_send() if requests and len(batch) < batch_size else False
+        if not batch and allowed is None:  # what it waits for is in flight in another shard
             time.sleep(0.05)
             continue
-        if not asked:
+        if not batch:
             return
-        with turn:
-            made = make(asked)
-        for request, reply in zip(asked, made, strict=True):
-            watch.arrived(request, reply)
-        yield from zip(asked, made, strict=True)
+        with lock:
+            replies = answer(batch)
+        for request, reply in zip(batch, replies, strict=True):
+            observer.on_reply(request, reply)
+        yield from zip(batch, replies, strict=True)

@@ -15,175 +15,190 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from statistics import median
 from typing import Any
 
-from schemas.engine import Failure, Reply, Request, Watch
+from schemas.engine import Failure, Reply, Request, RequestObserver
 from schemas.errors import EngineError
 from schemas.prompts import Sampling
 
-BACKOFF, LONGEST = 0.5, 30.0
+FIRST_BACKOFF_SECONDS, MAX_BACKOFF_SECONDS = 0.5, 30.0
 """Seconds: the first wait is drawn from [0, 0.5], the next from [0, 1], at last from [0, 30] (full jitter)."""
-CONGESTED = 0.05
+OVERLOAD_SHARE = 0.05
 """Share of complaints (429, 503, deadlines) among the replies from which a server counts as congested.
 
 A server that is not congested turns a request down now and then; halving the window each time would empty it.
 """
-SLOWER = 4.0
+SLOWDOWN_FACTOR = 4.0
 """Times its best median latency at which a stage's requests count as held up by a queue."""
-FADING = 1.25
+BASELINE_GROWTH = 1.25
 """How much worse the best median latency counts with each look at it."""
-HEDGE = 3.0
+HEDGE_FACTOR = 3.0
 """Times the 95th percentile of the latency after which a straggler is asked a second time."""
-CLOSED = "the engine was closed; the same command continues"
-TICK = 0.1
+CLOSED_MESSAGE = "the engine was closed; the same command continues"
+TICK_SECONDS = 0.1
 """Seconds between two looks for stragglers."""
 
 
-class Passing(Exception):
+class RetryableError(Exception):
     """An attempt failed for a reason that may pass."""
 
     def __init__(
-        self, reason: str, error: str, *, after: float | None = None, congested: bool = False, free: bool = False
+        self,
+        reason: str,
+        error: str,
+        *,
+        retry_after: float | None = None,
+        overloaded: bool = False,
+        not_counted: bool = False,
     ) -> None:
-        """`after`: seconds the server wants to be left alone; `free`: no attempt was made, for nobody was there."""
+        """`retry_after`: seconds the server wants to be left alone; `not_counted`: no attempt was made, for nobody
+        was there."""
         super().__init__(error)
-        self.reason, self.error, self.after, self.congested, self.free = reason, error, after, congested, free
+        self.reason, self.error, self.retry_after, self.overloaded, self.not_counted = (
+            reason,
+            error,
+            retry_after,
+            overloaded,
+            not_counted,
+        )
 
 
-Send = Callable[[Request, Sampling], Awaitable[Reply]]
-"""One attempt; raises `Passing`, or `EngineError` where no request can be answered."""
+Sender = Callable[[Request, Sampling], Awaitable[Reply]]
+"""One attempt; raises `RetryableError`, or `EngineError` where no request can be answered."""
 
 
-class Limit:
+class ConcurrencyLimit:
     """How many requests may be in flight: a step more while all is well, a share less under congestion (AIMD)."""
 
-    def __init__(self, floor: int, cap: int) -> None:
-        """Begins at `cap`: a window that opens slowly costs every short run its first seconds."""
-        self.floor, self.cap, self.slots = min(floor, cap), cap, cap
-        self.best: dict[str, float] = {}
-        self.complaints, self.seconds = 0, list[tuple[str, float]]()
+    def __init__(self, minimum: int, maximum: int) -> None:
+        """Begins at `maximum`: a window that opens slowly costs every short run its first seconds."""
+        self.minimum, self.maximum, self.size = min(minimum, maximum), maximum, maximum
+        self.best_latencies: dict[str, float] = {}
+        self.overloads, self.latencies = 0, list[tuple[str, float]]()
 
-    def note(self, stage: str, seconds: float, congested: bool) -> None:
+    def record(self, stage: str, seconds: float, overloaded: bool) -> None:
         """Learn from one attempt; the window changes at most once in half a windowful of them."""
-        self.complaints += congested
-        self.seconds.append((stage, seconds))
-        if len(self.seconds) < max(32, self.slots // 2):
+        self.overloads += overloaded
+        self.latencies.append((stage, seconds))
+        if len(self.latencies) < max(32, self.size // 2):
             return
-        share = self.complaints / len(self.seconds)
-        if share > CONGESTED:
-            self.slots = max(self.floor, int(self.slots * max(0.5, 1 - share)))
-        elif self._slower() > SLOWER:
-            self.slots = max(self.floor, int(self.slots * 0.8))
+        share = self.overloads / len(self.latencies)
+        if share > OVERLOAD_SHARE:
+            self.size = max(self.minimum, int(self.size * max(0.5, 1 - share)))
+        elif self._measure_slowdown() > SLOWDOWN_FACTOR:
+            self.size = max(self.minimum, int(self.size * 0.8))
         else:
-            self.slots = min(self.cap, self.slots + max(1, self.cap // 32))
-        self.complaints, self.seconds = 0, []
+            self.size = min(self.maximum, self.size + max(1, self.maximum // 32))
+        self.overloads, self.latencies = 0, []
 
-    def _slower(self) -> float:
+    def _measure_slowdown(self) -> float:
         """Median latency over the best one, of the stage where the ratio is least: stages differ, queues do not."""
         ratios = []
-        for stage in {stage for stage, _ in self.seconds}:
-            typical = median(s for name, s in self.seconds if name == stage)
+        for stage in {stage for stage, _ in self.latencies}:
+            typical = median(s for name, s in self.latencies if name == stage)
             # The best one fades: replies that are simply longer now must not keep the window small for good.
-            self.best[stage] = min(typical, FADING * self.best.get(stage, typical))
-            ratios.append(typical / max(self.best[stage], 0.05))
+            self.best_latencies[stage] = min(typical, BASELINE_GROWTH * self.best_latencies.get(stage, typical))
+            ratios.append(typical / max(self.best_latencies[stage], 0.05))
         return min(ratios)
 
 
-class _Stream:
+class _ReplyStream:
     """Where the replies to one shard go: filled by the loop, read by the shard's thread."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, watch: Watch) -> None:
-        self.loop, self.watch = loop, watch
+    def __init__(self, loop: asyncio.AbstractEventLoop, observer: RequestObserver) -> None:
+        self.loop, self.observer = loop, observer
         self.ready: queue.SimpleQueue[list[tuple[Request, Reply | None]] | Exception] = queue.SimpleQueue()
-        self.arrived: list[tuple[Request, Reply | None]] = []
-        self.left = False
+        self.undelivered: list[tuple[Request, Reply | None]] = []
+        self.is_abandoned = False
 
-    def give(self, request: Request, reply: Reply | None) -> None:
+    def deliver(self, request: Request, reply: Reply | None) -> None:
         """Hand over; what arrives in one turn of the loop is handed over at once, for each waking costs 30 us."""
         try:
             if reply is not None:
-                self.watch.arrived(request, reply)
+                self.observer.on_reply(request, reply)
         except Exception as error:
-            if not self.left:
-                self.left = True
+            if not self.is_abandoned:
+                self.is_abandoned = True
                 self.ready.put(error)
-        if self.left:
+        if self.is_abandoned:
             return
-        if not self.arrived:
+        if not self.undelivered:
             self.loop.call_soon(self._flush)
-        self.arrived.append((request, reply))
+        self.undelivered.append((request, reply))
 
     def _flush(self) -> None:
-        self.ready.put(self.arrived)
-        self.arrived = []
+        self.ready.put(self.undelivered)
+        self.undelivered = []
 
 
-class _Job:
+class _PendingRequest:
     """A request on its way."""
 
-    __slots__ = ("allowed", "attempts", "began", "done", "hedged", "request", "sampling", "stream", "tasks")
+    __slots__ = ("allowed", "attempts", "done", "hedged", "request", "sampling", "started_at", "stream", "tasks")
 
-    def __init__(self, request: Request, sampling: Sampling, stream: _Stream) -> None:
+    def __init__(self, request: Request, sampling: Sampling, stream: _ReplyStream) -> None:
         self.request, self.sampling, self.stream = request, sampling, stream
-        self.attempts, self.began = 0, 0.0
+        self.attempts, self.started_at = 0, 0.0
         self.allowed = self.hedged = self.done = False
         self.tasks: set[asyncio.Task[None]] = set()
 
 
-class Window:
-    """At most `limit.slots` requests in flight, whoever asks."""
+class RequestWindow:
+    """At most `limit.size` requests in flight, whoever asks."""
 
-    def __init__(self, send: Send, limit: Limit, *, deadline: float, attempts: int) -> None:
-        """`deadline`: seconds for one attempt; `attempts`: of one request before it fails."""
-        self.send, self.limit, self.deadline, self.attempts = send, limit, deadline, attempts
-        self.waiting: deque[_Job] = deque()
-        self.flying: set[_Job] = set()
-        self.streams: set[_Stream] = set()
-        self.entering, self.entered_by, self.room = threading.Lock(), 0, threading.Event()
-        self.room.set()
+    def __init__(self, send: Sender, limit: ConcurrencyLimit, *, deadline: float, max_attempts: int) -> None:
+        """`deadline`: seconds for one attempt; `max_attempts`: of one request before it fails."""
+        self.send, self.limit, self.deadline, self.max_attempts = send, limit, deadline, max_attempts
+        self.waiting: deque[_PendingRequest] = deque()
+        self.in_flight: set[_PendingRequest] = set()
+        self.streams: set[_ReplyStream] = set()
+        self.admission_lock, self.admitted_thread, self.has_space = threading.Lock(), 0, threading.Event()
+        self.has_space.set()
         self.latencies: defaultdict[str, deque[float]] = defaultdict(lambda: deque(maxlen=256))
-        self.hedges, self.closed = 0, False
+        self.hedge_count, self.closed = 0, False
         self.loop = asyncio.new_event_loop()
-        self.thread = threading.Thread(target=self._live, name="window", daemon=True)
+        self.thread = threading.Thread(target=self._run_loop, name="window", daemon=True)
         self.thread.start()
 
-    def enter(self) -> None:
+    def admit(self) -> None:
         """Wait until less than a windowful waits: a shard that comes sooner would only take memory.
 
         One shard enters at a time; the next one may when this one streams or leaves.
         """
-        self.entering.acquire()
-        self.entered_by = threading.get_ident()
-        self.room.wait()
+        self.admission_lock.acquire()
+        self.admitted_thread = threading.get_ident()
+        self.has_space.wait()
 
-    def leave(self) -> None:
+    def release(self) -> None:
         """Let the next shard enter, if this thread has kept it from that."""
-        if self.entered_by == threading.get_ident():
-            self.entered_by = 0
-            self.entering.release()
+        if self.admitted_thread == threading.get_ident():
+            self.admitted_thread = 0
+            self.admission_lock.release()
 
-    def stream(self, requests: Sequence[Request], sampling: Sampling, watch: Watch) -> Iterator[tuple[Request, Reply]]:
+    def stream(
+        self, requests: Sequence[Request], sampling: Sampling, observer: RequestObserver
+    ) -> Iterator[tuple[Request, Reply]]:
         """See `schemas.engine.Generator.stream`."""
-        stream, owed = _Stream(self.loop, watch), len(requests)
-        jobs = [_Job(request, sampling, stream) for request in requests]
-        self.room.clear()
+        stream, remaining = _ReplyStream(self.loop, observer), len(requests)
+        jobs = [_PendingRequest(request, sampling, stream) for request in requests]
+        self.has_space.clear()
         try:
             if self.closed:
-                raise EngineError(CLOSED)
+                raise EngineError(CLOSED_MESSAGE)
             self.loop.call_soon_threadsafe(self._enqueue, stream, jobs)
         except RuntimeError:  # its loop was closed between the two lines
-            raise EngineError(CLOSED) from None
+            raise EngineError(CLOSED_MESSAGE) from None
         finally:
-            self.leave()
+            self.release()
         try:
-            while owed:
-                arrived = stream.ready.get()
-                if isinstance(arrived, Exception):
-                    raise arrived
-                owed -= len(arrived)
-                yield from ((request, reply) for request, reply in arrived if reply is not None)
+            while remaining:
+                batch = stream.ready.get()
+                if isinstance(batch, Exception):
+                    raise batch
+                remaining -= len(batch)
+                yield from ((request, reply) for request, reply in batch if reply is not None)
         finally:
-            stream.left = True
+            stream.is_abandoned = True
 
-    def run(self, work: Awaitable[Any]) -> Any:
+    def run_coroutine(self, work: Awaitable[Any]) -> Any:
         """Run a coroutine on the loop and wait for it."""
 
         async def awaited() -> Any:
@@ -191,143 +206,145 @@ class Window:
 
         return asyncio.run_coroutine_threadsafe(awaited(), self.loop).result()
 
-    def close(self, last: Callable[[], Awaitable[None]]) -> None:
-        """End the loop and its thread, after `last`; whoever still waits is told. May be called twice."""
+    def close(self, finalize: Callable[[], Awaitable[None]]) -> None:
+        """End the loop and its thread, after `finalize`; whoever still waits is told. May be called twice."""
         if not self.thread.is_alive():
             return
 
         async def end() -> None:
             self.closed = True
-            self._stop(EngineError(CLOSED))
+            self._abort(EngineError(CLOSED_MESSAGE))
             others = asyncio.all_tasks() - {asyncio.current_task()}
             await asyncio.gather(*others, return_exceptions=True)
-            await last()
+            await finalize()
             self.loop.stop()
 
         asyncio.run_coroutine_threadsafe(end(), self.loop)
         self.thread.join()
         self.loop.close()
 
-    def _live(self) -> None:
+    def _run_loop(self) -> None:
         asyncio.set_event_loop(self.loop)
-        self.loop.call_soon(self._look)
+        self.loop.call_soon(self._tick)
         self.loop.run_forever()
 
-    def _enqueue(self, stream: _Stream, jobs: list[_Job]) -> None:
+    def _enqueue(self, stream: _ReplyStream, jobs: list[_PendingRequest]) -> None:
         if self.closed:
-            stream.ready.put(EngineError(CLOSED))
+            stream.ready.put(EngineError(CLOSED_MESSAGE))
             return
-        self.streams = {other for other in self.streams if not other.left} | {stream}
+        self.streams = {other for other in self.streams if not other.is_abandoned} | {stream}
         self.waiting.extend(jobs)
-        self._pump()
+        self._send_waiting()
 
-    def _pump(self) -> None:
+    def _send_waiting(self) -> None:
         """Send what waits, as far as the window is open."""
-        while self.waiting and len(self.flying) < self.limit.slots:
+        while self.waiting and len(self.in_flight) < self.limit.size:
             job = self.waiting.popleft()
-            if job.stream.left:
+            if job.stream.is_abandoned:
                 continue
-            if not job.allowed and (allowed := job.stream.watch.allows()) is not True:
+            if not job.allowed and (allowed := job.stream.observer.may_send()) is not True:
                 if allowed is None:
                     self.waiting.appendleft(job)
-                    self.loop.call_later(TICK, self._pump)  # what it waits for may be in flight elsewhere
+                    self.loop.call_later(
+                        TICK_SECONDS, self._send_waiting
+                    )  # what it waits for may be in flight elsewhere
                     break
-                job.stream.give(job.request, None)
+                job.stream.deliver(job.request, None)
                 continue
             job.allowed = True
-            self.flying.add(job)
-            job.began, job.hedged = self.loop.time(), False
-            self._start(job)
-        if len(self.waiting) < self.limit.slots:
-            self.room.set()
+            self.in_flight.add(job)
+            job.started_at, job.hedged = self.loop.time(), False
+            self._start_attempt(job)
+        if len(self.waiting) < self.limit.size:
+            self.has_space.set()
 
-    def _start(self, job: _Job) -> None:
+    def _start_attempt(self, job: _PendingRequest) -> None:
         task = self.loop.create_task(self._attempt(job))
         job.tasks.add(task)
         task.add_done_callback(job.tasks.discard)
 
-    async def _attempt(self, job: _Job) -> None:
-        began = self.loop.time()
+    async def _attempt(self, job: _PendingRequest) -> None:
+        started_at = self.loop.time()
         try:
             async with asyncio.timeout(self.deadline):
                 reply = await self.send(job.request, job.sampling)
         except TimeoutError:
-            late = Passing("deadline", f"no reply within {self.deadline:g} s", congested=True)
-            self._fail(job, late, self.loop.time() - began)
-        except Passing as passing:
-            self._fail(job, passing, self.loop.time() - began)
+            late = RetryableError("deadline", f"no reply within {self.deadline:g} s", overloaded=True)
+            self._fail(job, late, self.loop.time() - started_at)
+        except RetryableError as passing:
+            self._fail(job, passing, self.loop.time() - started_at)
         except EngineError as error:
-            self._stop(error)
+            self._abort(error)
         except Exception as error:
-            self._fail(job, Passing("failed", f"{type(error).__name__}: {error}"), self.loop.time() - began)
+            self._fail(job, RetryableError("failed", f"{type(error).__name__}: {error}"), self.loop.time() - started_at)
         else:
-            self._settle(job, reply, self.loop.time() - began)
+            self._complete(job, reply, self.loop.time() - started_at)
 
-    def _settle(self, job: _Job, reply: Reply, seconds: float) -> None:
+    def _complete(self, job: _PendingRequest, reply: Reply, seconds: float) -> None:
         if job.done:
             return
         job.done = True
-        self._end(job)
+        self._remove(job)
         self.latencies[job.request.prompt.stage].append(seconds)
-        self.limit.note(job.request.prompt.stage, seconds, congested=False)
+        self.limit.record(job.request.prompt.stage, seconds, overloaded=False)
         if isinstance(reply, Failure):
             reply = reply._replace(attempts=job.attempts + 1)
-        job.stream.give(job.request, reply)
-        self._pump()
+        job.stream.deliver(job.request, reply)
+        self._send_waiting()
 
-    def _fail(self, job: _Job, outcome: Passing, seconds: float) -> None:
+    def _fail(self, job: _PendingRequest, error: RetryableError, seconds: float) -> None:
         """Count an attempt that failed, and try again later, unless its twin is still on the way."""
-        if outcome.congested:
-            self.limit.note(job.request.prompt.stage, seconds, congested=True)
+        if error.overloaded:
+            self.limit.record(job.request.prompt.stage, seconds, overloaded=True)
         job.tasks.discard(asyncio.current_task())  # an attempt is a task
         if job.tasks or job.done:
             return
-        self._end(job)
-        job.attempts += not outcome.free
-        if job.attempts >= self.attempts:
+        self._remove(job)
+        job.attempts += not error.not_counted
+        if job.attempts >= self.max_attempts:
             job.done = True
-            job.stream.give(job.request, Failure(outcome.reason, outcome.error, job.attempts))
+            job.stream.deliver(job.request, Failure(error.reason, error.error, job.attempts))
         else:
-            wait = random.uniform(0, min(LONGEST, BACKOFF * 2 ** max(0, job.attempts - 1)))
-            self.loop.call_later(wait + (outcome.after or 0.0), self._again, job)
-        self._pump()
+            wait = random.uniform(0, min(MAX_BACKOFF_SECONDS, FIRST_BACKOFF_SECONDS * 2 ** max(0, job.attempts - 1)))
+            self.loop.call_later(wait + (error.retry_after or 0.0), self._requeue, job)
+        self._send_waiting()
 
-    def _again(self, job: _Job) -> None:
+    def _requeue(self, job: _PendingRequest) -> None:
         self.waiting.appendleft(job)
-        self._pump()
+        self._send_waiting()
 
-    def _end(self, job: _Job) -> None:
-        self.flying.discard(job)
+    def _remove(self, job: _PendingRequest) -> None:
+        self.in_flight.discard(job)
         for task in job.tasks:
             if task is not asyncio.current_task():
                 task.cancel()
 
-    def _stop(self, error: EngineError) -> None:
+    def _abort(self, error: EngineError) -> None:
         """Nobody can be answered: tell every stream, and cancel what is on the way."""
-        for job in list(self.flying):
-            self._end(job)
+        for job in list(self.in_flight):
+            self._remove(job)
         self.waiting.clear()
-        self.room.set()
+        self.has_space.set()
         for stream in self.streams:
-            if not stream.left:
-                stream.left = True
+            if not stream.is_abandoned:
+                stream.is_abandoned = True
                 stream.ready.put(error)
 
-    def _look(self) -> None:
+    def _tick(self) -> None:
         """Ask stragglers again, once each, when nothing waits and half of the window is empty."""
-        self.loop.call_later(TICK, self._look)
-        if self.waiting or len(self.flying) >= self.limit.slots / 2:
+        self.loop.call_later(TICK_SECONDS, self._tick)
+        if self.waiting or len(self.in_flight) >= self.limit.size / 2:
             return
         now = self.loop.time()
-        for job in self.flying:
-            if not job.hedged and now - job.began > self._patience(job.request.prompt.stage):
+        for job in self.in_flight:
+            if not job.hedged and now - job.started_at > self._straggler_seconds(job.request.prompt.stage):
                 job.hedged = True
-                self.hedges += 1
-                self._start(job)
+                self.hedge_count += 1
+                self._start_attempt(job)
 
-    def _patience(self, stage: str) -> float:
+    def _straggler_seconds(self, stage: str) -> float:
         """Seconds after which a request of this stage is a straggler; without end until some have been answered."""
-        known = self.latencies[stage]
-        if len(known) < 20:
+        latencies = self.latencies[stage]
+        if len(latencies) < 20:
             return math.inf
-        return max(10 * TICK, HEDGE * heapq.nlargest(1 + len(known) // 20, known)[-1])
+        return max(10 * TICK_SECONDS, HEDGE_FACTOR * heapq.nlargest(1 + len(latencies) // 20, latencies)[-1])

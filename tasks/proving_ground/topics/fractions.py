@@ -1,7 +1,7 @@
 """Fractions of things: a part is eaten, sold or painted, and the rest is asked for."""
 
 from tasks.proving_ground.template import Template
-from tasks.proving_ground.vocabulary import FOOD, FRUIT, GOODS, LIQUIDS, NAMES, PEOPLE, SMALL
+from tasks.proving_ground.vocabulary import FOOD, FRUIT, GOODS, LIQUIDS, NAMES, PEOPLE, SMALL_THINGS
 
 TOPIC = "fractions"
 
@@ -9,7 +9,7 @@ TEMPLATES = (
     Template(
         name="fraction_of",
         topic=TOPIC,
-        ask="""
+        phrasings="""
         - {who} has[ {n}| some] {things}. {He} sells {k}/{q} of them. How many {things} does {he} sell?
         - {k}/{q} of[ the {n}| the] {things} in a bag belong to {who}. {He} takes them.
           How many {things} does {he} take?
@@ -17,13 +17,13 @@ TEMPLATES = (
         """,
         numbers={"q": range(2, 10), "k": range(1, 9), "part": range(2, 30), "n": "part * q"},
         words={"who": NAMES, "thing": FRUIT},
-        given=("k <= q",),
-        nice=("k coprime q", "1 < k"),
-        solve="""
+        conditions=("k <= q",),
+        draw_conditions=("k coprime q", "1 < k"),
+        solution="""
         1/{q} is {part = n / q things}.
         {k}/{q} is {some = part * k things}.
         """,
-        again="""
+        second_method="""
         {k} times all is {times = n * k}.
         Then {some = times / q things} are sold.
         """,
@@ -32,20 +32,20 @@ TEMPLATES = (
     Template(
         name="fraction_left",
         topic=TOPIC,
-        ask="""
+        phrasings="""
         - {who} bakes {n things} and eats[ 1/{q}| some] of them. How many {things} are left?
         - There were {n things}. {who} sold[ 1/{q}| a part] of them. How many {things} are left?
         - {who} gives away[ 1/{q}| a part] of {his} {n things}. The rest stays here. How many {things} stay?
         """,
         numbers={"q": range(3, 10), "part": range(2, 50), "n": "part * q"},
         words={"who": NAMES, "thing": FOOD},
-        given=("1 < q",),
-        most=400,
-        solve="""
+        conditions=("1 < q",),
+        max_result=400,
+        solution="""
         1/{q} is {part = n / q things}.
         There are {left = n - part things} left.
         """,
-        again="""
+        second_method="""
         The rest is {less = q - 1} parts of {q}.
         One part is {part = n / q things}.
         There are {left = part * less things} left.
@@ -55,7 +55,7 @@ TEMPLATES = (
     Template(
         name="half_and_more",
         topic=TOPIC,
-        ask="""
+        phrasings="""
         - {who} had {n things}. {He} gave half of them to {friend} and then[ {k}| some] more to a sister.
           How many {things} are left?
         - {friend} got half of the {n things} that {who} had. {who} then lost[ {k}| some] more.
@@ -64,13 +64,13 @@ TEMPLATES = (
           How many {things} stayed at home?
         """,
         numbers={"half": range(8, 200), "n": "half * 2", "k": range(2, 100)},
-        words={"who": NAMES, "friend": NAMES, "thing": SMALL},
-        most=400,
-        solve="""
+        words={"who": NAMES, "friend": NAMES, "thing": SMALL_THINGS},
+        max_result=400,
+        solution="""
         Half of them is {half = n / 2 things}.
         Then {left = half - k things} are left.
         """,
-        again="""
+        second_method="""
         Twice the lost ones is {double = k * 2}.
         Without them {rest = n - double things} remain.
         Then {left = rest / 2 things} are left.
@@ -80,7 +80,7 @@ TEMPLATES = (
     Template(
         name="two_parts",
         topic=TOPIC,
-        ask="""
+        phrasings="""
         - Of {n people}, 1/{p} come by bus and[ 1/{q}| some] walk. The rest come by bike.
           How many {people} come by bike?
         - A group has {n people}. 1/{p} of all take the bus,[ 1/{q} of all| some] walk, and the rest ride a bike.
@@ -90,15 +90,15 @@ TEMPLATES = (
         """,
         numbers={"p": range(2, 7), "q": range(2, 10), "u": range(2, 12), "n0": "p * q", "n": "n0 * u"},
         words={"person": PEOPLE},
-        nice=("p != q",),
-        most=500,
-        solve="""
+        draw_conditions=("p != q",),
+        max_result=500,
+        solution="""
         By bus: {bus = n / p people}.
         On foot: {foot = n / q people}.
         These are {both = bus + foot people}.
         By bike: {bike = n - both people}.
         """,
-        again="""
+        second_method="""
         By bus: {bus = n / p people}.
         Then {rest = n - bus people} remain.
         On foot: {foot = n / q people}.
@@ -109,21 +109,21 @@ TEMPLATES = (
     Template(
         name="whole_from_part",
         topic=TOPIC,
-        ask="""
+        phrasings="""
         - {who} reads[ {n}| some] pages. That is {k}/{q} of {his} book. How many pages does the book have?
         - {k}/{q} of {who}'s book is[ {n}| some] pages. {He} counts them all. How many pages does the book have?
         - {who} has read {k}/{q} of a book[, which is {n} pages]. The book is new. How many pages does it have?
         """,
         numbers={"q": range(2, 10), "k": range(2, 9), "part": range(3, 50), "n": "part * k"},
         words={"who": NAMES},
-        given=("k <= q",),
-        nice=("k coprime q",),
-        most=500,
-        solve="""
+        conditions=("k <= q",),
+        draw_conditions=("k coprime q",),
+        max_result=500,
+        solution="""
         1/{q} of the book is {part = n / k} pages.
         The book has {all = part * q} pages.
         """,
-        again="""
+        second_method="""
         {q} times the pages is {times = n * q}.
         The book has {all = times / k} pages.
         """,
@@ -132,7 +132,7 @@ TEMPLATES = (
     Template(
         name="pouring_cups",
         topic=TOPIC,
-        ask="""
+        phrasings="""
         - {who} has {n} litres of {liquid}. One cup holds 1/{q} litre. {He} has[ filled {k} cups| filled some cups].
           How many more cups can {he} fill?
         - A cup holds 1/{q} litre of {liquid}. {who} has {n} litres and has filled[ {k} cups| some cups] so far.
@@ -142,8 +142,8 @@ TEMPLATES = (
         """,
         numbers={"n": range(3, 40), "q": range(2, 9), "k": range(2, 60)},
         words={"who": NAMES, "liquid": LIQUIDS},
-        most=300,
-        solve="""
+        max_result=300,
+        solution="""
         In all it makes {all = n * q} cups.
         There are {left = all - k} cups left to fill.
         """,
@@ -152,7 +152,7 @@ TEMPLATES = (
     Template(
         name="add_fractions",
         topic=TOPIC,
-        ask="""
+        phrasings="""
         - {who} paints {k}/{q} of a wall, and {friend} paints[ {m}/{q}| a part] of it.
           They paint different parts. What fraction of the wall is painted?
         - {friend} ate[ {m}/{q}| a part] of a pie and {who} ate {k}/{q} of it. What fraction of the pie is gone?
@@ -163,9 +163,9 @@ TEMPLATES = (
         numbers={"q": range(3, 13), "k": range(1, 12), "m": range(1, 12)},
         words={"who": NAMES, "friend": NAMES, "liquid": LIQUIDS},
         style="fraction",
-        given=("all <= q unless liquid",),
-        nice=("k < q", "m < q", "all <= q"),
-        solve="""
+        conditions=("all <= q unless liquid",),
+        draw_conditions=("k < q", "m < q", "all <= q"),
+        solution="""
         There are {all = k + m} parts.
         The fraction is {sum = all / q}.
         """,
@@ -174,7 +174,7 @@ TEMPLATES = (
     Template(
         name="fraction_of_left",
         topic=TOPIC,
-        ask="""
+        phrasings="""
         - {who} has {n things}. {He} sells {k} and then gives 1/{q} of the rest away.
           How many {things} does {he} give away?
         - After[ {k}| some] of {n things} are sold, {who} packs 1/{q} of the rest. How many {things} does {he} pack?
@@ -183,8 +183,8 @@ TEMPLATES = (
         """,
         numbers={"q": range(2, 10), "part": range(2, 40), "rest": "part * q", "k": range(3, 80), "n": "rest + k"},
         words={"who": NAMES, "thing": GOODS},
-        most=500,
-        solve="""
+        max_result=500,
+        solution="""
         After the sale {rest = n - k things} are left.
         1/{q} of that is {part = rest / q things}.
         """,

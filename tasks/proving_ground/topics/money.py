@@ -13,7 +13,7 @@ TEMPLATES = (
     Template(
         name="change",
         topic=TOPIC,
-        ask="""
+        phrasings="""
         - {who} buys[ {n}| some] {things} at ${p} each and pays with ${b}. How many dollars does {he} get back?
           Nothing else is bought.
         - {A thing} costs ${p}. {who} takes[ {n}| some] of them and pays with ${b}.
@@ -23,7 +23,7 @@ TEMPLATES = (
         numbers={"n": range(2, 10), "p": HALVES, "b": (10, 20, 30, 40, 50, 60, 80, 100)},
         words={"who": NAMES, "thing": FOOD + FRUIT},
         style="money",
-        solve="""
+        solution="""
         The {things} cost {cost = n * p} dollars.
         {who} has {back = b - cost} dollars left.
         """,
@@ -32,7 +32,7 @@ TEMPLATES = (
     Template(
         name="two_things",
         topic=TOPIC,
-        ask="""
+        phrasings="""
         - {who} buys {n things} at ${p} each and[ {m}| some] {foods} at ${q} each. How many dollars does {he} pay?
           There is no discount.
         - One {thing} is ${p} and one {food} is ${q}. {who} buys {n things} and[ {m}| some] {foods}.
@@ -43,7 +43,7 @@ TEMPLATES = (
         numbers={"n": range(2, 10), "m": range(2, 10), "p": range(2, 30), "q": range(2, 20)},
         words={"who": NAMES, "thing": GOODS, "food": FOOD},
         style="money",
-        solve="""
+        solution="""
         The {things} cost {one = n * p} dollars.
         The {foods} cost {two = m * q} dollars.
         {who} pays {all = one + two} dollars.
@@ -53,7 +53,7 @@ TEMPLATES = (
     Template(
         name="saving_up",
         topic=TOPIC,
-        ask="""
+        phrasings="""
         - {who} has ${k} and saves[ ${s}| some money] a week for {a thing}.
           After how many weeks does {he} have exactly ${n}?
         - {A thing} costs ${n}. {who} has ${k} and puts[ ${s}| some money] aside each week.
@@ -64,9 +64,9 @@ TEMPLATES = (
         numbers={"s": range(3, 40), "w": range(2, 10), "gap": "s * w", "k": range(5, 100), "n": "gap + k"},
         words={"who": NAMES, "thing": GOODS},
         style="money",
-        whole=("weeks",),
-        most=500,
-        solve="""
+        whole_results=("weeks",),
+        max_result=500,
+        solution="""
         {who} still needs {gap = n - k} dollars.
         That takes {weeks = gap / s} weeks.
         """,
@@ -75,7 +75,7 @@ TEMPLATES = (
     Template(
         name="price_of_more",
         topic=TOPIC,
-        ask="""
+        phrasings="""
         - {n things} cost ${c}. {who} buys[ {m}| some] of them at the same price. How many dollars does {he} pay?
           All cost the same.
         - {who} pays ${c} for {n things}. All have the same price. How many dollars
@@ -86,12 +86,12 @@ TEMPLATES = (
         numbers={"n": range(2, 10), "p": range(2, 40), "c": "n * p", "m": range(2, 10)},
         words={"who": NAMES, "thing": GOODS, "venue": VENUES},
         style="money",
-        nice=("n != m",),
-        solve="""
+        draw_conditions=("n != m",),
+        solution="""
         One costs {one = c / n} dollars.
         {who} pays {pay = one * m} dollars.
         """,
-        again="""
+        second_method="""
         The price times the new number is {product = c * m}.
         {who} pays {pay = product / n} dollars.
         """,
@@ -100,7 +100,7 @@ TEMPLATES = (
     Template(
         name="pay_and_spend",
         topic=TOPIC,
-        ask="""
+        phrasings="""
         - {who} earns ${r} an hour and works[ {t hours}| a while]. {He} spends ${s}. How many dollars are left?
           {He} had no money before.
         - For each hour of work {who} gets ${r}. {He} works[ {t hours}| today] and then buys {a thing} for ${s}.
@@ -111,17 +111,17 @@ TEMPLATES = (
         numbers={"r": range(5, 50), "t": range(2, 10), "s": range(3, 200)},
         words={"who": NAMES, "thing": GOODS},
         style="money",
-        solve="""
+        solution="""
         {who} earns {pay = r * t} dollars.
         Then {left = pay - s} dollars are left.
         """,
         claim="{His} pay is {pay?} dollars in all.",
-        most=500,
+        max_result=500,
     ),
     Template(
         name="tickets",
         topic=TOPIC,
-        ask="""
+        phrasings="""
         - A ticket for the {venue} costs ${p} for adults and ${q} for children. {n} adults and[ {m}| some] children go.
           How many dollars do they pay?
         - {n} adults and[ {m}| some] children visit the {venue}. Adults pay ${p} and children pay ${q} each.
@@ -132,8 +132,8 @@ TEMPLATES = (
         numbers={"n": range(2, 10), "m": range(2, 10), "p": range(5, 40), "q": range(2, 30)},
         words={"who": NAMES, "venue": VENUES[4:]},
         style="money",
-        nice=("q < p",),
-        solve="""
+        draw_conditions=("q < p",),
+        solution="""
         The adults pay {one = n * p} dollars.
         The children pay {two = m * q} dollars.
         In all it is {all = one + two} dollars.
@@ -143,7 +143,7 @@ TEMPLATES = (
     Template(
         name="sharing_a_bill",
         topic=TOPIC,
-        ask="""
+        phrasings="""
         - {m people} eat for ${n} and give a tip of[ ${k}| some dollars]. They share the cost equally.
           How many dollars does each pay?
         - The bill is ${n}, and the tip is[ ${k}| not known]. {m people} share both equally.
@@ -154,12 +154,12 @@ TEMPLATES = (
         numbers={"m": range(2, 9), "each": HALVES, "n0": "m * each", "k": range(1, 15), "n": "n0 - k"},
         words={"who": NAMES, "person": PEOPLE},
         style="money",
-        nice=("k < n",),
-        solve="""
+        draw_conditions=("k < n",),
+        solution="""
         In all it is {all = n + k} dollars.
         Each pays {each = all / m} dollars.
         """,
-        again="""
+        second_method="""
         Of the bill each pays {meal = n / m} dollars.
         Of the tip each pays {tip = k / m} dollars.
         Each pays {each = meal + tip} dollars.
@@ -169,7 +169,7 @@ TEMPLATES = (
     Template(
         name="buy_and_sell",
         topic=TOPIC,
-        ask="""
+        phrasings="""
         - {who} buys {n things} at ${p} each and sells all of them[ at ${q} each]. How many dollars does {he} win?
           Nothing else is paid.
         - {who} sells {n things}[ at ${q} each]. {He} bought them at ${p} each. How many dollars does {he} win?
@@ -179,11 +179,11 @@ TEMPLATES = (
         numbers={"n": range(2, 10), "p": range(2, 50), "q": range(3, 80)},
         words={"who": NAMES, "thing": GOODS},
         style="money",
-        solve="""
+        solution="""
         On one {he} wins {gain = q - p} dollars.
         On all {he} wins {all = gain * n} dollars.
         """,
-        again="""
+        second_method="""
         All sell for {in = n * q} dollars.
         All cost {out = n * p} dollars.
         {who} wins {all = in - out} dollars.

@@ -1,7 +1,7 @@
 """Simple probability: one thing is drawn without looking, or something is tried many times."""
 
 from tasks.proving_ground.template import Template
-from tasks.proving_ground.vocabulary import COLORS, GOODS, NAMES, SMALL
+from tasks.proving_ground.vocabulary import COLORS, GOODS, NAMES, SMALL_THINGS
 
 TOPIC = "probability"
 
@@ -9,7 +9,7 @@ TEMPLATES = (
     Template(
         name="draw_one",
         topic=TOPIC,
-        ask="""
+        phrasings="""
         - A bag has {r} {color} {things} and[ {b}| some] {tint} ones. {who} takes one without looking.
           What is the probability that it is {color}?
         - {who} takes one {thing} from a bag without looking. {r} are {color} and[ {b}| the others] are {tint}.
@@ -18,10 +18,10 @@ TEMPLATES = (
           How likely is a {color} one?
         """,
         numbers={"r": range(2, 13), "b": range(2, 13)},
-        words={"who": NAMES, "thing": SMALL, "color": COLORS, "tint": COLORS},
+        words={"who": NAMES, "thing": SMALL_THINGS, "color": COLORS, "tint": COLORS},
         style="fraction",
-        nice=("all <= 20",),
-        solve="""
+        draw_conditions=("all <= 20",),
+        solution="""
         In all there are {all = r + b things}.
         The probability is {p = r / all}.
         """,
@@ -30,7 +30,7 @@ TEMPLATES = (
     Template(
         name="draw_other",
         topic=TOPIC,
-        ask="""
+        phrasings="""
         - Of {n things} in a bag,[ {r}| some] are {color}. {who} takes one without looking.
           What is the probability that it is not {color}?
         - {who} draws one of {n things} by chance.[ {r} of them| Some of them] are {color}.
@@ -39,19 +39,19 @@ TEMPLATES = (
           What is the probability of another color than {color}?
         """,
         numbers={"n": range(4, 21), "r": range(2, 19)},
-        words={"who": NAMES, "thing": SMALL, "color": COLORS},
+        words={"who": NAMES, "thing": SMALL_THINGS, "color": COLORS},
         style="fraction",
-        solve="""
+        solution="""
         There are {other = n - r} others.
         The probability is {p = other / n}.
         """,
         claim="There are {other?} others in the bag.",
-        given=("0 < n",),
+        conditions=("0 < n",),
     ),
     Template(
         name="expected_hits",
         topic=TOPIC,
-        ask="""
+        phrasings="""
         - {who} wins a game with probability 1/{q}. {He} plays[ {n} times| many times].
           How many wins can {he} expect?
         - In[ {n}| some] games {who} plays {friend} and wins each with probability 1/{q}. They play fair.
@@ -62,15 +62,15 @@ TEMPLATES = (
         numbers={"q": range(2, 10), "w": range(3, 90), "n": "q * w"},
         words={"who": NAMES, "friend": NAMES},
         style="fraction",
-        given=("1 <= q",),
-        most=500,
-        solve="{who} can expect {wins = n / q} wins.",
+        conditions=("1 <= q",),
+        max_result=500,
+        solution="{who} can expect {wins = n / q} wins.",
         claim="Just {n?} games are played.",
     ),
     Template(
         name="pick_a_person",
         topic=TOPIC,
-        ask="""
+        phrasings="""
         - A class has {g} girls and[ {b}| some] boys. {who} picks one of them by chance. How likely is it a boy?
         - There are[ {b}| some] boys and {g} girls in a group. {who} picks one without looking.
           What is the probability of a boy?
@@ -80,8 +80,8 @@ TEMPLATES = (
         numbers={"g": range(2, 15), "b": range(2, 15)},
         words={"who": NAMES},
         style="fraction",
-        nice=("all <= 24",),
-        solve="""
+        draw_conditions=("all <= 24",),
+        solution="""
         In all there are {all = g + b} children.
         The probability is {p = b / all}.
         """,
@@ -90,7 +90,7 @@ TEMPLATES = (
     Template(
         name="three_colors",
         topic=TOPIC,
-        ask="""
+        phrasings="""
         - A box has {r} {color}, {b} {tint} and[ {k}| some] {shade} {things}. {who} takes one without looking.
           What is the probability that it is {color} or {tint}?
         - {who} draws one {thing} by chance. There are {r} {color}, {b} {tint} and[ {k}| some] {shade} ones.
@@ -99,15 +99,15 @@ TEMPLATES = (
           What is the probability of {color} or {tint}?
         """,
         numbers={"r": range(2, 10), "b": range(2, 10), "k": range(2, 10)},
-        words={"who": NAMES, "thing": SMALL, "color": COLORS, "tint": COLORS, "shade": COLORS},
+        words={"who": NAMES, "thing": SMALL_THINGS, "color": COLORS, "tint": COLORS, "shade": COLORS},
         style="fraction",
-        nice=("all <= 20",),
-        solve="""
+        draw_conditions=("all <= 20",),
+        solution="""
         There are {good = r + b} right ones.
         In all there are {all = good + k things}.
         The probability is {p = good / all}.
         """,
-        again="""
+        second_method="""
         Without the first color there are {two = b + k things}.
         In all there are {all = r + two things}.
         Of these {good = all - k} are right ones.
@@ -118,7 +118,7 @@ TEMPLATES = (
     Template(
         name="lucky_tickets",
         topic=TOPIC,
-        ask="""
+        phrasings="""
         - {who} has {n} tickets, and[ {w}| some] of them win. {friend} draws one by chance.
           How likely is it that {friend} wins?
         - Of {n} tickets[ {w}| some] win. {who} gives {friend} one by chance. How likely is it that {friend} wins?
@@ -128,9 +128,9 @@ TEMPLATES = (
         numbers={"n": (10, 12, 15, 20, 24, 25, 30, 40, 50, 60), "w": range(2, 30)},
         words={"who": NAMES, "friend": NAMES, "thing": GOODS},
         style="fraction",
-        given=("w <= n",),
-        nice=("w < n",),
-        solve="The chance is {p = w / n}.",
+        conditions=("w <= n",),
+        draw_conditions=("w < n",),
+        solution="The chance is {p = w / n}.",
         claim="Just {w?} of the tickets win.",
     ),
 )

@@ -9,7 +9,7 @@ TEMPLATES = (
     Template(
         name="trip_left",
         topic=TOPIC,
-        ask="""
+        phrasings="""
         - {A car} goes {v} km an hour[ for {t hours}]. The whole trip is {d} km.
           How many km are left?
         - The trip is {d} km long. {who}'s {car} goes {v} km in each hour and has driven[ for {t hours}| for a while].
@@ -19,7 +19,7 @@ TEMPLATES = (
         """,
         numbers={"v": range(20, 100), "t": range(2, 9), "d": range(100, 900)},
         words={"who": NAMES, "car": VEHICLES},
-        solve="""
+        solution="""
         The {car} goes {done = v * t} km.
         There are {left = d - done} km left.
         """,
@@ -28,7 +28,7 @@ TEMPLATES = (
     Template(
         name="same_speed",
         topic=TOPIC,
-        ask="""
+        phrasings="""
         - {A car} goes {d} km in {t hours}. It keeps the same speed[ for {s hours}].
           How many km does it go in that time?
         - In {t hours} {a car} goes {d} km. {who} keeps the same speed.
@@ -39,12 +39,12 @@ TEMPLATES = (
         numbers={"t": range(2, 9), "v": range(20, 100), "d": "v * t", "s": range(2, 10)},
         words={"who": NAMES, "car": VEHICLES},
         style="decimal",
-        nice=("s != t",),
-        solve="""
+        draw_conditions=("s != t",),
+        solution="""
         In one hour it goes {v = d / t} km.
         In all it goes {far = v * s} km.
         """,
-        again="""
+        second_method="""
         All km times the new hours is {product = d * s}.
         In all it goes {far = product / t} km.
         """,
@@ -53,7 +53,7 @@ TEMPLATES = (
     Template(
         name="machine_output",
         topic=TOPIC,
-        ask="""
+        phrasings="""
         - {A machine} makes {n things} in {t minutes}. It works at the same rate.
           How many {things} does it make in [{s}|the next few] minutes?
         - In {t minutes} {a machine} makes {n things}. {who} lets it run[ for {s minutes}].
@@ -63,12 +63,12 @@ TEMPLATES = (
         """,
         numbers={"t": range(2, 10), "rate": range(2, 30), "n": "rate * t", "s": range(2, 20)},
         words={"who": NAMES, "machine": MACHINES, "thing": GOODS},
-        nice=("s != t",),
-        solve="""
+        draw_conditions=("s != t",),
+        solution="""
         In one minute it makes {rate = n / t things}.
         So it makes {made = rate * s things}.
         """,
-        again="""
+        second_method="""
         For all minutes together, {product = n * s}.
         So it makes {made = product / t things}.
         """,
@@ -77,7 +77,7 @@ TEMPLATES = (
     Template(
         name="two_machines",
         topic=TOPIC,
-        ask="""
+        phrasings="""
         - One {machine} makes {n things} an hour and another makes {k}. Both run[ for {t hours}].
           How many {things} do they make in all?
         - Two {machines} run[ for {t hours}| for a while]. One makes {n things} an hour, the other {k}.
@@ -87,11 +87,11 @@ TEMPLATES = (
         """,
         numbers={"n": range(5, 60), "k": range(5, 60), "t": range(2, 10)},
         words={"who": NAMES, "machine": MACHINES, "thing": GOODS},
-        solve="""
+        solution="""
         In one hour they make {both = n + k things}.
         In all they make {all = both * t things}.
         """,
-        again="""
+        second_method="""
         The first makes {one = n * t things}.
         The second makes {two = k * t things}.
         In all they make {all = one + two things}.
@@ -101,7 +101,7 @@ TEMPLATES = (
     Template(
         name="moving_apart",
         topic=TOPIC,
-        ask="""
+        phrasings="""
         - {who} and {friend} start at one place and ride in opposite directions at {v} and {w} km an hour.
           Neither stops. How many km apart are they after [{t}|some] hours?
         - Two friends leave a town in opposite directions. {who} rides {v} km an hour and {friend} {w}.
@@ -112,11 +112,11 @@ TEMPLATES = (
         numbers={"v": range(5, 40), "w": range(5, 40), "t": range(2, 8)},
         words={"who": NAMES, "friend": NAMES},
         style="decimal",
-        solve="""
+        solution="""
         In one hour they get {both = v + w} km apart.
         After all hours it is {apart = both * t} km.
         """,
-        again="""
+        second_method="""
         {who} rides {one = v * t} km.
         {friend} rides {two = w * t} km.
         They are {apart = one + two} km apart.
@@ -126,7 +126,7 @@ TEMPLATES = (
     Template(
         name="catching_up",
         topic=TOPIC,
-        ask="""
+        phrasings="""
         - {who} walks {v} m a minute and {friend} runs {w} m a minute behind {him}. {friend} is[ {d} m] behind now.
           After how many minutes do they meet?
         - {friend} is[ {d} m| some way] behind {who}. {who} walks {v} m a minute, {friend} runs {w} m a minute.
@@ -137,17 +137,17 @@ TEMPLATES = (
         numbers={"v": range(20, 70), "gain": range(5, 60), "w": "v + gain", "t": range(2, 10), "d": "gain * t"},
         words={"who": NAMES, "friend": NAMES},
         style="decimal",
-        solve="""
+        solution="""
         Each minute {friend} gets {gain = w - v} m closer.
         They meet after {time = d / gain} minutes.
         """,
         claim="{friend} gets {gain?} m closer each minute.",
-        given=("v < w",),
+        conditions=("v < w",),
     ),
     Template(
         name="filling_tank",
         topic=TOPIC,
-        ask="""
+        phrasings="""
         - A tank holds {n} litres of {liquid}. It has {k} litres now and gets[ {r} litres| some more] each minute.
           How many minutes does it take to fill it?
         - {who} pours[ {r} litres of|] {liquid} into a tank each minute. It holds {n} litres and has {k} litres now.
@@ -158,17 +158,17 @@ TEMPLATES = (
         numbers={"r": range(2, 10), "t": range(3, 50), "gap": "r * t", "k": range(5, 100), "n": "gap + k"},
         words={"who": NAMES, "liquid": LIQUIDS},
         style="decimal",
-        solve="""
+        solution="""
         The tank still needs {gap = n - k} litres.
         It takes {time = gap / r} minutes.
         """,
         claim="There is room for {gap?} litres more.",
-        most=500,
+        max_result=500,
     ),
     Template(
         name="work_speed",
         topic=TOPIC,
-        ask="""
+        phrasings="""
         - {who} does {n pages} an hour and {friend} does {k}. They work together on[ {w}| some] {pages}.
           How many hours do they need?
         - Together {who} and {friend} do[ {w}| all the] {pages}. {who} does {n} an hour and {friend} {k}.
@@ -179,7 +179,7 @@ TEMPLATES = (
         numbers={"n": range(2, 20), "k": range(2, 20), "both": "n + k", "t": range(2, 10), "w": "both * t"},
         words={"who": NAMES, "friend": NAMES, "page": WORK},
         style="decimal",
-        solve="""
+        solution="""
         In one hour they do {both = n + k pages}.
         They need {time = w / both} hours.
         """,

@@ -1,7 +1,7 @@
 """Ratios: sharing two ways, recipes, scales and mixtures."""
 
 from tasks.proving_ground.template import Template
-from tasks.proving_ground.vocabulary import COLORS, FOOD, LIQUIDS, NAMES, POWDERS, SMALL
+from tasks.proving_ground.vocabulary import COLORS, FOOD, LIQUIDS, NAMES, POWDERS, SMALL_THINGS
 
 TOPIC = "ratios"
 
@@ -9,7 +9,7 @@ TEMPLATES = (
     Template(
         name="split_ratio",
         topic=TOPIC,
-        ask="""
+        phrasings="""
         - {who} and {friend} share[ {n}| some] {things} in the ratio {p} to {q}. How many {things} does {who} get?
           {who} is named first in the ratio.
         - [{n}|Some] {things} are shared by {who} and {friend}, {p} for {who} to every {q} for {friend}.
@@ -18,21 +18,21 @@ TEMPLATES = (
           How many {things} does {who} get?
         """,
         numbers={"p": range(2, 8), "q": range(2, 8), "sum": "p + q", "u": range(2, 20), "n": "sum * u"},
-        words={"who": NAMES, "friend": NAMES, "thing": SMALL},
-        nice=("p != q",),
-        most=200,
-        solve="""
+        words={"who": NAMES, "friend": NAMES, "thing": SMALL_THINGS},
+        draw_conditions=("p != q",),
+        max_result=200,
+        solution="""
         There are {sum = p + q} parts.
         One part is {one = n / sum things}.
         {who} gets {share = one * p things}.
         """,
-        again="""
+        second_method="""
         There are {sum = p + q} parts.
         One part is {one = n / sum things}.
         {friend} gets {other = one * q things}.
         {who} gets {share = n - other things}.
         """,
-        exact="""
+        exact_method="""
         There are {sum = p + q} parts.
         {p} times all is {times = n * p}.
         {who} gets {share = times / sum things}.
@@ -42,7 +42,7 @@ TEMPLATES = (
     Template(
         name="ratio_one_known",
         topic=TOPIC,
-        ask="""
+        phrasings="""
         - A paint mix has {p} parts {color} to {q} parts {tint}. {who} uses[ {n}| some] litres of {color}.
           How many litres of {tint} does {he} need?
         - {who} mixes {color} and {tint} paint in the ratio {p} to {q}. {He} has[ {n}| some] litres of {color}.
@@ -53,22 +53,22 @@ TEMPLATES = (
         numbers={"p": range(2, 9), "q": range(2, 10), "u": range(2, 30), "n": "p * u"},
         words={"who": NAMES, "color": COLORS, "tint": COLORS},
         style="decimal",
-        nice=("p != q",),
-        solve="""
+        draw_conditions=("p != q",),
+        solution="""
         One part is {one = n / p} litres.
         {who} needs {need = one * q} litres.
         """,
-        again="""
+        second_method="""
         The litres times the other part is {product = n * q}.
         {who} needs {need = product / p} litres.
         """,
         claim="One part is {one?} litres.",
-        most=200,
+        max_result=200,
     ),
     Template(
         name="recipe",
         topic=TOPIC,
-        ask="""
+        phrasings="""
         - {who} needs {n} grams of {flour} for {m things}. How many grams does {he} need for[ {k}| more] {things}?
           Every {thing} takes the same.
         - {m things} take {n} grams of {flour}. {who} makes[ {k}| some] {things} of the same kind.
@@ -79,12 +79,12 @@ TEMPLATES = (
         numbers={"m": range(2, 10), "each": range(5, 60), "n": "m * each", "k": range(2, 20)},
         words={"who": NAMES, "thing": FOOD, "flour": POWDERS},
         style="decimal",
-        nice=("k != m",),
-        solve="""
+        draw_conditions=("k != m",),
+        solution="""
         One {thing} takes {each = n / m} grams.
         {who} needs {need = each * k} grams.
         """,
-        again="""
+        second_method="""
         All grams times the new number is {product = n * k}.
         {who} needs {need = product / m} grams.
         """,
@@ -93,7 +93,7 @@ TEMPLATES = (
     Template(
         name="map_scale",
         topic=TOPIC,
-        ask="""
+        phrasings="""
         - On a map, {n} cm stand for {d} km. Two towns are[ {k}| some] cm apart on it. How many km apart are they?
         - A map shows {d} km as {n} cm. {who} measures[ {k}| some] cm between two towns. How many km is that?
         - {who} has a map on which {n} cm mean {d} km. A road is[ {k}| some] cm long there. How many km long is it?
@@ -101,12 +101,12 @@ TEMPLATES = (
         numbers={"n": range(2, 9), "u": range(2, 30), "d": "n * u", "k": range(2, 30)},
         words={"who": NAMES},
         style="decimal",
-        nice=("n != k",),
-        solve="""
+        draw_conditions=("n != k",),
+        solution="""
         1 cm stands for {one = d / n} km.
         The distance is {far = one * k} km.
         """,
-        again="""
+        second_method="""
         The cm times the km is {product = d * k}.
         The distance is {far = product / n} km.
         """,
@@ -115,7 +115,7 @@ TEMPLATES = (
     Template(
         name="ratio_difference",
         topic=TOPIC,
-        ask="""
+        phrasings="""
         - {who} and {friend} have {things} in the ratio {p} to {q}. {who} has[ {d}|] more than {friend}.
           How many {things} do they have in all?
         - {who} has {p things} for every {q} that {friend} has.[ {who} has {d} more.] How many {things} are there in
@@ -124,17 +124,17 @@ TEMPLATES = (
           How many {things} do they have together?
         """,
         numbers={"q": range(2, 8), "gap": range(1, 6), "p": "q + gap", "u": range(2, 20), "d": "gap * u"},
-        words={"who": NAMES, "friend": NAMES, "thing": SMALL},
-        given=("q < p",),
-        nice=("2 <= gap",),
-        most=300,
-        solve="""
+        words={"who": NAMES, "friend": NAMES, "thing": SMALL_THINGS},
+        conditions=("q < p",),
+        draw_conditions=("2 <= gap",),
+        max_result=300,
+        solution="""
         The difference is {gap = p - q} parts.
         One part is {one = d / gap things}.
         There are {sum = p + q} parts.
         In all there are {all = one * sum things}.
         """,
-        exact="""
+        exact_method="""
         The difference is {gap = p - q} parts.
         {p} times the difference is {more = d * p}.
         {who} has {mine = more / gap things}.
@@ -146,7 +146,7 @@ TEMPLATES = (
     Template(
         name="mixing_drink",
         topic=TOPIC,
-        ask="""
+        phrasings="""
         - {who} mixes {p} cups of {liquid} with {q} cups of {drink}. {He} makes this mix[ {m} times| many times].
           How many cups does {he} make in all?
         - A mix takes {p} cups of {liquid} and {q} cups of {drink}. {who} makes[ {m} such mixes| some of it].
@@ -157,11 +157,11 @@ TEMPLATES = (
         numbers={"p": range(2, 40), "q": range(2, 40), "m": range(2, 10)},
         words={"who": NAMES, "liquid": LIQUIDS, "drink": LIQUIDS},
         style="decimal",
-        solve="""
+        solution="""
         One mix has {sum = p + q} cups.
         In all there are {all = sum * m} cups.
         """,
-        again="""
+        second_method="""
         The first takes {one = p * m} cups.
         The second takes {two = q * m} cups.
         In all there are {all = one + two} cups.
@@ -171,7 +171,7 @@ TEMPLATES = (
     Template(
         name="trade",
         topic=TOPIC,
-        ask="""
+        phrasings="""
         - {who} trades {p things} for {q} {others}. {He} trades[ {n}| some] {things}. How many {others} does {he} get?
         - For every {p things}, {who} gets {q} {others} from {friend}. {He} gives {friend}[ {n}| some] {things}.
           How many {others} does {he} get?
@@ -179,14 +179,14 @@ TEMPLATES = (
           How many {others} does {he} get?
         """,
         numbers={"p": range(2, 9), "q": range(2, 9), "u": range(2, 30), "n": "p * u"},
-        words={"who": NAMES, "friend": NAMES, "thing": SMALL, "other": SMALL},
-        nice=("p != q",),
-        most=250,
-        solve="""
+        words={"who": NAMES, "friend": NAMES, "thing": SMALL_THINGS, "other": SMALL_THINGS},
+        draw_conditions=("p != q",),
+        max_result=250,
+        solution="""
         {who} trades {times = n / p} times.
         {He} gets {got = times * q others}.
         """,
-        again="""
+        second_method="""
         For all, the product is {product = n * q}.
         {He} gets {got = product / p others}.
         """,

@@ -10,7 +10,7 @@ from tasks.proving_ground.vocabulary import (
     NAMES,
     PEOPLE,
     PLANTS,
-    SMALL,
+    SMALL_THINGS,
     SWEETS,
     VENUES,
     WORK,
@@ -22,7 +22,7 @@ TEMPLATES = (
     Template(
         name="gather_and_sell",
         topic=TOPIC,
-        ask="""
+        phrasings="""
         - {who} picks {n things} a day[ for {m days}]. {He} sells {k} of them.
           How many {things} does {he} have left?
         - Each day {who} picks {n things}. {He} does this[ for {m days}| for some days] and then sells {k things}.
@@ -32,17 +32,17 @@ TEMPLATES = (
         """,
         numbers={"n": range(3, 60), "m": range(2, 10), "k": range(2, 200)},
         words={"who": NAMES, "thing": FRUIT, "venue": VENUES},
-        solve="""
+        solution="""
         {who} picks {all = n * m things}.
         {He} has {left = all - k things} left.
         """,
         claim="All in all {who} picked {all? things}.",
-        most=500,
+        max_result=500,
     ),
     Template(
         name="give_and_get",
         topic=TOPIC,
-        ask="""
+        phrasings="""
         - {who} has {n things}. {He} gives [{k}|some] of them to {friend} and then finds {m} more.
           How many {things} does {who} have now?
         - {who} had {n things}, gave [{k}|some] to {friend} and later found {m} more.
@@ -51,22 +51,22 @@ TEMPLATES = (
           How many {things} does {who} have in the end?
         """,
         numbers={"n": range(10, 200), "k": range(2, 150), "m": range(2, 100)},
-        words={"who": NAMES, "friend": NAMES, "thing": SMALL},
-        solve="""
+        words={"who": NAMES, "friend": NAMES, "thing": SMALL_THINGS},
+        solution="""
         {who} keeps {kept = n - k things}.
         Now {he} has {now = kept + m things}.
         """,
-        again="""
+        second_method="""
         With the new ones there are {both = n + m things}.
         Without the given ones there are {now = both - k things}.
         """,
         claim="Before finding more, {who} had {kept? things} left.",
-        given=("k <= n",),
+        conditions=("k <= n",),
     ),
     Template(
         name="boxes_and_loose",
         topic=TOPIC,
-        ask="""
+        phrasings="""
         - {who} has {m boxes}[ of {n things} each| of {things}] and {k} loose {things}.
           {He} gives nothing away. How many {things} does {he} have in all?
         - There are [{n}|some] {things} in each of the {m boxes} that {who} has, and {k} more on the table.
@@ -76,17 +76,17 @@ TEMPLATES = (
         """,
         numbers={"n": range(3, 60), "m": range(2, 10), "k": range(2, 60)},
         words={"who": NAMES, "thing": GOODS, "box": BOXES},
-        solve="""
+        solution="""
         In the {boxes} there are {packed = n * m things}.
         In all there are {all = packed + k things}.
         """,
         claim="All the {boxes} hold {packed? things} together.",
-        most=500,
+        max_result=500,
     ),
     Template(
         name="share_equally",
         topic=TOPIC,
-        ask="""
+        phrasings="""
         - {who} shares [{n}|some] {things} equally among {m children}. None is cut or left over.
           How many {things} does each {child} get?
         - {m children} share [{n}|some] {things} equally, and no {thing} is cut or left over.
@@ -96,14 +96,14 @@ TEMPLATES = (
         """,
         numbers={"m": range(2, 10), "each": range(2, 60), "n": "m * each"},
         words={"who": NAMES, "thing": SWEETS, "child": PEOPLE},
-        solve="Each {child} gets {share = n / m things}.",
+        solution="Each {child} gets {share = n / m things}.",
         claim="Each {child} gets {share? things}.",
-        most=400,
+        max_result=400,
     ),
     Template(
         name="share_after_eating",
         topic=TOPIC,
-        ask="""
+        phrasings="""
         - {who} has {n things}. {He} eats [{k}|some] and shares the rest equally among {m children}, with none left
           over.
           How many {things} does each {child} get?
@@ -114,17 +114,17 @@ TEMPLATES = (
         """,
         numbers={"m": range(2, 10), "each": range(2, 30), "k": range(2, 30), "rest": "m * each", "n": "rest + k"},
         words={"who": NAMES, "thing": SWEETS, "child": PEOPLE},
-        solve="""
+        solution="""
         After eating, {rest = n - k things} are left.
         Each {child} gets {share = rest / m things}.
         """,
         claim="{rest? things} are shared.",
-        most=300,
+        max_result=300,
     ),
     Template(
         name="more_than_friend",
         topic=TOPIC,
-        ask="""
+        phrasings="""
         - {who} has {n things}. {friend} has [{k}|some] more than {who}.
           How many {things} do they have together?
         - {friend} has [{k}|some] more {things} than {who}, who has {n}. They put them together.
@@ -133,22 +133,22 @@ TEMPLATES = (
           How many {things} do both have in all?
         """,
         numbers={"n": range(5, 200), "k": range(2, 100)},
-        words={"who": NAMES, "friend": NAMES, "thing": SMALL},
-        solve="""
+        words={"who": NAMES, "friend": NAMES, "thing": SMALL_THINGS},
+        solution="""
         {friend} has {other = n + k things}.
         Together they have {all = n + other things}.
         """,
-        again="""
+        second_method="""
         Two times the first number is {two = n * 2}.
         With the extra ones there are {all = two + k things}.
         """,
         claim="{friend} alone has {other? things}.",
-        most=500,
+        max_result=500,
     ),
     Template(
         name="times_as_many",
         topic=TOPIC,
-        ask="""
+        phrasings="""
         - {who} has {n things}. {friend} has [{m}|several] times as many.
           How many more {things} does {friend} have than {who}?
         - {friend} has [{m}|several] times as many {things} as {who}, who has {n}. They compare.
@@ -157,12 +157,12 @@ TEMPLATES = (
           How many {things} fewer does {who} have?
         """,
         numbers={"n": range(3, 90), "m": range(3, 10)},
-        words={"who": NAMES, "friend": NAMES, "thing": SMALL},
-        solve="""
+        words={"who": NAMES, "friend": NAMES, "thing": SMALL_THINGS},
+        solution="""
         {friend} has {other = n * m things}.
         The difference is {more = other - n things}.
         """,
-        again="""
+        second_method="""
         The difference is {less = m - 1} times as many.
         That is {more = n * less things}.
         """,
@@ -171,7 +171,7 @@ TEMPLATES = (
     Template(
         name="three_days",
         topic=TOPIC,
-        ask="""
+        phrasings="""
         - {who} bakes {n things} on Monday, [{k}|some] on Tuesday and {m} on Friday. {He} sells {s} of them.
           How many {things} are left?
         - On Monday {who} bakes {n things}, on Tuesday [{k}|some more] and on Friday {m}. {s things} are sold.
@@ -181,12 +181,12 @@ TEMPLATES = (
         """,
         numbers={"n": range(5, 100), "k": range(5, 100), "m": range(5, 100), "s": range(5, 200)},
         words={"who": NAMES, "thing": FOOD},
-        solve="""
+        solution="""
         By Tuesday {he} has {two = n + k things}.
         By Friday {he} has {all = two + m things}.
         After the sale {left = all - s things} are left.
         """,
-        again="""
+        second_method="""
         The last two days make {two = k + m things}.
         All days make {all = n + two things}.
         Then {left = all - s things} are left.
@@ -196,7 +196,7 @@ TEMPLATES = (
     Template(
         name="work_left",
         topic=TOPIC,
-        ask="""
+        phrasings="""
         - {who} has {n pages} to do. {He} does {k pages} a day[ for {m days}].
           How many {pages} are left after that?
         - There are {n pages} to do. {who} does {k} of them each day[ for {m days}| for a while].
@@ -206,7 +206,7 @@ TEMPLATES = (
         """,
         numbers={"n": range(20, 300), "k": range(2, 40), "m": range(2, 10)},
         words={"who": NAMES, "page": WORK},
-        solve="""
+        solution="""
         {who} does {done = k * m pages}.
         There are {left = n - done pages} left.
         """,
@@ -215,7 +215,7 @@ TEMPLATES = (
     Template(
         name="two_kinds",
         topic=TOPIC,
-        ask="""
+        phrasings="""
         - A farm has {n animals} and {m} times as many {beasts}[. {k}|. Some] of the {beasts} are sold.
           How many animals are on the farm then?
         - There are {n animals} on a farm, and {m} times as many {beasts}. The farmer sells [{k}|some] of the {beasts}.
@@ -225,24 +225,24 @@ TEMPLATES = (
         """,
         numbers={"n": range(4, 60), "m": range(2, 8), "k": range(2, 100)},
         words={"who": NAMES, "animal": ANIMALS, "beast": ANIMALS},
-        solve="""
+        solution="""
         At first there are {many = n * m beasts}.
         Then {stay = many - k beasts} stay.
         In all there are {all = n + stay} animals.
         """,
-        again="""
+        second_method="""
         At first there are {many = n * m beasts}.
         There are {both = n + many} animals.
         After the sale there are {all = both - k}.
         """,
         claim="At first there were {many? beasts}.",
-        given=("k <= many",),
-        most=500,
+        conditions=("k <= many",),
+        max_result=500,
     ),
     Template(
         name="plant_rows",
         topic=TOPIC,
-        ask="""
+        phrasings="""
         - {who} plants {n trees} in {m rows}, the same number in each row. Then {he} adds [{k}|some] to every row.
           How many {trees} are in one row now?
         - {n trees} stand in {m rows} of the same length. {who} plants [{k}|some] more in each row.
@@ -253,16 +253,16 @@ TEMPLATES = (
         """,
         numbers={"m": range(2, 10), "each": range(3, 50), "n": "m * each", "k": range(2, 20)},
         words={"who": NAMES, "tree": PLANTS},
-        solve="""
+        solution="""
         At first a row has {first = n / m trees}.
         Now a row has {now = first + k trees}.
         """,
-        again="""
+        second_method="""
         The new ones are {new = m * k trees}.
         In all there are {all = n + new trees}.
         A row has {now = all / m trees}.
         """,
         claim="Before that, a row had {first? trees}.",
-        most=500,
+        max_result=500,
     ),
 )

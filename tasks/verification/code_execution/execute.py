@@ -17,37 +17,37 @@ from schemas.identity import fingerprint
 from schemas.outcomes import Quarantine, Row
 from schemas.steps import Stage
 from schemas.tables import verdicts
-from tasks.verification.code_execution.program_extraction import find_program, last_line
-from tasks.verification.code_execution.python_output import Printed, readings
+from tasks.verification.code_execution.program_extraction import find_last_line, find_program
+from tasks.verification.code_execution.python_output import OutputReadings, read_output
 from tasks.verification.code_execution.sandbox import sandbox
-from tasks.verification.code_execution.sandbox.results import Ending, Failure, Limits
-from tasks.verification.verify import Verify, gold_answer
+from tasks.verification.code_execution.sandbox.results import ExecutionResult, Limits, SandboxFailure
+from tasks.verification.verify import Verify, extract_gold
 
-SCHEMA = pa.schema(
+EXECUTION_VERDICTS = pa.schema(
     [
-        *verdicts.SCHEMA,
-        optional("ended", pa.string()),  # one of `sandbox.endings.REASONS`; null where there was no program
+        *verdicts.VERDICT_SCHEMA,
+        optional("ended", pa.string()),  # one of `sandbox.results.STATUS_PHRASES`; null where there was no program
         optional("detail", pa.string()),  # network, process, file ...; the exception of an error
-        optional("printed", pa.string()),  # on standard output, the last `PRINTED` characters
+        optional("printed", pa.string()),  # on standard output, the last `PRINTED_CHARACTERS` characters
         measured("cpu_seconds", pa.float32()),
         measured("peak_mib", pa.float32()),  # of memory, the interpreter's included
     ]
 )
 """A verdict that also says how the program ended."""
 
-CHUNK = 64
+CHUNK_PROGRAMS = 64
 """Programs run before their answers are judged together."""
-PRINTED = 4000
+PRINTED_CHARACTERS = 4000
 """Characters kept of what a program printed: the last ones, where the answer is."""
-_RANK = {"correct": 0, "wrong": 2}
+_VERDICT_RANKS = {"correct": 0, "wrong": 2}
 """Of several readings, which one is believed; the others lie between."""
 
 
-class _Case(NamedTuple):
+class ProgramRun(NamedTuple):
     """A row, how its program ended, and what it printed last; no ending where it had no program."""
 
     row: Row
-    ending: Ending | None
+    result: ExecutionResult | None
     line: str
 
 
@@ -60,7 +60,7 @@ class Execute(Stage):
     """
 
     label: ClassVar[str] = "execute"
-    table: ClassVar[pa.Schema] = SCHEMA
+    table: ClassVar[pa.Schema] = EXECUTION_VERDICTS
     version: ClassVar[int] = 2
 
     column: str = "solution"
@@ -80,113 +80,115 @@ class Execute(Stage):
     10/3."""
     unsafe: bool = False
     """Run programs also where the machine cannot keep them from its files and its network. They may do anything."""
-    interpreter: str = Field(default_factory=lambda fields: sandbox.interpreter(fields["libraries"]))
+    interpreter: str = Field(default_factory=lambda fields: sandbox.describe_interpreter(fields["libraries"]))
     """Python and libraries behind the verdicts: others may print otherwise, so it is another stage."""
     equality: Verify = Field(default_factory=Verify)
     """Judges what is printed, as it judges the final answer of a text."""
 
     @field_validator("libraries")
     @classmethod
-    def _known(cls, libraries: tuple[str, ...]) -> tuple[str, ...]:
-        sandbox.interpreter(libraries)
+    def _check_libraries(cls, libraries: tuple[str, ...]) -> tuple[str, ...]:
+        sandbox.describe_interpreter(libraries)
         return libraries
 
     @field_validator("interpreter")
     @classmethod
-    def _installed(cls, interpreter: str, info: ValidationInfo) -> str:
-        if complaint := _complaint(interpreter, info.data.get("libraries", ())):
-            raise ValueError(complaint)
+    def _check_installed(cls, interpreter: str, info: ValidationInfo) -> str:
+        if mismatch := _describe_mismatch(interpreter, info.data.get("libraries", ())):
+            raise ValueError(mismatch)
         return interpreter
 
     def rows(self, batch: Sequence[Row], engine: Any) -> Iterator[Row | Quarantine]:
         """One verdict, in the order of `batch`, for each row with `row_id`, `answer` and `column`."""
-        if complaint := _complaint(self.interpreter, self.libraries):  # a worker need not have what the recipe's had
-            raise VerifierBroken(f"{self.label} {complaint}")
-        if lacking := sorted({self.column, "answer"} - batch[0].keys()) if batch else []:
-            raise BadInput(f"{self.label}: the rows have no column {lacking[0]!r}; name the program's with `column`")
-        for start in range(0, len(batch), CHUNK):
-            yield from self._judged(batch[start : start + CHUNK])
+        if mismatch := _describe_mismatch(
+            self.interpreter, self.libraries
+        ):  # a worker need not have what the recipe's had
+            raise VerifierBroken(f"{self.label} {mismatch}")
+        if missing := sorted({self.column, "answer"} - batch[0].keys()) if batch else []:
+            raise BadInput(f"{self.label}: the rows have no column {missing[0]!r}; name the program's with `column`")
+        for start in range(0, len(batch), CHUNK_PROGRAMS):
+            yield from self._run_and_compare(batch[start : start + CHUNK_PROGRAMS])
 
-    def _judged(self, rows: Sequence[Row]) -> Iterator[Row | Quarantine]:
+    def _run_and_compare(self, rows: Sequence[Row]) -> Iterator[Row | Quarantine]:
         programs = [find_program(row[self.column]) for row in rows]
         limits = Limits(self.deadline, self.cpu, self.memory_mib << 20, self.output_kib << 10)
-        endings = iter(sandbox.run(list(filter(None, programs)), limits, self.libraries, self.unsafe))
-        cases: list[_Case | Quarantine] = []
+        results = iter(sandbox.run_programs(list(filter(None, programs)), limits, self.libraries, self.unsafe))
+        runs: list[ProgramRun | Quarantine] = []
         for row, program in zip(rows, programs, strict=True):
-            ending = next(endings) if program else None
-            if isinstance(ending, Failure):
-                cases.append(Quarantine(row, "sandbox_died", ending.error, ending.attempts))
+            result = next(results) if program else None
+            if isinstance(result, SandboxFailure):
+                runs.append(Quarantine(row, "sandbox_died", result.error, result.attempts))
             else:
-                line = last_line(ending.printed) if ending and ending.reason == "ok" else ""
-                cases.append(_Case(row, ending, line))
-        rulings = self._compare([case for case in cases if isinstance(case, _Case) and case.line])
-        for case in cases:
-            if isinstance(case, Quarantine):
-                yield case
-            elif not case.line:
-                yield self._outcome(case, {})
+                line = find_last_line(result.printed) if result and result.reason == "ok" else ""
+                runs.append(ProgramRun(row, result, line))
+        comparisons = self._compare_outputs([case for case in runs if isinstance(case, ProgramRun) and case.line])
+        for run in runs:
+            if isinstance(run, Quarantine):
+                yield run
+            elif not run.line:
+                yield self._make_row(run, {})
             else:
-                ruling = next(rulings)
-                yield ruling if isinstance(ruling, Quarantine) else self._outcome(case, ruling)
+                comparison = next(comparisons)
+                yield comparison if isinstance(comparison, Quarantine) else self._make_row(run, comparison)
 
-    def _compare(self, cases: Sequence[_Case]) -> Iterator[Row | Quarantine]:
+    def _compare_outputs(self, runs: Sequence[ProgramRun]) -> Iterator[Row | Quarantine]:
         """Verdicts of the Verify stage on what was printed, as if it were the marked answer of a text."""
         marker = next(iter(self.equality.markers), "")
-        golds = [gold_answer(case.row["answer"], self.equality.markers) for case in cases]
-        printed = [readings(case.line, gold, self.exact) for case, gold in zip(cases, golds, strict=True)]
+        golds = [extract_gold(case.row["answer"], self.equality.markers) for case in runs]
+        outputs = [read_output(case.line, gold, self.exact) for case, gold in zip(runs, golds, strict=True)]
         attempts = [
             {"question": "", **case.row, "response": f"{marker} {text}".strip()}
-            for case, said in zip(cases, printed, strict=True)
+            for case, said in zip(runs, outputs, strict=True)
             for text in said.texts
         ]
         outcomes = self.equality.rows(attempts, None)
-        for case, said in zip(cases, printed, strict=True):
-            outcome = _settled(said, list(itertools.islice(outcomes, len(said.texts))))
-            yield outcome._replace(row=case.row) if isinstance(outcome, Quarantine) else outcome
+        for run, output in zip(runs, outputs, strict=True):
+            outcome = _choose_outcome(output, list(itertools.islice(outcomes, len(output.texts))))
+            yield outcome._replace(row=run.row) if isinstance(outcome, Quarantine) else outcome
 
-    def _outcome(self, case: _Case, ruling: Row) -> Row:
-        ending = case.ending or Ending("no_program")
-        found_by = ruling.get("found_by")
+    def _make_row(self, run: ProgramRun, comparison: Row) -> Row:
+        result = run.result or ExecutionResult("no_program")
+        found_by = comparison.get("found_by")
         unsafe = ", unsafe" if self.unsafe else ""
-        ours = f"{self.version} with {self.interpreter}{unsafe} {fingerprint(self)[:12]}"
+        own_version = f"{self.version} with {self.interpreter}{unsafe} {fingerprint(self)[:12]}"
         return {
-            "row_id": case.row["row_id"],
-            "verdict": ruling.get("verdict", "timeout" if ending.reason == "timeout" else "unparseable"),
-            "rule": ruling.get("rule", ending.reason),
-            "found_by": (found_by if found_by in ("boxed", "hash") else "last_line") if ruling else None,
-            "gold_parsed": ruling.get("gold_parsed"),
-            "answer_parsed": ruling.get("answer_parsed"),
+            "row_id": run.row["row_id"],
+            "verdict": comparison.get("verdict", "timeout" if result.reason == "timeout" else "unparseable"),
+            "rule": comparison.get("rule", result.reason),
+            "found_by": (found_by if found_by in ("boxed", "hash") else "last_line") if comparison else None,
+            "gold_parsed": comparison.get("gold_parsed"),
+            "answer_parsed": comparison.get("answer_parsed"),
             "verifier": "questmill.execute",
-            "verifier_version": "; ".join(filter(None, (ours, ruling.get("verifier_version")))),
-            "milliseconds": ending.milliseconds + ruling.get("milliseconds", 0.0),
-            "ended": ending.reason if case.ending else None,
-            "detail": ending.detail,
-            "printed": ending.printed[-PRINTED:] if case.ending else None,
-            "cpu_seconds": ending.cpu_seconds,
-            "peak_mib": ending.peak_bytes / (1 << 20),
+            "verifier_version": "; ".join(filter(None, (own_version, comparison.get("verifier_version")))),
+            "milliseconds": result.milliseconds + comparison.get("milliseconds", 0.0),
+            "ended": result.reason if run.result else None,
+            "detail": result.detail,
+            "printed": result.printed[-PRINTED_CHARACTERS:] if run.result else None,
+            "cpu_seconds": result.cpu_seconds,
+            "peak_mib": result.peak_bytes / (1 << 20),
         }
 
 
-def _settled(said: Printed, found: Sequence[Row | Quarantine]) -> Row | Quarantine:
+def _choose_outcome(output: OutputReadings, outcomes: Sequence[Row | Quarantine]) -> Row | Quarantine:
     """One outcome of those of all readings: right if one is, wrong if all are, and neither where nobody knows."""
-    ranked = sorted(found, key=lambda outcome: _RANK.get(_verdict(outcome), 1))
+    ranked = sorted(outcomes, key=lambda outcome: _VERDICT_RANKS.get(_get_verdict(outcome), 1))
     first = ranked[0]
-    if isinstance(first, Quarantine) or (said.confirms and first["verdict"] == "correct"):
+    if isinstance(first, Quarantine) or (output.can_confirm and first["verdict"] == "correct"):
         return first
     if first["verdict"] == "correct":
         return first | {"verdict": "unparseable", "rule": "printed_brackets"}
-    if first["verdict"] == "wrong" and not said.refutes:
+    if first["verdict"] == "wrong" and not output.can_refute:
         return first | {"verdict": "unparseable", "rule": "printed_form"}
     return first
 
 
-def _verdict(outcome: Row | Quarantine) -> str:
+def _get_verdict(outcome: Row | Quarantine) -> str:
     return "" if isinstance(outcome, Quarantine) else str(outcome["verdict"])
 
 
-def _complaint(interpreter: str, libraries: Sequence[str]) -> str:
-    """What is wrong with `interpreter`; empty if it is the installed one."""
-    installed = sandbox.interpreter(libraries)
+def _describe_mismatch(interpreter: str, libraries: Sequence[str]) -> str:
+    """What is wrong with `describe_interpreter`; empty if it is the installed one."""
+    installed = sandbox.describe_interpreter(libraries)
     if interpreter == installed:
         return ""
     return f"was asked for {interpreter}, but this machine has {installed}; install the former"

@@ -4,20 +4,20 @@ import re
 from collections.abc import Iterator
 
 _FENCE = re.compile(r"[ \t]*+(`{3,}+|~{3,}+)[ \t]*+([\w+-]*+)")
-_PYTHON = frozenset({"python", "python3", "py"})
+_PYTHON_NAMES = frozenset({"python", "python3", "py"})
 
 
 def find_program(solution: str) -> str:
     """The last fenced block of Python, else the last one of no language, else all of it; blank where there is none."""
-    blocks = list(_blocks(solution))
+    blocks = list(_find_blocks(solution))
     if not blocks:
         return solution.strip() and solution
-    python = [text for language, text in blocks if language in _PYTHON]
+    python = [text for language, text in blocks if language in _PYTHON_NAMES]
     nameless = [text for language, text in blocks if not language]
     return next(iter((python or nameless)[-1:]), "")
 
 
-def _blocks(text: str) -> Iterator[tuple[str, str]]:
+def _find_blocks(text: str) -> Iterator[tuple[str, str]]:
     """Language and text of each block; one that is never closed, as in a reply that was cut off, ends with the text."""
     fence, language, lines = "", "", list[str]()
     for line in text.split("\n"):
@@ -33,6 +33,6 @@ def _blocks(text: str) -> Iterator[tuple[str, str]]:
         yield language, "\n".join(lines)
 
 
-def last_line(printed: str) -> str:
+def find_last_line(printed: str) -> str:
     """The last line that is not blank; empty where there is none."""
     return printed.rstrip().rpartition("\n")[2].strip()

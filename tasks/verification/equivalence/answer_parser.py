@@ -8,22 +8,30 @@ from collections.abc import Container, Sequence
 from fractions import Fraction
 
 from tasks.verification.equivalence import exact_value, expression_parser
-from tasks.verification.equivalence.answer_shapes import Based, Joined, Many, Matrix, Relation, Scalar, Shape
-from tasks.verification.equivalence.polynomials import Unsure, bounded
-from tasks.verification.equivalence.text_normalization import DEGREES_SIGN, unwrapped
-from tasks.verification.math_verify.pool import THOUSANDS
+from tasks.verification.equivalence.answer_shapes import (
+    BaseNumber,
+    Collection,
+    Matrix,
+    Relation,
+    Scalar,
+    SetUnion,
+    Shape,
+)
+from tasks.verification.equivalence.polynomials import NoExactForm, limit_work
+from tasks.verification.equivalence.text_normalization import DEGREE_SIGN, strip_formatting
+from tasks.verification.math_verify.pool import LATEX_THOUSANDS
 
-MOST = 60
+MAX_ITEMS = 60
 """Items of a list: comparing them in any order takes the square of it."""
-_JUNCTION = re.compile(r",?\s*\b(?:and|or)\b\s*,?")
-_STOPPED = re.compile(r"[\s.,;]+\Z")
-_GROUPED = re.compile(r"[0-9],[0-9]{3}(?![0-9])")
-_VALUED = re.compile(r"[A-Za-z] ?= ?-?\$?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?")
+_CONJUNCTION = re.compile(r",?\s*\b(?:and|or)\b\s*,?")
+_TRAILING_PUNCTUATION = re.compile(r"[\s.,;]+\Z")
+_GROUPED_DIGITS = re.compile(r"[0-9],[0-9]{3}(?![0-9])")
+_ASSIGNED_THOUSANDS = re.compile(r"[A-Za-z] ?= ?-?\$?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?")
 """The comma of `x = 1,234` is one of thousands, as in the number alone."""
-_BRACKETS = ("(", "[", "\\")
-_BASED = re.compile(r"(-?[0-9.]+|[0-9A-Z]*[0-9][0-9A-Z]*) ?_ ?(?:\{ ?([0-9]{1,2}) ?\}|([0-9]{1,2}))")
-OPENING = {"(": 1, "[": 1, "{": 1, "\\{": 1, "\\langle": 1, ")": -1, "]": -1, "}": -1, "\\}": -1, "\\rangle": -1}
-_ORDER = {
+_BRACKET_STARTS = ("(", "[", "\\")
+_BASE_NUMBER = re.compile(r"(-?[0-9.]+|[0-9A-Z]*[0-9][0-9A-Z]*) ?_ ?(?:\{ ?([0-9]{1,2}) ?\}|([0-9]{1,2}))")
+BRACKET_DEPTHS = {"(": 1, "[": 1, "{": 1, "\\{": 1, "\\langle": 1, ")": -1, "]": -1, "}": -1, "\\}": -1, "\\rangle": -1}
+_RELATION_SIGNS = {
     **{
         "<": "<",
         "\\lt": "<",
@@ -37,161 +45,166 @@ _ORDER = {
     **{"\\ge": "\\ge", "\\geq": "\\ge", "≥": "\\ge", "\\geqslant": "\\ge", "=": "=", "\\in": "\\in", "∈": "\\in"},
     **{"\\ne": "\\ne", "\\neq": "\\ne", "≠": "\\ne"},
 }
-_EITHER = ("\\pm", "\\mp", "±")
+_PLUS_MINUS = ("\\pm", "\\mp", "±")
 _DEGREES = f" \\{expression_parser.DEGREES} "  # of a template, in which a backslash is doubled
 _MATRIX = re.compile(r"[pb]?matrix")
 
 
-def shape(text: str) -> Shape | None:
+def parse_shape(text: str) -> Shape | None:
     """The shape of an answer without its unit; None where it has none that is sure."""
-    text = THOUSANDS.sub("", text)
+    text = LATEX_THOUSANDS.sub("", text)
     if "°" in text or "^" in text:
-        text = DEGREES_SIGN.sub(_DEGREES, text)
-    text = _STOPPED.sub("", unwrapped(text)).replace("²", "^2").replace("³", "^3")
-    if based := _BASED.fullmatch(text):
-        base = int(based[2] or based[3])
-        return Based(digits(based[1]), base) if 1 < base <= 36 else None
-    if _VALUED.fullmatch(text):
+        text = DEGREE_SIGN.sub(_DEGREES, text)
+    text = _TRAILING_PUNCTUATION.sub("", strip_formatting(text)).replace("²", "^2").replace("³", "^3")
+    if base_number := _BASE_NUMBER.fullmatch(text):
+        base = int(base_number[2] or base_number[3])
+        return BaseNumber(normalize_digits(base_number[1]), base) if 1 < base <= 36 else None
+    if _ASSIGNED_THOUSANDS.fullmatch(text):
         text = text.replace(",", "").replace("$", "")
-    if text[:1] not in _BRACKETS and _GROUPED.search(text):
+    if text[:1] not in _BRACKET_STARTS and _GROUPED_DIGITS.search(text):
         return None  # 1,234x is one product or two answers
     try:
-        with bounded():
-            return _list(expression_parser.tokens(_JUNCTION.sub(" , ", text) if "r" in text or "d" in text else text))
-    except (Unsure, RecursionError):
+        with limit_work():
+            return _parse_list(
+                expression_parser.tokenize(_CONJUNCTION.sub(" , ", text) if "r" in text or "d" in text else text)
+            )
+    except (NoExactForm, RecursionError):
         return None
 
 
-def digits(text: str) -> str:
+def normalize_digits(text: str) -> str:
     """Digits as they are compared: without blanks, and zeros before them."""
     return re.sub(r"^(-?)0+(?=[0-9A-Z])", r"\1", text.replace(" ", ""))
 
 
-def _list(read: Sequence[str]) -> Shape:
-    pieces = _split(read, (",", ";"))
+def _parse_list(tokens: Sequence[str]) -> Shape:
+    pieces = _split(tokens, (",", ";"))
     if len(pieces) == 1:
-        return _single(read)
-    items = [_list(piece) for piece in pieces]
-    return _many("list", [part for item in items for part in _members(item)])
+        return _parse_single(tokens)
+    items = [_parse_list(piece) for piece in pieces]
+    return _make_collection("list", [part for item in items for part in _flatten_list(item)])
 
 
-def _members(item: Shape) -> tuple[Shape, ...]:
+def _flatten_list(item: Shape) -> tuple[Shape, ...]:
     r"""Both values of `1 \pm 2` among others."""
-    return item.items if isinstance(item, Many) and item.kind == "list" else (item,)
+    return item.items if isinstance(item, Collection) and item.kind == "list" else (item,)
 
 
-def _many(kind: str, items: Sequence[Shape], left: str = "", right: str = "") -> Many:
-    if len(items) > MOST:
-        raise Unsure
-    return Many(kind, tuple(items), left, right)
+def _make_collection(kind: str, items: Sequence[Shape], left: str = "", right: str = "") -> Collection:
+    if len(items) > MAX_ITEMS:
+        raise NoExactForm
+    return Collection(kind, tuple(items), left, right)
 
 
-def _single(read: Sequence[str]) -> Shape:
-    if not read:
-        raise Unsure
-    signs = [_ORDER[token] for token in _outside(read, _ORDER)]
+def _parse_single(tokens: Sequence[str]) -> Shape:
+    if not tokens:
+        raise NoExactForm
+    signs = [_RELATION_SIGNS[token] for token in _find_outside(tokens, _RELATION_SIGNS)]
     if signs:
-        return _relation(signs, [_single(piece) for piece in _split(read, _ORDER)])
-    if any(token in _EITHER for token in read):
-        return _both_signs(read)
-    pieces = _split(read, ("\\cup", "∪"))  # noqa: RUF001
+        return _make_relation(signs, [_parse_single(piece) for piece in _split(tokens, _RELATION_SIGNS)])
+    if any(token in _PLUS_MINUS for token in tokens):
+        return _expand_plus_minus(tokens)
+    pieces = _split(tokens, ("\\cup", "∪"))  # noqa: RUF001
     if len(pieces) > 1:
-        return Joined(tuple(_single(piece) for piece in pieces))
-    return _bracketed(read) or _scalar(read)
+        return SetUnion(tuple(_parse_single(piece) for piece in pieces))
+    return _parse_bracketed(tokens) or _parse_scalar(tokens)
 
 
-def _relation(signs: Sequence[str], sides: Sequence[Shape]) -> Relation:
-    turned = {">": "<", "\\ge": "\\le"}
-    if any(sign in turned for sign in signs):
-        if not all(sign in turned for sign in signs):
-            raise Unsure  # a < b > c
-        return Relation(tuple(turned[sign] for sign in reversed(signs)), tuple(reversed(sides)))
+def _make_relation(signs: Sequence[str], sides: Sequence[Shape]) -> Relation:
+    flipped = {">": "<", "\\ge": "\\le"}
+    if any(sign in flipped for sign in signs):
+        if not all(sign in flipped for sign in signs):
+            raise NoExactForm  # a < b > c
+        return Relation(tuple(flipped[sign] for sign in reversed(signs)), tuple(reversed(sides)))
     return Relation(tuple(signs), tuple(sides))
 
 
-def _both_signs(read: Sequence[str]) -> Shape:
+def _expand_plus_minus(tokens: Sequence[str]) -> Shape:
     """`1 \\pm 2` is 1+2 and 1-2; with two such signs it is not clear which go together."""
-    if sum(token in _EITHER for token in read) > 1:
-        raise Unsure
-    signs = [[sign if token in _EITHER else token for token in read] for sign in "+-"]
-    return _many("list", [_single(each) for each in signs])
+    if sum(token in _PLUS_MINUS for token in tokens) > 1:
+        raise NoExactForm
+    signs = [[sign if token in _PLUS_MINUS else token for token in tokens] for sign in "+-"]
+    return _make_collection("list", [_parse_single(each) for each in signs])
 
 
-def _bracketed(read: Sequence[str]) -> Shape | None:
+def _parse_bracketed(tokens: Sequence[str]) -> Shape | None:
     """A set, tuple, interval or matrix; None if it is none."""
-    if read[0] in ("\\emptyset", "\\varnothing", "∅") and len(read) == 1:
-        return Many("set", ())
-    if read[0] == "\\begin":
-        return _matrix(read)
-    if read[0] not in ("(", "[", "\\{", "\\langle") or _closes(read) != len(read) - 1:
+    if tokens[0] in ("\\emptyset", "\\varnothing", "∅") and len(tokens) == 1:
+        return Collection("set", ())
+    if tokens[0] == "\\begin":
+        return _parse_matrix(tokens)
+    if tokens[0] not in ("(", "[", "\\{", "\\langle") or _find_closing(tokens) != len(tokens) - 1:
         return None
-    inside = read[1:-1]
-    if read[0] == "\\{":
-        if read[-1] != "\\}" or any(token in ("|", ":", "\\mid", "\\ldots", "\\dots") for token in inside):
-            raise Unsure
-        return _many("set", [_single(piece) for piece in _split(inside, (",", ";"))] if inside else [])
+    inside = tokens[1:-1]
+    if tokens[0] == "\\{":
+        if tokens[-1] != "\\}" or any(token in ("|", ":", "\\mid", "\\ldots", "\\dots") for token in inside):
+            raise NoExactForm
+        return _make_collection("set", [_parse_single(piece) for piece in _split(inside, (",", ";"))] if inside else [])
     pieces = _split(inside, (",", ";"))
     if len(pieces) == 1:
         return None
-    left, right = ("(", ")") if read[0] == "\\langle" else (read[0], read[-1])
-    return _many("tuple", [_single(piece) for piece in pieces], left, right)
+    left, right = ("(", ")") if tokens[0] == "\\langle" else (tokens[0], tokens[-1])
+    return _make_collection("tuple", [_parse_single(piece) for piece in pieces], left, right)
 
 
-def _matrix(read: Sequence[str]) -> Matrix:
-    end = read.index("}") if "}" in read else 0
-    name = "".join(read[2:end])
-    if not _MATRIX.fullmatch(name) or "".join(read[-len(name) - 3 :]) != "\\end{" + name + "}":
-        raise Unsure
-    inside = read[end + 1 : len(read) - len(name) - 3]
+def _parse_matrix(tokens: Sequence[str]) -> Matrix:
+    end = tokens.index("}") if "}" in tokens else 0
+    name = "".join(tokens[2:end])
+    if not _MATRIX.fullmatch(name) or "".join(tokens[-len(name) - 3 :]) != "\\end{" + name + "}":
+        raise NoExactForm
+    inside = tokens[end + 1 : len(tokens) - len(name) - 3]
     if "\\begin" in inside:
-        raise Unsure
+        raise NoExactForm
     rows = [row for row in _split(inside, ("\\\\",)) if row]
-    return Matrix(tuple(tuple(_single(cell) for cell in _split(row, ("&",))) for row in rows))
+    return Matrix(tuple(tuple(_parse_single(cell) for cell in _split(row, ("&",))) for row in rows))
 
 
-def _scalar(read: Sequence[str]) -> Scalar:
-    if read.count(":") == 1:
-        left, right = (expression_parser.expression(side) for side in _split(read, (":",)))
-        return Scalar(exact_value.over(left, right), kind="ratio")
-    if read[-1] in ("%", "\\%"):
+def _parse_scalar(tokens: Sequence[str]) -> Scalar:
+    if tokens.count(":") == 1:
+        left, right = (expression_parser.parse_expression(side) for side in _split(tokens, (":",)))
+        return Scalar(exact_value.divide(left, right), kind="ratio")
+    if tokens[-1] in ("%", "\\%"):
         return Scalar(
-            exact_value.times(expression_parser.expression(read[:-1]), exact_value.rational(Fraction(1, 100))), True
+            exact_value.multiply(
+                expression_parser.parse_expression(tokens[:-1]), exact_value.make_rational(Fraction(1, 100))
+            ),
+            True,
         )
-    return Scalar(expression_parser.expression(read))
+    return Scalar(expression_parser.parse_expression(tokens))
 
 
-def _closes(read: Sequence[str]) -> int:
+def _find_closing(tokens: Sequence[str]) -> int:
     """Where the bracket that opens the tokens closes."""
     depth = 0
-    for at, token in enumerate(read):
-        depth += OPENING.get(token, 0)
+    for at, token in enumerate(tokens):
+        depth += BRACKET_DEPTHS.get(token, 0)
         if not depth:
             return at
-    raise Unsure
+    raise NoExactForm
 
 
-def _outside(read: Sequence[str], wanted: Container[str]) -> list[str]:
+def _find_outside(tokens: Sequence[str], wanted: Container[str]) -> list[str]:
     """The tokens of `wanted` that stand outside of all brackets."""
-    return [token for token, depth in _depths(read) if not depth and token in wanted]
+    return [token for token, depth in _track_depths(tokens) if not depth and token in wanted]
 
 
-def _depths(read: Sequence[str]) -> list[tuple[str, int]]:
-    depth, found = 0, []
-    for token in read:
-        depth += OPENING.get(token, 0)
-        found.append((token, depth))
+def _track_depths(tokens: Sequence[str]) -> list[tuple[str, int]]:
+    depth, depths = 0, []
+    for token in tokens:
+        depth += BRACKET_DEPTHS.get(token, 0)
+        depths.append((token, depth))
         if depth < 0:
-            raise Unsure
+            raise NoExactForm
     if depth:
-        raise Unsure
-    return found
+        raise NoExactForm
+    return depths
 
 
-def _split(read: Sequence[str], at: Container[str]) -> list[Sequence[str]]:
-    """The pieces of the tokens between those of `at` that stand outside of all brackets."""
+def _split(tokens: Sequence[str], separators: Container[str]) -> list[Sequence[str]]:
+    """The pieces of the tokens between those of `separators` that stand outside of all brackets."""
     pieces, piece = [], list[str]()
-    for token, depth in _depths(read):
-        if not depth and token in at:
+    for token, depth in _track_depths(tokens):
+        if not depth and token in separators:
             pieces.append(piece)
             piece = []
         else:

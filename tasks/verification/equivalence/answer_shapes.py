@@ -4,7 +4,7 @@ from typing import NamedTuple, Union
 
 from tasks.verification.equivalence.exact_value import Value
 
-Known = bool | None
+MaybeEqual = bool | None
 """What a comparison says: None is for another rung to say."""
 
 
@@ -12,11 +12,11 @@ class Scalar(NamedTuple):
     """A number or expression; of `20%` the value is 1/5."""
 
     value: Value
-    percent: bool = False
+    is_percent: bool = False
     kind: str = "expression"
 
 
-class Based(NamedTuple):
+class BaseNumber(NamedTuple):
     """Digits in a base that is named: `101_2`."""
 
     digits: str
@@ -24,7 +24,7 @@ class Based(NamedTuple):
     kind: str = "base"
 
     @property
-    def number(self) -> str:
+    def decimal_digits(self) -> str:
         """The same in base 10; empty where it is no whole number of that base."""
         try:
             return str(int(self.digits, self.base)) if len(self.digits) < 200 else ""
@@ -32,16 +32,16 @@ class Based(NamedTuple):
             return ""
 
 
-class Many(NamedTuple):
+class Collection(NamedTuple):
     """`kind` is `list` (no brackets), `set` or `tuple`; a tuple of two may be an interval."""
 
     kind: str
     items: tuple["Shape", ...]
-    left: str = ""
-    right: str = ""
+    opening: str = ""
+    closing: str = ""
 
 
-class Joined(NamedTuple):
+class SetUnion(NamedTuple):
     """A union of intervals and sets."""
 
     pieces: tuple["Shape", ...]
@@ -63,4 +63,4 @@ class Relation(NamedTuple):
     kind: str = "relation"
 
 
-Shape = Union[Scalar, Based, Many, Joined, Matrix, Relation]  # noqa: UP007  # strings in it need the old form
+Shape = Union[Scalar, BaseNumber, Collection, SetUnion, Matrix, Relation]  # noqa: UP007  # strings in it need the old form

@@ -9,14 +9,14 @@ from fractions import Fraction
 
 from tasks.verification.equivalence import exact_value, polynomials, powers
 from tasks.verification.equivalence.exact_value import Value
-from tasks.verification.equivalence.polynomials import Unsure
+from tasks.verification.equivalence.polynomials import NoExactForm
 
-DEEPEST = 40
+MAX_DEPTH = 40
 """Brackets within brackets."""
 DEGREES = "\\degree"
 """How the sign of degrees is written here."""
 _TOKEN = re.compile(r"[0-9]+(?:\.[0-9]+)?|\.[0-9]+|\\[A-Za-z]+|\\.|\S")
-_DRESS = re.compile(r"\\(?:left|right|[bB]igg?[lrm]?|displaystyle|limits)(?![A-Za-z])\s*+\.?")
+_LAYOUT_COMMANDS = re.compile(r"\\(?:left|right|[bB]igg?[lrm]?|displaystyle|limits)(?![A-Za-z])\s*+\.?")
 _FRACTION = re.compile(r"\\[dtc]frac(?![A-Za-z])")
 _NUMBER = re.compile(r"[0-9]*\.?[0-9]+")
 _DIGITS = re.compile(r"[0-9]+")
@@ -34,247 +34,252 @@ _FUNCTIONS = frozenset(
         "exp",
     )
 )
-_TIMES = frozenset({"*", "\\cdot", "\\times", "·", "×"})  # noqa: RUF001
-_DIVIDED = frozenset({"/", "\\div", "÷"})
+_MULTIPLICATION_SIGNS = frozenset({"*", "\\cdot", "\\times", "·", "×"})  # noqa: RUF001
+_DIVISION_SIGNS = frozenset({"/", "\\div", "÷"})
 _CLOSING = {"(": ")", "[": "]", "{": "}", "|": "|", "\\lvert": "\\rvert"}
-_STOPS = frozenset({"\\%", "\\}", "\\rvert", "\\choose", "=", "<", ">"})
-_CALLED = frozenset("fg")
+_TERMINATORS = frozenset({"\\%", "\\}", "\\rvert", "\\choose", "=", "<", ">"})
+_FUNCTION_LETTERS = frozenset("fg")
 """Letters that name a function where a bracket follows."""
 
 
-def tokens(text: str) -> list[str]:
+def tokenize(text: str) -> list[str]:
     """Numbers, commands and signs of `text`, without what only sets it nicely."""
     if "\\" in text:
-        text = _FRACTION.sub(r"\\frac", _DRESS.sub(" ", text))
+        text = _FRACTION.sub(r"\\frac", _LAYOUT_COMMANDS.sub(" ", text))
     return _TOKEN.findall(text)
 
 
-def expression(read: Sequence[str]) -> Value:
-    """The value of the tokens, all of them; raises `Unsure`."""
-    reader = _Reader(read)
-    value = reader.sum()
-    if reader.next:
-        raise Unsure
+def parse_expression(tokens: Sequence[str]) -> Value:
+    """The value of the tokens, all of them; raises `NoExactForm`."""
+    parser = _Parser(tokens)
+    value = parser.parse_sum()
+    if parser.next_token:
+        raise NoExactForm
     return value
 
 
-class _Reader:
-    """Where in the tokens we are; each method reads what it is named for and raises `Unsure` if that is not there."""
+class _Parser:
+    """Where in the tokens we are; each method reads what it is named for and raises `NoExactForm` if that is not
+    there."""
 
-    def __init__(self, read: Sequence[str]) -> None:
-        self._read, self._at, self._depth, self._argument = list(read), 0, 0, False
+    def __init__(self, tokens: Sequence[str]) -> None:
+        self._tokens, self._position, self._depth, self._in_argument = list(tokens), 0, 0, False
 
     @property
-    def next(self) -> str:
-        return self._read[self._at] if self._at < len(self._read) else ""
+    def next_token(self) -> str:
+        return self._tokens[self._position] if self._position < len(self._tokens) else ""
 
     def take(self) -> str:
-        self._at += 1
-        return self._read[self._at - 1] if self._at <= len(self._read) else ""
+        self._position += 1
+        return self._tokens[self._position - 1] if self._position <= len(self._tokens) else ""
 
-    def sum(self) -> Value:
+    def parse_sum(self) -> Value:
         self._depth += 1
-        if self._depth > DEEPEST:
-            raise Unsure
-        total = self._signed()
-        while (sign := self.next) in ("+", "-"):
-            self._at += 1
-            term = self._product()
-            total = exact_value.add(total, exact_value.negative(term) if sign == "-" else term)
-        if self.next == "\\choose":
-            self._at += 1
-            total = powers.choose(total, self.sum())
+        if self._depth > MAX_DEPTH:
+            raise NoExactForm
+        total = self._parse_signed_term()
+        while (sign := self.next_token) in ("+", "-"):
+            self._position += 1
+            term = self._parse_product()
+            total = exact_value.add(total, exact_value.negate(term) if sign == "-" else term)
+        if self.next_token == "\\choose":
+            self._position += 1
+            total = powers.choose(total, self.parse_sum())
         self._depth -= 1
         return total
 
-    def _signed(self) -> Value:
-        sign = self.next
+    def _parse_signed_term(self) -> Value:
+        sign = self.next_token
         if sign in ("+", "-"):
-            self._at += 1
-        value = self._product()
-        return exact_value.negative(value) if sign == "-" else value
+            self._position += 1
+        value = self._parse_product()
+        return exact_value.negate(value) if sign == "-" else value
 
-    def _product(self) -> Value:
-        value, divided = self._mixed() or self._factor(), False
-        while next := self.next:
-            if next in _TIMES:
-                self._at += 1
-                value = exact_value.times(value, self._signed_factor())
-            elif next in _DIVIDED:
-                self._at += 1
-                value, divided = exact_value.over(value, self._signed_factor()), next == "/"
-            elif next in "+-)]}|,%" or next in _STOPS:
+    def _parse_product(self) -> Value:
+        value, is_divided = self._parse_mixed_number() or self._parse_factor(), False
+        while token := self.next_token:
+            if token in _MULTIPLICATION_SIGNS:
+                self._position += 1
+                value = exact_value.multiply(value, self._parse_signed_factor())
+            elif token in _DIVISION_SIGNS:
+                self._position += 1
+                value, is_divided = exact_value.divide(value, self._parse_signed_factor()), token == "/"
+            elif token in "+-)]}|,%" or token in _TERMINATORS:
                 break
-            elif divided or _NUMBER.fullmatch(next):
-                raise Unsure  # 1/2x, x2
+            elif is_divided or _NUMBER.fullmatch(token):
+                raise NoExactForm  # 1/2x, x2
             else:
-                value = exact_value.times(value, self._factor())
+                value = exact_value.multiply(value, self._parse_factor())
         return value
 
-    def _signed_factor(self) -> Value:
-        if self.next == "-":
-            self._at += 1
-            return exact_value.negative(self._factor())
-        return self._factor()
+    def _parse_signed_factor(self) -> Value:
+        if self.next_token == "-":
+            self._position += 1
+            return exact_value.negate(self._parse_factor())
+        return self._parse_factor()
 
-    def _mixed(self) -> Value | None:
+    def _parse_mixed_number(self) -> Value | None:
         r"""`1\frac{1}{2}`; None if no such number stands here."""
-        whole = self.next
-        if not _DIGITS.fullmatch(whole) or self._at + 1 >= len(self._read) or self._read[self._at + 1] != "\\frac":
+        whole = self.next_token
+        if (
+            not _DIGITS.fullmatch(whole)
+            or self._position + 1 >= len(self._tokens)
+            or self._tokens[self._position + 1] != "\\frac"
+        ):
             return None
-        before = self._at
-        self._at += 2
-        top, bottom = self._fraction()
-        part = exact_value.over(top, bottom)
+        before = self._position
+        self._position += 2
+        top, bottom = self._parse_fraction()
+        part = exact_value.divide(top, bottom)
         number = part.rational
         if top.rational is None or bottom.rational is None or not isinstance(bottom.rational, int):
-            self._at = before  # 2\frac{x}{3} is a product
+            self._position = before  # 2\frac{x}{3} is a product
             return None
-        if number is None or not 0 < number < 1 or not isinstance(top.rational, int) or self.next == "^":
-            raise Unsure
-        return exact_value.rational(int(whole) + number)
+        if number is None or not 0 < number < 1 or not isinstance(top.rational, int) or self.next_token == "^":
+            raise NoExactForm
+        return exact_value.make_rational(int(whole) + number)
 
-    def _factor(self) -> Value:
-        value = self._atom()
-        while (next := self.next) in ("^", "!", "**", DEGREES):
-            self._at += 1
-            if next == "!":
-                if self.next == "!":
-                    raise Unsure  # 5!! is 15, or the factorial of 120
-                value = powers.factorials(value)
+    def _parse_factor(self) -> Value:
+        value = self._parse_atom()
+        while (token := self.next_token) in ("^", "!", "**", DEGREES):
+            self._position += 1
+            if token == "!":
+                if self.next_token == "!":
+                    raise NoExactForm  # 5!! is 15, or the factorial of 120
+                value = powers.take_factorial(value)
                 continue
-            if next == DEGREES:  # a unit, which may be left out, but not under a sine
-                value = exact_value.times(value, exact_value.symbol(DEGREES)) if self._argument else value
+            if token == DEGREES:  # a unit, which may be left out, but not under a sine
+                value = exact_value.multiply(value, exact_value.make_symbol(DEGREES)) if self._in_argument else value
                 continue
-            value = powers.power(value, self._exponent())
-            if self.next == "^":
-                raise Unsure  # 2^3^4
+            value = powers.raise_power(value, self._parse_exponent())
+            if self.next_token == "^":
+                raise NoExactForm  # 2^3^4
         return value
 
-    def _exponent(self) -> Value:
-        sign = self.next == "-"
-        self._at += sign
-        value = self._group("{") if self.next == "{" else self._atom()
-        return exact_value.negative(value) if sign else value
+    def _parse_exponent(self) -> Value:
+        sign = self.next_token == "-"
+        self._position += sign
+        value = self._parse_group("{") if self.next_token == "{" else self._parse_atom()
+        return exact_value.negate(value) if sign else value
 
-    def _group(self, opening: str) -> Value:
+    def _parse_group(self, opening: str) -> Value:
         if self.take() != opening:
-            raise Unsure
-        value = self.sum()
+            raise NoExactForm
+        value = self.parse_sum()
         if self.take() != _CLOSING[opening]:
-            raise Unsure
+            raise NoExactForm
         return value
 
-    def _atom(self) -> Value:
-        token = self.next
+    def _parse_atom(self) -> Value:
+        token = self.next_token
         if token in ("(", "{", "["):
-            return self._group(token)
+            return self._parse_group(token)
         if token in ("|", "\\lvert"):
-            return powers.absolute(self._group(token))
-        self._at += 1
+            return powers.take_absolute(self._parse_group(token))
+        self._position += 1
         if _NUMBER.fullmatch(token):
-            if self.next == "_" or len(token) > 1000:
-                raise Unsure  # 101_2
-            return exact_value.rational(Fraction(token))
+            if self.next_token == "_" or len(token) > 1000:
+                raise NoExactForm  # 101_2
+            return exact_value.make_rational(Fraction(token))
         if len(token) == 1 and (token.isascii() and token.isalpha()):
-            return self._letter(token)
+            return self._parse_letter(token)
         if token in _GREEK:
-            return self._letter(token)
-        return self._command(token)
+            return self._parse_letter(token)
+        return self._parse_command(token)
 
-    def _letter(self, name: str) -> Value:
-        if self.next == "'" or (name in _CALLED and self.next == "^"):
-            raise Unsure
-        if name in _CALLED and self.next == "(":
-            return exact_value.opaque(name, self._group("("), free=True)
-        if self.next == "_":
-            self._at += 1
-            name += "_" + self._index()
-        return exact_value.symbol(name)
+    def _parse_letter(self, name: str) -> Value:
+        if self.next_token == "'" or (name in _FUNCTION_LETTERS and self.next_token == "^"):
+            raise NoExactForm
+        if name in _FUNCTION_LETTERS and self.next_token == "(":
+            return exact_value.make_uninterpreted(name, self._parse_group("("), is_irrational=True)
+        if self.next_token == "_":
+            self._position += 1
+            name += "_" + self._parse_subscript()
+        return exact_value.make_symbol(name)
 
-    def _index(self) -> str:
+    def _parse_subscript(self) -> str:
         token = self.take()
         if token != "{":
             if not (token.isalnum() and len(token) == 1):
-                raise Unsure
+                raise NoExactForm
             return token
         inside = ""
         while (token := self.take()) != "}":
             if not token.isalnum():
-                raise Unsure
+                raise NoExactForm
             inside += token
         return inside
 
-    def _command(self, token: str) -> Value:
+    def _parse_command(self, token: str) -> Value:
         if token == "\\frac":
-            return exact_value.over(*self._fraction())
+            return exact_value.divide(*self._parse_fraction())
         if token in ("\\sqrt", "√"):
-            return self._root()
+            return self._parse_root()
         if token in ("\\pi", "π"):
-            return exact_value.symbol(polynomials.PI)
+            return exact_value.make_symbol(polynomials.PI)
         if token in ("\\infty", "∞"):
-            return exact_value.symbol(polynomials.INFINITY)
+            return exact_value.make_symbol(polynomials.INFINITY)
         if token in ("\\binom", "\\dbinom", "\\tbinom"):
-            return powers.choose(self._group("{"), self._group("{"))
+            return powers.choose(self._parse_group("{"), self._parse_group("{"))
         if token in _FUNCTIONS:
-            return self._function(token)
-        raise Unsure
+            return self._parse_function(token)
+        raise NoExactForm
 
-    def _fraction(self) -> tuple[Value, Value]:
+    def _parse_fraction(self) -> tuple[Value, Value]:
         r"""Both parts of `\frac`, in braces or one sign each."""
-        return self._part(), self._part()
+        return self._parse_argument(), self._parse_argument()
 
-    def _part(self) -> Value:
-        token = self.next
+    def _parse_argument(self) -> Value:
+        token = self.next_token
         if token == "{":
-            return self._group("{")
+            return self._parse_group("{")
         if len(token) > 1 and _DIGITS.fullmatch(token):  # \frac12
-            self._read[self._at : self._at + 1] = [token[0], token[1:]]
+            self._tokens[self._position : self._position + 1] = [token[0], token[1:]]
         if token and (token.isalnum() or token.startswith("\\")):
-            return self._atom()
-        raise Unsure
+            return self._parse_atom()
+        raise NoExactForm
 
-    def _root(self) -> Value:
+    def _parse_root(self) -> Value:
         degree = 2
-        if self.next == "[":
-            number = self._group("[").rational
+        if self.next_token == "[":
+            number = self._parse_group("[").rational
             if not isinstance(number, int):
-                raise Unsure
+                raise NoExactForm
             degree = number
-        if self.next == "{":
-            return powers.root(self._group("{"), degree)
-        token = self.next
+        if self.next_token == "{":
+            return powers.take_root(self._parse_group("{"), degree)
+        token = self.next_token
         if len(token) > 1 and _DIGITS.fullmatch(token):
-            raise Unsure  # \sqrt12
-        return powers.root(self._part() if token != "(" else self._group("("), degree)
+            raise NoExactForm  # \sqrt12
+        return powers.take_root(self._parse_argument() if token != "(" else self._parse_group("("), degree)
 
-    def _function(self, name: str) -> Value:
+    def _parse_function(self, name: str) -> Value:
         """A function of a bracket, or of all the signs that follow up to an operator."""
         base: tuple[Value, ...] = ()
-        if self.next == "_":
-            self._at += 1
-            base = (self._part(),)
+        if self.next_token == "_":
+            self._position += 1
+            base = (self._parse_argument(),)
         exponent = None
-        if self.next == "^":
-            self._at += 1
-            exponent = self._exponent()
+        if self.next_token == "^":
+            self._position += 1
+            exponent = self._parse_exponent()
             if exponent.rational is None or exponent.rational < 0:
-                raise Unsure  # \sin^{-1} is no power
-        self._argument = True
-        argument = self._group(self.next) if self.next in ("(", "{") else self._run()
-        self._argument = False
-        free = _changing(argument) and all(part.rational is not None for part in base)
-        value = exact_value.opaque(name, *base, argument, free=free)
-        return value if exponent is None else powers.power(value, exponent)
+                raise NoExactForm  # \sin^{-1} is no power
+        self._in_argument = True
+        argument = self._parse_group(self.next_token) if self.next_token in ("(", "{") else self._parse_factors()
+        self._in_argument = False
+        is_irrational = _is_polynomial(argument) and all(part.rational is not None for part in base)
+        value = exact_value.make_uninterpreted(name, *base, argument, is_irrational=is_irrational)
+        return value if exponent is None else powers.raise_power(value, exponent)
 
-    def _run(self) -> Value:
-        value = self._factor()
-        while self.next and (self.next.isalnum() or self.next in _GREEK or self.next == "\\pi"):
-            value = exact_value.times(value, self._factor())
+    def _parse_factors(self) -> Value:
+        value = self._parse_factor()
+        while self.next_token and (self.next_token.isalnum() or self.next_token in _GREEK or self.next_token == "\\pi"):
+            value = exact_value.multiply(value, self._parse_factor())
         return value
 
 
-def _changing(value: Value) -> bool:
+def _is_polynomial(value: Value) -> bool:
     """Whether it is a polynomial of letters: a sine or logarithm of it is none, nor a quotient of them."""
     letters = value.letters - {DEGREES, polynomials.E, polynomials.INFINITY}
     return bool(letters) and value.bottom is polynomials.ONE and all(name.isprintable() for name in letters)

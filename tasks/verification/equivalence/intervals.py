@@ -4,39 +4,39 @@ from collections.abc import Iterable
 from fractions import Fraction
 
 from tasks.verification.equivalence import exact_value
-from tasks.verification.equivalence.answer_shapes import Joined, Many, Scalar, Shape
+from tasks.verification.equivalence.answer_shapes import Collection, Scalar, SetUnion, Shape
 from tasks.verification.equivalence.polynomials import INFINITY
 
-Span = tuple[Fraction | None, bool, Fraction | None, bool]
+Interval = tuple[Fraction | None, bool, Fraction | None, bool]
 """Lower end and whether it belongs to it, upper end and the same; None is infinity."""
 _UNKNOWN = object()
 
 
-def spans_of(pieces: Iterable[Shape]) -> list[Span] | None:
+def merge_intervals(pieces: Iterable[Shape]) -> list[Interval] | None:
     """Disjoint intervals in order; None where an end is not rational."""
-    spans = list[Span]()
+    intervals = list[Interval]()
     for piece in pieces:
-        assert isinstance(piece, Many)
-        ends = [_end(item) for item in piece.items]
+        assert isinstance(piece, Collection)
+        ends = [_find_end(item) for item in piece.items]
         if any(end is _UNKNOWN for end in ends) or (piece.kind == "tuple" and len(ends) != 2):
             return None
         if piece.kind == "set":
-            spans += [(end, True, end, True) for end in ends]  # type: ignore[misc]
-        elif _backwards(piece):
+            intervals += [(end, True, end, True) for end in ends]  # type: ignore[misc]
+        elif _is_backwards(piece):
             return None
         else:
-            spans.append((ends[0], piece.left == "[", ends[1], piece.right == "]"))  # type: ignore[arg-type]
-    return _merged(spans)
+            intervals.append((ends[0], piece.opening == "[", ends[1], piece.closing == "]"))  # type: ignore[arg-type]
+    return _merge(intervals)
 
 
-def _backwards(interval: Many) -> bool:
+def _is_backwards(interval: Collection) -> bool:
     """Whether it begins at plus infinity or ends at minus infinity."""
-    infinite = exact_value.symbol(INFINITY)
+    infinite = exact_value.make_symbol(INFINITY)
     first, last = interval.items
-    return first == Scalar(infinite) or last == Scalar(exact_value.negative(infinite))
+    return first == Scalar(infinite) or last == Scalar(exact_value.negate(infinite))
 
 
-def _end(item: Shape) -> object:
+def _find_end(item: Shape) -> object:
     """A rational number, None for infinity, or `_UNKNOWN`."""
     if not isinstance(item, Scalar):
         return _UNKNOWN
@@ -46,11 +46,13 @@ def _end(item: Shape) -> object:
     return _UNKNOWN if number is None else Fraction(number)
 
 
-def _merged(spans: list[Span]) -> list[Span]:
-    spans = [(low, closed and low is not None, high, end and high is not None) for low, closed, high, end in spans]
-    spans.sort(key=lambda span: (span[0] is not None, span[0] or 0, not span[1]))
-    merged = list[Span]()
-    for low, closed, high, end in spans:
+def _merge(intervals: list[Interval]) -> list[Interval]:
+    intervals = [
+        (low, closed and low is not None, high, end and high is not None) for low, closed, high, end in intervals
+    ]
+    intervals.sort(key=lambda span: (span[0] is not None, span[0] or 0, not span[1]))
+    merged = list[Interval]()
+    for low, closed, high, end in intervals:
         if merged:
             before_low, before_closed, before, before_end = merged[-1]
             if before is None:
@@ -65,9 +67,9 @@ def _merged(spans: list[Span]) -> list[Span]:
     return merged
 
 
-def surely_interval(shape: Shape) -> bool:
+def is_surely_interval(shape: Shape) -> bool:
     """Whether it cannot be a point: a union, an end at infinity, or other brackets than those of a pair."""
-    if isinstance(shape, Joined):
+    if isinstance(shape, SetUnion):
         return True
-    ends = shape.items if isinstance(shape, Many) and len(shape.items) == 2 and shape.kind == "tuple" else ()
-    return any(_end(end) is None for end in ends) or (bool(ends) and (shape.left, shape.right) != ("(", ")"))  # type: ignore[union-attr]
+    ends = shape.items if isinstance(shape, Collection) and len(shape.items) == 2 and shape.kind == "tuple" else ()
+    return any(_find_end(end) is None for end in ends) or (bool(ends) and (shape.opening, shape.closing) != ("(", ")"))  # type: ignore[union-attr]

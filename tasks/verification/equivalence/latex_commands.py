@@ -3,13 +3,13 @@ r"""What Math-Verify may be asked about: of `\foo{3} 5` and of `(3, 5` it reads 
 import re
 
 from tasks.verification.equivalence import expression_parser
-from tasks.verification.equivalence.answer_parser import OPENING
-from tasks.verification.equivalence.text_normalization import without_texts
+from tasks.verification.equivalence.answer_parser import BRACKET_DEPTHS
+from tasks.verification.equivalence.text_normalization import drop_text_commands
 
-_LOST_SIGNS = re.compile(r"[^\sA-Za-z0-9\\{}()\[\]|+\-*/^_=<>!.,:;%$°·×÷√π∞∅∪∩∈≤≥±≠≈&'~]|!!")  # noqa: RUF001
+_UNKNOWN_SIGNS = re.compile(r"[^\sA-Za-z0-9\\{}()\[\]|+\-*/^_=<>!.,:;%$°·×÷√π∞∅∪∩∈≤≥±≠≈&'~]|!!")  # noqa: RUF001
 """What neither the reader nor Math-Verify knows: it reads 5 in `5\"`, and a factorial twice in `5!!`."""
 _COMMANDS = re.compile(r"\\([A-Za-z]+)")
-_READ = frozenset(
+_KNOWN_COMMANDS = frozenset(
     {
         *("frac", "dfrac", "tfrac", "cfrac", "sqrt", "binom", "dbinom", "tbinom", "choose", "left", "right", "big"),
         *("Big", "bigl", "bigr", "Bigl", "Bigr", "bigg", "Bigg", "biggl", "biggr", "displaystyle", "limits", "quad"),
@@ -28,19 +28,19 @@ _READ = frozenset(
 _EMPTY_SUM = re.compile(r"\\(?:sum|prod)(?! ?_)")
 
 
-def broken(text: str) -> bool:
+def is_malformed(text: str) -> bool:
     """Whether brackets stay open in an answer, or commands and signs stand in it that nobody here knows."""
-    text = without_texts(text)
-    if any(name not in _READ for name in _COMMANDS.findall(text)):
+    text = drop_text_commands(text)
+    if any(name not in _KNOWN_COMMANDS for name in _COMMANDS.findall(text)):
         return True
-    return not balanced(text) or bool(_EMPTY_SUM.search(text) or _LOST_SIGNS.search(text))
+    return not has_balanced_brackets(text) or bool(_EMPTY_SUM.search(text) or _UNKNOWN_SIGNS.search(text))
 
 
-def balanced(text: str) -> bool:
+def has_balanced_brackets(text: str) -> bool:
     """Whether as many brackets close as open, of whatever kind, for `(1,2]` is an interval; braces by themselves."""
     counts = dict.fromkeys(("", "{", "\\{"), 0)
-    for token in expression_parser.tokens(text):
-        if step := OPENING.get(token, 0):
+    for token in expression_parser.tokenize(text):
+        if step := BRACKET_DEPTHS.get(token, 0):
             kind = token if token in counts else {"}": "{", "\\}": "\\{"}.get(token, "")
             counts[kind] += step
             if counts[kind] < 0:

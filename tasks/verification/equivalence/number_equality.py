@@ -3,53 +3,61 @@
 from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal
 
 from tasks.verification.equivalence import exact_value
-from tasks.verification.equivalence.answer_shapes import Known, Scalar
-from tasks.verification.equivalence.question_hints import Asked
+from tasks.verification.equivalence.answer_shapes import MaybeEqual, Scalar
+from tasks.verification.equivalence.question_hints import QuestionHints
 
-LARGEST = 15
+MAX_DIGITS = 15
 """Digits before the point of a number that is rounded: with its places it must fit into the 28 of a `Decimal`."""
-FORGIVEN = Decimal("0.01")
+MAX_ROUNDING_ERROR = Decimal("0.01")
 """Largest relative difference between a rounded number and the one that is rounded to it."""
 
 
-def scalars(gold: Scalar, answer: Scalar, asked: Asked) -> Known:
+def scalars_equal(gold: Scalar, answer: Scalar, hints: QuestionHints) -> MaybeEqual:
     """Exact equality; percent and rounding only where they were asked for."""
-    equal = exact_value.same(gold.value, answer.value)
+    equal = exact_value.values_equal(gold.value, answer.value)
     if equal is not False:
         return equal
-    if gold.percent != answer.percent:
-        return asked.percent and same_percent(gold, answer)
-    return close(gold, answer, asked)
+    if gold.is_percent != answer.is_percent:
+        return hints.asks_percent and equal_as_percent(gold, answer)
+    return nearly_equal(gold, answer, hints)
 
 
-def same_percent(gold: Scalar, answer: Scalar) -> Known:
+def equal_as_percent(gold: Scalar, answer: Scalar) -> MaybeEqual:
     """Whether one is the number of percent of the other: 50 and 50%."""
-    hundred = exact_value.rational(100)
-    left = exact_value.times(gold.value, hundred) if gold.percent else gold.value
-    right = exact_value.times(answer.value, hundred) if answer.percent else answer.value
-    return exact_value.same(left, right)
+    hundred = exact_value.make_rational(100)
+    left = exact_value.multiply(gold.value, hundred) if gold.is_percent else gold.value
+    right = exact_value.multiply(answer.value, hundred) if answer.is_percent else answer.value
+    return exact_value.values_equal(left, right)
 
 
-def close(gold: Scalar, answer: Scalar, asked: Asked) -> bool:
+def nearly_equal(gold: Scalar, answer: Scalar, hints: QuestionHints) -> bool:
     """Whether two numbers that differ agree to the places or the tolerance that were asked for."""
-    if (asked.places is None or answer.value.rational is None) and not asked.tolerance:
+    if (hints.decimal_places is None or answer.value.rational is None) and not hints.tolerance:
         return False  # who is to round, and writes a root, has not rounded
     left, right = exact_value.approximate(gold.value), exact_value.approximate(answer.value)
-    if left is None or right is None or gold.percent != answer.percent:
+    if left is None or right is None or gold.is_percent != answer.is_percent:
         return False
-    if gold.percent:
+    if gold.is_percent:
         left, right = left * 100, right * 100
-    if asked.tolerance and abs(left - right) <= Decimal(str(asked.tolerance)) * abs(left):
+    if hints.tolerance and abs(left - right) <= Decimal(str(hints.tolerance)) * abs(left):
         return True
-    return asked.places is not None and answer.value.rational is not None and _rounded_alike(left, right, asked.places)
+    return (
+        hints.decimal_places is not None
+        and answer.value.rational is not None
+        and _rounds_to(left, right, hints.decimal_places)
+    )
 
 
-def _rounded_alike(gold: Decimal, answer: Decimal, places: int) -> bool:
+def _rounds_to(gold: Decimal, answer: Decimal, places: int) -> bool:
     """Whether `answer` rounds to `gold`, which must be one of the rounded numbers; a half may go either way.
 
     To leave the rounding out is forgiven behind the point, and up to one part in a hundred: 16 may not stand for 20.
     """
-    if places < 0 or max(gold.adjusted(), answer.adjusted()) > LARGEST or abs(gold - answer) > abs(gold) * FORGIVEN:
+    if (
+        places < 0
+        or max(gold.adjusted(), answer.adjusted()) > MAX_DIGITS
+        or abs(gold - answer) > abs(gold) * MAX_ROUNDING_ERROR
+    ):
         return False
     step = Decimal(1).scaleb(-places)
     return gold % step == 0 and any(

@@ -5,13 +5,20 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
-from tasks.verification.equivalence.plain_math import latex
-from tasks.verification.equivalence.text_normalization import MATHEMATICS, NAMES, unwrapped
-from tasks.verification.equivalence.units import NOT_BEFORE, NOT_UNITS, measure, money, product, unit
+from tasks.verification.equivalence.plain_math import plain_to_latex
+from tasks.verification.equivalence.text_normalization import MATH_NAMES, NON_UNIT_NAMES, strip_formatting
+from tasks.verification.equivalence.units import (
+    MODIFIERS_BEFORE,
+    NON_UNIT_WORDS,
+    find_currency,
+    has_letter_product,
+    is_known_unit,
+    normalize_unit,
+)
 
-LONGEST = 2000
+MAX_ANSWER_CHARACTERS = 2000
 """Characters of an answer that is still read: the longest of the 5,000 MATH answers has 159."""
-LARGEST_EXPONENT = 400
+MAX_EXPONENT = 400
 """Of `1e400`: past a float, far short of a number that takes time to write down."""
 _UNIT_WORD = r"(?:m/s|[A-Za-z]{2,}+/[A-Za-z]++|[A-Za-z]{2,}+[²³]?|[mgsL][²³]?(?![A-Za-z])|a(?=\ [A-Za-z]))"
 _NUMERAL = re.compile(
@@ -25,116 +32,121 @@ _NUMERAL = re.compile(
 )
 """Of text without a blank beside a blank: then no part of it can be matched in many ways, and it is linear."""
 _REPEATING = re.compile(r"(-?)([0-9]{0,20})\.([0-9]{0,20})\\(?:overline|bar|dot) ?\{?([0-9]{1,20}+)\}?")
-_LETTERED = re.compile(r"[-+]?[$€£¥₹]?[0-9][0-9.,]*+ ?[kKMBcdghlmost]\.?")
+_NUMBER_WITH_LETTER = re.compile(r"[-+]?[$€£¥₹]?[0-9][0-9.,]*+ ?[kKMBcdghlmost]\.?")
 """A letter behind a number: a factor, a variable, or one of the units that Math-Verify drops even from `5t`."""
-_DROPPED = re.compile(r"\A[^=,<>]*[0-9})][cdghlmost]\Z")
+_DROPPED_LETTER = re.compile(r"\A[^=,<>]*[0-9})][cdghlmost]\Z")
 """A last variable that Math-Verify drops as if it were a unit, unless braces stand around."""
 _LAST_WORD = re.compile(r"[A-Za-z]{2,}[²³]?\.?")
 _DIGIT = re.compile("[0-9]")
-_ANGLED = re.compile(r"\\(?:sin|cos|tan|cot|sec|csc)(?![a-z])")
+_TRIGONOMETRIC = re.compile(r"\\(?:sin|cos|tan|cot|sec|csc)(?![a-z])")
 """What takes an angle: the degrees under a sine are no unit of the whole."""
-_SAID = re.compile(r"[=<>≤≥]|\\(?:le|ge|lt|gt|ne|in)(?![a-z])|[0-9)\]},] *,")
+_RELATION_OR_LIST = re.compile(r"[=<>≤≥]|\\(?:le|ge|lt|gt|ne|in)(?![a-z])|[0-9)\]},] *,")
 """A relation or a list: any word behind a number may be its unit, and behind these it may deny them."""
-_ABOUT = frozenset({"about", "around", "approximately", "approx", "roughly", "nearly", "almost"})
+_APPROXIMATE_WORDS = frozenset({"about", "around", "approximately", "approx", "roughly", "nearly", "almost"})
 _WORD = re.compile(r"[A-Za-z]++(?:'[a-z]++)?[,:]?")
 
 
 class Numeral(NamedTuple):
-    """A plain number as it was written. `value` is None if it is not read, and `why` says why not."""
+    """A plain number as it was written. `value` is None if it is not read, and `unread_reason` says why not."""
 
     value: Fraction | None
-    percent: bool = False
+    is_percent: bool = False
     unit: str = ""
-    about: bool = False
-    special: bool = False
+    is_approximate: bool = False
+    is_rational_form: bool = False
     """Written as a quotient, a mixed number, with an exponent or a percent sign."""
-    written: str = ""
+    text: str = ""
     """As Math-Verify can read it: without unit, currency and the blanks inside."""
-    why: str = ""
+    unread_reason: str = ""
 
     def __str__(self) -> str:
-        return f"{self.value}{'%' if self.percent else ''}"
+        return f"{self.value}{'%' if self.is_percent else ''}"
 
 
-def number(text: str, plain: str | None = None) -> Numeral | None:
-    """`text` (at most `LONGEST` characters) as a plain number with sign, currency, `%`, unit, amid words; or None.
+def parse_number(text: str, plain: str | None = None) -> Numeral | None:
+    """`text` (at most `MAX_ANSWER_CHARACTERS` characters) as a plain number with sign, currency, `%`, unit, amid
+    words; or None.
 
-    `1 1/2` is 1.5, and the value of `20%` is 20. `plain` is `unwrapped(text)`, where that is at hand.
+    `1 1/2` is 1.5, and the value of `20%` is 20. `has_words` is `unwrapped(text)`, where that is at hand.
     """
-    text = unwrapped(text) if plain is None else plain
+    text = strip_formatting(text) if plain is None else plain
     before: list[str] = []
     if (repeating := _REPEATING.fullmatch(text)) is not None:
-        return _repeating(repeating)
+        return _parse_repeating(repeating)
     match = _NUMERAL.fullmatch(text)
     if not _has_digits(match):
-        before, rest = _sentence(text)
+        before, rest = _split_sentence(text)
         match = _NUMERAL.fullmatch(rest) if before else None
     if match is None or not _has_digits(match) or (match["sign"] and match["late_sign"]):
-        return Numeral(None, why="number_letter") if _LETTERED.fullmatch(text) else None
+        return Numeral(None, unread_reason="number_letter") if _NUMBER_WITH_LETTER.fullmatch(text) else None
     words = match["words"] or ""
-    if not NAMES.isdisjoint(words.casefold().split()):
+    if not NON_UNIT_NAMES.isdisjoint(words.casefold().split()):
         return None
-    if NOT_UNITS.search(" ".join([*before, words])) or (before and NOT_BEFORE.fullmatch(before[-1])):
-        return Numeral(None, why="number_words")
-    if product(words):
-        return Numeral(None, why="number_letter") if len(words.split()) == 1 else None
-    return _read(match, before, unit(words, match["currency"] or match["late_currency"] or money(before)))
+    if NON_UNIT_WORDS.search(" ".join([*before, words])) or (before and MODIFIERS_BEFORE.fullmatch(before[-1])):
+        return Numeral(None, unread_reason="number_words")
+    if has_letter_product(words):
+        return Numeral(None, unread_reason="number_letter") if len(words.split()) == 1 else None
+    return _parse_numeral(
+        match, before, normalize_unit(words, match["currency"] or match["late_currency"] or find_currency(before))
+    )
 
 
-def _repeating(match: re.Match[str]) -> Numeral:
-    sign, whole, part, again = match.groups()
-    value = Fraction(f"{whole or '0'}.{part or '0'}") + Fraction(int(again), (10 ** len(again) - 1) * 10 ** len(part))
-    return Numeral(-value if sign else value, special=True, written=f"{sign}{value}")
+def _parse_repeating(match: re.Match[str]) -> Numeral:
+    sign, whole, part, repeated = match.groups()
+    value = Fraction(f"{whole or '0'}.{part or '0'}") + Fraction(
+        int(repeated), (10 ** len(repeated) - 1) * 10 ** len(part)
+    )
+    return Numeral(-value if sign else value, is_rational_form=True, text=f"{sign}{value}")
 
 
 def _has_digits(match: re.Match[str] | None) -> bool:
     return match is not None and bool(match["whole"] or match["part"])
 
 
-def _sentence(text: str) -> tuple[list[str], str]:
+def _split_sentence(text: str) -> tuple[list[str], str]:
     """The words before the first numeral, and the rest; no words where one of them may be a variable or a function."""
     tokens = text.split()
-    at = next((at for at, token in enumerate(tokens) if any("0" <= sign <= "9" for sign in token)), 0)
-    before = [token.rstrip(",:").casefold() for token in tokens[:at] if _WORD.fullmatch(token)]
-    plain = any(len(word) > 2 for word in before) and all(len(word) > 1 or word == "a" for word in before)
-    if len(before) < at or not plain or not (MATHEMATICS | NAMES).isdisjoint(before):
+    position = next((at for at, token in enumerate(tokens) if any("0" <= sign <= "9" for sign in token)), 0)
+    before = [token.rstrip(",:").casefold() for token in tokens[:position] if _WORD.fullmatch(token)]
+    has_words = any(len(word) > 2 for word in before) and all(len(word) > 1 or word == "a" for word in before)
+    if len(before) < position or not has_words or not (MATH_NAMES | NON_UNIT_NAMES).isdisjoint(before):
         return [], text
-    return before, " ".join(tokens[at:])
+    return before, " ".join(tokens[position:])
 
 
-def _read(match: re.Match[str], before: Sequence[str], unit: str) -> Numeral | None:
+def _parse_numeral(match: re.Match[str], before: Sequence[str], unit: str) -> Numeral | None:
     """The value of a numeral; None for a division by zero."""
     exponent, over, mixed = match["exponent"] or "0", match["over"] or "1", match["mixed"]
-    if len(exponent) > 5 or abs(int(exponent)) > LARGEST_EXPONENT:
-        return Numeral(None, why="too_large")
+    if len(exponent) > 5 or abs(int(exponent)) > MAX_EXPONENT:
+        return Numeral(None, unread_reason="too_large")
     if not int(over):
         return None
     whole, part = match["whole"].replace(",", "").replace(" ", ""), match["part"] or ""
     if mixed and (part or not 0 < int(whole) < int(over) or whole.startswith("0")):
-        return Numeral(None, why="digits_apart")
+        return Numeral(None, unread_reason="digits_apart")
     value = Fraction(f"{whole or '0'}{part}e{exponent}") / int(over) + int(mixed or 0)
     minus = "-" if "-" in (match["sign"], match["late_sign"]) else ""
     digits = str(value) if mixed else whole + part + (f"e{exponent}" if match["exponent"] else "")
-    written = minus + digits + (f"/{over}" if match["over"] and not mixed else "") + (r"\%" if match["percent"] else "")
-    about = not _ABOUT.isdisjoint(before)
-    special = match["over"] is not None or bool(match["exponent"] or match["percent"])
-    return Numeral(-value if minus else value, bool(match["percent"]), unit, about, special, written)
+    text = minus + digits + (f"/{over}" if match["over"] and not mixed else "") + (r"\%" if match["percent"] else "")
+    is_approximate = not _APPROXIMATE_WORDS.isdisjoint(before)
+    is_rational_form = match["over"] is not None or bool(match["exponent"] or match["percent"])
+    return Numeral(-value if minus else value, bool(match["percent"]), unit, is_approximate, is_rational_form, text)
 
 
-def bare(text: str) -> tuple[str, str]:
+def split_unit(text: str) -> tuple[str, str]:
     r"""`text` without the unit at its end, and that unit: `\frac{1}{2}` and `cup` of `\frac{1}{2}\text{ cups}`."""
-    if len(text) > LONGEST:
+    if len(text) > MAX_ANSWER_CHARACTERS:
         return text, ""
-    plain = unwrapped(text)
-    numeral = number(text, plain)
-    front, unit = head(text, plain, numeral)
-    return front if numeral else latex(front), unit
+    plain = strip_formatting(text)
+    numeral = parse_number(text, plain)
+    front, unit = split_parsed_unit(text, plain, numeral)
+    return front if numeral else plain_to_latex(front), unit
 
 
-def head(text: str, plain: str, numeral: Numeral | None) -> tuple[str, str]:
-    """As `bare`, of a text that is unwrapped and read already."""
+def split_parsed_unit(text: str, plain: str, numeral: Numeral | None) -> tuple[str, str]:
+    """As `split_unit`, of a text that is unwrapped and read already."""
     if numeral and numeral.value is not None:
-        return numeral.written, numeral.unit
+        return numeral.text, numeral.unit
     tokens = plain.split()
     end = len(tokens)
     while end and (_LAST_WORD.fullmatch(tokens[end - 1]) or (tokens[end - 1] == "a" and end < len(tokens))):
@@ -143,11 +155,11 @@ def head(text: str, plain: str, numeral: Numeral | None) -> tuple[str, str]:
     if (
         not words
         or not _DIGIT.search(front)
-        or NOT_UNITS.search(words)
-        or product(words)
-        or not (MATHEMATICS | NAMES).isdisjoint(words.split())
-        or (_SAID.search(front) and not measure(words))
-        or _ANGLED.search(front)
+        or NON_UNIT_WORDS.search(words)
+        or has_letter_product(words)
+        or not (MATH_NAMES | NON_UNIT_NAMES).isdisjoint(words.split())
+        or (_RELATION_OR_LIST.search(front) and not is_known_unit(words))
+        or _TRIGONOMETRIC.search(front)
     ):
-        return ("{" + plain + "}" if _DROPPED.search(plain) else text), ""
-    return front, unit(words)
+        return ("{" + plain + "}" if _DROPPED_LETTER.search(plain) else text), ""
+    return front, normalize_unit(words)

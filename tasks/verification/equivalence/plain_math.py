@@ -2,7 +2,7 @@ r"""Plain mathematics as LaTeX: `sqrt(2)`, `2pi`, `x >= 2`, which are else read 
 
 import re
 
-from tasks.verification.equivalence.text_normalization import MATHEMATICS, without_texts, wordy
+from tasks.verification.equivalence.text_normalization import MATH_NAMES, drop_text_commands, has_words
 
 _GREEK = "alpha|beta|gamma|delta|epsilon|theta|lambda|sigma|omega|phi|psi"
 _FUNCTIONS = "arcsin|arccos|arctan|sinh|cosh|tanh|sin|cos|tan|cot|sec|csc|log|ln"
@@ -16,51 +16,51 @@ _EXPONENTIAL = re.compile(r"(?<![A-Za-z\\])exp(?= ?\()")
 _ROOT = re.compile(
     r"(?<![A-Za-z\\])sqrt(?: ?([0-9]+(?:\.[0-9]+)?)| ?([a-z])(?![A-Za-z0-9_^])|(?= ?[({]|\[[0-9]+\] ?\{))"
 )
-MOST = 20
+MAX_ROOTS = 20
 """Roots in one answer whose brackets are rewritten: each takes a look at the whole text."""
 _POWER_OF_TEN = re.compile(r"(?<=[0-9]) ?[xX] ?(?=10 ?\^)")
-_ORDER = re.compile(r"(?<![<>=!])([<>])=(?![=>])|(?<= )!=(?= )")
-_SIGNS = {"<": "\\le ", ">": "\\ge "}
-_ANY = re.compile(r"(?<![A-Za-z\\])(?:[a-z]{3}|pi|ln|oo|Inf|INF)|[<>!]=|[xX] ?10 ?\^")
+_INEQUALITY = re.compile(r"(?<![<>=!])([<>])=(?![=>])|(?<= )!=(?= )")
+_LATEX_SIGNS = {"<": "\\le ", ">": "\\ge "}
+_PLAIN_MATH = re.compile(r"(?<![A-Za-z\\])(?:[a-z]{3}|pi|ln|oo|Inf|INF)|[<>!]=|[xX] ?10 ?\^")
 _OPERATOR = re.compile(r"\\(?:operatorname\*?|begin|end) ?\{[a-z*]*\}|\\[A-Za-z]+")
-_RUN = re.compile("[A-Za-z]{2,}")
-_LITTLE = re.compile(r"(?<![^ ])(?:is|to|up|of|by|on|it|if|we|he) |(?<=[0-9]) [xX] (?=[0-9])")
+_LETTER_RUN = re.compile("[A-Za-z]{2,}")
+_SHORT_WORD = re.compile(r"(?<![^ ])(?:is|to|up|of|by|on|it|if|we|he) |(?<=[0-9]) [xX] (?=[0-9])")
 """Words of two letters that are no products where they stand alone, and the sign of times that is no letter."""
-_KNOWN = (MATHEMATICS | {"ln", "lg", "pi"}) - {"and"}
+_KNOWN_NAMES = (MATH_NAMES | {"ln", "lg", "pi"}) - {"and"}
 
 
-def latex(text: str) -> str:
+def plain_to_latex(text: str) -> str:
     """`text` with its plain names and signs as commands; as it is where words stand in it."""
-    if not _ANY.search(text) or wordy(text):
+    if not _PLAIN_MATH.search(text) or has_words(text):
         return text
-    text = _ORDER.sub(lambda match: _SIGNS.get(match[1], "\\ne "), _POWER_OF_TEN.sub(r" \\times ", text))
+    text = _INEQUALITY.sub(lambda match: _LATEX_SIGNS.get(match[1], "\\ne "), _POWER_OF_TEN.sub(r" \\times ", text))
     text = _CONSTANT.sub(lambda match: "\\" + (match[1] or "infty"), text)
-    text = _EXPONENTIAL.sub(r"\\exp", _FUNCTION.sub(_function, text))
-    return _roots(_ROOT.sub(_root, text))
+    text = _EXPONENTIAL.sub(r"\\exp", _FUNCTION.sub(_format_function, text))
+    return _brace_roots(_ROOT.sub(_format_root, text))
 
 
-def misnamed(text: str) -> bool:
+def has_plain_names(text: str) -> bool:
     """Whether a name or a little word is left that would be read as a product: `max(1,2)`, `2Pi`, `up to 5`."""
-    if _LITTLE.search(text):
+    if _SHORT_WORD.search(text):
         return True
-    found = _RUN.findall(_OPERATOR.sub(" ", without_texts(text)))
-    return any(run.casefold() in _KNOWN for run in found)
+    runs = _LETTER_RUN.findall(_OPERATOR.sub(" ", drop_text_commands(text)))
+    return any(run.casefold() in _KNOWN_NAMES for run in runs)
 
 
-def _function(match: re.Match[str]) -> str:
+def _format_function(match: re.Match[str]) -> str:
     base = "_" + (f"{{{match[2]}}}" if match[2] else "") if "_" in match[0] else ""
     return "\\" + match[1] + base
 
 
-def _root(match: re.Match[str]) -> str:
+def _format_root(match: re.Match[str]) -> str:
     inside = match[1] or match[2]
     return "\\sqrt" + (f"{{{inside}}}" if inside else "")
 
 
-def _roots(text: str) -> str:
+def _brace_roots(text: str) -> str:
     r"""`\sqrt(2)` as `\sqrt{2}`: Math-Verify takes the bracket for the first sign under the root."""
     start = 0
-    if text.count("\\sqrt") > MOST:
+    if text.count("\\sqrt") > MAX_ROOTS:
         return text
     while (at := text.find("\\sqrt(", start)) >= 0 or (at := text.find("\\sqrt (", start)) >= 0:
         opening = text.index("(", at)

@@ -3,89 +3,107 @@
 from fractions import Fraction
 from math import comb, factorial, isqrt
 
-from tasks.verification.equivalence.exact_value import Value, linear, opaque, over, rational, symbol, times
-from tasks.verification.equivalence.polynomials import BITS, ONE, TERMS, UNIT, Terms, Unsure, whole
+from tasks.verification.equivalence.exact_value import (
+    Value,
+    divide,
+    is_linear,
+    make_rational,
+    make_symbol,
+    make_uninterpreted,
+    multiply,
+)
+from tasks.verification.equivalence.polynomials import (
+    IMAGINARY_UNIT,
+    MAX_BITS,
+    MAX_TERMS,
+    ONE,
+    NoExactForm,
+    Terms,
+    simplify_number,
+)
 
-LARGEST_ROOT, LARGEST_FACTORIAL = 12, 2100
-FACTORED = 1000
+MAX_ROOT_DEGREE, MAX_FACTORIAL = 12, 2100
+TRIAL_DIVISION_LIMIT = 1000
 """Primes below are tried as factors under a root; what is left must be below their square, or the square of such."""
-_PRIMES = [n for n in range(2, FACTORED) if all(n % d for d in range(2, isqrt(n) + 1))]
+_PRIMES = [n for n in range(2, TRIAL_DIVISION_LIMIT) if all(n % d for d in range(2, isqrt(n) + 1))]
 
 
-def power(base: Value, exponent: Value) -> Value:
-    """`base` to `exponent`; raises `Unsure` for what is too large, or has no real value."""
+def raise_power(base: Value, exponent: Value) -> Value:
+    """`base` to `exponent`; raises `NoExactForm` for what is too large, or has no real value."""
     number = exponent.rational
     if number is None:
-        return opaque("^", base, exponent)
+        return make_uninterpreted("^", base, exponent)
     if not isinstance(number, int):
-        known = base.rational
-        if known is not None and known < 0:
-            raise Unsure
-        return power(root(base, number.denominator), rational(number.numerator))
+        rational_base = base.rational
+        if rational_base is not None and rational_base < 0:
+            raise NoExactForm
+        return raise_power(take_root(base, number.denominator), make_rational(number.numerator))
     if not base.top and number <= 0:
-        raise Unsure
+        raise NoExactForm
     if number < 0:
-        return power(over(Value(ONE, ONE), base), rational(-number))
-    if number > BITS or (len(base.top) > 1 and number > TERMS):
-        raise Unsure
+        return raise_power(divide(Value(ONE, ONE), base), make_rational(-number))
+    if number > MAX_BITS or (len(base.top) > 1 and number > MAX_TERMS):
+        raise NoExactForm
     result = Value(ONE, ONE)
     while number:  # squaring: at most 15 rounds
-        result = times(result, base) if number & 1 else result
+        result = multiply(result, base) if number & 1 else result
         number >>= 1
-        base = times(base, base) if number else base
+        base = multiply(base, base) if number else base
     return result
 
 
-def root(value: Value, degree: int) -> Value:
-    """The real root; of a negative number, `i` times a square root or the negative odd one. Raises `Unsure`."""
-    if not 1 < degree <= LARGEST_ROOT:
-        raise Unsure
+def take_root(value: Value, degree: int) -> Value:
+    """The real root; of a negative number, `i` times a square root or the negative odd one. Raises `NoExactForm`."""
+    if not 1 < degree <= MAX_ROOT_DEGREE:
+        raise NoExactForm
     number = value.rational
     if number is None:
-        return opaque(f"root{degree}", value, free=bool(value.letters) and linear(value))
+        return make_uninterpreted(f"root{degree}", value, is_irrational=bool(value.letters) and is_linear(value))
     if number < 0 and degree == 2:
-        return times(symbol(UNIT), root(rational(-number), 2))
+        return multiply(make_symbol(IMAGINARY_UNIT), take_root(make_rational(-number), 2))
     if number < 0 and degree % 2 == 0:
-        raise Unsure
-    result = rational(-1 if number < 0 else int(number > 0))
+        raise NoExactForm
+    result = make_rational(-1 if number < 0 else int(number > 0))
     if number:
-        below = [(prime, -count) for prime, count in factors(number.denominator)]
-        for prime, count in factors(abs(number.numerator)) + below:
+        denominator_factors = [(prime, -count) for prime, count in factorize(number.denominator)]
+        for prime, count in factorize(abs(number.numerator)) + denominator_factors:
             up, rest = divmod(count, degree)
-            factor: Terms = {((str(prime), Fraction(rest, degree)),) if rest else (): whole(Fraction(prime) ** up)}
-            result = times(result, Value(factor, ONE))
+            factor: Terms = {
+                ((str(prime), Fraction(rest, degree)),) if rest else (): simplify_number(Fraction(prime) ** up)
+            }
+            result = multiply(result, Value(factor, ONE))
     return result
 
 
-def absolute(value: Value) -> Value:
+def take_absolute(value: Value) -> Value:
     """Its absolute value."""
     number = value.rational
-    return opaque("abs", value) if number is None else rational(-number if number < 0 else number)
+    return make_uninterpreted("abs", value) if number is None else make_rational(-number if number < 0 else number)
 
 
-def factorials(value: Value) -> Value:
+def take_factorial(value: Value) -> Value:
     """`n!` of a small number."""
     number = value.rational
     if number is None:
-        return opaque("!", value)
-    if not isinstance(number, int) or not 0 <= number <= LARGEST_FACTORIAL:
-        raise Unsure
-    return rational(factorial(number))
+        return make_uninterpreted("!", value)
+    if not isinstance(number, int) or not 0 <= number <= MAX_FACTORIAL:
+        raise NoExactForm
+    return make_rational(factorial(number))
 
 
 def choose(top: Value, bottom: Value) -> Value:
     """The binomial coefficient of small numbers."""
     n, k = top.rational, bottom.rational
     if n is None or k is None:
-        return opaque("choose", top, bottom)
+        return make_uninterpreted("choose", top, bottom)
     if not isinstance(n, int) or not isinstance(k, int) or not 0 <= k <= n <= 1000:
-        raise Unsure
-    return rational(comb(n, k))
+        raise NoExactForm
+    return make_rational(comb(n, k))
 
 
-def factors(number: int) -> list[tuple[int, int]]:
-    """Primes of a positive number and how often each divides it; raises `Unsure` where finding them takes long."""
-    found = list[tuple[int, int]]()
+def factorize(number: int) -> list[tuple[int, int]]:
+    """Primes of a positive number and how often each divides it; raises `NoExactForm` where finding them takes long."""
+    prime_powers = list[tuple[int, int]]()
     for prime in _PRIMES:
         if prime * prime > number:
             break
@@ -94,10 +112,10 @@ def factors(number: int) -> list[tuple[int, int]]:
             number //= prime
             count += 1
         if count:
-            found.append((prime, count))
+            prime_powers.append((prime, count))
     if number > 1:
         base, count = (isqrt(number), 2) if isqrt(number) ** 2 == number else (number, 1)
-        if base >= FACTORED**2:
-            raise Unsure
-        found.append((base, count))
-    return found
+        if base >= TRIAL_DIVISION_LIMIT**2:
+            raise NoExactForm
+        prime_powers.append((base, count))
+    return prime_powers

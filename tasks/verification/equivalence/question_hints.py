@@ -10,13 +10,13 @@ _NUMBER_WORD = (
     r"(?:zero|half|halves|quarters?|thirds?|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve"
     r"|(?:thir|four|fif|six|seven|eigh|nine)teen|(?:twen|thir|for|fif|six|seven|eigh|nine)ty|hundred|thousand)"
 )
-_GIVEN = re.compile(
+_GIVEN_PERCENT = re.compile(
     rf"(?:[0-9.)}}\]]|\b{_NUMBER_WORD}|\b(?:of\s+an?|same|certain|this|that|given|these|those|such|few|several))"
     r"(?:[\s$~-]|\\[,;:! ()])*+\Z",
     re.IGNORECASE,
 )
 """Before a percent sign or word: how many percent, or that they were told."""
-_WANTED = re.compile(
+_ASKED_PERCENT = re.compile(
     r"\b(?:what|which|how\s+(?:many|much|large|great)|find|compute|calculate|determine|express|give|state|write|estimate)\b"
     r"(?:(?!\b(?:if|when|given|assuming|suppose|knowing)\b)[^.?!]){0,200}\Z"
     r"|\b(?:as|in|into)\s+(?:an?\s+|the\s+)?(?:whole\s+|decimal\s+)?\Z"
@@ -24,16 +24,16 @@ _WANTED = re.compile(
     re.IGNORECASE,
 )
 """Before a percent sign or word that has no number: what is asked for, or a letter that stands for the number."""
-_NEAREST = re.compile(
+_NEAREST_PERCENT = re.compile(
     r"\bnearest\s+\$?(?:[0-9.]+\s?|(?:whole|integer|one|half|(?:one[\s-])?(?:ten|hundred|thousand)th)\s+)?\$?"
     r"(?:of\s+(?:an?|one)\s+)?\Z",
     re.IGNORECASE,
 )
-MOST_SIGNS = 100
+MAX_SIGNS = 100
 """Percent signs and words of a question that are looked at, from the last one."""
-_REACH = 250
+_CONTEXT_CHARACTERS = 250
 """Characters before a percent sign that say whether it is asked for."""
-_PLACES = {
+_PLACES_OF_NAME = {
     **{
         "thousand": -3,
         "hundred": -2,
@@ -49,68 +49,70 @@ _PLACES = {
     **{"million": -6, "ten thousand": -4, "hundred thousand": -5, "ten-thousandth": 4, "penny": 2, "second": 0},
     **{"tenth": 1, "hundredth": 2, "cent": 2, "thousandth": 3},
 }
-_NAMED = re.compile(r"\bnearest\s+\$?((?:ten|hundred)[- ]thousandth|(?:ten|hundred) thousand|[a-z]+)\b", re.IGNORECASE)
-_DECIMALS = re.compile(
+_NEAREST_NAME = re.compile(
+    r"\bnearest\s+\$?((?:ten|hundred)[- ]thousandth|(?:ten|hundred) thousand|[a-z]+)\b", re.IGNORECASE
+)
+_DECIMAL_PLACES = re.compile(
     r"\b(one|two|three|four|five|six|[1-9])\s+(?:decimal\s+(?:place|digit|point)|decimals\b)", re.IGNORECASE
 )
-_COUNTS = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6}
-_ORDERED = re.compile(
+_COUNT_OF_WORD = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6}
+_ORDER_REQUEST = re.compile(
     r"\b(?:(?:in|de)creasing|ascending|descending|numerical|alphabetical)\s+order|\brespectively\b|\bordered\b"
     r"|\bin order\s+from"
     r"|\bfrom\s+(?:the\s+)?(?:least|smallest|lowest|greatest|largest|highest|shortest|longest)\b",
     re.IGNORECASE,
 )
-_BASE = re.compile(
+_BASE_NAME = re.compile(
     r"\bbase[- ]?\$?_?\{?(?:[0-9]|two|three|four|five|six|seven|eight|nine|ten)|\bbinary\b|[0-9]_\{?[0-9]",
     re.IGNORECASE,
 )
 
 
-class Asked(NamedTuple):
+class QuestionHints(NamedTuple):
     """What the comparison may forgive, and why: by the question, or by the recipe (`tolerance`)."""
 
-    percent: bool = False
+    asks_percent: bool = False
     """It asks for a percentage: 20 and 20% may be the same answer."""
-    places: int | None = None
+    decimal_places: int | None = None
     """Decimal places asked for: 2 for the nearest cent, -1 for the nearest ten."""
-    ordered: bool = False
+    asks_order: bool = False
     """A list is to stand in the order asked for."""
-    base: bool = False
+    names_base: bool = False
     """It names a base, so that `101` may stand for `101_2`."""
     tolerance: float = 0.0
     """Largest relative difference to the gold number."""
 
 
 @lru_cache(maxsize=4096)
-def asked(question: str, tolerance: float = 0.0) -> Asked:
+def parse_hints(question: str, tolerance: float = 0.0) -> QuestionHints:
     """What `question` asks for; of several roundings the last one counts."""
     if not question:
-        return Asked(tolerance=tolerance)
+        return QuestionHints(tolerance=tolerance)
     text = question[-20_000:]
-    return Asked(
-        percent=_percent(text.replace("\\%", "%")),
-        places=_places(text),
-        ordered=_ORDERED.search(text) is not None,
-        base=_BASE.search(text) is not None,
+    return QuestionHints(
+        asks_percent=_asks_percent(text.replace("\\%", "%")),
+        decimal_places=_find_places(text),
+        asks_order=_ORDER_REQUEST.search(text) is not None,
+        names_base=_BASE_NAME.search(text) is not None,
         tolerance=tolerance,
     )
 
 
-def _percent(text: str) -> bool:
+def _asks_percent(text: str) -> bool:
     """Whether a percentage is wanted: `what percent`, `as a percentage`, `x%`. That of `20% of 50` is given."""
-    for sign in deque(_PERCENT.finditer(text), maxlen=MOST_SIGNS):
-        before = text[max(0, sign.start() - _REACH) : sign.start()]
-        if _NEAREST.search(before) or (not _GIVEN.search(before) and _WANTED.search(before)):
+    for sign in deque(_PERCENT.finditer(text), maxlen=MAX_SIGNS):
+        before = text[max(0, sign.start() - _CONTEXT_CHARACTERS) : sign.start()]
+        if _NEAREST_PERCENT.search(before) or (not _GIVEN_PERCENT.search(before) and _ASKED_PERCENT.search(before)):
             return True
     return False
 
 
-def _places(text: str) -> int | None:
-    found = dict[int, int]()
-    for match in _NAMED.finditer(text):
+def _find_places(text: str) -> int | None:
+    places_at = dict[int, int]()
+    for match in _NEAREST_NAME.finditer(text):
         name = match[1].lower().replace(" thousandth", "-thousandth")
-        if name in _PLACES:
-            found[match.start()] = _PLACES[name]
-    for match in _DECIMALS.finditer(text):
-        found[match.start()] = _COUNTS.get(match[1].lower()) or int(match[1])
-    return found[max(found)] if found else None
+        if name in _PLACES_OF_NAME:
+            places_at[match.start()] = _PLACES_OF_NAME[name]
+    for match in _DECIMAL_PLACES.finditer(text):
+        places_at[match.start()] = _COUNT_OF_WORD.get(match[1].lower()) or int(match[1])
+    return places_at[max(places_at)] if places_at else None

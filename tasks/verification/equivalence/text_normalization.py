@@ -5,15 +5,15 @@ Math-Verify reads `yes` as a product of three letters, so that an anagram is equ
 
 import re
 
-from tasks.verification.equivalence.units import singular
-from tasks.verification.math_verify.pool import THOUSANDS
+from tasks.verification.equivalence.units import to_singular
+from tasks.verification.math_verify.pool import LATEX_THOUSANDS
 
 _WRAPPINGS = (("$$", "$$"), ("$", "$"), (r"\(", r"\)"), (r"\[", r"\]"), ("**", "**"))
-_PERCENT_BEHIND = re.compile(r"(?:\$([^$]++)\$|\\\(((?:[^\\]|\\[^)])++)\\\)) ?\\?%")
+_PERCENT_AFTER = re.compile(r"(?:\$([^$]++)\$|\\\(((?:[^\\]|\\[^)])++)\\\)) ?\\?%")
 _SPACING = re.compile(r"(?<!\\)\\[!,;: ]|~|\\q?quad(?![A-Za-z])")
-_TEXT = re.compile(r"\\(?:text|textrm|textbf|textit|mathrm|mbox)\s*+\{([^{}]*+)\}")
-DEGREES_SIGN = re.compile(r"\^ ?(?:\\circ\b|\{ ?\\circ ?\})|°")
-_SQUARED = re.compile(r"(?<=[0-9})] )([A-Za-z]++) ?\^ ?(?:([23])|\{([23])\}) ?\.?$")
+_TEXT_COMMAND = re.compile(r"\\(?:text|textrm|textbf|textit|mathrm|mbox)\s*+\{([^{}]*+)\}")
+DEGREE_SIGN = re.compile(r"\^ ?(?:\\circ\b|\{ ?\\circ ?\})|°")
+_UNIT_POWER = re.compile(r"(?<=[0-9})] )([A-Za-z]++) ?\^ ?(?:([23])|\{([23])\}) ?\.?$")
 _LETTER_UNITS = {"m": "meter", "g": "gram", "s": "second", "L": "liter", "l": "liter"}
 """In text they are units, and in mathematics letters."""
 _COMMAND = re.compile(r"\\(?:begin|end)\{[a-z*]*+\}|\\[A-Za-z]++")
@@ -23,7 +23,7 @@ _BLANK = re.compile(r"(?<![0-9]) | (?![0-9])")
 """One that sets apart; between two digits it tells two numbers from one."""
 _FRACTION = re.compile(r"(\\[dt]?frac) ?([0-9]) ([0-9])")
 _ONLY_WORDS = re.compile(r"[A-Za-z',;:! -]++")
-MATHEMATICS = frozenset(
+MATH_NAMES = frozenset(
     {
         *("sin", "cos", "tan", "cot", "sec", "csc", "arcsin", "arccos", "arctan", "arccot", "arcsec", "arccsc", "sinh"),
         *("cosh", "tanh", "log", "exp", "lim", "max", "min", "sup", "inf", "gcd", "lcm", "det", "mod", "sqrt", "frac"),
@@ -32,59 +32,70 @@ MATHEMATICS = frozenset(
     }
 )
 """Runs of three letters and more that Math-Verify does not take for a product of variables."""
-NAMES = (MATHEMATICS | {"ln", "lg", "pi"}) - {"sec", "min", "max", "sup", "inf", "det", "abs", "mod", "psi", "and"}
+NON_UNIT_NAMES = (MATH_NAMES | {"ln", "lg", "pi"}) - {
+    "sec",
+    "min",
+    "max",
+    "sup",
+    "inf",
+    "det",
+    "abs",
+    "mod",
+    "psi",
+    "and",
+}
 """Those that are no words or units behind a number, and what is shorter."""
-NOTHING = frozenset({"no", "not", "none", "never", "nothing", "undefined", "empty", "impossible", "nonexistent"})
-CHOICE = re.compile(r"\(?([A-Za-z])\)?")
+NEGATIVE_WORDS = frozenset({"no", "not", "none", "never", "nothing", "undefined", "empty", "impossible", "nonexistent"})
+CHOICE_LETTER = re.compile(r"\(?([A-Za-z])\)?")
 """A letter that names one of several choices."""
 
 
-def wordy(text: str) -> bool:
+def has_words(text: str) -> bool:
     r"""Whether a word stands in it: three letters outside of commands, or two inside of `\text{}`."""
-    words = [word for inside in _TEXT.findall(text) for word in re.findall("[A-Za-z]{2,}", inside)]
+    words = [word for inside in _TEXT_COMMAND.findall(text) for word in re.findall("[A-Za-z]{2,}", inside)]
     if _HOUR.search(text):
         return True
-    words += _PLAIN_WORD.findall(_COMMAND.sub(" ", _TEXT.sub(" ", text)))
-    return any(word.casefold() not in MATHEMATICS and word.casefold() not in ("pi", "or", "ln") for word in words)
+    words += _PLAIN_WORD.findall(_COMMAND.sub(" ", _TEXT_COMMAND.sub(" ", text)))
+    return any(word.casefold() not in MATH_NAMES and word.casefold() not in ("pi", "or", "ln") for word in words)
 
 
-def without_texts(text: str) -> str:
+def drop_text_commands(text: str) -> str:
     r"""`text` without what stands in `\text{}`."""
-    return _TEXT.sub(" ", text)
+    return _TEXT_COMMAND.sub(" ", text)
 
 
-def only_words(text: str) -> bool:
+def is_only_words(text: str) -> bool:
     """Whether it is made of words alone."""
-    return _ONLY_WORDS.fullmatch(unwrapped(text).rstrip(". ")) is not None
+    return _ONLY_WORDS.fullmatch(strip_formatting(text).rstrip(". ")) is not None
 
 
-def folded(text: str) -> str:
+def normalize(text: str) -> str:
     """What is compared as text: words without case, plural, article and stops; anything else without blanks."""
-    plain = unwrapped(text).rstrip(". ")
-    if choice := CHOICE.fullmatch(plain):
+    plain = strip_formatting(text).rstrip(". ")
+    if choice := CHOICE_LETTER.fullmatch(plain):
         return choice[1].casefold()
-    if not wordy(text):
+    if not has_words(text):
         return _BLANK.sub("", plain)
     words = [word.strip(",;:!").casefold() for word in plain.split()]
-    return " ".join(singular(word) for word in words if word not in ("a", "an", "the"))
+    return " ".join(to_singular(word) for word in words if word not in ("a", "an", "the"))
 
 
-def unwrapped(text: str) -> str:
+def strip_formatting(text: str) -> str:
     """`text` without the signs around and inside a number that only set it nicely, and no blank beside a blank."""
     text = text.strip()
-    if text.endswith("%") and (match := _PERCENT_BEHIND.fullmatch(text)):
+    if text.endswith("%") and (match := _PERCENT_AFTER.fullmatch(text)):
         text = f"{match[1] or match[2]}%"
     for left, right in _WRAPPINGS:
         if len(text) > len(left + right) and text.startswith(left) and text.endswith(right):
             text = text[len(left) : -len(right)].strip()
-    text = THOUSANDS.sub(",", text).replace("\\$", "$").replace("\\%", "%").replace("\N{MINUS SIGN}", "-")
-    text = DEGREES_SIGN.sub(" degrees", _SPACING.sub(" ", _TEXT.sub(_inside, text)))
-    return _FRACTION.sub(r"\1\2\3", _SQUARED.sub(_power, " ".join(text.split())))
+    text = LATEX_THOUSANDS.sub(",", text).replace("\\$", "$").replace("\\%", "%").replace("\N{MINUS SIGN}", "-")
+    text = DEGREE_SIGN.sub(" degrees", _SPACING.sub(" ", _TEXT_COMMAND.sub(_expand_unit, text)))
+    return _FRACTION.sub(r"\1\2\3", _UNIT_POWER.sub(_format_power, " ".join(text.split())))
 
 
-def _inside(match: re.Match[str]) -> str:
+def _expand_unit(match: re.Match[str]) -> str:
     return " " + _LETTER_UNITS.get(match[1].strip(), match[1])
 
 
-def _power(match: re.Match[str]) -> str:
+def _format_power(match: re.Match[str]) -> str:
     return match[1] + ("²" if "2" in (match[2], match[3]) else "³")

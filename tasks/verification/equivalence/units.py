@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-NOT_UNITS = re.compile(
+NON_UNIT_WORDS = re.compile(
     r"""\b(?:and|or|but|nor|to|by|over|under|of|plus|minus|negative|positive|times|twice|thrice|double|triple|divided|mod
         |pi|half|halves|thirds?|quarters?|hundreds?|thousands?|millions?|billions?|trillions?|lakhs?|crores?|dozens?
         |(?:four|fif|six|seven|eigh|nin|ten|eleven|twelf|[a-z]+teen|[a-z]+tie|hundred|thousand|million|billion)ths?
@@ -22,7 +22,7 @@ NOT_UNITS = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 """Words beside a number that change it, `5 million`: not read, and not guessed. Behind it, others are its unit."""
-NOT_BEFORE = re.compile(
+MODIFIERS_BEFORE = re.compile(
     r"(?:square|cube|inverse|opposite|exponential|modulus|option|case|equation|chapter|section|figure|against|towards?"
     r"|ceil|ceiling|floor|sgn|absolute|inequality|from|follows|following|precedes|preceding)",
     re.IGNORECASE,
@@ -43,17 +43,19 @@ _SHORT_WORDS = """
     ghz kb mb gb tb mbps gbps ms ns hrs min mins sec secs wk wks mo yr yrs pt pts qt qts gal kgs kms cms mms pcs pc kcal
     gm gms tsp hp ha dm sqm yds ltr
     cal amp ohm bar atm kpa mpa mol rad deg pkg cc kn kj mj ev usd eur gbp inr jpy cad aud"""
-_SHORT = frozenset(_SHORT_WORDS.split())
+_REAL_SHORT_WORDS = frozenset(_SHORT_WORDS.split())
 """Words of two and three letters: others behind a number are a product, `5 xy`."""
-_MEASURES = re.compile(
+_KNOWN_UNITS = re.compile(
     r"""(?:square|cubic|sq|cu|per|units?|degrees?|radians?|deg|rad|(?:kilo|centi|milli|nano|micro)?(?:met(?:er|re)|gram)s?
         |(?:milli|centi)?lit(?:er|re)s?|inch(?:es)?|foot|feet|ft|yards?|yd|miles?|mi|seconds?|minutes?|hours?|days?|weeks?
         |months?|years?|cents?|dollars?|euros?|pounds?|ounces?|tons?|tonnes?|gallons?|quarts?|pints?|cups?|mph|rpm
         |[kcm]m|[km]g|ml|lbs?|oz|hrs?|mins?|secs?|yrs?|in|m|g|s|L|m/s|km/h)[²³]?""",
     re.VERBOSE | re.IGNORECASE,
 )
-_SENSELESS = frozenset({"a", "an", "the", "in", "total", "altogether", "overall", "left", "remaining", "now", "only"})
-_UNITS = {
+_FILLER_WORDS = frozenset(
+    {"a", "an", "the", "in", "total", "altogether", "overall", "left", "remaining", "now", "only"}
+)
+_UNIT_NAMES = {
     **{"$": "dollar", "usd": "dollar", "€": "euro", "eur": "euro", "£": "sterling", "gbp": "sterling", "¥": "yen"},
     **{"₹": "rupee", "inr": "rupee", "feet": "foot", "ft": "foot", "inches": "inch", "hr": "hour", "min": "minute"},
     **{"sec": "second", "s": "second", "mm": "millimeter", "cm": "centimeter", "m": "meter", "km": "kilometer"},
@@ -63,55 +65,57 @@ _UNITS = {
 """Other ways to write a unit. None is converted into another."""
 _RATE = re.compile(r"\b(dollars?|euros?|pounds?|sterling|yen|rupees?) (?:an?|each|every) ")
 _MONEY = frozenset({"dollar", "euro", "pound", "sterling", "yen", "rupee"})
-_POUNDS = frozenset({("pound", "sterling"), ("pound", "lb"), ("lb", "pound"), ("sterling", "pound")})
+_AMBIGUOUS_POUNDS = frozenset({("pound", "sterling"), ("pound", "lb"), ("lb", "pound"), ("sterling", "pound")})
 """A pound may be money or a weight."""
 
 
-def money(words: Sequence[str]) -> str:
+def find_currency(words: Sequence[str]) -> str:
     """The currency named before a number, `USD 18`; empty if there is none."""
-    return next((word for word in words if _UNITS.get(word, word) in _MONEY and len(word) == 3), "")
+    return next((word for word in words if _UNIT_NAMES.get(word, word) in _MONEY and len(word) == 3), "")
 
 
-def unit(words: str, currency: str = "") -> str:
+def normalize_unit(words: str, currency: str = "") -> str:
     """A unit in one of the ways to write it. What follows money says what it is for, unless it is a rate."""
     if words.strip().casefold() == "in":
         return "inch"
     words = _RATE.sub(r"\1 per ", words.casefold())
-    names = [singular(word) for word in words.split() if word not in _SENSELESS]
+    names = [to_singular(word) for word in words.split() if word not in _FILLER_WORDS]
     for prefix, power in (("square", "²"), ("sq", "²"), ("cubic", "³")):
         if len(names) > 1 and names[0] == prefix:
             names = [names[1] + power, *names[2:]]
     if currency and not (names and names[0] in _MONEY):
-        names = [_UNITS[currency], *names]
+        names = [_UNIT_NAMES[currency], *names]
     if names and names[0] in _MONEY:
         names = [names[0], *names[names.index("per") :]] if "per" in names else names[:1]
     return " ".join(names)
 
 
-def product(words: str) -> bool:
+def has_letter_product(words: str) -> bool:
     """Whether one of the words behind a number is no word, but letters to be multiplied."""
     parts = words.replace("²", "").replace("³", "").rstrip(".").split()
-    return any(1 < len(part) < 4 and part.casefold() not in _SHORT for word in parts for part in word.split("/"))
+    return any(
+        1 < len(part) < 4 and part.casefold() not in _REAL_SHORT_WORDS for word in parts for part in word.split("/")
+    )
 
 
-def measure(words: str) -> bool:
+def is_known_unit(words: str) -> bool:
     """Whether all of them name a unit that everybody knows."""
-    return all(_MEASURES.fullmatch(word) for word in words.rstrip(".").split())
+    return all(_KNOWN_UNITS.fullmatch(word) for word in words.rstrip(".").split())
 
 
-def differ(one: str, other: str) -> bool:
+def units_differ(one: str, other: str) -> bool:
     """Whether two units, both named, are not the same."""
     if one == other or not one or not other:
         return False
     names, others = one.split(), other.split()
     return len(names) != len(others) or any(
-        pair[0] != pair[1] and pair not in _POUNDS for pair in zip(names, others, strict=True)
+        pair[0] != pair[1] and pair not in _AMBIGUOUS_POUNDS for pair in zip(names, others, strict=True)
     )
 
 
-def singular(word: str) -> str:
-    """`word` without power sign and plural s, by the name in `_UNITS` if it has one."""
+def to_singular(word: str) -> str:
+    """`word` without power sign and plural s, by the name in `_UNIT_NAMES` if it has one."""
     stem = word.rstrip("²³")
-    if stem not in _UNITS and len(stem) > 2 and stem.endswith("s") and not stem.endswith("ss"):
+    if stem not in _UNIT_NAMES and len(stem) > 2 and stem.endswith("s") and not stem.endswith("ss"):
         stem = stem[:-1]
-    return _UNITS.get(stem, stem) + word[len(word.rstrip("²³")) :]
+    return _UNIT_NAMES.get(stem, stem) + word[len(word.rstrip("²³")) :]

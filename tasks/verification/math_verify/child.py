@@ -15,95 +15,97 @@ import time
 import warnings
 from typing import Any
 
-from tasks.verification.math_verify.pool import PRINTED, THOUSANDS, Rule, Ruling, library
+from tasks.verification.math_verify.pool import FORM_CHARACTERS, LATEX_THOUSANDS, Comparator, Verdict, describe_library
 
-MEMORY = 2 << 30
+MEMORY_BYTES = 2 << 30
 """Bytes of address space of a child."""
-RECURSION = 3000
+RECURSION_FRAMES = 3000
 """Python frames in a child: sympy needs more than 1,000, and at 3,000 an 8 MiB stack is far away."""
-DIGITS = 50
+PRECISION_DIGITS = 50
 """Digits to which a difference is worked out before it counts as zero: at Math-Verify's 15, near misses are equal."""
 
 
-def serve(rule: Rule, library: str) -> None:
-    """The child: answer batches from stdin with `rule` until stdin closes. Never returns.
+def serve(comparator: Comparator, library: str) -> None:
+    """The child: answer batches from stdin with `comparator` until stdin closes. Never returns.
 
     A thread reads, so that the child also ends when the parent dies in the middle of a pair; an alarm left at its
     default, death, ends it even inside one long operation of C code, where no thread gets a turn.
     """
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     replies = os.dup(1)
-    silence = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(silence, 1)  # what libraries print must not reach the pipe
-    os.dup2(silence, 2)
+    null_device = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null_device, 1)  # what libraries print must not reach the pipe
+    os.dup2(null_device, 2)
     batches: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
-    threading.Thread(target=_read, args=(batches,), daemon=True).start()
-    _reply(replies, {"library": library})
+    threading.Thread(target=_read_batches, args=(batches,), daemon=True).start()
+    _send_reply(replies, {"library": library})
     while True:
         batch = batches.get()
         for gold, answer in batch["pairs"]:
             signal.setitimer(signal.ITIMER_REAL, 2 * batch["deadline"])
             began = time.perf_counter()
             try:
-                ruling = rule(gold, answer)
+                verdict = comparator(gold, answer)
             except BaseException as error:
-                _reply(replies, {"died": f"{type(error).__name__}: {error}"[:PRINTED]})
+                _send_reply(replies, {"died": f"{type(error).__name__}: {error}"[:FORM_CHARACTERS]})
                 os._exit(1)  # after a MemoryError nothing in here can be trusted
             milliseconds = (time.perf_counter() - began) * 1e3
-            _reply(replies, {"ruling": ruling._replace(milliseconds=milliseconds)})
+            _send_reply(replies, {"ruling": verdict._replace(milliseconds=milliseconds)})
         signal.setitimer(signal.ITIMER_REAL, 0)
 
 
-def _read(batches: "queue.SimpleQueue[dict[str, Any]]") -> None:
+def _read_batches(batches: "queue.SimpleQueue[dict[str, Any]]") -> None:
     for line in sys.stdin.buffer:
         batches.put(json.loads(line))
     os._exit(0)
 
 
-def _reply(pipe: int, message: dict[str, Any]) -> None:
+def _send_reply(pipe: int, message: dict[str, Any]) -> None:
     data = memoryview(json.dumps(message).encode() + b"\n")
     while data:
         data = data[os.write(pipe, data) :]
 
 
-def math_verify() -> Rule:
+def load_comparator() -> Comparator:
     """The rule of the real child: Math-Verify without its own timeouts, always gold first.
 
     It reads the whole text as LaTeX or not at all: its other way looks for a number anywhere, and finds 5 in `(3, 5`.
     """
     from math_verify import LatexExtractionConfig, parse, verify
 
-    whole = (LatexExtractionConfig(),)
+    latex_only = (LatexExtractionConfig(),)
 
-    def parsed(text: str) -> list[Any]:
+    def parse_forms(text: str) -> list[Any]:
         try:
-            forms = parse(_framed(text), whole, fallback_mode="no_fallback", parsing_timeout=None, raise_on_error=True)
-            return [_exact(form) for form in forms]
+            forms = parse(
+                _wrap_in_box(text), latex_only, fallback_mode="no_fallback", parsing_timeout=None, raise_on_error=True
+            )
+            return [_replace_floats(form) for form in forms]
         except MemoryError:
             raise
         except Exception:
             return []
 
-    def rule(gold: str, answer: str) -> Ruling:
-        left, right = parsed(gold), parsed(answer)
-        forms = (_printed(left), _printed(right))
+    def compare(gold: str, answer: str) -> Verdict:
+        left, right = parse_forms(gold), parse_forms(answer)
+        forms = (_format_form(left), _format_form(right))
         if not left or not right:
-            return Ruling("unparseable", "answer_unparseable" if left else "gold_unparseable", *forms)
+            return Verdict("unparseable", "answer_unparseable" if left else "gold_unparseable", *forms)
         try:
-            apart = "." in gold + answer and _apart(left, right)
+            apart = "." in gold + answer and _differ_clearly(left, right)
             equal = not apart and verify(
-                left, right, numeric_precision=DIGITS, timeout_seconds=None, raise_on_error=True
+                left, right, numeric_precision=PRECISION_DIGITS, timeout_seconds=None, raise_on_error=True
             )
         except MemoryError:
             raise
         except Exception:  # the library could not compare them, so it does not know that they differ
-            return Ruling("unparseable", "incomparable", *forms)
-        return Ruling("correct" if equal else "wrong", "math_verify", *forms)
+            return Verdict("unparseable", "incomparable", *forms)
+        return Verdict("correct" if equal else "wrong", "math_verify", *forms)
 
-    return rule
+    return compare
 
 
-def _exact(form: Any) -> Any:
+def _replace_floats(form: Any) -> Any:
     """A parsed form with its decimals as quotients: of floats Math-Verify compares six digits; `\\ln 2` has more."""
     from sympy import Float, Rational
 
@@ -111,7 +113,7 @@ def _exact(form: Any) -> Any:
     return form.xreplace({number: Rational(str(number)) for number in floats}) if floats else form
 
 
-def _apart(left: list[Any], right: list[Any]) -> bool:
+def _differ_clearly(left: list[Any], right: list[Any]) -> bool:
     """Whether both are numbers that differ in their first digits: algebra takes long over the powers of decimals."""
     from sympy import Expr
 
@@ -119,35 +121,35 @@ def _apart(left: list[Any], right: list[Any]) -> bool:
         return False
     if left[0].free_symbols or right[0].free_symbols:
         return False
-    difference = abs((left[0] - right[0]).evalf(DIGITS))
-    return bool(difference.is_Float and difference > 10.0 ** -(DIGITS // 2))
+    difference = abs((left[0] - right[0]).evalf(PRECISION_DIGITS))
+    return bool(difference.is_Float and difference > 10.0 ** -(PRECISION_DIGITS // 2))
 
 
-def _framed(text: str) -> str:
+def _wrap_in_box(text: str) -> str:
     """`text` in the box Math-Verify looks for: without one it picks `1/2` out of `5\\frac{1}{2}`."""
     if text.count("$") >= 2 or ("\\(" in text and "\\)" in text) or ("\\[" in text and "\\]" in text):
         return text
-    text = THOUSANDS.sub("", text)
+    text = LATEX_THOUSANDS.sub("", text)
     return "\\boxed{" + text.replace("\\$", "").replace("$", "") + "}"
 
 
-def _printed(forms: list[Any]) -> str | None:
+def _format_form(forms: list[Any]) -> str | None:
     try:
-        return str(forms[0]).encode(errors="replace").decode()[:PRINTED] if forms else None
+        return str(forms[0]).encode(errors="replace").decode()[:FORM_CHARACTERS] if forms else None
     except Exception:  # e.g. more digits than Python prints
         return None
 
 
 def main() -> None:
     """Set the limits of the child, import the library, serve."""
-    allowed = resource.getrlimit(resource.RLIMIT_AS)[1]
-    memory = MEMORY if allowed == resource.RLIM_INFINITY else min(MEMORY, allowed)
+    hard_limit = resource.getrlimit(resource.RLIMIT_AS)[1]
+    memory = MEMORY_BYTES if hard_limit == resource.RLIM_INFINITY else min(MEMORY_BYTES, hard_limit)
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    sys.setrecursionlimit(RECURSION)
+    sys.setrecursionlimit(RECURSION_FRAMES)
     logging.disable(logging.CRITICAL)
     warnings.simplefilter("ignore")
-    serve(math_verify(), library())
+    serve(load_comparator(), describe_library())
 
 
 if __name__ == "__main__":

@@ -29,22 +29,22 @@ from schemas.errors import VerifierBroken
 
 T = TypeVar("T")
 
-DEADLINE = 2.0
+DEADLINE_SECONDS = 2.0
 """Seconds a pair may take."""
-STARTUP = 120.0
+STARTUP_SECONDS = 120.0
 """Seconds a child may take to import sympy (1.7 s alone on a core) or for one canary; generous, for loaded machines."""
-TRUSTED = 5000
+RECHECK_AFTER_PAIRS = 5000
 """Pairs that a child judges before it must pass the canaries again: half a second of work in a minute."""
-GROWN = 512 << 20
+RESTART_ABOVE_BYTES = 512 << 20
 """Resident bytes from which a child is then replaced: its parser keeps what it learns, 75 MB in 37,000 odd pairs."""
-BATCH = 32
+BATCH_PAIRS = 32
 """Pairs sent at once: enough to hide the pipe, few enough to send again cheaply after a restart."""
 COMMAND = (sys.executable, "-P", "-m", "tasks.verification.math_verify.child")
 """`-P`: a file `tasks.py` or `sympy.py` in the working directory is not ours."""
 
-PRINTED = 500
+FORM_CHARACTERS = 500
 """Characters kept of a parsed form."""
-THOUSANDS = re.compile(r"(?<=[0-9])(?:,\\!\s?|\{,\})(?=[0-9])")
+LATEX_THOUSANDS = re.compile(r"(?<=[0-9])(?:,\\!\s?|\{,\})(?=[0-9])")
 r"""How LaTeX sets the comma of 1,000: `,\!` or `{,}`. Math-Verify does not read the first inside a fraction."""
 
 
@@ -55,7 +55,7 @@ class Pair(NamedTuple):
     answer: str
 
 
-class Ruling(NamedTuple):
+class Verdict(NamedTuple):
     """What the verifier said: a verdict of `schemas.tables.verdicts`, the rule behind it, both parsed forms."""
 
     verdict: str
@@ -65,14 +65,15 @@ class Ruling(NamedTuple):
     milliseconds: float = 0.0
 
 
-class Health(NamedTuple):
-    """What `check` found: the library and its version, and how long a child takes to start and pass its canaries."""
+class HealthCheck(NamedTuple):
+    """What `check_health` found: the library and its version, and how long a child takes to start and pass its
+    canaries."""
 
     library: str
     milliseconds: float
 
 
-Rule = Callable[[str, str], Ruling]
+Comparator = Callable[[str, str], Verdict]
 Canary = tuple[Pair, str]
 
 CANARIES: tuple[Canary, ...] = (
@@ -98,35 +99,38 @@ CANARIES: tuple[Canary, ...] = (
 """Known pairs that every fresh child must judge before it is trusted; they also warm it up."""
 
 
-class _Late(Exception):
+class _Timeout(Exception):
     """The child did not answer in time."""
 
 
-class _Died(Exception):
-    """The child ended; `told`: it said why, so that nobody else can have ended it."""
+class _ProcessDied(Exception):
+    """The child ended; `is_self_reported`: it said why, so that nobody else can have ended it."""
 
-    def __init__(self, why: str, *, told: bool = False) -> None:
-        super().__init__(why)
-        self.told = told
+    def __init__(self, reason: str, *, is_self_reported: bool = False) -> None:
+        super().__init__(reason)
+        self.is_self_reported = is_self_reported
 
 
-class Referee:
+class MathVerifyProcess:
     """One child process and the pipe to it, for one thread at a time; whoever makes one must `close` it.
 
     `command` starts a process that runs `umpire.serve`. Raises `VerifierBroken` if that fails, or if a canary does,
-    which is asked at the start and after `trusted` pairs.
+    which is asked at the start and after `recheck_after` pairs.
     """
 
     def __init__(
-        self, canaries: Sequence[Canary] = CANARIES, command: Sequence[str] = COMMAND, trusted: int = TRUSTED
+        self,
+        canaries: Sequence[Canary] = CANARIES,
+        command: Sequence[str] = COMMAND,
+        recheck_after: int = RECHECK_AFTER_PAIRS,
     ) -> None:
         self.library = ""
-        self._canaries, self._command, self._trusted = canaries, command, trusted
-        self._owner = os.getpid()
+        self._canaries, self._command, self._recheck_after = canaries, command, recheck_after
+        self._owner_pid = os.getpid()
         self._child: subprocess.Popen[bytes] | None = None
-        self._unread = b""
-        self._judged = 0
-        self._guarded(self._start)
+        self._unread_bytes = b""
+        self._pairs_since_check = 0
+        self._close_on_error(self._start)
 
     @property
     def pid(self) -> int | None:
@@ -134,18 +138,18 @@ class Referee:
         return self._child.pid if self._child else None
 
     @property
-    def ours(self) -> bool:
+    def is_owned(self) -> bool:
         """Whether this process started it: a fork inherits the object, but the pipe is its parent's."""
-        return self._owner == os.getpid()
+        return self._owner_pid == os.getpid()
 
-    def judge(self, pairs: Sequence[Pair], deadline: float = DEADLINE) -> list[Ruling]:
+    def compare_pairs(self, pairs: Sequence[Pair], deadline: float = DEADLINE_SECONDS) -> list[Verdict]:
         """One ruling for each pair, in order: `timeout` past `deadline` seconds, `unparseable` where the child died."""
-        return self._guarded(lambda: self._judge(pairs, deadline))
+        return self._close_on_error(lambda: self._compare_pairs(pairs, deadline))
 
     def close(self) -> None:
         """End the child, with whatever it started."""
-        child, self._child, self._unread = self._child, None, b""
-        if child is None or not self.ours:
+        child, self._child, self._unread_bytes = self._child, None, b""
+        if child is None or not self.is_owned:
             return
         if child.poll() is None:
             os.killpg(child.pid, signal.SIGKILL)
@@ -154,35 +158,37 @@ class Referee:
             assert pipe is not None
             pipe.close()
 
-    def _judge(self, pairs: Sequence[Pair], deadline: float) -> list[Ruling]:
-        rulings: list[Ruling] = []
+    def _compare_pairs(self, pairs: Sequence[Pair], deadline: float) -> list[Verdict]:
+        verdicts: list[Verdict] = []
         deaths = 0  # of the pair whose turn it is
-        while len(rulings) < len(pairs):
+        while len(verdicts) < len(pairs):
             try:
                 if self._child is None:
                     self._start()
-                elif self._judged >= self._trusted and self._resident() > GROWN:
+                elif self._pairs_since_check >= self._recheck_after and self._measure_memory() > RESTART_ABOVE_BYTES:
                     self.close()
                     self._start()
-                elif self._judged >= self._trusted:
-                    self._trust(list(self._ask([pair for pair, _ in self._canaries], STARTUP)))
-                for ruling in self._ask(pairs[len(rulings) : len(rulings) + BATCH], deadline):
-                    rulings.append(ruling)
-                    self._judged += 1
+                elif self._pairs_since_check >= self._recheck_after:
+                    self._check_canaries(list(self._ask([pair for pair, _ in self._canaries], STARTUP_SECONDS)))
+                for verdict in self._ask(pairs[len(verdicts) : len(verdicts) + BATCH_PAIRS], deadline):
+                    verdicts.append(verdict)
+                    self._pairs_since_check += 1
                     deaths = 0
-            except _Late:
+            except _Timeout:
                 self.close()
-                rulings.append(Ruling("timeout", "deadline", milliseconds=deadline * 1e3))
+                verdicts.append(Verdict("timeout", "deadline", milliseconds=deadline * 1e3))
                 deaths = 0
-            except _Died as death:
+            except _ProcessDied as death:
                 self.close()
                 deaths += 1
-                if death.told or deaths == 2:  # else somebody may have killed it: the pair is asked once more
-                    rulings.append(Ruling("unparseable", "verifier_died"))
+                if (
+                    death.is_self_reported or deaths == 2
+                ):  # else somebody may have killed it: the pair is asked once more
+                    verdicts.append(Verdict("unparseable", "verifier_died"))
                     deaths = 0
-        return rulings
+        return verdicts
 
-    def _resident(self) -> int:
+    def _measure_memory(self) -> int:
         """Bytes; 0 of a child that is gone, which the next question will find out."""
         assert self._child is not None
         try:
@@ -190,51 +196,51 @@ class Referee:
         except psutil.Error:
             return 0
 
-    def _ask(self, pairs: Sequence[Pair], deadline: float) -> Iterator[Ruling]:
+    def _ask(self, pairs: Sequence[Pair], deadline: float) -> Iterator[Verdict]:
         """Send a batch and yield its rulings; the clock of a pair starts when the one before it is answered."""
         self._send({"pairs": pairs, "deadline": deadline})
         for _ in pairs:
-            yield Ruling(*self._receive(deadline)["ruling"])
+            yield Verdict(*self._receive(deadline)["ruling"])
 
     def _start(self) -> None:
         """Start a child and run the canaries; where somebody kills it meanwhile, start one more."""
         try:
-            self._begin()
+            self._start_once()
         except VerifierBroken:
             if self._child is None or self._child.poll() != -signal.SIGKILL:
                 raise
             self.close()
-            self._begin()
+            self._start_once()
 
-    def _begin(self) -> None:
-        with tempfile.TemporaryFile() as complaints:
+    def _start_once(self) -> None:
+        with tempfile.TemporaryFile() as stderr:
             self._child = subprocess.Popen(
                 self._command,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                stderr=complaints,
+                stderr=stderr,
                 bufsize=0,
                 start_new_session=True,  # a group of its own: killed as a whole, and deaf to a Ctrl-C in the terminal
-                env=_environment(),
+                env=_make_environment(),
             )
             try:
-                self.library = self._receive(STARTUP)["library"]
-                rulings = list(self._ask([pair for pair, _ in self._canaries], STARTUP))
-            except (_Died, _Late) as error:
-                complaints.seek(0)
-                said = complaints.read().decode(errors="replace").strip()[-1000:]
+                self.library = self._receive(STARTUP_SECONDS)["library"]
+                verdicts = list(self._ask([pair for pair, _ in self._canaries], STARTUP_SECONDS))
+            except (_ProcessDied, _Timeout) as error:
+                stderr.seek(0)
+                error_text = stderr.read().decode(errors="replace").strip()[-1000:]
                 raise VerifierBroken(
-                    f"the verifier {' '.join(self._command)} did not start: {error or 'no sign of life'}; {said}"
+                    f"the verifier {' '.join(self._command)} did not start: {error or 'no sign of life'}; {error_text}"
                 ) from error
-        self._trust(rulings)
+        self._check_canaries(verdicts)
 
-    def _trust(self, rulings: Sequence[Ruling]) -> None:
-        self._judged = 0
-        for (pair, expected), ruling in zip(self._canaries, rulings, strict=True):
-            if ruling.verdict != expected:
+    def _check_canaries(self, verdicts: Sequence[Verdict]) -> None:
+        self._pairs_since_check = 0
+        for (pair, expected), verdict in zip(self._canaries, verdicts, strict=True):
+            if verdict.verdict != expected:
                 raise VerifierBroken(
                     f"{self.library} fails a canary: gold {pair.gold!r}, answer {pair.answer!r} is {expected}, "
-                    f"but it says {ruling.verdict} ({ruling.rule}); reinstall it, or pin the version that worked"
+                    f"but it says {verdict.verdict} ({verdict.rule}); reinstall it, or pin the version that worked"
                 )
 
     def _send(self, message: dict[str, Any]) -> None:
@@ -244,33 +250,34 @@ class Referee:
             while data:
                 data = data[os.write(self._child.stdin.fileno(), data) :]
         except BrokenPipeError:
-            raise _Died(self._cause()) from None
+            raise _ProcessDied(self._explain_exit()) from None
 
     def _receive(self, seconds: float) -> dict[str, Any]:
-        """The next line of the child; raises `_Late` or `_Died`. `poll`, as `select` fails past 1,024 open files."""
+        """The next line of the child; raises `_Timeout` or `_ProcessDied`. `poll`, as `select` fails past 1,024 open
+        files."""
         assert self._child is not None and self._child.stdout is not None
         pipe = self._child.stdout.fileno()
-        ready = select.poll()
-        ready.register(pipe, select.POLLIN)
-        until = time.monotonic() + seconds
-        while b"\n" not in self._unread:
-            if not ready.poll(max(0, math.ceil((until - time.monotonic()) * 1e3))):
-                raise _Late
+        poller = select.poll()
+        poller.register(pipe, select.POLLIN)
+        deadline = time.monotonic() + seconds
+        while b"\n" not in self._unread_bytes:
+            if not poller.poll(max(0, math.ceil((deadline - time.monotonic()) * 1e3))):
+                raise _Timeout
             if not (chunk := os.read(pipe, 1 << 16)):
-                raise _Died(self._cause())
-            self._unread += chunk
-        line, _, self._unread = self._unread.partition(b"\n")
+                raise _ProcessDied(self._explain_exit())
+            self._unread_bytes += chunk
+        line, _, self._unread_bytes = self._unread_bytes.partition(b"\n")
         message: dict[str, Any] = json.loads(line)
         if "died" in message:
-            raise _Died(message["died"], told=True)
+            raise _ProcessDied(message["died"], is_self_reported=True)
         return message
 
-    def _cause(self) -> str:
+    def _explain_exit(self) -> str:
         assert self._child is not None
         code = self._child.wait()
         return f"the child died of {signal.Signals(-code).name}" if code < 0 else f"the child exited with {code}"
 
-    def _guarded(self, work: Callable[[], T]) -> T:
+    def _close_on_error(self, work: Callable[[], T]) -> T:
         """Whatever interrupts `work`, a child in the middle of a batch must not be asked again."""
         try:
             return work()
@@ -279,16 +286,16 @@ class Referee:
             raise
 
 
-def _environment() -> dict[str, str]:
+def _make_environment() -> dict[str, str]:
     """Ours, and the folder of `tasks` on the path: what the child imports must not depend on the working directory."""
     root = str(Path(__file__).resolve().parents[3])
     return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))}
 
 
-_idle: deque[Referee] = deque()
+_idle_processes: deque[MathVerifyProcess] = deque()
 
 
-def judge(pairs: Sequence[Pair], deadline: float = DEADLINE) -> list[Ruling]:
+def compare_pairs(pairs: Sequence[Pair], deadline: float = DEADLINE_SECONDS) -> list[Verdict]:
     """One ruling for each pair, in order, from any thread of any process; `deadline` in seconds a pair.
 
     Children are started on demand, as many as threads ask at a time, and end with the process.
@@ -296,30 +303,30 @@ def judge(pairs: Sequence[Pair], deadline: float = DEADLINE) -> list[Ruling]:
     if not pairs:
         return []
     try:
-        referee = _idle.pop()
-        while not referee.ours:
-            referee = _idle.pop()
+        process = _idle_processes.pop()
+        while not process.is_owned:
+            process = _idle_processes.pop()
     except IndexError:
-        referee = Referee()
-    rulings = referee.judge(pairs, deadline)
-    _idle.append(referee)
-    return rulings
+        process = MathVerifyProcess()
+    verdicts = process.compare_pairs(pairs, deadline)
+    _idle_processes.append(process)
+    return verdicts
 
 
-def check() -> Health:
+def check_health() -> HealthCheck:
     """Start a child, let it pass its canaries, end it; raises `VerifierBroken`."""
     began = time.perf_counter()
-    referee = Referee()
-    referee.close()
-    return Health(referee.library, (time.perf_counter() - began) * 1e3)
+    process = MathVerifyProcess()
+    process.close()
+    return HealthCheck(process.library, (time.perf_counter() - began) * 1e3)
 
 
-def library() -> str:
+def describe_library() -> str:
     """The library behind the verdicts and its installed version, e.g. `math-verify 0.9.0`."""
     return f"math-verify {version('math-verify')}"
 
 
 @atexit.register
-def _close() -> None:
-    while _idle:
-        _idle.pop().close()
+def _close_idle() -> None:
+    while _idle_processes:
+        _idle_processes.pop().close()

@@ -17,8 +17,8 @@ import pytest
 
 from infra.lake.store import Store
 from schemas.errors import BadInput
-from tests.support.forks import forked
-from tests.support.runs import ROOT, Command, Lake, Outcome, end, questmill, until, write
+from tests.support.forks import start_forked
+from tests.support.runs import ROOT, Command, Lake, Outcome, start_questmill, wait_for_exit, wait_until, write_jsonl
 
 RUN = ("run", "verify")
 
@@ -26,7 +26,7 @@ RUN = ("run", "verify")
 @pytest.fixture
 def good(tmp_path: Path) -> Path:
     """A file of one attempt."""
-    return write(tmp_path / "good.jsonl", [{"question": "?", "response": "A: 1", "answer": "1"}])
+    return write_jsonl(tmp_path / "good.jsonl", [{"question": "?", "response": "A: 1", "answer": "1"}])
 
 
 def refused(outcome: Outcome, lake: Path) -> str:
@@ -60,7 +60,7 @@ def test_help_imports_nothing_heavy() -> None:
 
 
 def test_python_m_flows_is_the_command() -> None:
-    done = end(questmill("--help"))
+    done = wait_for_exit(start_questmill("--help"))
     assert (done.code, done.err) == (0, "")
     assert done.out.startswith("usage: questmill ")
 
@@ -108,12 +108,12 @@ def test_overrides_come_from_a_file_and_from_flags_and_the_later_one_wins(
     command: Command, tmp_path: Path, good: Path
 ) -> None:
     lake, more = tmp_path / "lake", good.with_name("more.jsonl")
-    write(more, [{"question": "!", "solution": "A: 1", "answer": "1"}])
+    write_jsonl(more, [{"question": "!", "solution": "A: 1", "answer": "1"}])
     overrides = tmp_path / "overrides.toml"
     overrides.write_text(f'input = ["{good}"]\ndataset = "theirs"\nshard_rows = 7\n[judge]\ndeadline = 3.0\n')
     done = command(*RUN, f"@{overrides}", "--dataset=ours", "--judge.deadline", "2", "--store", lake)
     assert done.code == 0, done.err
-    manifest = Store(str(lake)).manifest("ours")
+    manifest = Store(str(lake)).read_manifest("ours")
     assert manifest is not None
     assert (manifest.recipe["shard_rows"], manifest.recipe["judge"]["deadline"]) == (7, 2.0)
 
@@ -161,7 +161,7 @@ def test_a_table_that_a_file_gave_as_a_value_is_told(tmp_path: Path) -> None:
 
 
 def test_a_flag_may_be_repeated_for_a_list(command: Command, tmp_path: Path, good: Path) -> None:
-    twin = write(tmp_path / "twin.jsonl", [{"question": "?", "response": "A: 2", "answer": "1"}])
+    twin = write_jsonl(tmp_path / "twin.jsonl", [{"question": "?", "response": "A: 2", "answer": "1"}])
     done = command(*RUN, "--input", good, "--input", twin, "--store", tmp_path / "lake")
     assert done.code == 0, done.err
     assert ": 2 rows" in done.out
@@ -215,7 +215,7 @@ def test_a_good_file_does_not_help_a_bad_one(command: Command, tmp_path: Path, g
 
 def test_files_that_disagree_about_a_column_are_refused(command: Command, tmp_path: Path) -> None:
     for name, value in (("a", 1), ("b", "one")):
-        write(tmp_path / f"{name}.jsonl", [{**json.loads(LINE), "seed": value}])
+        write_jsonl(tmp_path / f"{name}.jsonl", [{**json.loads(LINE), "seed": value}])
     told = refused(command(*RUN, "--input", tmp_path / "*.jsonl", "--store", tmp_path / "lake"), tmp_path / "lake")
     assert "column 'seed' is string here and int64 in another file" in told
 
@@ -282,17 +282,17 @@ ODD = """SELECT 1 AS a, 2 AS a, sum(i) AS s, 1.5::DECIMAL(5, 2) AS d, [1, 2] AS 
 
 def test_values_of_every_kind_go_into_a_pipe(baseline: Lake, tmp_path: Path) -> None:
     store = ("--store", baseline.store.url)
-    done = end(forked("query", ODD, *store, "--format", "json"))
+    done = wait_for_exit(start_forked("query", ODD, *store, "--format", "json"))
     assert (done.code, done.err) == (0, "")
     plain = {"a": 1, "a_1": 2, "s": 3, "d": 1.5, "l": [1, 2], "st": {"k": 0.5}, "n": None, "i": "P0M3DT0S"}
     assert json.loads(done.out) == plain | {"m": [["x", 1]], "none": None, "day": "2026-01-02"}
     assert '"s": 3,' in done.out
-    done = end(forked("query", ODD, *store))
+    done = wait_for_exit(start_forked("query", ODD, *store))
     assert (done.code, done.err) == (0, "")
     head, row = done.out.splitlines()
     assert head.startswith('"a","a_1","s","d","l"')
     assert row.startswith('1,2,3,1.50,"[1, 2]","{""k"": 0.5}",nan,"P0M3DT0S","[[""x"", 1]]",,2026-01-02')
-    done = end(forked("query", "SELECT INTERVAL 3 DAY AS i", *store, "--format", "parquet"))
+    done = wait_for_exit(start_forked("query", "SELECT INTERVAL 3 DAY AS i", *store, "--format", "parquet"))
     assert done.code == 2
     assert done.err.startswith("questmill: query: ") and "cast the column" in done.err and "Traceback" not in done.err
 
@@ -348,7 +348,7 @@ def test_ctrl_c_on_a_terminal_ends_the_live_bars_and_every_process_and_says_how_
     store = Store(str(tmp_path / "lake"))
     words = ("--input", baseline.attempts, "--store", store.url, "--shard_rows", "4", "--profile", "local")
     with _terminal(*RUN, *words) as (run, shown):
-        until(lambda: b"s left" in shown() or run.poll() is not None)
+        wait_until(lambda: b"s left" in shown() or run.poll() is not None)
         family = psutil.Process(run.pid).children(recursive=True)
         os.killpg(run.pid, signal.SIGINT)  # as a terminal does: to every process of the group at once
         code, text = run.wait(timeout=60), shown().decode()
@@ -357,8 +357,8 @@ def test_ctrl_c_on_a_terminal_ends_the_live_bars_and_every_process_and_says_how_
     assert text.rstrip().endswith("questmill: interrupted; the same command continues where it stopped")
     assert "Traceback" not in text
     assert text.rindex("\x1b[?25h") > text.rindex("\x1b[?25l"), "the cursor is back"
-    until(lambda: not any(p.is_running() and p.status() != psutil.STATUS_ZOMBIE for p in family), patience=20)
-    assert store.current("verified") is None
+    wait_until(lambda: not any(p.is_running() and p.status() != psutil.STATUS_ZOMBIE for p in family), timeout=20)
+    assert store.current_version("verified") is None
 
 
 @contextlib.contextmanager

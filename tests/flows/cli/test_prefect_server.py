@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from flows.cli.prefect_server import prefect_server
-from tests.support.runs import PATIENCE, end, questmill
+from flows.cli.prefect_server import ensure_prefect_server
+from tests.support.runs import TIMEOUT_SECONDS, start_questmill, wait_for_exit
 
 PROFILES = """
 active = "mine"
@@ -31,7 +31,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def started() -> bool:
     """Whether a server of our own is started."""
-    with prefect_server():
+    with ensure_prefect_server():
         return "PREFECT_API_URL" in os.environ
 
 
@@ -51,10 +51,10 @@ def test_without_a_server_that_is_configured_one_is_started(home: Path, monkeypa
 
 
 def test_a_command_that_fails_before_its_flow_does_not_wait_for_the_server(home: Path) -> None:
-    with prefect_server():
+    with ensure_prefect_server():
         started_at = time.monotonic()
     assert time.monotonic() - started_at < 2, "it was still importing"
-    done = end(questmill("run", "verify", "--typo", "x", env={"QUESTMILL_PROFILE": "ci"}))
+    done = wait_for_exit(start_questmill("run", "verify", "--typo", "x", env={"QUESTMILL_PROFILE": "ci"}))
     assert (done.code, done.out) == (2, "")
     assert "has no field 'typo'" in done.err
     assert not (home / "prefect.db").exists(), "the server ended before it had begun"
@@ -66,8 +66,8 @@ def test_a_working_folder_with_modules_of_the_same_names_is_none_of_the_servers_
     for name in ("flows.py", "uvicorn.py"):
         (tmp_path / name).write_text("raise SystemExit('not this one')")
     monkeypatch.chdir(tmp_path)
-    with prefect_server() as used:
+    with ensure_prefect_server() as used:
         used.set()
-        with urllib.request.urlopen(f"{os.environ['PREFECT_API_URL']}/health", timeout=PATIENCE) as answer:
+        with urllib.request.urlopen(f"{os.environ['PREFECT_API_URL']}/health", timeout=TIMEOUT_SECONDS) as answer:
             assert answer.read() == b"true"
     assert (home / "prefect.db").exists()

@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 
 from flows.cli import recipe_arguments
-from flows.cli.launch import recipe_of
+from flows.cli.launch import load_recipe
 from flows.scalequest import ScaleQuest
 from flows.student import Student
 from flows.verify import Verification
 from schemas.errors import BadInput
-from schemas.identity import Frozen, fingerprint
+from schemas.identity import FrozenModel, fingerprint
 from tasks.verification.code_execution.execute import Execute
-from tasks.verification.code_execution.sandbox.sandbox import interpreter
+from tasks.verification.code_execution.sandbox.sandbox import describe_interpreter
 
 NOWHERE = '[{"name": "mine", "path": "/nowhere/mine.jsonl", "column": "question"}]'
 
@@ -52,7 +52,7 @@ def test_what_is_computed_from_a_field_is_computed_from_the_one_that_was_given(
     for given in (["--execute.libraries", json.dumps(libraries)], [f"@{path}"]):
         for order in ([*given, "--execute.cpu", "7"], ["--execute.cpu", "7", *given]):
             made = recipe_arguments.parse(Verification, words + order).execute
-            assert (made.libraries, made.interpreter, made.cpu) == (libraries, interpreter(libraries), 7)
+            assert (made.libraries, made.interpreter, made.cpu) == (libraries, describe_interpreter(libraries), 7)
             assert made.column == "response", "and the rest is the recipe's"
             assert fingerprint(made) == fingerprint(Execute(column="response", libraries=libraries, cpu=7))
 
@@ -67,14 +67,16 @@ def test_what_was_given_is_not_computed() -> None:
     with pytest.raises(BadInput, match=told + r" \['no_such'\]\)$"):
         recipe_arguments.parse(Verification, words)
 
-    class Fixed(Frozen):
+    class Fixed(FrozenModel):
         """A part that holds another one, whose computed field the recipe states."""
 
         outer: Verification = Verification(
-            input=("a.jsonl",), execute=Execute(libraries=(), interpreter=interpreter(()))
+            input=("a.jsonl",), execute=Execute(libraries=(), interpreter=describe_interpreter(()))
         )
 
-    assert recipe_arguments.parse(Fixed, ["--outer.execute.cpu", "7"]).outer.execute.interpreter == interpreter(())
+    assert recipe_arguments.parse(
+        Fixed, ["--outer.execute.cpu", "7"]
+    ).outer.execute.interpreter == describe_interpreter(())
     with pytest.raises(BadInput, match=r"execute.interpreter: was asked for python 3\.[0-9]+, but this machine has"):
         recipe_arguments.parse(Fixed, ["--outer.execute.libraries", '["sympy"]'])
 
@@ -88,7 +90,7 @@ def test_a_preset_is_a_file_of_overrides_that_has_a_name() -> None:
 
 
 def test_every_preset_that_ships_is_a_recipe() -> None:
-    for name in recipe_arguments.presets(ScaleQuest):
+    for name in recipe_arguments.list_presets(ScaleQuest):
         assert recipe_arguments.parse(ScaleQuest, ["--preset", name]) != ScaleQuest()
 
 
@@ -146,11 +148,18 @@ def test_a_recipe_is_told_by_its_flow_decorator_and_a_helper_named_as_its_file_i
     (tmp_path / "helper.py").write_text('"""A helper."""\n\n\ndef helper() -> None: ...\n')
     (tmp_path / "plain.py").write_text('"""Plain."""\nfrom prefect import flow\n\n\n@flow\ndef plain() -> None: ...\n')
     (tmp_path / "named.py").write_text('"""Named."""\nimport prefect\n\n\n@prefect.flow(name="x")\ndef named(): ...\n')
-    assert recipe_arguments.recipes(tmp_path) == {"named": "Named.", "plain": "Plain."}
+    assert recipe_arguments.list_recipes(tmp_path) == {"named": "Named.", "plain": "Plain."}
 
 
 def test_every_recipe_that_is_listed_can_be_loaded_and_has_a_model() -> None:
-    assert {"scalequest", "lemma", "verify", "rl_pool", "student", "templates"} <= recipe_arguments.recipes().keys()
-    for name in recipe_arguments.recipes().keys() - {"pupil"}:
-        flow, model = recipe_of(name)
+    assert {
+        "scalequest",
+        "lemma",
+        "verify",
+        "rl_pool",
+        "student",
+        "templates",
+    } <= recipe_arguments.list_recipes().keys()
+    for name in recipe_arguments.list_recipes().keys() - {"pupil"}:
+        flow, model = load_recipe(name)
         assert flow.name == name and model.model_fields

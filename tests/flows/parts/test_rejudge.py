@@ -9,7 +9,7 @@ import pytest
 
 from infra.lake.store import Store
 from tasks.proving_ground import library
-from tests.support.runs import Command, ask, write
+from tests.support.runs import Command, query, write_jsonl
 
 Rows = list[dict[str, Any]]
 
@@ -36,32 +36,32 @@ def test_another_verifier_judges_what_was_published_and_says_what_it_changed(
     judged: Callable[..., Any], command: Command, tmp_path: Path
 ) -> None:
     source, store = (
-        write(tmp_path / "a.jsonl", [*rounded(), rounded()[0] | {"answer": None}]),
+        write_jsonl(tmp_path / "a.jsonl", [*rounded(), rounded()[0] | {"answer": None}]),
         Store(str(tmp_path / "lake")),
     )
     judged("--input", source)
-    before = store.manifest("verified")
+    before = store.read_manifest("verified")
     source.unlink()  # the attempts are in the lake
     told = judged("--dataset", "verified", "--judge.tolerance", "0.01").err
     assert f"against verified {before.version if before else ''}: 3 same, 2 gained, 0 lost, 0 other" in told
     assert "gained           2  wrong by rational -> correct by " in told
-    after = store.manifest("verified")
+    after = store.read_manifest("verified")
     assert before and after and after.version != before.version
     assert [(c.step, c.rows_in, c.kept, sum(c.quarantined.values())) for c in after.ledger] == [
         (c.step, c.rows_in, c.kept, sum(c.quarantined.values())) for c in before.ledger
     ]
     assert after.recipe["version"] == before.version
-    assert ask(store, "SELECT response, verdict FROM verified WHERE verdict = 'correct' ORDER BY row_id") == [
+    assert query(store, "SELECT response, verdict FROM verified WHERE verdict = 'correct' ORDER BY row_id") == [
         *(("A: 3.33", "correct"), ("A: 2", "correct"), ("A: 6.67", "correct"))
     ]
-    changed = ask(store, "SELECT change, verdict_before, verdict_after FROM verified_changes WHERE change <> 'same'")
+    changed = query(store, "SELECT change, verdict_before, verdict_after FROM verified_changes WHERE change <> 'same'")
     assert changed == [("gained", "wrong", "correct")] * 2
-    assert len(ask(store, "SELECT 1 FROM step.verify")) == 10, "both verdicts of every attempt are there"
+    assert len(query(store, "SELECT 1 FROM step.verify")) == 10, "both verdicts of every attempt are there"
 
     back = judged("--dataset", "verified").err
     assert "3 same, 0 gained, 2 lost, 0 other" in back
     assert "verify         5 / 5 rows, 5 found done" in back, "what was judged once is not judged again"
-    assert store.current("verified") == before.version
+    assert store.current_version("verified") == before.version
 
 
 def test_a_dataset_that_is_not_there_or_was_not_made_of_attempts_is_told_with_the_way_out(
@@ -80,24 +80,24 @@ def test_a_dataset_that_is_not_there_or_was_not_made_of_attempts_is_told_with_th
 def test_several_verifiers_make_one_verdict_and_the_later_ones_see_only_what_is_open(
     judged: Callable[..., Any], tmp_path: Path
 ) -> None:
-    known = library.draw(5, solvable=True)
+    known = library.draw_problem(5, solvable=True)
     rows = [
         {"question": known.question, "response": known.solution, "answer": "0"},
         {"question": known.question, "response": "#### 0", "answer": "0"},
         {"question": "Who knows?", "response": "#### 7", "answer": "7"},
         {"question": "Who knows?", "response": "#### 8", "answer": "7", "said": "theirs"},
     ]
-    judged("--input", write(tmp_path / "a.jsonl", rows), "--verifiers", "oracle", "--verifiers", "ladder")
+    judged("--input", write_jsonl(tmp_path / "a.jsonl", rows), "--verifiers", "oracle", "--verifiers", "ladder")
     store = Store(str(tmp_path / "lake"))
-    assert ask(store, "SELECT verdict, decided_by, said, input_said FROM verified ORDER BY row_id") == [
+    assert query(store, "SELECT verdict, decided_by, said, input_said FROM verified ORDER BY row_id") == [
         ("correct", "questmill.oracle", "questmill.oracle correct", None),
         ("wrong", "questmill.oracle", "questmill.oracle wrong", None),
         ("correct", "questmill.ladder", "questmill.oracle unverifiable, questmill.ladder correct", None),
         ("wrong", "questmill.ladder", "questmill.oracle unverifiable, questmill.ladder wrong", "theirs"),
     ]
-    assert len(ask(store, "SELECT 1 FROM step.verify")) == 2
-    assert ask(store, "SELECT DISTINCT verifier FROM verified") == [("first_decided(oracle, ladder)",)]
-    assert ask(store, "SELECT reason, count(*) FROM rejects GROUP BY ALL") == [("decided", 2)]
+    assert len(query(store, "SELECT 1 FROM step.verify")) == 2
+    assert query(store, "SELECT DISTINCT verifier FROM verified") == [("first_decided(oracle, ladder)",)]
+    assert query(store, "SELECT reason, count(*) FROM rejects GROUP BY ALL") == [("decided", 2)]
 
 
 def test_votes_rewards_and_pairs_need_no_gold_and_a_model_only_where_they_are_asked(
@@ -105,18 +105,18 @@ def test_votes_rewards_and_pairs_need_no_gold_and_a_model_only_where_they_are_as
 ) -> None:
     rows = [{"question": "1 + 1?", "response": f"1 + 1 = {n}\n#### {n}", "answer": "?"} for n in (2, 2, 3)]
     rows += [{"question": "2 + 2?", "response": "2 + 2 = 4\n#### 4", "answer": "?"}]
-    source = write(tmp_path / "a.jsonl", rows)
+    source = write_jsonl(tmp_path / "a.jsonl", rows)
     judged("--input", source, "--verifiers", "vote")
     store = Store(str(tmp_path / "lake"))
-    assert ask(store, "SELECT verdict, rule, samples FROM verified ORDER BY row_id") == [
+    assert query(store, "SELECT verdict, rule, samples FROM verified ORDER BY row_id") == [
         *(("correct", "majority", 3), ("correct", "majority", 3), ("wrong", "minority", 3)),
         ("unverifiable", "few_samples", 1),
     ]
     judged("--input", source, "--verifiers", json.dumps(["weighed_vote", "reward"]), "--compose", "any_of")
-    found = ask(store, "SELECT verifier, count(*) FROM verified GROUP BY ALL")
+    found = query(store, "SELECT verifier, count(*) FROM verified GROUP BY ALL")
     assert found == [("any_of(weighed_vote, reward)", 4)]
     judged("--input", source, "--verifiers", "pairs")
-    assert {rule for (rule,) in ask(store, "SELECT rule FROM verified")} >= {"no_rival"}
+    assert {rule for (rule,) in query(store, "SELECT rule FROM verified")} >= {"no_rival"}
 
     alone = tmp_path / "profile.toml"
     alone.write_text(f'store = "{tmp_path / "lake"}"\n[cluster]\nkind = "local"\nprocesses = false\n')

@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 
-from flows.report.document import Bars, Columns, Grid, Story
-from flows.report.html import page
-from flows.report.markdown import markdown
-from flows.report.sections import LONG, tell
-from infra.report_data.column_profiles import Bin, Histogram, Values
-from infra.report_data.dataset_summary import Dropped, Figures
+from flows.report.document import BarChart, ColumnChart, Report, Table
+from flows.report.html import render_html
+from flows.report.markdown import render_markdown
+from flows.report.sections import MAX_ROW_CHARACTERS, build_report
+from infra.report_data.column_profiles import Bin, Distribution, TopValues
+from infra.report_data.dataset_summary import DatasetSummary, DroppedRows
 from schemas.outcomes import Row
-from schemas.receipts import Manifest, Part, Spent, StepCount
-from tests.support.runs import Command, Lake, write
+from schemas.receipts import Manifest, Part, StepCount, Usage
+from tests.support.runs import Command, Lake, write_jsonl
 
 VOID = {"meta", "rect", "br"}
 
@@ -53,12 +53,12 @@ def step(name: str, rows_in: int, kept: int, **more: Any) -> StepCount:
 
 LEDGER = (
     step("blanks", 100, 100),
-    step("write", 100, 80, rejected={"unfinished": 15, "empty": 5}, spent=Spent(prompt_tokens=600, usd=0.5)),
-    step("solve", 80, 50, quarantined={"no reply": 30}, spent=Spent(completion_tokens=400, gpu_seconds=25.0)),
+    step("write", 100, 80, rejected={"unfinished": 15, "empty": 5}, spent=Usage(prompt_tokens=600, usd=0.5)),
+    step("solve", 80, 50, quarantined={"no reply": 30}, spent=Usage(completion_tokens=400, gpu_seconds=25.0)),
 )
 
 
-def figures(**more: Any) -> Figures:
+def figures(**more: Any) -> DatasetSummary:
     """Of 50 published rows; `more` replaces fields."""
     manifest = Manifest(
         dataset="sums",
@@ -73,37 +73,36 @@ def figures(**more: Any) -> Figures:
         recipe={"questions": 100},
         created=datetime.datetime(2026, 1, 2, 3, 4, 5, tzinfo=datetime.UTC).isoformat(),
     )
-    empty: dict[str, Any] = {
-        "run": {}, "generators": {}, "columns": (), "mix": (), "dropped": (), "warned": (), "samples": (), "noise": ()
-    }  # fmt: skip
-    return Figures(**({"manifest": manifest} | empty | more))
+    columns = ("columns", "mix", "dropped", "warnings", "samples", "error_rates")
+    empty: dict[str, Any] = {"run": {}, "generators": {}, **dict.fromkeys(columns, ())}
+    return DatasetSummary(**({"manifest": manifest} | empty | more))
 
 
-def titles(story: Story) -> list[str]:
+def titles(story: Report) -> list[str]:
     return [section.title for section in story.sections]
 
 
 def test_the_mix_is_told_with_shares() -> None:
     mix = ({"source": "student", "type": "operator", "rows": 3}, {"source": "injected", "type": None, "rows": 1})
-    [section] = [each for each in tell(figures(mix=mix)).sections if each.title == "The mix"]
+    [section] = [each for each in build_report(figures(mix=mix)).sections if each.title == "The mix"]
     [grid] = section.blocks
-    assert isinstance(grid, Grid) and grid.columns == ["source", "type", "rows", "share"]
+    assert isinstance(grid, Table) and grid.columns == ["source", "type", "rows", "share"]
     assert grid.rows == [["student", "operator", "3", "75.0%"], ["injected", "null", "1", "25.0%"]]
 
 
 def test_a_section_is_there_where_its_data_is() -> None:
-    assert titles(tell(figures())) == ["From the first row to the last", "How to get it"]
+    assert titles(build_report(figures())) == ["From the first row to the last", "How to get it"]
     alone = figures(generators={"ann": LEDGER})
-    assert titles(tell(alone)) == ["From the first row to the last", "The generators", "How to get it"]
+    assert titles(build_report(alone)) == ["From the first row to the last", "The generators", "How to get it"]
     more = figures(
         generators={"ann": LEDGER, "bob": LEDGER},
-        columns=(Values("topic", 0, 2, (("area", 30), ("time", 20)), 0),),
-        dropped=(Dropped("write", "empty", False, 5, ({"row_id": "ann:1", "row": "{}"},)),),
-        warned=("agreement: mean to be between: observed 0.6",),
+        columns=(TopValues("topic", 0, 2, (("area", 30), ("time", 20)), 0),),
+        dropped=(DroppedRows("write", "empty", False, 5, ({"row_id": "ann:1", "row": "{}"},)),),
+        warnings=("agreement: mean to be between: observed 0.6",),
         samples=({"row_id": "ann:2"},),
-        noise=({"figure": "false accepts", "value": 0.01, "low": 0.0, "high": 0.02, "n": 700, "note": None},),
+        error_rates=({"figure": "false accepts", "value": 0.01, "low": 0.0, "high": 0.02, "n": 700, "note": None},),
     )
-    assert titles(tell(more)) == [
+    assert titles(build_report(more)) == [
         "From the first row to the last",
         "The generators",
         "Generator ann",
@@ -115,12 +114,12 @@ def test_a_section_is_there_where_its_data_is() -> None:
         "What was dropped, and why",
         "How to get it",
     ]
-    assert "| false accepts | 1.00% | 0.00% to 2.00% | 700 |  |" in markdown(tell(more))
-    assert "| ann | 100 | 50 | 50.0% | 20 | 0.01 | 0.5 |" in markdown(tell(more))
+    assert "| false accepts | 1.00% | 0.00% to 2.00% | 700 |  |" in render_markdown(build_report(more))
+    assert "| ann | 100 | 50 | 50.0% | 20 | 0.01 | 0.5 |" in render_markdown(build_report(more))
 
 
 def test_the_price_of_a_published_row_is_that_of_every_row_that_was_asked_about() -> None:
-    assert tell(figures()).tiles == [
+    assert build_report(figures()).tiles == [
         ("rows", "50"),
         ("published, of 100 begun with", "50.0%"),
         ("tokens a published row", "20"),
@@ -130,7 +129,7 @@ def test_the_price_of_a_published_row_is_that_of_every_row_that_was_asked_about(
 
 
 def test_the_funnel_says_why_rows_went_and_what_each_step_cost() -> None:
-    lines = markdown(tell(figures())).splitlines()
+    lines = render_markdown(build_report(figures())).splitlines()
     assert "| write | 100 | 80 | 20: unfinished 15, empty 5 | 0 | 80 | 600 | 0.0 | 0.5000 | 1.5 |" in lines
     assert "| solve | 80 | 50 | 0 | 30: no reply 30 | 50 | 400 | 25.0 | 0.0000 | 1.5 |" in lines
 
@@ -143,49 +142,49 @@ def test_nothing_in_a_row_can_break_the_page() -> None:
     told = figures(
         samples=(row,),
         columns=(
-            Values(HOSTILE, 1, 9, ((HOSTILE, 7),), 3),
-            Histogram(HOSTILE, False, 0, 0.0, 0.5, 0.5, 1.0, (Bin(HOSTILE, 3),)),
+            TopValues(HOSTILE, 1, 9, ((HOSTILE, 7),), 3),
+            Distribution(HOSTILE, False, 0, 0.0, 0.5, 0.5, 1.0, (Bin(HOSTILE, 3),)),
         ),
-        dropped=(Dropped("write", HOSTILE, True, 1, ({"row_id": HOSTILE, "row": HOSTILE, "error": HOSTILE},)),),
-        warned=(HOSTILE,),
+        dropped=(DroppedRows("write", HOSTILE, True, 1, ({"row_id": HOSTILE, "row": HOSTILE, "error": HOSTILE},)),),
+        warnings=(HOSTILE,),
         generators={HOSTILE: LEDGER, "bob": LEDGER},
         run={"recipe": HOSTILE, "id": "r", "started": "", "ended": ""},
     )
-    html = page(tell(told))
+    html = render_html(build_report(told))
     read = Checker(html)
     assert read.fetched == []
     assert "\x00" not in html and "\x1b" not in html
     assert HOSTILE.replace("\x00", "\ufffd").replace("\x1b", "\ufffd") in read.texts, "shown as it is"
     assert "default-src 'none'" in html
-    fences = re.findall("^`{3,}", markdown(tell(told)), re.MULTILINE)
+    fences = re.findall("^`{3,}", render_markdown(build_report(told)), re.MULTILINE)
     assert "````" in fences, "a fence is longer than any in its text"
 
 
 def test_published_rows_are_shown_whole_and_dropped_ones_are_cut() -> None:
-    long = "x" * (LONG + 10)
+    long = "x" * (MAX_ROW_CHARACTERS + 10)
     told = figures(
         samples=({"row_id": "a", "solution": long},),
-        dropped=(Dropped("write", "empty", False, 1, ({"row_id": "b", "row": f'{{"text": "{long}"}}'},)),),
+        dropped=(DroppedRows("write", "empty", False, 1, ({"row_id": "b", "row": f'{{"text": "{long}"}}'},)),),
     )
-    texts = Checker(page(tell(told))).texts
+    texts = Checker(render_html(build_report(told))).texts
     assert long in texts
     assert any(text.endswith("\n... and 16 more characters") for text in texts)
 
 
 def test_one_row_among_a_million_has_a_bar_that_can_be_seen() -> None:
     bins = (Bin("0", 1_000_000), Bin("1", 1), Bin("2", 0))
-    html = page(tell(figures(columns=(Histogram("n", False, 0, 0.0, 0.0, 0.0, 2.0, bins),))))
+    html = render_html(build_report(figures(columns=(Distribution("n", False, 0, 0.0, 0.0, 0.0, 2.0, bins),))))
     assert [float(height) for height in re.findall(r'height="([\d.]+)"><title>\d: ', html)] == [100.0, 1.5]
 
 
 def test_what_is_the_same_in_every_row_is_said_once() -> None:
     same = (
-        Values("verifier", 0, 1, (("ladder", 50),), 0),
-        Histogram("samples", False, 0, 5.0, 5.0, 5.0, 5.0, (Bin("5", 50),)),
+        TopValues("verifier", 0, 1, (("ladder", 50),), 0),
+        Distribution("samples", False, 0, 5.0, 5.0, 5.0, 5.0, (Bin("5", 50),)),
     )
-    section = tell(figures(columns=same)).sections[1]
-    assert not any(isinstance(block, Columns) for block in section.blocks)
-    assert Checker(page(tell(figures(columns=same)))).texts.count("ladder") == 1
+    section = build_report(figures(columns=same)).sections[1]
+    assert not any(isinstance(block, ColumnChart) for block in section.blocks)
+    assert Checker(render_html(build_report(figures(columns=same)))).texts.count("ladder") == 1
 
 
 def test_a_small_table_is_a_picture_of_its_rows() -> None:
@@ -194,14 +193,16 @@ def test_a_small_table_is_a_picture_of_its_rows() -> None:
         for i, kind in enumerate(("calculation", "operator", "missing_step"))
     )
     manifest = figures().manifest.model_copy(update={"rows": 3})
-    told = tell(figures(manifest=manifest, samples=rows, columns=(Values("topic", 0, 2, (("area", 30),), 0),)))
+    told = build_report(
+        figures(manifest=manifest, samples=rows, columns=(TopValues("topic", 0, 2, (("area", 30),), 0),))
+    )
     assert "Row by row" in titles(told) and "What the columns hold" not in titles(told)
     (section,) = [section for section in told.sections if section.title == "Row by row"]
-    assert [(block.title, block.lines[2]) for block in section.blocks if isinstance(block, Bars)] == [
+    assert [(block.title, block.lines[2]) for block in section.blocks if isinstance(block, BarChart)] == [
         ("student", ("missing_step", (6,), "6")),
         ("share", ("missing_step", (0.5,), "0.5")),
     ]
-    assert "missing_step: 0.5" in page(told)
+    assert "missing_step: 0.5" in render_html(told)
 
 
 # -- made by a run ----------------------------------------------------------------------------------------------------
@@ -236,7 +237,7 @@ def test_the_command_says_where_the_report_is_and_makes_it_again(
 
 
 def test_a_report_that_cannot_be_made_does_not_undo_the_publication(command: Command, tmp_path: Path) -> None:
-    attempted = write(tmp_path / "a.jsonl", [{"question": "?", "response": "A: 1", "answer": "1"}])
+    attempted = write_jsonl(tmp_path / "a.jsonl", [{"question": "?", "response": "A: 1", "answer": "1"}])
     words = ("run", "verify", "--input", attempted, "--store", tmp_path / "lake")
     assert command(*words).code == 0
     [file] = (tmp_path / "lake/datasets/verified").glob("*/*.parquet")

@@ -6,17 +6,17 @@ from pathlib import Path
 import pytest
 import s3fs
 
-from tests.support.forks import forked
+from tests.support.forks import start_forked
 from tests.support.gateway import gateway, without_body, without_condition
 from tests.support.radosgw import ceph, ceph_lake
-from tests.support.runs import Command, Lake, attempts, end, write
+from tests.support.runs import Command, Lake, make_attempts, wait_for_exit, write_jsonl
 
 __all__ = ["ceph", "ceph_lake"]  # fixtures
 
 
 def test_worker_processes_share_a_lake_in_a_bucket(baseline: Lake, command: Command, s3_lake: str) -> None:
     words = ("run", "verify", "--store", s3_lake, "--shard_rows", "100", "--profile", "local")
-    first = end(forked(*words, "--input", baseline.attempts))
+    first = wait_for_exit(start_forked(*words, "--input", baseline.attempts))
     assert first.code == 0, first.err
     assert f"content {baseline.manifest.content}" in first.out
 
@@ -48,15 +48,15 @@ def test_an_input_behind_the_same_url_scheme_is_read(command: Command, s3_lake: 
 
 
 def assert_a_second_run_finds_everything_done(lake: str, tmp_path: Path) -> None:
-    few = write(tmp_path / "few.jsonl", attempts(40))
+    few = write_jsonl(tmp_path / "few.jsonl", make_attempts(40))
     words = ("run", "verify", "--store", lake, "--input", few, "--shard_rows", "20", "--profile", "ci")
-    first, second = end(forked(*words)), end(forked(*words))
+    first, second = wait_for_exit(start_forked(*words)), wait_for_exit(start_forked(*words))
     assert (first.code, second.code) == (0, 0), first.err + second.err
     [told, again] = [
         [line for line in run.out.splitlines() if line.startswith("published ")] for run in (first, second)
     ]
     assert told == again and len(told) == 1
-    looked = end(forked("doctor", "--store", lake, "--profile", "ci"))
+    looked = wait_for_exit(start_forked("doctor", "--store", lake, "--profile", "ci"))
     assert f"ok    store     {lake} is reachable and honours exclusive create" in looked.out, looked.out
 
 

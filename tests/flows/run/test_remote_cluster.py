@@ -9,8 +9,8 @@ import pytest
 
 from infra.cluster.dask_cluster import SOUND
 from tests.support.elsewhere import running, scheduler
-from tests.support.forks import forked
-from tests.support.runs import attempts, end, write
+from tests.support.forks import start_forked
+from tests.support.runs import make_attempts, wait_for_exit, write_jsonl
 
 __all__ = ["scheduler"]  # a fixture
 
@@ -26,7 +26,7 @@ def test_a_worker_that_the_profiler_may_hang_is_named_with_the_way_out(
         "run",
         "verify",
         "--input",
-        write(tmp_path / "few.jsonl", attempts(40)),
+        write_jsonl(tmp_path / "few.jsonl", make_attempts(40)),
         "--store",
         tmp_path / "lake",
         "--profile",
@@ -35,8 +35,8 @@ def test_a_worker_that_the_profiler_may_hang_is_named_with_the_way_out(
     with running(["dask", "worker", scheduler, "--nthreads", "2", "--no-dashboard"], tmp_path / "worker"):
         with distributed.Client(scheduler, timeout="60s") as client:
             client.wait_for_workers(1, timeout=60)
-        done = end(forked(*words))
-        looked = end(forked("doctor", "--profile", profile))
+        done = wait_for_exit(start_forked(*words))
+        looked = wait_for_exit(start_forked("doctor", "--profile", profile))
     assert "FAIL  cluster   worker tcp://127.0.0.1:" in looked.out and looked.code == 1
     assert done.code == 0, done.err
     [warning] = [line for line in done.err.splitlines() if line.startswith("warning: ")]

@@ -8,7 +8,7 @@ import pytest
 from flows.run import run as running
 from infra.lake.store import open_store
 from schemas.errors import BadInput
-from schemas.identity import Frozen
+from schemas.identity import FrozenModel
 from schemas.prompts import Sampling
 from schemas.receipts import Manifest
 from schemas.tables import questions
@@ -18,7 +18,7 @@ from tasks.questions.write import WriteQuestion
 from tests.support.runs import ROOT
 
 
-class Recipe(Frozen):
+class Recipe(FrozenModel):
     """Questions from nothing."""
 
     write: WriteQuestion = WriteQuestion(sampling=Sampling(temperature=1.0, max_tokens=128))
@@ -33,10 +33,10 @@ def write_questions(api: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("QUESTMILL_PROFILE", "ci")
     monkeypatch.setenv("QUESTMILL_STORE", str(tmp_path / "lake"))
 
-    @flow(name="write-questions", task_runner=running.on_cluster)
+    @flow(name="write-questions", task_runner=running.dask_runner)
     def write_questions(recipe: Recipe) -> Manifest:
         run = running.Run.open(recipe)
-        written = run.map(recipe.write, run.blanks(64, 32))
+        written = run.map(recipe.write, run.empty_rows(64, 32))
         kept = run.map(recipe.judge, written)
         run.gate("written", questions.expectations(), kept)
         return run.publish("written", kept)
@@ -57,7 +57,7 @@ def test_the_pupil_writes_and_judges_questions_in_a_worker(write_questions: Any,
     assert written.kept == judged.rows_in
     assert manifest.rows == judged.kept > 16
     store = open_store(str(tmp_path / "lake"))
-    receipts = [receipt for receipt in store.receipts() if receipt.step == "judge_solvable"]
+    receipts = [receipt for receipt in store.read_receipts() if receipt.step == "judge_solvable"]
     texts = [text for receipt in receipts for text in store.get(receipt.parts[0])["question"].to_pylist()]
     assert len(set(texts)) > len(texts) / 2, "equal prompts must not be one sample"
-    assert sum(oracle.read(text).template is not None for text in texts) > len(texts) / 2
+    assert sum(oracle.read_question(text).template is not None for text in texts) > len(texts) / 2

@@ -32,7 +32,7 @@ def profiled(dask_worker: Any) -> tuple[bool, list[str], set[int]]:
 @pytest.mark.parametrize("processes", [True, False], ids=["processes", "threads"])
 def test_no_worker_of_our_own_is_profiled(processes: bool) -> None:
     profile, before = Profile(cluster=LocalCluster(workers=2, processes=processes)), profile_threads()
-    with dask_cluster.connect(profile) as address, distributed.Client(address, timeout=PATIENCE) as client:
+    with dask_cluster.open_cluster(profile) as address, distributed.Client(address, timeout=PATIENCE) as client:
         found = client.run(profiled)
         assert len(found) == (2 if processes else 1)
         for enabled, calls, threads in found.values():
@@ -42,7 +42,7 @@ def test_no_worker_of_our_own_is_profiled(processes: bool) -> None:
 
 def test_a_worker_that_replaces_a_killed_one_is_not_profiled() -> None:
     with (
-        dask_cluster.connect(Profile(cluster=LocalCluster(workers=1))) as address,
+        dask_cluster.open_cluster(Profile(cluster=LocalCluster(workers=1))) as address,
         distributed.Client(address, timeout=PATIENCE) as client,
     ):
         [(worker, process)] = client.run(os.getpid).items()
@@ -67,9 +67,9 @@ def test_the_documented_command_starts_workers_that_are_not_profiled_and_others_
         with running([*words, "--no-dashboard"], tmp_path / "worker"):
             client.wait_for_workers(1, timeout=60)
             assert list(client.run(profiled).values()) == [(False, [], set())]
-            assert dask_cluster.hazard(client) == "" and dask_cluster.offered(client) == {
-                dask_cluster.COMPUTE,
-                dask_cluster.ASK,
+            assert dask_cluster.hazard(client) == "" and dask_cluster.list_resources(client) == {
+                dask_cluster.COMPUTE_RESOURCE,
+                dask_cluster.ASK_RESOURCE,
             }
         until(lambda: not workers(client))
         with running([*plain, "--no-dashboard"], tmp_path / "plain"):

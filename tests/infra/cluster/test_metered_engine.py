@@ -11,22 +11,22 @@ import pytest
 
 from infra import engines
 from infra.cluster import worker
-from infra.cluster.budget import HANDLER, Till, open_counter, spent_before, till
-from infra.cluster.metered_engine import Desk, Meter
-from infra.engines.fake import Fake
+from infra.cluster.budget import USAGE_HANDLER, BudgetTracker, load_earlier_usage, register_usage_handler, tracker_for
+from infra.cluster.metered_engine import GpuMeter, JournaledEngine
+from infra.engines.fake import FakeEngine
 from infra.lake.reply_journal import Journal
 from infra.lake.store import open_store
-from infra.mock_server.behaviour import Behaviour
-from infra.mock_server.server import Stub
+from infra.mock_server.behaviour import MockBehaviour
+from infra.mock_server.server import MockServer
 from schemas.budget import Account, Budget
 from schemas.engine import Completion, Request
 from schemas.engine_specs import EmbeddedSpec, HttpSpec
 from schemas.errors import BudgetSpent
 from schemas.outcomes import Reject, Row
 from schemas.prompts import Prompt, Sampling
-from schemas.receipts import Receipt, Spent
+from schemas.receipts import Receipt, Usage
 from tasks.base.ask import Ask
-from tasks.base.score import Rate
+from tasks.base.score import Score
 from tests.bench.stubs import asked as asked_again
 from tests.bench.stubs import begin, served
 
@@ -45,19 +45,19 @@ class Tell(Ask):
     sampling: Sampling = SAMPLED
 
     def prompt(self, row: Row) -> Prompt:
-        return self.ask(question=str(row["number"]))
+        return self.make_prompt(question=str(row["number"]))
 
     def parse(self, row: Row, replies: list[Completion]) -> Iterator[Row | Reject]:
         yield {"row_id": row["row_id"], "text": replies[0].text}
 
 
-def spec(stub: Stub, **fields: Any) -> HttpSpec:
+def spec(stub: MockServer, **fields: Any) -> HttpSpec:
     return HttpSpec(**{"kind": "http", "model": "stub", "base_url": (f"{stub.url}/v1",), **fields})
 
 
 @pytest.fixture
-def stub() -> Iterator[Stub]:
-    with Stub() as stub:
+def stub() -> Iterator[MockServer]:
+    with MockServer() as stub:
         yield stub
         engines.unload()
 
@@ -67,23 +67,23 @@ def folder(tmp_path: Path) -> str:
     return str(tmp_path / "lake")
 
 
-def asked(stub: Stub, lake: str, rows: int = 20, account: Account | None = None, **fields: Any) -> Receipt:
-    blanks = worker.run_blanks(rows, rows, lake)
+def asked(stub: MockServer, lake: str, rows: int = 20, account: Account | None = None, **fields: Any) -> Receipt:
+    blanks = worker.run_empty_rows(rows, rows, lake)
     return worker.run_shard(Tell(template="Tell."), spec(stub, **fields), blanks, 0, lake, account or Account(run="r"))
 
 
-def test_a_shard_is_asked_once_and_its_receipt_tells_what_it_cost(stub: Stub, folder: str) -> None:
+def test_a_shard_is_asked_once_and_its_receipt_tells_what_it_cost(stub: MockServer, folder: str) -> None:
     receipt = asked(stub, folder, usd_per_million_in=1.0, usd_per_million_out=10.0)
     assert receipt.kept == 20
     assert receipt.spent.completion_tokens == 20 * 2 * TOKENS
     assert receipt.spent.usd == pytest.approx((receipt.spent.prompt_tokens + 10 * 40 * TOKENS) / 1e6)
-    assert asked(stub, folder).found and stub.counts().requests == 20
-    assert open_store(folder).paths("journal") == []
+    assert asked(stub, folder).found and stub.read_counters().requests == 20
+    assert open_store(folder).list_paths("journal") == []
 
 
-def test_what_a_lost_run_was_told_is_not_asked_again(stub: Stub, folder: str) -> None:
+def test_what_a_lost_run_was_told_is_not_asked_again(stub: MockServer, folder: str) -> None:
     store, stage = open_store(folder), Tell(template="Tell.")
-    lost = worker.run_blanks(20, 20, folder)
+    lost = worker.run_empty_rows(20, 20, folder)
     from schemas.identity import fingerprint
 
     key = fingerprint(stage, spec(stub), lost.parts[0].digest)
@@ -97,7 +97,7 @@ def test_what_a_lost_run_was_told_is_not_asked_again(stub: Stub, folder: str) ->
     receipt = asked(stub, folder)
     texts = store.get(receipt.parts[0])["text"].to_pylist()
     assert texts.count("from before") == 15
-    assert stub.counts().requests == 5
+    assert stub.read_counters().requests == 5
     assert receipt.spent.completion_tokens == 15 * 4 + 2 + (1 + 2 * 4) * TOKENS
 
 
@@ -115,81 +115,81 @@ def test_a_worker_that_is_killed_pays_for_no_more_than_what_was_in_flight(folder
     assert counts["answered_more_than_once"] <= 8
 
 
-def test_a_parser_that_raises_costs_nothing_twice(stub: Stub, folder: str) -> None:
+def test_a_parser_that_raises_costs_nothing_twice(stub: MockServer, folder: str) -> None:
     class Picky(Tell):
         def parse(self, row: Row, replies: list[Completion]) -> Iterator[Row | Reject]:
             if row["number"] == 7:
                 raise ValueError("seven")
             yield from super().parse(row, replies)
 
-    blanks = worker.run_blanks(20, 20, folder)
+    blanks = worker.run_empty_rows(20, 20, folder)
     receipt = worker.run_shard(Picky(template="Tell."), spec(stub), blanks, 0, folder, Account(run="r"))
     assert (receipt.kept, receipt.quarantined) == (19, {"stage failed": 1})
-    assert stub.counts().answered_more_than_once == 0
+    assert stub.read_counters().answered_more_than_once == 0
 
 
 def test_every_answerable_row_is_kept_and_every_other_one_quarantined_with_its_reason(folder: str) -> None:
-    with Stub(Behaviour(forbidden=0.2)) as stub:
+    with MockServer(MockBehaviour(forbidden=0.2)) as stub:
         receipt = asked(stub, folder, rows=60)
         engines.unload()
     assert receipt.kept + sum(receipt.quarantined.values()) == 60
     assert 3 < receipt.quarantined["refused with 400"] < 30
 
 
-def test_identical_prompts_are_all_asked_each_with_its_own_seed(stub: Stub, folder: str) -> None:
+def test_identical_prompts_are_all_asked_each_with_its_own_seed(stub: MockServer, folder: str) -> None:
     class Blank(Tell):
         def prompt(self, row: Row) -> Prompt:
-            return self.ask()
+            return self.make_prompt()
 
-    blanks = worker.run_blanks(300, 100, folder)
+    blanks = worker.run_empty_rows(300, 100, folder)
     for i in range(3):
         worker.run_shard(Blank(template="Tell."), spec(stub), blanks, i, folder, Account(run="r"))
-    counts = stub.counts()
+    counts = stub.read_counters()
     assert (counts.requests, counts.seeded) == (300, 300)
 
 
-def test_at_the_limit_asking_stops_and_a_higher_budget_pays_for_the_rest_only(stub: Stub, folder: str) -> None:
+def test_at_the_limit_asking_stops_and_a_higher_budget_pays_for_the_rest_only(stub: MockServer, folder: str) -> None:
     store, one = open_store(folder), 2 * TOKENS + 4
     poor = Account(run="r", budget=Budget(tokens=10 * one))
     with pytest.raises(BudgetSpent, match="rows of this shard are owed"):
         asked(stub, folder, account=poor, slots=2)
-    asked_first = stub.counts().answered
+    asked_first = stub.read_counters().answered
     assert 8 <= asked_first <= 11
-    before = spent_before(store, "r")
+    before = load_earlier_usage(store, "r")
     assert before.completion_tokens == asked_first * 2 * TOKENS
 
     with pytest.raises(BudgetSpent):
         asked(stub, folder, account=poor.model_copy(update={"before": before}))
-    assert stub.counts().answered == asked_first, "the same budget buys nothing more"
+    assert stub.read_counters().answered == asked_first, "the same budget buys nothing more"
 
     rich = Account(run="r", budget=Budget(tokens=10**6), before=before)
     receipt = asked(stub, folder, account=rich)
-    assert (receipt.kept, stub.counts().answered) == (20, 20)
+    assert (receipt.kept, stub.read_counters().answered) == (20, 20)
     assert receipt.spent.completion_tokens == 20 * 2 * TOKENS
 
 
-class Judge(Rate):
+class Judge(Score):
     """Asks for a probability."""
 
     table: ClassVar[pa.Schema] = pa.schema([pa.field("row_id", pa.string()), pa.field("reward", pa.float64())])
     role: str | None = "reward"
 
     def prompt(self, row: Row) -> Prompt:
-        return self.ask(question=str(row["number"]))
+        return self.make_prompt(question=str(row["number"]))
 
-    def rate(self, row: Row, score: float) -> Iterator[Row | Reject]:
-        yield {"row_id": row["row_id"], "reward": score}
+    def score(self, row: Row, probability: float) -> Iterator[Row | Reject]:
+        yield {"row_id": row["row_id"], "reward": probability}
 
 
 def test_probabilities_are_paid_for_limited_and_quarantined_like_other_replies(folder: str) -> None:
-    blanks = worker.run_blanks(60, 60, folder)
-    with Stub(Behaviour(forbidden=0.2), reply=lambda body, sample: "yes") as stub:
+    blanks = worker.run_empty_rows(60, 60, folder)
+    with MockServer(MockBehaviour(forbidden=0.2), reply=lambda body, sample: "yes") as stub:
         poor = Account(run="rated", budget=Budget(tokens=20))
         with pytest.raises(BudgetSpent):
             worker.run_shard(Judge(template="Judge."), spec(stub), blanks, 0, folder, poor)
-        first = stub.counts().answered
+        first = stub.read_counters().answered
         receipt = worker.run_shard(Judge(template="Judge."), spec(stub), blanks, 0, folder, Account(run="rated"))
-        counts = stub.counts()
+        counts = stub.read_counters()
         engines.unload()
     assert 0 < first < 30
     assert receipt.kept + receipt.quarantined["refused with 400"] == 60
@@ -197,15 +197,19 @@ def test_probabilities_are_paid_for_limited_and_quarantined_like_other_replies(f
 
 
 def test_retries_do_not_eat_the_budget(folder: str) -> None:
-    with Stub(Behaviour(too_many=0.5, retry_after=0.001)) as stub:
+    with MockServer(MockBehaviour(too_many=0.5, retry_after=0.001)) as stub:
         account = Account(run="r", budget=Budget(tokens=20 * 2 * TOKENS + 200))
         assert asked(stub, folder, account=account, attempts=20).kept == 20
         engines.unload()
 
 
 def test_shards_of_two_servers_share_a_worker(folder: str) -> None:
-    blanks = worker.run_blanks(40, 20, folder)
-    with Stub(Behaviour(latency=0.05)) as one, Stub(Behaviour(latency=0.05)) as other, ThreadPoolExecutor() as pool:
+    blanks = worker.run_empty_rows(40, 20, folder)
+    with (
+        MockServer(MockBehaviour(latency=0.05)) as one,
+        MockServer(MockBehaviour(latency=0.05)) as other,
+        ThreadPoolExecutor() as pool,
+    ):
         stage = Tell(template="Tell.")
         shards = [
             pool.submit(worker.run_shard, stage, spec(stub, slots=4), blanks, i, folder, Account(run="r"))
@@ -213,13 +217,13 @@ def test_shards_of_two_servers_share_a_worker(folder: str) -> None:
         ]
         assert [shard.result(60).kept for shard in shards] == [20, 20]
         engines.unload()
-        assert (one.counts().answered, other.counts().answered) == (20, 20)
+        assert (one.read_counters().answered, other.read_counters().answered) == (20, 20)
 
 
 def test_a_model_makes_room_only_when_nobody_uses_it_any_more() -> None:
     one, other = (EmbeddedSpec(threads=threads) for threads in (1, 2))
     with ThreadPoolExecutor() as pool:
-        with engines.using(one) as engine:
+        with engines.borrow(one) as engine:
             waiting = pool.submit(engines.load, other)
             assert len(list(engine.stream([Request("r", Prompt(stage="solve"), (1,))], Sampling(max_tokens=2)))) == 1
             assert not waiting.done()
@@ -227,93 +231,93 @@ def test_a_model_makes_room_only_when_nobody_uses_it_any_more() -> None:
     engines.unload()
 
 
-def test_a_journal_that_cannot_be_read_does_not_keep_the_next_shard_out(stub: Stub, folder: str) -> None:
+def test_a_journal_that_cannot_be_read_does_not_keep_the_next_shard_out(stub: MockServer, folder: str) -> None:
     class Unreadable(Journal):
-        def replies(self) -> dict[str, dict[int, Completion]]:
+        def read_replies(self) -> dict[str, dict[int, Completion]]:
             raise OSError("gone")
 
     store = open_store(folder)
-    with engines.using(spec(stub)) as engine:
+    with engines.borrow(spec(stub)) as engine:
         with (
             pytest.raises(OSError, match="gone"),
-            Desk(engine, spec(stub), Unreadable(store, "k"), till(Account(), store)),
+            JournaledEngine(engine, spec(stub), Unreadable(store, "k"), tracker_for(Account(), store)),
         ):
             pass
-        with Desk(engine, spec(stub), Journal(store, "k"), till(Account(), store)) as desk:
-            assert desk.known == {}
+        with JournaledEngine(engine, spec(stub), Journal(store, "k"), tracker_for(Account(), store)) as desk:
+            assert desk.replies == {}
 
 
 def test_a_second_start_on_the_same_scheduler_counts_nothing_twice(folder: str) -> None:
     class Scheduler:
         handlers: dict[str, Any] = {}
 
-    open_counter(Scheduler)
-    add = Scheduler.handlers[HANDLER]
+    register_usage_handler(Scheduler)
+    add = Scheduler.handlers[USAGE_HANDLER]
 
-    def report(start: str, who: str, spent: Spent) -> Spent:
-        return Spent(**add(start=start, till=who, spent=spent.model_dump()))
+    def report(start: str, who: str, spent: Usage) -> Usage:
+        return Usage(**add(start=start, till=who, spent=spent.model_dump()))
 
-    first = Till(Account(run="r", start="1"), open_store(folder), report)
-    first.charge(Spent(completion_tokens=60))
+    first = BudgetTracker(Account(run="r", start="1"), open_store(folder), report)
+    first.record_usage(Usage(completion_tokens=60))
     first.sync()
-    second = Till(Account(run="r", start="2", before=Spent(completion_tokens=60)), open_store(folder), report)
+    second = BudgetTracker(Account(run="r", start="2", before=Usage(completion_tokens=60)), open_store(folder), report)
     second.sync()
-    assert second.spent().tokens == 60
-    first.ended.set()
-    second.ended.set()
+    assert second.total_usage().tokens == 60
+    first.stop_event.set()
+    second.stop_event.set()
 
 
 def test_dollars_and_gpu_hours_end_the_asking_too(folder: str) -> None:
-    spent = Spent(usd=2.0, gpu_seconds=7200)
-    assert Budget(usd=2.0).holds(spent) and not Budget(usd=1.99).holds(spent)
-    assert Budget(gpu_hours=2.0).holds(spent) and not Budget(gpu_hours=1.99).holds(spent)
-    assert Budget().holds(spent) and not Budget().limited
-    assert not Budget(tokens=0).holds(Spent()), "a budget of nothing buys nothing"
+    spent = Usage(usd=2.0, gpu_seconds=7200)
+    assert Budget(usd=2.0).covers(spent) and not Budget(usd=1.99).covers(spent)
+    assert Budget(gpu_hours=2.0).covers(spent) and not Budget(gpu_hours=1.99).covers(spent)
+    assert Budget().covers(spent) and not Budget().has_limit
+    assert not Budget(tokens=0).covers(Usage()), "a budget of nothing buys nothing"
 
 
 def test_a_till_counts_what_the_others_have_spent(folder: str) -> None:
-    told: dict[str, Spent] = {"other": Spent(completion_tokens=60)}
+    told: dict[str, Usage] = {"other": Usage(completion_tokens=60)}
 
-    def report(run: str, who: str, spent: Spent) -> Spent:
+    def report(run: str, who: str, spent: Usage) -> Usage:
         told[who] = spent
-        return sum(told.values(), Spent())
+        return sum(told.values(), Usage())
 
-    mine = Till(Account(run="r", budget=Budget(tokens=100)), open_store(folder), report)
-    assert mine.allows()
-    mine.charge(Spent(completion_tokens=30))
+    mine = BudgetTracker(Account(run="r", budget=Budget(tokens=100)), open_store(folder), report)
+    assert mine.may_send()
+    mine.record_usage(Usage(completion_tokens=30))
     mine.sync()
-    assert mine.spent().tokens == 90
-    assert not mine.allows(), "the next one is expected to cost 30"
-    told["other"] = Spent(completion_tokens=10)
+    assert mine.total_usage().tokens == 90
+    assert not mine.may_send(), "the next one is expected to cost 30"
+    told["other"] = Usage(completion_tokens=10)
     mine.sync()
-    assert mine.allows()
-    mine.ended.set()
+    assert mine.may_send()
+    mine.stop_event.set()
 
 
 def test_a_process_has_one_till_for_a_start_of_a_run(folder: str) -> None:
     store, account = open_store(folder), Account(run="r")
     with ThreadPoolExecutor(4) as pool:
-        assert len(set(pool.map(lambda _: id(till(account, store)), range(8)))) == 1
-    assert till(Account(run="other"), store) is not till(account, store)
+        assert len(set(pool.map(lambda _: id(tracker_for(account, store)), range(8)))) == 1
+    assert tracker_for(Account(run="other"), store) is not tracker_for(account, store)
 
 
 def test_gpu_time_is_shared_out_among_the_shards_that_use_it_at_once() -> None:
-    meter = Meter()
-    meter.enter(1, 1)
-    meter.enter(2, 1)
+    meter = GpuMeter()
+    meter.start(1, 1)
+    meter.start(2, 1)
     both = threading.Event()
     both.wait(0.05)
-    two, one = meter.take(2), meter.leave(1)
+    two, one = meter.take_seconds(2), meter.stop(1)
     assert one == pytest.approx(two, rel=0.5) and one >= 0.02
 
 
 def test_a_desk_asks_a_batch_engine_too(folder: str) -> None:
     store = open_store(folder)
-    engine = Fake(lambda prompt, seed: f"reply {seed}")
-    account = till(Account(run="fake"), store)
+    engine = FakeEngine(lambda prompt, seed: f"reply {seed}")
+    account = tracker_for(Account(run="fake"), store)
     requests = [Request(str(i), Prompt(stage="s"), (i, 10 + i)) for i in range(3)]
     priced = HttpSpec(kind="http", model="m", base_url=("http://nowhere",))
-    with Desk(engine, priced, Journal(store, "k"), account) as desk:
-        first = sorted(desk.stream(requests, SAMPLED), key=lambda pair: pair[0].row)
-        again = sorted(desk.stream(requests, SAMPLED), key=lambda pair: pair[0].row)
-    assert again == first and len(engine.asked) == 3
+    with JournaledEngine(engine, priced, Journal(store, "k"), account) as desk:
+        first = sorted(desk.stream(requests, SAMPLED), key=lambda pair: pair[0].row_id)
+        again = sorted(desk.stream(requests, SAMPLED), key=lambda pair: pair[0].row_id)
+    assert again == first and len(engine.calls) == 3

@@ -15,27 +15,27 @@ import pytest
 
 from infra import engines
 from infra.cluster.train_worker import run_train
-from infra.cluster.worker import run_blanks
+from infra.cluster.worker import run_empty_rows
 from infra.lake import model_store
 from infra.lake.store import open_store
-from schemas.engine_specs import EmbeddedSpec, HttpSpec, Spec, VllmSpec
+from schemas.engine_specs import EmbeddedSpec, EngineSpec, HttpSpec, VllmSpec
 from schemas.errors import QuestmillError
-from schemas.identity import Where
+from schemas.identity import NotIdentity
 from schemas.receipts import Receipt
-from schemas.steps import Train
+from schemas.steps import TrainingStep
 
 ROOT = Path(__file__).parents[3]
 
 
-class Count(Train):
+class Count(TrainingStep):
     """A training without a model: its weights are the number of rows and what the base weighed."""
 
     inputs: ClassVar[tuple[str, ...]] = ("rows",)
 
-    role: Annotated[str | None, Where] = "solver"
-    fails: Annotated[int, Where] = 0
+    role: Annotated[str | None, NotIdentity] = "solver"
+    fails: Annotated[int, NotIdentity] = 0
     """Starts that end in an error, after a checkpoint."""
-    sleeps: Annotated[float, Where] = 0.0
+    sleeps: Annotated[float, NotIdentity] = 0.0
     """Seconds before anything is done."""
     small: bool = True
     """Make a form for the embedded engine too."""
@@ -82,13 +82,13 @@ def folder(tmp_path: Path) -> str:
     return str(tmp_path / "lake")
 
 
-def train(step: Train, spec: Spec, lake: str, rows: int = 5) -> Receipt:
-    return run_train(step, spec, [[run_blanks(rows, 2, lake)]], lake)
+def train(step: TrainingStep, spec: EngineSpec, lake: str, rows: int = 5) -> Receipt:
+    return run_train(step, spec, [[run_empty_rows(rows, 2, lake)]], lake)
 
 
 def test_the_receipt_names_the_model_and_accounts_for_the_rows(base: EmbeddedSpec, folder: str) -> None:
     made = train(Count(), base, folder)
-    assert (made.rows_in, made.kept, made.balanced, made.detail["steps"]) == (5, 5, True, "5")
+    assert (made.rows_in, made.kept, made.is_balanced, made.detail["steps"]) == (5, 5, True, "5")
     weights = open_store(folder).read(f"{made.detail['model']}/safetensors/model.safetensors")
     assert weights == b"5 on nothing"
 
@@ -107,7 +107,7 @@ def test_another_base_makes_another_model(base: EmbeddedSpec, folder: str, tmp_p
 
 def test_a_trained_model_is_trained_on(base: EmbeddedSpec, folder: str) -> None:
     first = train(Count(), base, folder)
-    second = train(Count(), model_store.played(first, base, folder), folder)
+    second = train(Count(), model_store.spec_for_trained(first, base, folder), folder)
     weights = open_store(folder).read(f"{second.detail['model']}/safetensors/model.safetensors")
     assert weights == b"5 on 5 on nothing"
 
@@ -115,7 +115,7 @@ def test_a_trained_model_is_trained_on(base: EmbeddedSpec, folder: str) -> None:
 def test_a_training_that_failed_says_why_and_continues_from_its_checkpoint(base: EmbeddedSpec, folder: str) -> None:
     with pytest.raises(QuestmillError, match="step count: the training ended with code 1: ValueError: the loss is not"):
         train(Count(fails=1), base, folder)
-    assert open_store(folder).receipts()[-1].step == "blanks", "nothing is committed"
+    assert open_store(folder).read_receipts()[-1].step == "blanks", "nothing is committed"
     assert train(Count(fails=1), base, folder).detail["starts"] == "1"
     assert not list(Path(folder, "training").iterdir()), "what the work left behind is gone"
 
@@ -123,7 +123,7 @@ def test_a_training_that_failed_says_why_and_continues_from_its_checkpoint(base:
 def test_a_training_ends_with_its_worker(base: EmbeddedSpec, folder: str) -> None:
     script = (
         "from tests.infra.cluster.test_train_worker import Count, train\n"
-        "from schemas.engine import EmbeddedSpec\n"
+        "from schemas.engine_specs import EmbeddedSpec\n"
         f"train(Count(sleeps=600.0), EmbeddedSpec(path={base.path!r}), {folder!r})"
     )
     worker = subprocess.Popen([sys.executable, "-c", script], cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)})
@@ -153,24 +153,24 @@ def test_a_model_of_a_remote_lake_is_fetched_once(
 ) -> None:
     monkeypatch.setenv("QUESTMILL_CACHE", str(tmp_path / "cache"))
     made = train(Count(), base, lake)
-    spec = model_store.played(made, base, lake)
-    local = model_store.here(spec)
+    spec = model_store.spec_for_trained(made, base, lake)
+    local = model_store.with_local_model(spec)
     assert isinstance(spec, EmbeddedSpec) and isinstance(local, EmbeddedSpec)
     assert spec.path.startswith("memory://") and local.path.startswith(str(tmp_path / "cache"))
-    assert engines.pin(local) == local, "the pinned digest is that of what was fetched"
+    assert engines.pin_model(local) == local, "the pinned digest is that of what was fetched"
     open_store(lake).remove(made.detail["model"])
-    assert model_store.here(spec) == local
+    assert model_store.with_local_model(spec) == local
     assert train(Count(), spec, lake).kept == 5, "what was fetched can be trained on"
 
 
 def test_a_trained_model_may_be_copied_out_of_any_lake(base: EmbeddedSpec, lake: str, tmp_path: Path) -> None:
     made = train(Count(), base, lake)
-    model_store.keep(made, lake, tmp_path / "kept")
-    assert model_store.content(tmp_path / "kept" / "int8") == made.detail["int8"]
-    model_store.keep(made, lake, tmp_path / "kept")
+    model_store.download(made, lake, tmp_path / "kept")
+    assert model_store.model_digest(tmp_path / "kept" / "int8") == made.detail["int8"]
+    model_store.download(made, lake, tmp_path / "kept")
     open_store(lake).remove(made.detail["model"])
     with pytest.raises(QuestmillError, match="is missing; restore it"):
-        model_store.keep(made, lake, tmp_path / "none")
+        model_store.download(made, lake, tmp_path / "none")
 
 
 def test_a_lost_model_is_named(base: EmbeddedSpec, lake: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -178,24 +178,24 @@ def test_a_lost_model_is_named(base: EmbeddedSpec, lake: str, tmp_path: Path, mo
     made = train(Count(), base, lake)
     open_store(lake).remove(made.detail["model"])
     with pytest.raises(QuestmillError, match="is missing; restore it"):
-        model_store.here(model_store.played(made, base, lake))
+        model_store.with_local_model(model_store.spec_for_trained(made, base, lake))
 
 
 def test_each_engine_is_given_its_form(base: EmbeddedSpec, folder: str) -> None:
     made = train(Count(), base, folder)
     hub = VllmSpec(kind="vllm", model="some/model", revision="abc")
-    spec = model_store.played(made, hub, folder)
+    spec = model_store.spec_for_trained(made, hub, folder)
     assert isinstance(spec, VllmSpec) and (spec.model, spec.revision) == ("", "")
-    assert spec.path.endswith("/safetensors") and engines.pin(spec) == spec
+    assert spec.path.endswith("/safetensors") and engines.pin_model(spec) == spec
 
 
 def test_an_engine_that_cannot_load_it_is_named(base: EmbeddedSpec, folder: str) -> None:
     made = train(Count(small=False), base, folder)
     with pytest.raises(ValueError, match="count has no int8/"):
-        model_store.played(made, base, folder)
+        model_store.spec_for_trained(made, base, folder)
     server = HttpSpec(kind="http", model="m", base_url=("https://a",))
     with pytest.raises(ValueError, match="kind 'http' cannot load a model that was trained here"):
-        model_store.played(made, server, folder)
+        model_store.spec_for_trained(made, server, folder)
     with pytest.raises(ValueError, match="kind 'http' has no weights to train from"):
         train(Count(), server, folder)
 

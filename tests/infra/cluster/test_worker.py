@@ -11,14 +11,14 @@ import pytest
 from infra.cluster import worker
 from infra.lake.store import open_store
 from schemas.arrow import is_measured, measured, required
-from schemas.errors import LedgerError, ShapeError, VerifierBroken
-from schemas.identity import Where
+from schemas.errors import LedgerError, SchemaError, VerifierBroken
+from schemas.identity import NotIdentity
 from schemas.input import Source
 from schemas.outcomes import Quarantine, Reject, Row
 from schemas.receipts import Receipt
 from schemas.steps import Filter, Merge, Stage
-from tasks.verification.attach_verdicts import Judged
-from tests.support.pipeline import Compare, attempt, jsonl, rows, seed, work
+from tasks.verification.attach_verdicts import AttachVerdicts
+from tests.support.pipeline import Compare, make_attempt, read_rows, run_stage, seed, write_jsonl
 
 LENGTH = pa.schema([required("row_id", pa.string()), required("n", pa.int64()), measured("milliseconds", pa.float32())])
 
@@ -34,7 +34,7 @@ class Told(Stage):
 
     variant: str = "told"
     """Part of the identity, as every field."""
-    behaviour: Annotated[Callable[[Row], list[Any]], Where]
+    behaviour: Annotated[Callable[[Row], list[Any]], NotIdentity]
     """Outcomes of a row."""
 
     def rows(self, batch: Sequence[Row], engine: Any) -> Iterator[Any]:
@@ -45,7 +45,7 @@ class Told(Stage):
 @pytest.fixture
 def attempts(tmp_path: Path, lake: str) -> Receipt:
     """One shard of twelve rows."""
-    path = jsonl(tmp_path / "a.jsonl", [attempt(n) for n in range(12)])
+    path = write_jsonl(tmp_path / "a.jsonl", [make_attempt(n) for n in range(12)])
     (receipt,) = seed(Source(input=(path,)), lake)
     return receipt
 
@@ -66,7 +66,7 @@ def test_each_row_may_be_kept_rejected_or_quarantined(attempts: Receipt, lake: s
 
     receipt = tell(behaviour, attempts, lake)
     assert (receipt.rows_in, receipt.kept, receipt.rejected) == (12, 9, {"short": 2})
-    assert receipt.quarantined == {"silent": 1} and receipt.balanced
+    assert receipt.quarantined == {"silent": 1} and receipt.is_balanced
     store = open_store(lake)
     assert receipt.rejects is not None and receipt.quarantine is not None
     first, _ = store.get(receipt.rejects).to_pylist()
@@ -80,7 +80,7 @@ def test_a_lost_row_is_named(attempts: Receipt, lake: str) -> None:
         LedgerError, match=r"stage told lost row '\w{12}:00000003': yield it, or a Reject with a reason"
     ):
         tell(lambda row: [] if is_row(row, 2) else [length(row)], attempts, lake)
-    assert [r.step for r in open_store(lake).receipts()] == ["seed"], "nothing is committed"
+    assert [r.step for r in open_store(lake).read_receipts()] == ["seed"], "nothing is committed"
 
 
 def test_an_invented_row_is_named(attempts: Receipt, lake: str) -> None:
@@ -103,7 +103,7 @@ def test_a_row_that_makes_the_stage_raise_is_quarantined_and_the_others_are_kept
 def test_a_stage_that_always_raises_fails_with_its_own_error(attempts: Receipt, lake: str) -> None:
     with pytest.raises(ZeroDivisionError):
         tell(lambda row: [1 / 0], attempts, lake)
-    assert [r.step for r in open_store(lake).receipts()] == ["seed"]
+    assert [r.step for r in open_store(lake).read_receipts()] == ["seed"]
 
 
 def test_an_error_of_ours_is_never_taken_for_a_bad_row(attempts: Receipt, lake: str) -> None:
@@ -117,9 +117,9 @@ def test_an_error_of_ours_is_never_taken_for_a_bad_row(attempts: Receipt, lake: 
 
 
 def test_wrong_columns_are_named(attempts: Receipt, lake: str) -> None:
-    with pytest.raises(ShapeError, match=r"step told: row '.*' has unknown columns \['m'\] and lacks \[\]"):
+    with pytest.raises(SchemaError, match=r"step told: row '.*' has unknown columns \['m'\] and lacks \[\]"):
         tell(lambda row: [length(row) | {"m": 1}], attempts, lake)
-    with pytest.raises(ShapeError, match=r"step told: column 'n' does not hold int64 in row '\w{12}:00000001'"):
+    with pytest.raises(SchemaError, match=r"step told: column 'n' does not hold int64 in row '\w{12}:00000001'"):
         tell(lambda row: [length(row) | {"n": "many"}], attempts, lake)
 
 
@@ -135,7 +135,7 @@ def test_a_row_with_some_samples_kept_counts_as_kept_and_its_rejects_are_told(at
 
 def test_a_row_whose_samples_are_all_rejected_counts_once_by_its_first_reason(attempts: Receipt, lake: str) -> None:
     receipt = tell(lambda row: [Reject(row, "cut_off"), Reject(row, "no_answer")], attempts, lake)
-    assert (receipt.kept, receipt.rejected, receipt.parts[0].rows) == (0, {"cut_off": 12}, 0) and receipt.balanced
+    assert (receipt.kept, receipt.rejected, receipt.parts[0].rows) == (0, {"cut_off": 12}, 0) and receipt.is_balanced
 
 
 def test_an_empty_shard_is_work_done(attempts: Receipt, lake: str) -> None:
@@ -181,13 +181,13 @@ def merged(query: str, tables: list[Receipt], lake: str, shard_rows: int = 5) ->
 
 @pytest.fixture
 def lengths(attempts: Receipt, lake: str) -> list[Receipt]:
-    return work(Told(behaviour=lambda row: [length(row)]), [attempts], lake)
+    return run_stage(Told(behaviour=lambda row: [length(row)]), [attempts], lake)
 
 
 def test_a_merge_cuts_its_rows_into_shards_in_order(lengths: list[Receipt], lake: str) -> None:
     receipt = merged("SELECT * FROM given ORDER BY row_id DESC", lengths, lake)
-    assert [part.rows for part in receipt.parts] == [5, 5, 2] and receipt.balanced
-    ids = [row["row_id"] for row in rows(open_store(lake), [receipt])]
+    assert [part.rows for part in receipt.parts] == [5, 5, 2] and receipt.is_balanced
+    ids = [row["row_id"] for row in read_rows(open_store(lake), [receipt])]
     assert ids == sorted(ids, reverse=True) and len(ids) == 12
 
 
@@ -195,7 +195,7 @@ def test_the_column_reject_turns_rows_down(lengths: list[Receipt], lake: str) ->
     query = "SELECT *, CASE WHEN row_id LIKE '%2' THEN 'two' END AS reject FROM given ORDER BY row_id"
     receipt = merged(query, lengths, lake)
     assert (receipt.kept, receipt.rejected) == (10, {"two": 2})
-    assert all("reject" not in row for row in rows(open_store(lake), [receipt]))
+    assert all("reject" not in row for row in read_rows(open_store(lake), [receipt]))
 
 
 def test_a_merge_that_loses_or_doubles_rows_fails(lengths: list[Receipt], lake: str) -> None:
@@ -207,7 +207,7 @@ def test_a_merge_that_loses_or_doubles_rows_fails(lengths: list[Receipt], lake: 
 
 def test_measurements_stay_measurements_through_a_merge(lengths: list[Receipt], lake: str) -> None:
     receipt = merged("SELECT * FROM given ORDER BY row_id", lengths, lake)
-    fields = open_store(lake).schema(receipt.parts[0])
+    fields = open_store(lake).read_schema(receipt.parts[0])
     assert [field.name for field in fields if is_measured(field)] == ["milliseconds"]
 
 
@@ -218,13 +218,15 @@ def test_a_merge_that_is_done_is_not_done_again(lengths: list[Receipt], lake: st
 
 
 def test_verdicts_join_their_attempts_and_what_has_none_is_rejected(tmp_path: Path, lake: str) -> None:
-    table = [attempt(n, verdict="theirs", reject="theirs") for n in range(6)] + [attempt(9, response="broken")]
-    attempted = seed(Source(input=(jsonl(tmp_path / "a.jsonl", table),), shard_rows=3), lake, Compare.table.names)
-    judged = work(Compare(), attempted, lake)
-    receipt = worker.run_merge(Judged(), [attempted, judged], 4, lake)
+    table = [make_attempt(n, verdict="theirs", reject="theirs") for n in range(6)] + [
+        make_attempt(9, response="broken")
+    ]
+    attempted = seed(Source(input=(write_jsonl(tmp_path / "a.jsonl", table),), shard_rows=3), lake, Compare.table.names)
+    judged = run_stage(Compare(), attempted, lake)
+    receipt = worker.run_merge(AttachVerdicts(), [attempted, judged], 4, lake)
     assert (receipt.kept, receipt.rejected) == (6, {"no verdict": 1})
     assert receipt.beside == tuple(part.digest for r in judged for part in r.parts)
-    first = rows(open_store(lake), [receipt])[0]
+    first = read_rows(open_store(lake), [receipt])[0]
     assert (first["verdict"], first["input_verdict"], first["input_reject"]) == ("correct", "theirs", "theirs")
 
 
@@ -234,7 +236,7 @@ def test_a_row_that_becomes_several_is_kept_once_in_the_ledger_and_so_are_its_ch
         return [*kept, Reject({**row, "row_id": f"{row['row_id']}/2"}, "one too many")]
 
     stage = Told(behaviour=three)
-    first = worker.run_shard(stage, None, worker.run_blanks(3, 10, lake), 0, lake)
+    first = worker.run_shard(stage, None, worker.run_empty_rows(3, 10, lake), 0, lake)
     assert (first.rows_in, first.kept, first.parts[0].rows, first.rejected) == (3, 3, 6, {})
     second = worker.run_shard(stage, None, first, 0, lake)
     assert (second.rows_in, second.kept, second.parts[0].rows) == (6, 6, 12)
@@ -282,14 +284,14 @@ class Shorten(Merge):
 
 
 def test_a_users_column_passes_every_kind_of_step_with_its_type_and_stands_last(tmp_path: Path, lake: str) -> None:
-    path = jsonl(tmp_path / "a.jsonl", [attempt(n) | {"level": n * 1.5} for n in range(12)])
+    path = write_jsonl(tmp_path / "a.jsonl", [make_attempt(n) | {"level": n * 1.5} for n in range(12)])
     (attempts,) = seed(Source(input=(path,)), lake)
     store = open_store(lake)
     steps: list[Receipt] = [worker.run_shard(Measure(), None, attempts, 0, lake)]
     steps.append(worker.run_shard(KeepShort(), None, steps[-1], 0, lake))
     steps.append(worker.run_merge(Shorten(), [[steps[-1]]], 4, lake))
     steps.append(worker.run_shard(Rewrite(behaviour=lambda row: [length(row, 1)]), None, steps[-1], 0, lake))
-    schemas = [store.schema(receipt.parts[0]) for receipt in steps]
+    schemas = [store.read_schema(receipt.parts[0]) for receipt in steps]
     assert [schema.names[-1] for schema in schemas] == ["level"] * 4
     assert [schema.field("level").type for schema in schemas] == [pa.float64()] * 4
     assert schemas[1] == schemas[0] and "length" in schemas[1].names, "a filter changes no column"
@@ -301,5 +303,5 @@ def test_a_users_column_passes_every_kind_of_step_with_its_type_and_stands_last(
 
 def test_a_stage_names_the_column_that_its_input_lacks(attempts: Receipt, lake: str) -> None:
     told = tell(lambda row: [length(row)], attempts, lake)
-    with pytest.raises(ShapeError, match="stage keep_short needs the column 'response'; its input has row_id, n"):
+    with pytest.raises(SchemaError, match="stage keep_short needs the column 'response'; its input has row_id, n"):
         worker.run_shard(KeepShort(), None, told, 0, lake)

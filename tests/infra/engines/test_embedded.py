@@ -10,8 +10,8 @@ import pytest
 pytest.importorskip("ctranslate2")
 
 from infra import engines
-from infra.engines import pin
-from infra.engines.embedded import Embedded
+from infra.engines import pin_model
+from infra.engines.embedded import EmbeddedEngine
 from schemas.engine import generate
 from schemas.engine_specs import EmbeddedSpec
 from schemas.errors import EngineError
@@ -29,16 +29,16 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
         return SHIPPED
     pytest.importorskip("torch", reason="needs the extra `train`").set_num_threads(1)
     pytest.importorskip("transformers", reason="needs the extra `train`")
-    from tasks.pupil.config import Schooling
-    from tasks.pupil.dataset import make_lessons
-    from tasks.pupil.export import export
+    from tasks.pupil.config import PupilTraining
+    from tasks.pupil.dataset import write_dataset
+    from tasks.pupil.export import export_pupil
     from tasks.pupil.train import train
 
     folder = tmp_path_factory.mktemp("pupil")
-    tiny = Schooling(hidden=32, layers=1, heads=2, feed_forward=64, steps=2, micro_tokens=512, compiled=False)
-    make_lessons(folder / "lessons", 300, vocabulary=600, processes=1)
+    tiny = PupilTraining(hidden=32, layers=1, heads=2, feed_forward=64, steps=2, micro_tokens=512, compiled=False)
+    write_dataset(folder / "lessons", 300, vocabulary=600, processes=1)
     train(folder / "lessons", folder, tiny, report=lambda line: None)
-    return export(folder / "latest.pt", folder / "lessons", folder / "models")[1]
+    return export_pupil(folder / "latest.pt", folder / "lessons", folder / "models")[1]
 
 
 @pytest.fixture
@@ -47,8 +47,8 @@ def spec(model: Path) -> EmbeddedSpec:
 
 
 @pytest.fixture(scope="module")
-def engine(model: Path) -> Iterator[Embedded]:
-    opened = Embedded(EmbeddedSpec(path=str(model)))
+def engine(model: Path) -> Iterator[EmbeddedEngine]:
+    opened = EmbeddedEngine(EmbeddedSpec(path=str(model)))
     yield opened
     opened.close()
     opened.close()
@@ -59,7 +59,7 @@ class TestEmbedded(GeneratorContract, ScorerContract):
 
 
 def test_the_same_call_gives_the_same_samples_in_every_process_order(spec: EmbeddedSpec) -> None:
-    engine, sampling = Embedded(spec), Sampling(n=2, temperature=1.0, max_tokens=16)
+    engine, sampling = EmbeddedEngine(spec), Sampling(n=2, temperature=1.0, max_tokens=16)
     seeds = [[5, 6], [7, 8]]
     first = generate(engine, [WRITE, SOLVE], sampling, seeds)
     generate(engine, [WRITE], sampling, [[1, 2]])
@@ -70,17 +70,17 @@ def test_the_identity_is_the_content_and_not_the_place(spec: EmbeddedSpec, tmp_p
     copy = tmp_path / "copy"
     shutil.copytree(spec.path, copy)
     elsewhere = EmbeddedSpec(path=str(copy), threads=2)
-    assert fingerprint(pin(spec)) == fingerprint(pin(elsewhere)) != fingerprint(spec)
+    assert fingerprint(pin_model(spec)) == fingerprint(pin_model(elsewhere)) != fingerprint(spec)
     config = json.loads((copy / "config.json").read_text())
     (copy / "config.json").write_text(json.dumps({**config, "unk_token": "<pad>"}))
-    assert fingerprint(pin(elsewhere)) != fingerprint(pin(spec))
+    assert fingerprint(pin_model(elsewhere)) != fingerprint(pin_model(spec))
     with pytest.raises(ValueError, match="not the pinned one"):
-        Embedded(elsewhere.model_copy(update={"digest": pin(spec).digest}))
+        EmbeddedEngine(elsewhere.model_copy(update={"digest": pin_model(spec).digest}))
 
 
 def test_a_missing_model_is_one_clear_line(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"no model in .* missing; run `make pupil`") as caught:
-        Embedded(EmbeddedSpec(path=str(tmp_path)))
+        EmbeddedEngine(EmbeddedSpec(path=str(tmp_path)))
     assert "\n" not in str(caught.value)
 
 
@@ -89,7 +89,7 @@ def test_a_broken_model_is_one_clear_line(spec: EmbeddedSpec, tmp_path: Path) ->
     shutil.copytree(spec.path, broken)
     (broken / "model.bin").write_bytes(b"not a model")
     with pytest.raises(ValueError, match=r"cannot be loaded.*make pupil"):
-        Embedded(EmbeddedSpec(path=str(broken)))
+        EmbeddedEngine(EmbeddedSpec(path=str(broken)))
 
 
 def test_one_model_is_resident_at_a_time(spec: EmbeddedSpec) -> None:
@@ -110,13 +110,15 @@ def test_a_chat_template_is_applied_when_the_model_has_one(spec: EmbeddedSpec, t
     told = json.loads((chatty / "tokenizer_config.json").read_text())
     told["chat_template"] = "{% for m in messages %}[{{ m.role }}] {{ m.content }}\n{% endfor %}"
     (chatty / "tokenizer_config.json").write_text(json.dumps(told))
-    words = Embedded(EmbeddedSpec(path=str(chatty))).words
-    assert words.text(words.read(JUDGE)).startswith("[system] Reply with yes or no.\n[user] Question:\nTom has 3 eggs")
-    assert "Solution:\n3 + 4 = 7" in words.text(words.read(JUDGE))
+    words = EmbeddedEngine(EmbeddedSpec(path=str(chatty))).tokenizer
+    assert words.decode(words.encode(JUDGE)).startswith(
+        "[system] Reply with yes or no.\n[user] Question:\nTom has 3 eggs"
+    )
+    assert "Solution:\n3 + 4 = 7" in words.decode(words.encode(JUDGE))
 
 
 def test_a_prompt_without_inputs_is_all_instruction() -> None:
-    assert Prompt(stage="x", instruction="Write.").messages() == [{"role": "user", "content": "Write."}]
+    assert Prompt(stage="x", instruction="Write.").to_messages() == [{"role": "user", "content": "Write."}]
 
 
 def test_an_unknown_kind_is_named() -> None:

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from infra.engines.common.request_window import Passing
-from infra.engines.http import Http
-from infra.mock_server.behaviour import Behaviour
-from infra.mock_server.server import Stub
-from schemas.engine import Completion, Failure, Reply, Request, Watch, generate
+from infra.engines.common.request_window import RetryableError
+from infra.engines.http import HttpEngine
+from infra.mock_server.behaviour import MockBehaviour
+from infra.mock_server.server import MockServer
+from schemas.engine import Completion, Failure, Reply, Request, RequestObserver, generate
 from schemas.engine_specs import HttpSpec
 from schemas.errors import EngineError
 from schemas.identity import fingerprint
@@ -36,87 +36,87 @@ def yes_or_no(body: dict[str, Any], sample: int) -> str:
 
 
 @contextmanager
-def opened(stub: Stub, **fields: Any) -> Iterator[Http]:
+def opened(stub: MockServer, **fields: Any) -> Iterator[HttpEngine]:
     spec = HttpSpec(**{"kind": "http", "model": "stub", "base_url": (f"{stub.url}/v1",), **fields})
-    engine = Http(spec)
+    engine = HttpEngine(spec)
     try:
         yield engine
     finally:
         engine.close()
 
 
-def asked(engine: Http, rows: int, n: int = 1, watch: Watch | None = None) -> dict[str, Reply]:
+def asked(engine: HttpEngine, rows: int, n: int = 1, watch: RequestObserver | None = None) -> dict[str, Reply]:
     """Replies to `rows` different questions."""
     requests = [
         Request(str(i), Prompt(stage="solve", inputs={"question": f"{i}?"}), tuple(range(n * i, n * i + n)))
         for i in range(rows)
     ]
-    return {request.row: reply for request, reply in engine.stream(requests, SAMPLED, watch or Watch())}
+    return {request.row_id: reply for request, reply in engine.stream(requests, SAMPLED, watch or RequestObserver())}
 
 
 class TestChat(GeneratorContract):
     @pytest.fixture
-    def engine(self) -> Iterator[Http]:
-        with Stub(reply=words) as stub, opened(stub) as engine:
+    def engine(self) -> Iterator[HttpEngine]:
+        with MockServer(reply=words) as stub, opened(stub) as engine:
             yield engine
             engine.close()  # the first of two
 
 
 class TestTagged(GeneratorContract):
     @pytest.fixture
-    def engine(self) -> Iterator[Http]:
-        with Stub(reply=words) as stub, opened(stub, form="tagged") as engine:
+    def engine(self) -> Iterator[HttpEngine]:
+        with MockServer(reply=words) as stub, opened(stub, form="tagged") as engine:
             yield engine
 
 
 class TestOneSampleARequest(GeneratorContract):
     @pytest.fixture
-    def engine(self) -> Iterator[Http]:
-        with Stub(reply=words) as stub, opened(stub, many=False) as engine:
+    def engine(self) -> Iterator[HttpEngine]:
+        with MockServer(reply=words) as stub, opened(stub, many=False) as engine:
             yield engine
 
 
 class TestScores(ScorerContract):
     @pytest.fixture
-    def engine(self) -> Iterator[Http]:
-        with Stub(reply=yes_or_no) as stub, opened(stub) as engine:
+    def engine(self) -> Iterator[HttpEngine]:
+        with MockServer(reply=yes_or_no) as stub, opened(stub) as engine:
             yield engine
 
 
 @pytest.mark.parametrize("fault", ["too_many", "fails", "cut", "wrong_json"])
 def test_what_may_pass_is_tried_again_until_it_passes(fault: str) -> None:
-    behaviour = Behaviour(**{fault: 0.3}, retry_after=0.01)
-    with Stub(behaviour) as stub, opened(stub, attempts=12) as engine:
+    behaviour = MockBehaviour(**{fault: 0.3}, retry_after=0.01)
+    with MockServer(behaviour) as stub, opened(stub, attempts=12) as engine:
         replies = asked(engine, 40)
-        assert stub.counts().faults[fault] > 3
+        assert stub.read_counters().faults[fault] > 3
     assert len(replies) == 40 and not any(isinstance(reply, Failure) for reply in replies.values())
 
 
 def test_a_request_that_hangs_is_given_up_at_our_own_deadline_and_asked_again() -> None:
-    with Stub(Behaviour(hangs=0.5, hang=600)) as stub, opened(stub, deadline=0.3, attempts=12) as engine:
+    with MockServer(MockBehaviour(hangs=0.5, hang=600)) as stub, opened(stub, deadline=0.3, attempts=12) as engine:
         replies = asked(engine, 12)
-        assert stub.counts().faults["hangs"] > 2
+        assert stub.read_counters().faults["hangs"] > 2
     assert not any(isinstance(reply, Failure) for reply in replies.values())
 
 
 def test_what_never_passes_fails_with_its_reason_and_the_number_of_attempts() -> None:
-    with Stub(Behaviour(status=500)) as stub, opened(stub, attempts=2) as engine:
+    with MockServer(MockBehaviour(status=500)) as stub, opened(stub, attempts=2) as engine:
         (failure,) = asked(engine, 1).values()
     assert isinstance(failure, Failure)
     assert (failure.reason, failure.attempts) == ("server error", 2) and failure.error.startswith("HTTP 500")
 
 
 def test_what_the_server_forbids_is_not_tried_again() -> None:
-    with Stub(Behaviour(forbidden=0.3)) as stub, opened(stub) as engine:
+    with MockServer(MockBehaviour(forbidden=0.3)) as stub, opened(stub) as engine:
         replies = asked(engine, 60)
-        assert stub.counts().requests == 60
+        assert stub.read_counters().requests == 60
     failures = [reply for reply in replies.values() if isinstance(reply, Failure)]
     assert 5 < len(failures) < 35
     assert {(failure.reason, failure.attempts) for failure in failures} == {("refused with 400", 1)}
 
 
 def test_a_prompt_longer_than_the_context_has_a_reason_of_its_own() -> None:
-    with Stub(Behaviour(context=3)) as stub, opened(stub) as engine:
+    with MockServer(MockBehaviour(context=3)) as stub, opened(stub) as engine:
         request = Request("long", Prompt(stage="solve", inputs={"question": "one two three four five"}), (1,))
         ((_, reply),) = engine.stream([request], SAMPLED)
         assert isinstance(reply, Failure) and reply.reason == "context too long"
@@ -124,38 +124,38 @@ def test_a_prompt_longer_than_the_context_has_a_reason_of_its_own() -> None:
 
 @pytest.mark.parametrize("status", [401, 402, 403, 404])
 def test_a_refused_key_or_an_unknown_model_stops_the_run_at_once(status: int) -> None:
-    with Stub(Behaviour(status=status)) as stub, opened(stub) as engine:
+    with MockServer(MockBehaviour(status=status)) as stub, opened(stub) as engine:
         with pytest.raises(EngineError, match=f"HTTP {status}: .* check "):
             asked(engine, 5)
-        assert stub.counts().requests <= 5
+        assert stub.read_counters().requests <= 5
 
 
 def test_a_server_that_was_refused_may_be_asked_again_later() -> None:
-    with Stub(Behaviour(status=401)) as stub, opened(stub) as engine:
+    with MockServer(MockBehaviour(status=401)) as stub, opened(stub) as engine:
         with pytest.raises(EngineError):
             asked(engine, 3)
-        with Stub() as other:
-            engine.servers.all[0].url = f"{other.url}/v1"
+        with MockServer() as other:
+            engine.pool.servers[0].url = f"{other.url}/v1"
             assert len(asked(engine, 3)) == 3
 
 
 def test_retry_after_is_honoured() -> None:
-    with Stub(Behaviour(too_many=0.2, retry_after=1.2)) as stub, opened(stub, attempts=12) as engine:
+    with MockServer(MockBehaviour(too_many=0.2, retry_after=1.2)) as stub, opened(stub, attempts=12) as engine:
         asked(engine, 16)
-        counts = stub.counts()
+        counts = stub.read_counters()
     assert counts.faults["too_many"] and counts.last_reply - counts.first_request >= 1.2
 
 
 def test_a_dead_server_is_taken_out_and_the_others_do_its_work() -> None:
-    with Stub() as gone:
+    with MockServer() as gone:
         pass
-    with Stub() as stub, opened(stub, base_url=(f"{gone.url}/v1", f"{stub.url}/v1")) as engine:
+    with MockServer() as stub, opened(stub, base_url=(f"{gone.url}/v1", f"{stub.url}/v1")) as engine:
         assert len(asked(engine, 50)) == 50
-        assert stub.counts().answered == 50
+        assert stub.read_counters().answered == 50
 
 
 def test_a_server_that_comes_back_is_used_again() -> None:
-    stub = Stub()
+    stub = MockServer()
     with stub:
         pass
     with opened(stub, patience=60) as engine:
@@ -168,18 +168,18 @@ def test_a_server_that_comes_back_is_used_again() -> None:
 
 
 def test_no_server_at_all_stops_the_run_when_patience_is_over() -> None:
-    with Stub() as gone:
+    with MockServer() as gone:
         pass
     with opened(gone, patience=0.2) as engine, pytest.raises(EngineError, match=r"no server answers at 127\."):
         asked(engine, 2)
 
 
 def test_two_servers_share_the_work() -> None:
-    slow = Behaviour(latency=0.02)
-    with Stub(slow) as one, Stub(slow) as two:
+    slow = MockBehaviour(latency=0.02)
+    with MockServer(slow) as one, MockServer(slow) as two:
         with opened(one, base_url=(f"{one.url}/v1", f"{two.url}/v1"), slots=8) as engine:
             asked(engine, 80)
-        assert min(one.counts().answered, two.counts().answered) > 25
+        assert min(one.read_counters().answered, two.read_counters().answered) > 25
 
 
 class Echo(BaseHTTPRequestHandler):
@@ -201,7 +201,7 @@ def test_the_key_is_sent_and_never_told(monkeypatch: pytest.MonkeyPatch) -> None
     with ThreadingHTTPServer(("127.0.0.1", 0), Echo) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         url = f"http://127.0.0.1:{server.server_port}/v1"
-        engine = Http(HttpSpec(kind="http", model="m", base_url=(url,), key_from="SOME_KEY", attempts=1))
+        engine = HttpEngine(HttpSpec(kind="http", model="m", base_url=(url,), key_from="SOME_KEY", attempts=1))
         (failure,) = asked(engine, 1).values()
         engine.close()
         server.shutdown()
@@ -212,7 +212,7 @@ def test_the_key_is_sent_and_never_told(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_a_key_that_is_missing_is_told_before_anything_is_asked() -> None:
     with pytest.raises(EngineError, match="the environment variable NO_SUCH_KEY holds no key"):
-        Http(HttpSpec(kind="http", model="m", base_url=("http://127.0.0.1:1/v1",), key_from="NO_SUCH_KEY"))
+        HttpEngine(HttpSpec(kind="http", model="m", base_url=("http://127.0.0.1:1/v1",), key_from="NO_SUCH_KEY"))
 
 
 def test_https_is_the_default() -> None:
@@ -236,44 +236,44 @@ def test_a_url_that_cannot_be_asked_is_told_before_anything_is(urls: tuple[str, 
 
 def test_a_json_schema_is_passed_on() -> None:
     schema = {"type": "object", "properties": {"verdict": {"enum": ["yes", "no"]}}, "required": ["verdict"]}
-    with Stub() as stub, opened(stub) as engine:
+    with MockServer() as stub, opened(stub) as engine:
         ((reply,),) = generate(engine, [SOLVE], SAMPLED.model_copy(update={"reply_schema": schema}), [[1]])
     assert reply.text in ('{"verdict": "yes"}', '{"verdict": "no"}', '{"verdict":"yes"}', '{"verdict":"no"}')
 
 
 def test_a_straggler_is_asked_a_second_time_and_the_first_answer_counts() -> None:
-    behaviour = Behaviour(hangs=0.05, hang=600, latency=0.01, seed=1)
-    with Stub(behaviour) as stub, opened(stub, deadline=600) as engine:
+    behaviour = MockBehaviour(hangs=0.05, hang=600, latency=0.01, seed=1)
+    with MockServer(behaviour) as stub, opened(stub, deadline=600) as engine:
         replies = asked(engine, 60)
-        assert engine.window.hedges == stub.counts().faults["hangs"] > 0
+        assert engine.window.hedge_count == stub.read_counters().faults["hangs"] > 0
     assert len(replies) == 60
 
 
 def test_requests_that_the_watch_does_not_allow_are_not_asked() -> None:
-    class Five(Watch):
+    class Five(RequestObserver):
         left = 5
 
-        def allows(self) -> bool:
+        def may_send(self) -> bool:
             self.left -= 1
             return self.left >= 0
 
-    with Stub() as stub, opened(stub) as engine:
+    with MockServer() as stub, opened(stub) as engine:
         assert len(asked(engine, 20, watch=Five())) == 5
-        assert stub.counts().requests == 5
+        assert stub.read_counters().requests == 5
 
 
 def test_replies_are_told_to_the_watch_before_anybody_reads_them() -> None:
-    class Told(Watch):
+    class Told(RequestObserver):
         rows: list[str] = []
 
-        def arrived(self, request: Request, reply: Reply) -> None:
-            self.rows.append(request.row)
+        def on_reply(self, request: Request, reply: Reply) -> None:
+            self.rows.append(request.row_id)
 
     watch = Told()
-    with Stub() as stub, opened(stub) as engine:
+    with MockServer() as stub, opened(stub) as engine:
         requests = [Request(str(i), WRITE, (i,)) for i in range(30)]
         for request, _ in engine.stream(requests, SAMPLED, watch):
-            assert request.row in watch.rows
+            assert request.row_id in watch.rows
 
 
 def test_only_the_place_of_a_server_is_no_part_of_the_identity() -> None:
@@ -286,28 +286,31 @@ def test_only_the_place_of_a_server_is_no_part_of_the_identity() -> None:
 
 
 def test_a_server_that_ignores_n_is_named_with_the_way_out() -> None:
-    with Stub() as stub, opened(stub) as engine:
+    with MockServer() as stub, opened(stub) as engine:
         request = Request("r", SOLVE, (1, 2, 3))
         with pytest.raises(EngineError, match="1 of 3 samples; set many = false"):
-            engine._completions({"choices": [{}]}, request, SAMPLED)
-        with pytest.raises(Passing, match="without choices"):
-            engine._completions({"choices": []}, request, SAMPLED)
+            engine._parse_reply({"choices": [{}]}, request, SAMPLED)
+        with pytest.raises(RetryableError, match="without choices"):
+            engine._parse_reply({"choices": []}, request, SAMPLED)
 
 
 def test_a_server_that_fails_fast_does_not_attract_the_work() -> None:
-    with Stub(Behaviour(status=500)) as broken, Stub(Behaviour(latency=0.01)) as sound:
+    with MockServer(MockBehaviour(status=500)) as broken, MockServer(MockBehaviour(latency=0.01)) as sound:
         urls = (f"{broken.url}/v1", f"{sound.url}/v1")
         with opened(sound, base_url=urls, attempts=6, slots=8) as engine:
             replies = asked(engine, 60)
-        assert broken.counts().requests < 40
+        assert broken.read_counters().requests < 40
     assert not any(isinstance(reply, Failure) for reply in replies.values())
 
 
 def test_an_outage_costs_no_row_its_attempts_and_stops_the_run_when_patience_is_over() -> None:
-    with Stub(Behaviour(status=503, retry_after=0.01)) as stub, opened(stub, attempts=2, patience=1.0) as engine:
+    with (
+        MockServer(MockBehaviour(status=503, retry_after=0.01)) as stub,
+        opened(stub, attempts=2, patience=1.0) as engine,
+    ):
         with pytest.raises(EngineError, match=r"no server answers at 127.*HTTP 503"):
             asked(engine, 30)
-        assert stub.counts().requests > 60
+        assert stub.read_counters().requests > 60
 
 
 def test_one_row_that_always_fails_does_not_look_like_an_outage() -> None:
@@ -316,25 +319,33 @@ def test_one_row_that_always_fails_does_not_look_like_an_outage() -> None:
             raise RuntimeError("poison")
         return "fine"
 
-    with Stub(reply=poison) as stub, opened(stub, attempts=2, patience=0.1) as engine:
+    with MockServer(reply=poison) as stub, opened(stub, attempts=2, patience=0.1) as engine:
         replies = asked(engine, 20)
     assert [row for row, reply in replies.items() if isinstance(reply, Failure)] == ["13"]
 
 
 def test_requests_that_are_all_refused_are_a_matter_of_the_profile() -> None:
     refused = "the first 20 requests were all refused, the last with HTTP 422"
-    with Stub(Behaviour(status=422)) as stub, opened(stub) as engine, pytest.raises(EngineError, match=refused):
+    with (
+        MockServer(MockBehaviour(status=422)) as stub,
+        opened(stub) as engine,
+        pytest.raises(EngineError, match=refused),
+    ):
         asked(engine, 50)
 
 
 def test_a_server_that_wants_to_be_left_alone_for_an_hour_is_told_to_the_user() -> None:
-    behaviour = Behaviour(status=429, retry_after=3600)
-    with Stub(behaviour) as stub, opened(stub) as engine, pytest.raises(EngineError, match="left alone for 3,600 s"):
+    behaviour = MockBehaviour(status=429, retry_after=3600)
+    with (
+        MockServer(behaviour) as stub,
+        opened(stub) as engine,
+        pytest.raises(EngineError, match="left alone for 3,600 s"),
+    ):
         asked(engine, 2)
 
 
 def test_a_scorer_needs_log_probabilities() -> None:
-    with Stub() as stub, opened(stub) as engine:
-        told: Callable[..., Completion] = engine._completion
+    with MockServer() as stub, opened(stub) as engine:
+        told: Callable[..., Completion] = engine._parse_choice
         with pytest.raises(EngineError, match="no log-probabilities"):
             told({"message": {"content": "yes"}}, 0, 0, True)

@@ -17,7 +17,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
 from infra import engines
 from infra.engines.regressor import Regressor
-from schemas.engine import Failure, Request, Watch, score
+from schemas.engine import Failure, Request, RequestObserver, score
 from schemas.engine_specs import RegressorSpec
 from schemas.errors import EngineError
 from schemas.identity import fingerprint
@@ -73,7 +73,7 @@ def questions(number: int) -> list[Prompt]:
 
 def test_scores_are_those_of_the_head_alone_however_they_are_batched(spec: RegressorSpec, engine: Regressor) -> None:
     asked = questions(20)
-    read = [engine.tokenizer(prompt.tagged(), return_tensors="pt").input_ids for prompt in asked]
+    read = [engine.tokenizer(prompt.to_tagged_text(), return_tensors="pt").input_ids for prompt in asked]
     with torch.inference_mode():
         alone = [float(engine.model(input_ids=ids).logits.sigmoid()) for ids in read]
     assert max(alone) - min(alone) > 0.05
@@ -96,45 +96,45 @@ def test_a_chat_template_says_how_a_question_is_read(spec: RegressorSpec, model:
     told["chat_template"] = "Q: {{ messages[-1]['content'] }}"
     (copy / "tokenizer_config.json").write_text(json.dumps(told))
     chatty = Regressor(spec.model_copy(update={"path": str(copy)}))
-    assert chatty.tokenizer.decode(chatty._read(SHORT)) == f"Q: {QUESTION}"
+    assert chatty.tokenizer.decode(chatty._encode(SHORT)) == f"Q: {QUESTION}"
 
 
 def test_a_question_that_is_too_long_fails_alone(engine: Regressor) -> None:
     long = SHORT.model_copy(update={"inputs": {"question": "How many? " * 200}})
-    replies = {r.row: reply for r, reply in engine.rate([Request("0", long, (1,)), Request("1", SHORT, (1,))])}
+    replies = {r.row_id: reply for r, reply in engine.score([Request("0", long, (1,)), Request("1", SHORT, (1,))])}
     assert isinstance(replies["0"], Failure) and replies["0"].reason == "context too long"
     assert not isinstance(replies["1"], Failure)
 
 
 def test_only_what_may_be_sent_is_scored_and_all_of_it_is_told(engine: Regressor) -> None:
-    class Three(Watch):
+    class Three(RequestObserver):
         left, told = 3, 0
 
-        def allows(self) -> bool:
+        def may_send(self) -> bool:
             self.left -= 1
             return self.left >= 0
 
-        def arrived(self, request: Request, reply: object) -> None:
+        def on_reply(self, request: Request, reply: object) -> None:
             self.told += 1
 
     watch = Three()
     requests = [Request(str(i), prompt, (1,)) for i, prompt in enumerate(questions(8))]
-    assert [request.row for request, _ in engine.rate(requests, watch)] == ["0", "1", "2"] and watch.told == 3
+    assert [request.row_id for request, _ in engine.score(requests, watch)] == ["0", "1", "2"] and watch.told == 3
 
 
 def test_the_identity_is_the_content_and_not_the_place(spec: RegressorSpec, model: Path, tmp_path: Path) -> None:
     shutil.copytree(model, copy := tmp_path / "copy")
     elsewhere = spec.model_copy(update={"path": str(copy), "threads": 2, "max_batch_tokens": 64})
-    assert fingerprint(engines.pin(spec)) == fingerprint(engines.pin(elsewhere)) != fingerprint(spec)
+    assert fingerprint(engines.pin_model(spec)) == fingerprint(engines.pin_model(elsewhere)) != fingerprint(spec)
     (copy / "config.json").write_text((copy / "config.json").read_text() + "\n")
     with pytest.raises(ValueError, match="not the pinned one"):
-        Regressor(elsewhere.model_copy(update={"digest": engines.pin(spec).digest}))
+        Regressor(elsewhere.model_copy(update={"digest": engines.pin_model(spec).digest}))
 
 
 def test_it_is_loaded_by_its_kind_and_works_in_the_thread_that_asks(spec: RegressorSpec) -> None:
     try:
         first = engines.load(spec)
-        assert engines.load(spec) is first and not engines.waits(spec)
+        assert engines.load(spec) is first and not engines.is_io_bound(spec)
     finally:
         engines.unload()
     with pytest.raises(EngineError, match="closed"):
@@ -159,5 +159,5 @@ def test_a_model_without_a_head_of_one_label_is_one_clear_line(
 @pytest.mark.parametrize("path", ["", "nowhere"])
 def test_a_missing_model_is_one_clear_line(spec: RegressorSpec, tmp_path: Path, path: str) -> None:
     with pytest.raises(ValueError, match="no model in") as caught:
-        engines.pin(spec.model_copy(update={"path": path and str(tmp_path / path)}))
+        engines.pin_model(spec.model_copy(update={"path": path and str(tmp_path / path)}))
     assert "\n" not in str(caught.value)

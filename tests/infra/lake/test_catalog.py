@@ -12,7 +12,7 @@ from infra.lake.store import Store, open_store
 from schemas.errors import QuestmillError
 from schemas.input import Source
 from schemas.receipts import Manifest, Receipt, StepCount
-from tests.support.pipeline import Compare, attempt, jsonl, rows, verify
+from tests.support.pipeline import Compare, make_attempt, read_rows, verify, write_jsonl
 
 pytestmark = [pytest.mark.filterwarnings("ignore::DeprecationWarning")]
 
@@ -24,7 +24,7 @@ def commit(store: Store, step: str, key: str, table: pa.Table, **more: Any) -> R
 
 
 def test_an_empty_lake_has_empty_tables(lake: str) -> None:
-    con = catalog.lake(open_store(lake))
+    con = catalog.open_catalog(open_store(lake))
     for table in ("receipts", "funnel", "rejects", "quarantine"):
         assert con.sql(f"SELECT count(*) FROM {table}").fetchall() == [(0,)]
 
@@ -37,10 +37,10 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 def test_a_whole_run_can_be_asked_about(url: str, tmp_path: Path) -> None:
-    table = [attempt(n) for n in range(9)] + [attempt(9, response="broken"), attempt(10, answer=None)]
-    source = Source(input=(jsonl(tmp_path / "a.jsonl", table),), shard_rows=4)
+    table = [make_attempt(n) for n in range(9)] + [make_attempt(9, response="broken"), make_attempt(10, answer=None)]
+    source = Source(input=(write_jsonl(tmp_path / "a.jsonl", table),), shard_rows=4)
     manifest = verify(source, Compare(), url)
-    con = catalog.lake(open_store(url))
+    con = catalog.open_catalog(open_store(url))
     assert con.sql("SELECT verdict, count(*) FROM verified GROUP BY 1 ORDER BY 1").fetchall() == [
         ("correct", 5),
         ("wrong", 4),
@@ -74,14 +74,14 @@ def test_objects_without_a_receipt_are_invisible(lake: str) -> None:
     store = open_store(lake)
     store.put(pa.table({"row_id": ["orphan"]}))
     commit(store, "solve", "k", pa.table({"row_id": ["seen"]}))
-    assert catalog.lake(store).sql("SELECT row_id FROM step.solve").fetchall() == [("seen",)]
+    assert catalog.open_catalog(store).sql("SELECT row_id FROM step.solve").fetchall() == [("seen",)]
 
 
 def test_files_without_a_manifest_are_invisible(lake: str) -> None:
     store = open_store(lake)
     store.write_part("verified", "v1", "verified-00001-of-00001.parquet", b"half a file")
     with pytest.raises(duckdb.CatalogException, match="verified"):
-        catalog.lake(store).sql("SELECT * FROM verified")
+        catalog.open_catalog(store).sql("SELECT * FROM verified")
 
 
 def test_an_object_that_is_missing_or_damaged_is_one_line(tmp_path: Path) -> None:
@@ -92,7 +92,7 @@ def test_an_object_that_is_missing_or_damaged_is_one_line(tmp_path: Path) -> Non
         with pytest.raises(
             QuestmillError, match=rf'^view step\."solve" cannot be read: .*{path.name}.*; restore the'
         ) as e:
-            catalog.lake(store)
+            catalog.open_catalog(store)
         assert "\n" not in str(e.value)
 
 
@@ -100,14 +100,14 @@ def test_shards_with_equal_rows_are_read_once(lake: str) -> None:
     store = open_store(lake)
     for key in ("k1", "k2"):
         commit(store, "solve", key, pa.table({"row_id": ["same"]}))
-    assert catalog.lake(store).sql("SELECT count(*) FROM step.solve").fetchall() == [(1,)]
+    assert catalog.open_catalog(store).sql("SELECT count(*) FROM step.solve").fetchall() == [(1,)]
 
 
 def test_a_step_whose_table_has_changed_shows_the_columns_of_both_versions(lake: str) -> None:
     store = open_store(lake)
     commit(store, "solve", "k1", pa.table({"row_id": ["old"], "n": [1], "gone": ["x"]}))
     commit(store, "solve", "k2", pa.table({"row_id": ["new"], "n": ["one"], "added": [0.5]}))
-    con = catalog.lake(store)
+    con = catalog.open_catalog(store)
     found = con.sql("SELECT row_id, n, gone, added FROM step.solve ORDER BY row_id DESC").fetchall()
     assert found == [("old", "1", "x", None), ("new", "one", None, 0.5)]
 
@@ -133,7 +133,7 @@ def test_names_may_hold_quotes_and_spaces(lake: str) -> None:
             created="2026-01-01T00:00:00+00:00",
         )
     )
-    con = catalog.lake(store)
+    con = catalog.open_catalog(store)
     assert con.sql('SELECT row_id FROM "it\'s ""mine"""').fetchall() == [("a",)]
     assert con.sql('SELECT "the ""n""" FROM step."it\'s ""mine"""').fetchall() == [(1,)]
     assert con.sql("SELECT dataset, step FROM funnel").fetchall() == [(name, name)]
@@ -143,11 +143,11 @@ def test_readers_see_the_version_that_current_points_at(lake: str, tmp_path: Pat
     store = open_store(lake)
     versions = []
     for n in (4, 6):
-        path = jsonl(tmp_path / f"{n}.jsonl", [attempt(i) for i in range(n)])
+        path = write_jsonl(tmp_path / f"{n}.jsonl", [make_attempt(i) for i in range(n)])
         versions.append(verify(Source(input=(path,)), Compare(), lake).version)
-    assert catalog.lake(store).sql("SELECT count(*) FROM verified").fetchall() == [(6,)]
-    store.point("verified", versions[0])
-    assert catalog.lake(store).sql("SELECT count(*) FROM verified").fetchall() == [(4,)]
+    assert catalog.open_catalog(store).sql("SELECT count(*) FROM verified").fetchall() == [(6,)]
+    store.set_current("verified", versions[0])
+    assert catalog.open_catalog(store).sql("SELECT count(*) FROM verified").fetchall() == [(4,)]
 
 
 def test_what_does_not_fit_into_memory_is_spilled_outside_the_working_folder(lake: str) -> None:
@@ -163,5 +163,5 @@ def test_what_does_not_fit_into_memory_is_spilled_outside_the_working_folder(lak
 def test_rows_of_a_receipt_are_those_of_its_view(lake: str) -> None:
     store = open_store(lake)
     receipt = commit(store, "solve", "k", pa.table({"row_id": ["a", "b"]}))
-    shown = catalog.lake(store).sql("FROM step.solve").fetchall()
-    assert shown == [(row["row_id"],) for row in rows(store, [receipt])]
+    shown = catalog.open_catalog(store).sql("FROM step.solve").fetchall()
+    assert shown == [(row["row_id"],) for row in read_rows(store, [receipt])]

@@ -14,7 +14,7 @@ from schemas.input import Source
 from schemas.receipts import Manifest
 from schemas.steps import Stage
 from tasks.verification.verify import Verify
-from tests.support.pipeline import Compare, attempt, jsonl, verify
+from tests.support.pipeline import Compare, make_attempt, verify, write_jsonl
 
 pytestmark = [pytest.mark.filterwarnings("ignore::DeprecationWarning")]
 
@@ -66,19 +66,19 @@ def _fresh() -> Iterator[None]:
 @pytest.fixture
 def source(tmp_path: Path) -> Source:
     """Twelve attempts in three shards, with a row for each way out of the recipe."""
-    odd = [attempt(10, response="broken"), attempt(11, question=None)]
-    table = [attempt(n, model="m") for n in range(10)] + odd
-    return Source(input=(jsonl(tmp_path / "a.jsonl", table),), shard_rows=4)
+    odd = [make_attempt(10, response="broken"), make_attempt(11, question=None)]
+    table = [make_attempt(n, model="m") for n in range(10)] + odd
+    return Source(input=(write_jsonl(tmp_path / "a.jsonl", table),), shard_rows=4)
 
 
 def snapshot(store: Store) -> dict[str, bytes]:
-    return {path: store.read(path) or b"" for path in store.paths("")}
+    return {path: store.read(path) or b"" for path in store.list_paths("")}
 
 
 def facts(store: Store) -> dict[str, Any]:
     """What must not depend on crashes: all but times."""
-    receipts = [r.model_dump(exclude={"seconds"}) for r in store.receipts()]
-    manifest = store.manifest("verified")
+    receipts = [r.model_dump(exclude={"seconds"}) for r in store.read_receipts()]
+    manifest = store.read_manifest("verified")
     assert manifest is not None
     shown = manifest.model_dump(exclude={"created", "ledger"})
     ledger = [count.model_dump(exclude={"seconds"}) for count in manifest.ledger]
@@ -86,10 +86,10 @@ def facts(store: Store) -> dict[str, Any]:
         "receipts": receipts,
         "manifest": shown,
         "ledger": ledger,
-        "current": store.current("verified"),
-        "history": store.history("verified"),
-        "files": sorted(store.paths("")),
-        "rows": catalog.lake(store).sql("FROM verified").fetchall(),
+        "current": store.current_version("verified"),
+        "history": store.version_history("verified"),
+        "files": sorted(store.list_paths("")),
+        "rows": catalog.open_catalog(store).sql("FROM verified").fetchall(),
     }
 
 
@@ -107,11 +107,11 @@ def die(source: Source, stage: Stage, lake: str, write: int, when: When) -> bool
 
 def assert_whole_or_nothing(store: Store, expected: Manifest) -> None:
     """What a reader sees after a crash: the dataset as it will be, or none."""
-    seen = store.manifest("verified")
-    assert (seen is not None) == (store.datasets() == ["verified"])
+    seen = store.read_manifest("verified")
+    assert (seen is not None) == (store.list_datasets() == ["verified"])
     if seen is not None:
         assert seen.content == expected.content
-    for receipt in store.receipts():
+    for receipt in store.read_receipts():
         for part in (*receipt.parts, *filter(None, (receipt.rejects, receipt.quarantine))):
             assert store.get(part).num_rows == part.rows
 
@@ -151,11 +151,11 @@ def test_crash_after_crash_still_ends_in_the_same_dataset(source: Source) -> Non
 
 def test_no_write_that_follows_the_pointer_changes_what_readers_see(source: Source) -> None:
     verify(source, Compare(), "crash://whole")
-    total = len(open_store("crash://whole").paths(""))
+    total = len(open_store("crash://whole").list_paths(""))
     assert die(source, Compare(), "crash://last", total, "after"), "the last write"
     store = open_store("crash://last")
     visible = snapshot(store)
-    assert store.manifest("verified") is not None
+    assert store.read_manifest("verified") is not None
     verify(source, Compare(), "crash://last")
     assert snapshot(store) == visible
 

@@ -19,10 +19,10 @@ from infra.cluster import worker
 from infra.lake import input_files
 from infra.lake.store import Store, open_store
 from schemas.errors import BadInput
-from schemas.input import Columns, Source
+from schemas.input import ColumnNames, Source
 from schemas.outcomes import Row
 from schemas.tables import verdicts
-from tests.support.pipeline import attempt, jsonl, rows, seed
+from tests.support.pipeline import make_attempt, read_rows, seed, write_jsonl
 
 GOOD = b'{"question": "q", "response": "r", "answer": "a"}\n'
 
@@ -38,8 +38,8 @@ def refused(lake: str, *urls: str, **options: Any) -> str:
 
 def kept(lake: str, *urls: str, **options: Any) -> list[Row]:
     """The rows of the seed, without their ids."""
-    receipts = seed(Source(input=urls, **options), lake, verdicts.SCHEMA.names)
-    return [{k: v for k, v in row.items() if k != "row_id"} for row in rows(open_store(lake), receipts)]
+    receipts = seed(Source(input=urls, **options), lake, verdicts.VERDICT_SCHEMA.names)
+    return [{k: v for k, v in row.items() if k != "row_id"} for row in read_rows(open_store(lake), receipts)]
 
 
 def parquet(path: Path, **columns: Any) -> str:
@@ -131,66 +131,74 @@ def test_input_on_a_server_that_refuses_is_named_in_seconds(s3_lake: str, monkey
     s3fs.S3FileSystem.clear_instance_cache()
     started = time.monotonic()
     with pytest.raises(BadInput, match=r"s3://b/x\.jsonl: cannot be reached: .*; check the url and its keys"):
-        input_files.expand(Source(input=("s3://b/x.jsonl",)))
+        input_files.resolve_globs(Source(input=("s3://b/x.jsonl",)))
     assert time.monotonic() - started < 8
 
 
 def test_input_on_a_web_server_that_is_not_there_is_no_missing_file() -> None:
     with pytest.raises(BadInput, match=r"http://127\.0\.0\.1:9/x\.jsonl: cannot be reached: .*; check the url"):
-        input_files.expand(Source(input=("http://127.0.0.1:9/x.jsonl",)))
+        input_files.resolve_globs(Source(input=("http://127.0.0.1:9/x.jsonl",)))
 
 
 def test_a_file_that_a_web_server_does_not_have_is_no_such_file(s3_server: str) -> None:
     with pytest.raises(BadInput, match=r"/moto-api/none\.jsonl: no such file; give a path, a url or a glob"):
-        input_files.expand(Source(input=(f"{s3_server}/moto-api/none.jsonl",)))
+        input_files.resolve_globs(Source(input=(f"{s3_server}/moto-api/none.jsonl",)))
 
 
 def test_an_empty_input_is_told() -> None:
     with pytest.raises(BadInput, match=r"^--input '' is empty; give a path, a url or a glob$"):
-        input_files.expand(Source(input=("",)))
+        input_files.resolve_globs(Source(input=("",)))
 
 
 def test_rows_of_a_file_that_was_replaced_after_the_check_are_never_committed(tmp_path: Path, lake: str) -> None:
-    source = Source(input=(jsonl(tmp_path / "a.jsonl", [attempt(1), attempt(2)]),))
-    file = worker.scan_source(source.input[0], source)
-    jsonl(tmp_path / "a.jsonl", [attempt(3), attempt(4)])
+    source = Source(input=(write_jsonl(tmp_path / "a.jsonl", [make_attempt(1), make_attempt(2)]),))
+    file = worker.check_source(source.input[0], source)
+    write_jsonl(tmp_path / "a.jsonl", [make_attempt(3), make_attempt(4)])
     with pytest.raises(BadInput, match=r"a\.jsonl: changed while it was read; run again"):
         worker.run_seed(file, file.types, 0, source, [], lake)
-    assert open_store(lake).receipts() == []
+    assert open_store(lake).read_receipts() == []
 
 
 def test_a_missing_column_is_named_with_those_that_are_there(tmp_path: Path, lake: str) -> None:
-    path = jsonl(tmp_path / "a.jsonl", [{"question": "q", "solution": "s", "answer": "1"}])
+    path = write_jsonl(tmp_path / "a.jsonl", [{"question": "q", "solution": "s", "answer": "1"}])
     expected = "has no column 'response'; name the column that holds it with --columns.response NAME"
     assert f"a.jsonl: {expected} (there are: answer, question, solution)" in refused(lake, path)
-    assert kept(lake, path, columns=Columns(response="solution")) == [{"question": "q", "response": "s", "answer": "1"}]
+    assert kept(lake, path, columns=ColumnNames(response="solution")) == [
+        {"question": "q", "response": "s", "answer": "1"}
+    ]
 
 
 def test_every_file_is_checked_before_the_first_row_is_written(tmp_path: Path, lake: str) -> None:
-    good, bad = jsonl(tmp_path / "a.jsonl", [attempt(1)]), jsonl(tmp_path / "b.jsonl", [attempt(1), 7])
+    good, bad = (
+        write_jsonl(tmp_path / "a.jsonl", [make_attempt(1)]),
+        write_jsonl(tmp_path / "b.jsonl", [make_attempt(1), 7]),
+    )
     assert "b.jsonl: row 2" in refused(lake, good, bad)
 
 
 def test_files_that_disagree_about_a_column_are_named(tmp_path: Path, lake: str) -> None:
-    one, two = jsonl(tmp_path / "a.jsonl", [attempt(1, n="x")]), jsonl(tmp_path / "b.jsonl", [attempt(2, n=1)])
+    one, two = (
+        write_jsonl(tmp_path / "a.jsonl", [make_attempt(1, n="x")]),
+        write_jsonl(tmp_path / "b.jsonl", [make_attempt(2, n=1)]),
+    )
     assert "b.jsonl: column 'n' is int64 here and string in another file; make them one" in refused(lake, one, two)
 
 
 def test_a_file_that_changes_while_it_is_read_is_named(tmp_path: Path) -> None:
-    source = Source(input=(jsonl(tmp_path / "a.jsonl", [attempt(1)]),))
-    file = input_files.scan(source.input[0], source)
-    for later in ([attempt(1), attempt(2)], [attempt(1, new=1)], [attempt(2)]):
-        jsonl(tmp_path / "a.jsonl", later)
+    source = Source(input=(write_jsonl(tmp_path / "a.jsonl", [make_attempt(1)]),))
+    file = input_files.check_file(source.input[0], source)
+    for later in ([make_attempt(1), make_attempt(2)], [make_attempt(1, new=1)], [make_attempt(2)]):
+        write_jsonl(tmp_path / "a.jsonl", later)
         with pytest.raises(BadInput, match=r"a\.jsonl: changed while it was read; run again"):
-            list(input_files.load(file, source, file.types))
+            list(input_files.read_rows(file, source, file.types))
 
 
 # -- good input -------------------------------------------------------------------------------------------------------
 
 
 def test_jsonl_parquet_compressed_files_and_globs_give_the_same_rows(tmp_path: Path) -> None:
-    table = [attempt(n) for n in range(5)]
-    text = Path(jsonl(tmp_path / "a.jsonl", table)).read_bytes()
+    table = [make_attempt(n) for n in range(5)]
+    text = Path(write_jsonl(tmp_path / "a.jsonl", table)).read_bytes()
     (tmp_path / "b.jsonl.gz").write_bytes(gzip.compress(text))
     pq.write_table(pa.Table.from_pylist(table), tmp_path / "c.parquet")
     for name in ("a.jsonl", "b.jsonl.gz", "c.parquet", "[a]*.json?"):
@@ -211,9 +219,9 @@ def test_blank_lines_crlf_a_byte_order_mark_and_a_missing_last_newline_are_fine(
 
 def test_every_other_column_is_kept_with_its_type(tmp_path: Path, lake: str) -> None:
     more = {"s": "x", "i": 7, "f": 0.5, "b": True, "none": None, "list": [1, {"a": None}], "big": 2**70, "mixed": 1}
-    path = jsonl(tmp_path / "a.jsonl", [attempt(1, **more), attempt(2, f=2, mixed="two")])
+    path = write_jsonl(tmp_path / "a.jsonl", [make_attempt(1, **more), make_attempt(2, f=2, mixed="two")])
     first, second = kept(lake, path)
-    assert first == attempt(1) | more | {"list": '[1, {"a": null}]', "big": str(2**70), "mixed": "1"}
+    assert first == make_attempt(1) | more | {"list": '[1, {"a": null}]', "big": str(2**70), "mixed": "1"}
     assert second["f"] == 2.0 and second["mixed"] == '"two"' and second["s"] is None
 
 
@@ -225,8 +233,8 @@ def test_columns_of_parquet_that_have_no_plain_type_are_kept_as_json(tmp_path: P
 
 def test_names_that_would_hide_ours_are_kept_as_input(tmp_path: Path, lake: str) -> None:
     names = ["verdict", "Row_ID", "RULE", "reject", "input_verdict", "model", "Model"]
-    (row,) = kept(lake, jsonl(tmp_path / "a.jsonl", [attempt(1, **dict.fromkeys(names, "x"))]))
-    assert sorted(row.keys() - attempt(1).keys()) == [
+    (row,) = kept(lake, write_jsonl(tmp_path / "a.jsonl", [make_attempt(1, **dict.fromkeys(names, "x"))]))
+    assert sorted(row.keys() - make_attempt(1).keys()) == [
         "Model",
         "input_RULE",
         "input_Row_ID",
@@ -238,24 +246,24 @@ def test_names_that_would_hide_ours_are_kept_as_input(tmp_path: Path, lake: str)
 
 
 def test_a_renamed_column_does_not_hide_the_one_that_has_our_name(tmp_path: Path, lake: str) -> None:
-    path = jsonl(tmp_path / "a.jsonl", [attempt(1, prompt="mine", question="theirs")])
-    (row,) = kept(lake, path, columns=Columns(question="prompt"))
+    path = write_jsonl(tmp_path / "a.jsonl", [make_attempt(1, prompt="mine", question="theirs")])
+    (row,) = kept(lake, path, columns=ColumnNames(question="prompt"))
     assert row["question"] == "mine" and row["input_question"] == "theirs"
 
 
 def test_one_column_may_serve_twice(tmp_path: Path, lake: str) -> None:
     (row,) = kept(
         lake,
-        jsonl(tmp_path / "a.jsonl", [{"question": "q", "text": "7"}]),
-        columns=Columns(response="text", answer="text"),
+        write_jsonl(tmp_path / "a.jsonl", [{"question": "q", "text": "7"}]),
+        columns=ColumnNames(response="text", answer="text"),
     )
     assert row["response"] == row["answer"] == "7"
 
 
 def test_rows_without_question_response_or_answer_go_to_quarantine(tmp_path: Path, lake: str) -> None:
-    bad = [attempt(1, question=None), attempt(2, response=None), {"question": "q", "response": "r"}]
-    (receipt,) = seed(Source(input=(jsonl(tmp_path / "a.jsonl", [attempt(0), *bad]),)), lake)
-    assert (receipt.rows_in, receipt.kept) == (4, 1) and receipt.balanced
+    bad = [make_attempt(1, question=None), make_attempt(2, response=None), {"question": "q", "response": "r"}]
+    (receipt,) = seed(Source(input=(write_jsonl(tmp_path / "a.jsonl", [make_attempt(0), *bad]),)), lake)
+    assert (receipt.rows_in, receipt.kept) == (4, 1) and receipt.is_balanced
     assert receipt.quarantined == {"null answer": 1, "null question": 1, "null response": 1}
     assert receipt.quarantine is not None
     quarantined = open_store(lake).get(receipt.quarantine).to_pylist()
@@ -265,7 +273,7 @@ def test_rows_without_question_response_or_answer_go_to_quarantine(tmp_path: Pat
 
 def test_gold_answers_may_be_numbers(tmp_path: Path, lake: str) -> None:
     golds = [7, 0.5, -3, 2**70]
-    path = jsonl(tmp_path / "a.jsonl", [attempt(0, answer=gold) for gold in golds])
+    path = write_jsonl(tmp_path / "a.jsonl", [make_attempt(0, answer=gold) for gold in golds])
     assert [row["answer"] for row in kept(lake, path)] == [str(gold) for gold in golds]
     (row,) = kept(lake, parquet(tmp_path / "a.parquet", answer=[decimal.Decimal("1.50")]))
     assert row["answer"] == "1.50"
@@ -287,33 +295,38 @@ def test_odd_but_legal_json_is_taken(tmp_path: Path, lake: str) -> None:
 
 
 def test_integers_too_large_for_a_float_column_do_not_stop_a_run(tmp_path: Path, lake: str) -> None:
-    path = jsonl(tmp_path / "a.jsonl", [attempt(1, n=2**60 + 1), attempt(2, n=0.5)])
+    path = write_jsonl(tmp_path / "a.jsonl", [make_attempt(1, n=2**60 + 1), make_attempt(2, n=0.5)])
     assert [row["n"] for row in kept(lake, path)] == [float(2**60), 0.5]
 
 
 def test_the_same_file_twice_is_read_once_and_a_copy_is_rows_of_its_own(tmp_path: Path, lake: str) -> None:
-    one, copy = jsonl(tmp_path / "a.jsonl", [attempt(1)]), jsonl(tmp_path / "b.jsonl", [attempt(1)])
+    one, copy = (
+        write_jsonl(tmp_path / "a.jsonl", [make_attempt(1)]),
+        write_jsonl(tmp_path / "b.jsonl", [make_attempt(1)]),
+    )
     receipts = seed(Source(input=(one, one, copy)), lake)
-    ids = [row["row_id"] for row in rows(open_store(lake), receipts)]
+    ids = [row["row_id"] for row in read_rows(open_store(lake), receipts)]
     assert len(receipts) == len(set(ids)) == 2
 
 
 def test_files_with_different_columns_are_one_table(tmp_path: Path, lake: str) -> None:
-    one = jsonl(tmp_path / "a.jsonl", [attempt(1, seed=1, note=None)])
-    two = jsonl(tmp_path / "b.jsonl", [attempt(2, seed=0.5, note={"by": "me"}, model="m")])
+    one = write_jsonl(tmp_path / "a.jsonl", [make_attempt(1, seed=1, note=None)])
+    two = write_jsonl(tmp_path / "b.jsonl", [make_attempt(2, seed=0.5, note={"by": "me"}, model="m")])
     first, second = sorted(kept(lake, one, two), key=lambda row: str(row["question"]))
-    assert first == attempt(1) | {"seed": 1.0, "note": None, "model": None}
-    assert second == attempt(2) | {"seed": 0.5, "note": '{"by": "me"}', "model": "m"}
+    assert first == make_attempt(1) | {"seed": 1.0, "note": None, "model": None}
+    assert second == make_attempt(2) | {"seed": 0.5, "note": '{"by": "me"}', "model": "m"}
 
 
 def test_rows_are_cut_into_shards_in_order(tmp_path: Path, lake: str) -> None:
-    (receipt,) = seed(Source(input=(jsonl(tmp_path / "a.jsonl", [attempt(n) for n in range(10)]),), shard_rows=4), lake)
+    (receipt,) = seed(
+        Source(input=(write_jsonl(tmp_path / "a.jsonl", [make_attempt(n) for n in range(10)]),), shard_rows=4), lake
+    )
     assert [part.rows for part in receipt.parts] == [4, 4, 2]
-    assert [row["response"] for row in rows(open_store(lake), [receipt])] == [str(n) for n in range(10)]
+    assert [row["response"] for row in read_rows(open_store(lake), [receipt])] == [str(n) for n in range(10)]
 
 
 def test_a_second_seed_of_the_same_bytes_is_found(tmp_path: Path, lake: str) -> None:
-    source = Source(input=(jsonl(tmp_path / "a.jsonl", [attempt(1)]),))
+    source = Source(input=(write_jsonl(tmp_path / "a.jsonl", [make_attempt(1)]),))
     assert [receipt.found for receipt in seed(source, lake) + seed(source, lake)] == [False, True]
 
 
@@ -323,7 +336,7 @@ def test_scanning_holds_no_rows(tmp_path: Path) -> None:
             file.write(GOOD.replace(b'"r"', b'"%s"' % (b"r" * 1000)) * 200)
     source = Source(input=(str(tmp_path / "a.jsonl"),))
     tracemalloc.start()
-    scanned = input_files.scan(source.input[0], source)
+    scanned = input_files.check_file(source.input[0], source)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert scanned.rows == 20_000 and peak < 8 << 20

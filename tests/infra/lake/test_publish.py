@@ -6,14 +6,14 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from infra.lake.ledger import balance, upstream
-from infra.lake.publish import PART_ROWS, content_hash, run_publish
+from infra.lake.ledger import balance, find_upstream
+from infra.lake.publish import PART_ROWS, hash_content, run_publish
 from infra.lake.store import Store, open_store
 from schemas.arrow import measured, required
 from schemas.errors import LedgerError
 from schemas.input import Source
 from schemas.receipts import Manifest, Part, Receipt
-from tests.support.pipeline import Compare, attempt, jsonl, seed, work
+from tests.support.pipeline import Compare, make_attempt, run_stage, seed, write_jsonl
 
 SCHEMA = pa.schema([required("row_id", pa.string()), required("n", pa.int64()), measured("milliseconds", pa.float32())])
 
@@ -65,28 +65,30 @@ FOURTH = receipt("tell", ["s2"], 2, [part("t2", 2)])
 
 def test_of_two_datasets_of_one_run_each_stands_on_the_steps_that_its_rows_come_from() -> None:
     other, ours = [FIRST, SECOND], [THIRD, FOURTH]
-    assert [count.step for count in balance(upstream([[SEED], other, ours]))] == ["seed", "tell"]
-    assert upstream([[SEED], ours, other]) == [[SEED], other]
+    assert [count.step for count in balance(find_upstream([[SEED], other, ours]))] == ["seed", "tell"]
+    assert find_upstream([[SEED], ours, other]) == [[SEED], other]
 
 
 def test_what_was_left_out_upstream_is_refused_whatever_else_read_it() -> None:
-    half = upstream([[SEED], [FIRST, SECOND], [THIRD]])
+    half = find_upstream([[SEED], [FIRST, SECOND], [THIRD]])
     assert half == [[SEED], [THIRD]]
     with pytest.raises(LedgerError, match="step seed: 2 of its rows were worked by no later step; nothing was publ"):
         balance(half)
     joined = receipt("join", ["s1", "s2"], 6, [part("j", 6)]).model_copy(update={"beside": ("t1",)})
     with pytest.raises(LedgerError, match="step tell: 2 of its rows were worked by no later step"):
-        balance(upstream([[SEED], [FIRST, SECOND], [THIRD, FOURTH], [joined]]))
+        balance(find_upstream([[SEED], [FIRST, SECOND], [THIRD, FOURTH], [joined]]))
 
 
 def test_a_part_that_two_tables_share_makes_neither_of_them_a_piece_of_the_other() -> None:
     filtered = [receipt("filter", ["s1"], 4, [part("s1", 4)]), receipt("filter", ["s2"], 2, [part("f2", 1)])]
-    assert upstream([[SEED], filtered, [THIRD, FOURTH]]) == [[SEED], [THIRD, FOURTH]]
+    assert find_upstream([[SEED], filtered, [THIRD, FOURTH]]) == [[SEED], [THIRD, FOURTH]]
 
 
 def test_a_ledger_that_does_not_balance_publishes_nothing(tmp_path: Path, lake: str) -> None:
-    attempted = seed(Source(input=(jsonl(tmp_path / "a.jsonl", [attempt(n) for n in range(8)]),), shard_rows=4), lake)
-    judged = work(Compare(), attempted, lake)
+    attempted = seed(
+        Source(input=(write_jsonl(tmp_path / "a.jsonl", [make_attempt(n) for n in range(8)]),), shard_rows=4), lake
+    )
+    judged = run_stage(Compare(), attempted, lake)
     for steps in (
         [attempted, judged[:1]],
         [attempted, [judged[0], judged[1].model_copy(update={"rows_in": 5, "kept": 5})]],
@@ -94,7 +96,7 @@ def test_a_ledger_that_does_not_balance_publishes_nothing(tmp_path: Path, lake: 
     ):
         with pytest.raises(LedgerError, match="nothing was published"):
             run_publish("verdicts", steps, {}, None, lake)
-    assert open_store(lake).paths("datasets") == []
+    assert open_store(lake).list_paths("datasets") == []
     assert run_publish("verdicts", [attempted, judged], {}, None, lake).rows == 8
 
 
@@ -108,7 +110,7 @@ def table(numbers: Sequence[int], milliseconds: float = 0.0, schema: pa.Schema =
 
 def test_the_content_hash_ignores_milliseconds_and_nothing_else() -> None:
     def content(*tables: pa.Table) -> str:
-        return content_hash(iter(tables))
+        return hash_content(iter(tables))
 
     plain = table([1, 2])
     assert content(plain) == content(table([1, 2], 9.5)) == content(table([1]), table([2])), "time and shards"
@@ -163,7 +165,7 @@ def test_equal_content_is_one_version_and_the_first_manifest_stays(lake: str) ->
     store = open_store(lake)
     first = published(store, [table([1, 2])])
     assert published(store, [table([1], 7.0), table([2], 8.0)]) == first
-    assert store.history("numbers") == [first.version] and first.version == first.content[:12]
+    assert store.version_history("numbers") == [first.version] and first.version == first.content[:12]
 
 
 def test_a_file_that_a_crashed_publish_left_is_the_one_the_manifest_names(lake: str) -> None:
@@ -178,8 +180,8 @@ def test_a_file_that_a_crashed_publish_left_is_the_one_the_manifest_names(lake: 
 def test_new_content_is_a_new_version_and_can_be_rolled_back(lake: str) -> None:
     store = open_store(lake)
     first, second = published(store, [table([1])]), published(store, [table([2])])
-    assert store.manifest("numbers") == second
-    store.point("numbers", first.version)
-    assert store.manifest("numbers") == first
-    assert published(store, [table([2])]) == second == store.manifest("numbers"), "publishing again moves forward"
-    assert store.history("numbers") == [first.version, second.version, first.version, second.version]
+    assert store.read_manifest("numbers") == second
+    store.set_current("numbers", first.version)
+    assert store.read_manifest("numbers") == first
+    assert published(store, [table([2])]) == second == store.read_manifest("numbers"), "publishing again moves forward"
+    assert store.version_history("numbers") == [first.version, second.version, first.version, second.version]

@@ -79,7 +79,7 @@ class Disk(Store):
         return written
 
     def paths(self, folder: str) -> list[str]:
-        return sorted(super().paths(folder) + self.ghosts)
+        return sorted(super().list_paths(folder) + self.ghosts)
 
     def _wait(self) -> None:
         self.asked.release()
@@ -100,7 +100,7 @@ class JournalContract:
         opened: list[Journal] = []
 
         def open_journal(key: str = "k", group: int = 10**9, seconds: float = NEVER) -> Journal:
-            opened.append(Journal(store, key, group=group, seconds=seconds, sync=store.sync))
+            opened.append(Journal(store, key, flush_replies=group, flush_seconds=seconds, sync=store.sync))
             return opened[-1]
 
         yield open_journal
@@ -110,7 +110,7 @@ class JournalContract:
             one.remove()
 
     def test_nothing_is_written_before_the_first_reply(self, store: Disk, journal: Open) -> None:
-        assert journal().replies() == {}
+        assert journal().read_replies() == {}
         journal().add("a", {})
         journal().close()
         assert not store.exists()
@@ -124,20 +124,20 @@ class JournalContract:
         for row, replies in given.items():
             first.add(row, replies)
         first.close()
-        assert journal().replies() == first.replies() == given
+        assert journal().read_replies() == first.read_replies() == given
 
     def test_a_journal_is_of_one_key(self, journal: Open) -> None:
         one = journal("k1")
         one.add("a", {0: reply()})
         one.close()
-        assert journal("k").replies() == journal("k2").replies() == {}
+        assert journal("k").read_replies() == journal("k2").read_replies() == {}
 
     def test_samples_of_a_row_come_together_from_all_writers(self, journal: Open) -> None:
         for sample in range(3):
             writer = journal()
             writer.add("a", {sample: reply(str(sample))})
             writer.close()
-        assert journal().replies() == {"a": {n: reply(str(n)) for n in range(3)}}
+        assert journal().read_replies() == {"a": {n: reply(str(n)) for n in range(3)}}
 
     def test_of_two_replies_to_one_question_the_first_by_file_name_counts(self, store: Disk, journal: Open) -> None:
         writers = [journal(), journal()]
@@ -148,21 +148,21 @@ class JournalContract:
             writer.close()
         first, second = store.paths("journal/k")
         text = "x" if b'"text":"x"' in (store.read(first) or b"") else "y"
-        assert journal().replies()["a"][0].text == text and first < second
+        assert journal().read_replies()["a"][0].text == text and first < second
 
     def test_any_text_comes_back_as_it_was(self, journal: Open) -> None:
         one = journal()
         for kind, text in ODD.items():
             one.add(kind, {0: reply(text)})
         one.close()
-        found = journal().replies()
+        found = journal().read_replies()
         assert [kind for kind, text in ODD.items() if found[kind] != {0: reply(text)}] == []
 
     def test_log_probabilities_that_are_no_numbers_come_back(self, journal: Open) -> None:
         one = journal()
         one.add("a", {0: reply(logprobs=(-math.inf, math.inf, math.nan, -0.5))})
         one.close()
-        low, high, nan, last = journal().replies()["a"][0].logprobs or ()
+        low, high, nan, last = journal().read_replies()["a"][0].logprobs or ()
         assert (low, high, last) == (-math.inf, math.inf, -0.5) and math.isnan(nan)
 
     def test_a_damaged_line_is_owed_and_the_rest_is_read(self, store: Disk, journal: Open) -> None:
@@ -176,7 +176,7 @@ class JournalContract:
             "journal/damaged/one.jsonl",
             b"\n".join(part for pair in zip(DAMAGED, lines[:-1], strict=True) for part in pair),
         )
-        assert journal("damaged").replies() == {str(n): {0: reply()} for n in range(len(DAMAGED))}
+        assert journal("damaged").read_replies() == {str(n): {0: reply()} for n in range(len(DAMAGED))}
 
     def test_all_files_of_a_key_are_removed_of_all_writers(self, store: Disk, journal: Open) -> None:
         writers, other = [journal(), journal()], journal("other")
@@ -185,8 +185,8 @@ class JournalContract:
         other.close()
         writers[1].close()
         writers[0].remove()
-        assert store.paths("journal/k") == [] and journal().replies() == {}
-        assert other.replies() == {"a": {0: reply()}}
+        assert store.paths("journal/k") == [] and journal().read_replies() == {}
+        assert other.read_replies() == {"a": {0: reply()}}
         for writer in (*writers, journal()):
             writer.remove()
             writer.close()
@@ -196,7 +196,7 @@ class JournalContract:
         one.add("a", {0: reply()})
         one.close()
         store.ghosts = ["journal/k/0.jsonl", "journal/k/z.jsonl"]
-        assert journal().replies() == {"a": {0: reply()}}
+        assert journal().read_replies() == {"a": {0: reply()}}
         Journal(store, "k").remove()
         one.remove()
 
@@ -222,31 +222,31 @@ class JournalContract:
         for thread in threads:
             thread.join()
         one.close()
-        found = journal().replies()
+        found = journal().read_replies()
         assert len(found) == 400
         assert all(found[f"{t}/{n}"] == {0: reply(f"{t} {n}"), 1: reply("again")} for t in range(8) for n in range(50))
 
     def test_replies_are_kept_in_groups(self, store: Disk, journal: Open) -> None:
-        assert module.GROUP == 64
+        assert module.FLUSH_REPLIES == 64
         one = journal(group=64)
         for n in range(63):
             one.add(str(n), {0: reply()})
         assert not store.asked.acquire(blocking=False)
         one.add("63", {0: reply()})
         assert store.kept.acquire(timeout=SOON)
-        assert len(journal().replies()) == 64
+        assert len(journal().read_replies()) == 64
 
     def test_the_samples_of_a_row_count_each(self, store: Disk, journal: Open) -> None:
         journal(group=64).add("a", {n: reply() for n in range(70)})
         assert store.kept.acquire(timeout=SOON)
 
     def test_a_single_reply_is_kept_soon(self, store: Disk, journal: Open) -> None:
-        assert module.SECONDS == 2.0
+        assert module.FLUSH_SECONDS == 2.0
         one = journal(seconds=0.01)
         for row in "ab":
             one.add(row, {0: reply()})
             assert store.kept.acquire(timeout=SOON)
-        assert len(journal().replies()) == 2
+        assert len(journal().read_replies()) == 2
 
     def test_nobody_who_adds_waits_for_a_disk_or_a_server(self, store: Disk, journal: Open) -> None:
         store.free.clear()
@@ -260,7 +260,7 @@ class JournalContract:
         store.free.set()
         one.close()
         other.close()
-        assert len(one.replies()) == 300 and other.replies() == {"a": {0: reply()}}
+        assert len(one.read_replies()) == 300 and other.read_replies() == {"a": {0: reply()}}
 
     def test_what_is_kept_is_not_held_in_memory(self, store: Disk, journal: Open) -> None:
         store.forgets = True
@@ -301,7 +301,7 @@ class JournalContract:
         store.error = None
         other.add("b", {0: reply()})
         assert store.kept.acquire(timeout=SOON) and store.kept.acquire(timeout=SOON), "both"
-        assert one.replies() == {"a": {0: reply()}} and other.replies() == {"b": {0: reply()}}
+        assert one.read_replies() == {"a": {0: reply()}} and other.read_replies() == {"b": {0: reply()}}
 
     def test_the_thread_ends_with_the_last_journal(self, store: Disk, journal: Open) -> None:
         one = journal(group=1)
@@ -321,7 +321,7 @@ class JournalContract:
             pytest.skip("this store ends with its process")
         ended = python(store.url, "journal.add('a', {0: reply()})")
         assert ended.returncode == 0 and ended.stderr == ""
-        assert list(journal().replies()) == ["a"]
+        assert list(journal().read_replies()) == ["a"]
 
 
 class Remote(JournalContract):
@@ -342,7 +342,7 @@ class Remote(JournalContract):
             assert store.asked.acquire(timeout=SOON)
         store.error = None
         assert store.kept.acquire(timeout=SOON)
-        assert journal().replies() == {"a": {0: reply()}}
+        assert journal().read_replies() == {"a": {0: reply()}}
 
     def test_what_could_not_be_kept_may_be_closed_again(self, store: Disk, journal: Open) -> None:
         store.error = OSError("the server is away")
@@ -352,7 +352,7 @@ class Remote(JournalContract):
             one.close()
         store.error = None
         one.close()
-        assert journal().replies() == {"a": {0: reply()}}
+        assert journal().read_replies() == {"a": {0: reply()}}
 
 
 class TestMemory(Remote):
@@ -384,16 +384,16 @@ class TestLocalFolder(JournalContract):
                 file = Path(store.locate(f"journal/torn-{length}/one.jsonl"))
                 file.parent.mkdir(exist_ok=True)
                 file.write_bytes(first + b"\n" + last[:length])
-                assert journal(f"torn-{length}").replies() == {"a": {0: reply("whole")}}, last[:length]
+                assert journal(f"torn-{length}").read_replies() == {"a": {0: reply("whole")}}, last[:length]
             file.write_bytes(first + b"\n" + last)
-            assert journal(f"torn-{length}").replies() == {"a": {0: reply("whole")}, "b": kept}, "only a newline"
+            assert journal(f"torn-{length}").read_replies() == {"a": {0: reply("whole")}, "b": kept}, "only a newline"
 
     def test_a_reply_can_be_read_at_once(self, store: Disk, journal: Open) -> None:
         store.free.clear()
         one = journal(group=1)
         for n in range(100):
             one.add(str(n), {0: reply()})
-            assert len(journal().replies()) == n + 1
+            assert len(journal().read_replies()) == n + 1
 
     def test_a_killed_process_loses_no_reply(self, store: Disk, journal: Open) -> None:
         ended = python(
@@ -403,7 +403,7 @@ class TestLocalFolder(JournalContract):
             "os.kill(os.getpid(), signal.SIGKILL)\n",
         )
         assert ended.returncode == -signal.SIGKILL
-        assert list(journal().replies()) == [str(n) for n in range(100)]
+        assert list(journal().read_replies()) == [str(n) for n in range(100)]
 
     def test_a_disk_that_is_full_in_the_middle_of_a_line_tears_none(self, store: Disk, journal: Open) -> None:
         ended = python(
@@ -414,15 +414,15 @@ class TestLocalFolder(JournalContract):
             "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))\n"
             "for n in range(100):\n"
             "    journal.add(str(n), {0: reply()})\n"
-            "size = len(store.read(store.paths('journal')[0]))\n"
+            "size = len(store.read(store.list_paths('journal')[0]))\n"
             "assert size == 1000, size\n"
             "resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))\n"
             "for n in range(100, 110):\n"
             "    journal.add(str(n), {0: reply()})\n"
-            "assert list(journal.replies()) == [str(n) for n in range(110)]\n",
+            "assert list(journal.read_replies()) == [str(n) for n in range(110)]\n",
         )
         assert ended.returncode == 0, ended.stderr
-        assert list(journal().replies()) == [str(n) for n in range(110)]
+        assert list(journal().read_replies()) == [str(n) for n in range(110)]
 
     def test_a_forked_child_has_a_thread_of_its_own(self, store: Disk, journal: Open) -> None:
         ended = python(
@@ -431,14 +431,14 @@ class TestLocalFolder(JournalContract):
             "journal.add('parent', {0: reply()})\n"
             "if (child := os.fork()) == 0:\n"
             "    done = threading.Event()\n"
-            "    mine = Journal(store, 'k', group=1, sync=lambda file: done.set())\n"
+            "    mine = Journal(store, 'k', flush_replies=1, sync=lambda file: done.set())\n"
             "    mine.add('child', {0: reply()})\n"
             "    assert done.wait(30)\n"
             "    sys.exit(3)\n"
             "assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 3\n",
         )
         assert ended.returncode == 0, ended.stderr
-        assert set(journal().replies()) == {"parent", "child"}
+        assert set(journal().read_replies()) == {"parent", "child"}
 
     def test_a_place_that_takes_no_files_is_told_at_the_end(self, store: Disk, journal: Open) -> None:
         store.write("journal", b"a file where a folder should be")
@@ -449,7 +449,7 @@ class TestLocalFolder(JournalContract):
             one.close()
         Path(store.locate("journal")).unlink()
         one.close()
-        assert journal().replies() == {"a": {0: reply()}, "b": {0: reply()}}
+        assert journal().read_replies() == {"a": {0: reply()}, "b": {0: reply()}}
 
     def test_a_sync_that_failed_once_is_not_taken_for_done(self, store: Disk, journal: Open) -> None:
         store.error = OSError(errno.EIO, "Input/output error")
@@ -461,7 +461,7 @@ class TestLocalFolder(JournalContract):
         store.error = None
         with pytest.raises(QuestmillError, match="Input/output error"):
             one.close()
-        assert journal().replies() == {"a": {0: reply()}}
+        assert journal().read_replies() == {"a": {0: reply()}}
 
     def test_removing_leaves_no_folder_and_no_open_file(self, store: Disk, journal: Open) -> None:
         before = set(os.listdir("/proc/self/fd")) if Path("/proc/self/fd").is_dir() else set()
@@ -480,7 +480,7 @@ def python(url: str, body: str) -> subprocess.CompletedProcess[str]:
         "from infra.lake.store import Store\n"
         "from tests.infra.lake.test_reply_journal import reply\n"
         f"store = Store({url!r})\n"
-        "journal = Journal(store, 'k', seconds=3600.0)\n"
+        "journal = Journal(store, 'k', flush_seconds=3600.0)\n"
     )
     root = Path(__file__).parents[3]
     return subprocess.run([sys.executable, "-c", head + body], cwd=root, capture_output=True, text=True, timeout=120)

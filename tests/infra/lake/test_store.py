@@ -14,7 +14,7 @@ import s3fs
 
 from infra.lake.store import Store
 from schemas.errors import BadInput
-from tests.support.store_contract import TABLE, StoreContract, receipt
+from tests.support.store_contract import TABLE, StoreContract, make_receipt
 
 
 class TestMemory(StoreContract):
@@ -30,10 +30,10 @@ class TestLocalFolder(StoreContract):
 
     def test_temporary_files_are_never_listed(self, store: Store) -> None:
         part = store.put(TABLE)
-        store.commit(receipt(parts=(part,)))
+        store.commit(make_receipt(parts=(part,)))
         for folder in ("objects", "receipts/solve"):
             (Path(store.root) / folder / ".tmp-of-a-killed-process").write_bytes(b"{ half a")
-        assert len(store.paths("objects")) == 1 and [r.key for r in store.receipts()] == ["k1"]
+        assert len(store.list_paths("objects")) == 1 and [r.key for r in store.read_receipts()] == ["k1"]
 
     def test_writing_leaves_no_temporary_files(self, store: Store) -> None:
         store.put(TABLE)
@@ -92,7 +92,7 @@ def test_a_name_that_is_too_long_is_told_at_once(tmp_path: Path) -> None:
 def test_only_a_bucket_of_the_lake_is_asked_for_and_one_key_of_it(s3_lake: str) -> None:
     store = Store(s3_lake)
     store.fs.pipe_file(f"{s3_lake.rpartition('/')[0]}/beside", b"theirs")
-    assert store.check() and store.paths("") == []
+    assert store.check() and store.list_paths("") == []
     bucket = s3_lake.rpartition("/")[0]
     assert Store(bucket).check()
 

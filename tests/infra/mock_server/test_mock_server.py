@@ -16,10 +16,10 @@ import aiohttp
 import pytest
 from pydantic import ValidationError
 
-from infra.mock_server.behaviour import FAULTS, Behaviour
-from infra.mock_server.counters import Counts, Tally
-from infra.mock_server.schema_sampler import BadShape, fill
-from infra.mock_server.server import Stub
+from infra.mock_server.behaviour import FAULTS, MockBehaviour
+from infra.mock_server.counters import Counters, CounterSnapshot
+from infra.mock_server.schema_sampler import UnsupportedSchema, sample_value
+from infra.mock_server.server import MockServer
 
 ROOT = Path(__file__).parents[3]
 LONG = 60.0
@@ -34,7 +34,7 @@ def chat(text: str = "What is 1?", **more: Any) -> dict[str, Any]:
     return {"model": "m", "messages": [{"role": "user", "content": text}], **more}
 
 
-def asking(stub: Stub, work: Callable[[Post], Awaitable[Any]], seconds: float = LONG) -> Any:
+def asking(stub: MockServer, work: Callable[[Post], Awaitable[Any]], seconds: float = LONG) -> Any:
     """Do `work` with a plain aiohttp client: (status, parsed body) of what it posts."""
 
     async def working() -> Any:
@@ -51,7 +51,7 @@ def asking(stub: Stub, work: Callable[[Post], Awaitable[Any]], seconds: float = 
     return asyncio.run(working())
 
 
-def each(stub: Stub, *bodies: Any, **more: Any) -> list[Told]:
+def each(stub: MockServer, *bodies: Any, **more: Any) -> list[Told]:
     """The bodies one after another."""
 
     async def work(post: Post) -> list[Told]:
@@ -60,7 +60,7 @@ def each(stub: Stub, *bodies: Any, **more: Any) -> list[Told]:
     return asking(stub, work)
 
 
-def at_once(stub: Stub, *bodies: Any) -> list[Told]:
+def at_once(stub: MockServer, *bodies: Any) -> list[Told]:
     """The bodies all at the same time."""
 
     async def work(post: Post) -> list[Told]:
@@ -80,50 +80,50 @@ def text(told: Told, index: int = 0) -> str:
 
 def test_a_reply_follows_from_the_body_and_its_seed_and_ends_in_a_number() -> None:
     bodies = [chat(seed=1), chat(seed=2), chat(), chat("What is 2?", seed=1)]
-    with Stub() as one:
+    with MockServer() as one:
         first, again = each(one, *bodies), each(one, *bodies)
-    with Stub() as two, Stub(Behaviour(seed=1)) as other:
+    with MockServer() as two, MockServer(MockBehaviour(seed=1)) as other:
         same, different = each(two, *bodies), each(other, *bodies)
     assert first == again == same
     texts = [text(told) for told in [*first, *different]]
     assert len(set(texts)) == 8
     for said in texts:
-        assert len(said.split()) == Behaviour().words
+        assert len(said.split()) == MockBehaviour().words
         mark, number = said.splitlines()[-1].split()
         assert mark == "####" and number.isdigit()
 
 
 def test_the_order_of_a_bodys_names_changes_nothing() -> None:
     body = chat(seed=1)
-    with Stub() as stub:
+    with MockServer() as stub:
         first, second = each(stub, body, dict(reversed(body.items())))
-        counts = stub.counts()
+        counts = stub.read_counters()
     assert first == second
     assert (counts.bodies, counts.seeded) == (2, 1)
 
 
 def test_the_usage_counts_words_and_the_end_of_a_reply() -> None:
-    with Stub(reply=lambda body, sample: "one two three") as stub:
+    with MockServer(reply=lambda body, sample: "one two three") as stub:
         ((status, reply),) = each(stub, chat("What is it?", n=2))
     assert status == 200
     assert reply["usage"] == {"prompt_tokens": 4, "completion_tokens": 8, "total_tokens": 12}
 
 
 def test_a_function_of_the_callers_writes_each_of_n_samples() -> None:
-    with Stub(reply=lambda body, sample: f"{body['messages'][0]['content']} {sample}") as stub:
+    with MockServer(reply=lambda body, sample: f"{body['messages'][0]['content']} {sample}") as stub:
         ((_, reply),) = each(stub, chat("hm", n=3))
     assert [(c["index"], c["message"]["content"]) for c in reply["choices"]] == [(0, "hm 0"), (1, "hm 1"), (2, "hm 2")]
 
 
 def test_n_samples_differ() -> None:
-    with Stub() as stub:
+    with MockServer() as stub:
         (told,) = each(stub, chat(n=4))
     assert len({text(told, n) for n in range(4)}) == 4
 
 
 def test_a_completion_may_hold_several_prompts() -> None:
     body = {"model": "m", "prompt": ["a", "b"], "n": 2, "seed": 5}
-    with Stub() as stub:
+    with MockServer() as stub:
         ((status, reply),) = each(stub, body, path="/v1/completions")
     assert (status, reply["object"]) == (200, "text_completion")
     assert len({choice["text"] for choice in reply["choices"]}) == 4
@@ -145,7 +145,7 @@ def test_a_completion_may_hold_several_prompts() -> None:
 def test_a_reply_ends_by_itself_at_a_stop_word_or_at_its_length(
     asked: dict[str, Any], said: str, reason: str, used: int
 ) -> None:
-    with Stub(reply=lambda body, sample: "one two\nthree four") as stub:
+    with MockServer(reply=lambda body, sample: "one two\nthree four") as stub:
         ((_, reply),) = each(stub, chat(**asked))
     (choice,) = reply["choices"]
     assert (choice["message"]["content"].rstrip(" "), choice["finish_reason"]) == (said.rstrip(" "), reason)
@@ -153,7 +153,7 @@ def test_a_reply_ends_by_itself_at_a_stop_word_or_at_its_length(
 
 
 def test_logprobs_are_given_for_every_token_in_both_formats() -> None:
-    with Stub(reply=lambda body, sample: "one two") as stub:
+    with MockServer(reply=lambda body, sample: "one two") as stub:
         ((_, talk), (_, cut), (_, none)) = each(stub, chat(logprobs=True), chat(logprobs=True, max_tokens=1), chat())
         ((_, plain),) = each(stub, {"prompt": "hm", "logprobs": 0}, path="/v1/completions")
     content = talk["choices"][0]["logprobs"]["content"]
@@ -183,7 +183,7 @@ SCHEMA = {
 
 def test_a_reply_fits_the_schema_that_is_asked_for() -> None:
     wanted = {"type": "json_schema", "json_schema": {"name": "verdict", "schema": SCHEMA}}
-    with Stub() as stub:
+    with MockServer() as stub:
         told = each(stub, *(chat(seed=seed, response_format=wanted) for seed in range(50)))
         (free,) = each(stub, chat(response_format={"type": "json_object"}))
     values = [json.loads(text(one)) for one in told]
@@ -208,8 +208,8 @@ def test_a_reply_fits_the_schema_that_is_asked_for() -> None:
     ],
 )
 def test_a_schema_that_cannot_be_filled_says_why(schema: Any, said: str) -> None:
-    with pytest.raises(BadShape, match=said.replace("(", "[(]")):
-        fill(schema, random.Random(0))
+    with pytest.raises(UnsupportedSchema, match=said.replace("(", "[(]")):
+        sample_value(schema, random.Random(0))
 
 
 @pytest.mark.parametrize(
@@ -225,15 +225,15 @@ def test_a_schema_that_cannot_be_filled_says_why(schema: Any, said: str) -> None
     ],
 )
 def test_what_a_real_server_would_not_take_is_a_400(body: Any, said: str) -> None:
-    with Stub() as stub:
+    with MockServer() as stub:
         ((status, reply),) = each(stub, body)
-        counts = stub.counts()
+        counts = stub.read_counters()
     assert status == 400 and said in reply["error"]["message"]
     assert (counts.requests, counts.answered, counts.by_status) == (1, 0, {400: 1})
 
 
 def test_lengths_are_lognormal_and_capped() -> None:
-    with Stub(Behaviour(words=50, words_sigma=1.0, words_cap=300)) as stub:
+    with MockServer(MockBehaviour(words=50, words_sigma=1.0, words_cap=300)) as stub:
         told = each(stub, *(chat(seed=seed) for seed in range(300)))
     lengths = sorted(len(text(one).split()) for one in told)
     assert lengths[0] >= 2 and lengths[-1] == 300
@@ -244,18 +244,18 @@ def test_lengths_are_lognormal_and_capped() -> None:
 
 
 def test_latencies_are_lognormal_capped_and_repeat() -> None:
-    behaviour = Behaviour(latency=2.0, latency_sigma=1.0, latency_cap=10.0)
-    drawn = sorted(behaviour.seconds(b"%d" % n, 1) for n in range(2000))
-    assert drawn == sorted(behaviour.seconds(b"%d" % n, 1) for n in range(2000))
+    behaviour = MockBehaviour(latency=2.0, latency_sigma=1.0, latency_cap=10.0)
+    drawn = sorted(behaviour.draw_latency(b"%d" % n, 1) for n in range(2000))
+    assert drawn == sorted(behaviour.draw_latency(b"%d" % n, 1) for n in range(2000))
     assert drawn[0] > 0 and drawn[-1] == 10.0
     assert 1.8 < drawn[1000] < 2.2
-    assert Behaviour(latency=2.0).seconds(b"x", 1) == 2.0
+    assert MockBehaviour(latency=2.0).draw_latency(b"x", 1) == 2.0
 
 
 def test_a_reply_takes_its_latency_and_others_are_served_meanwhile() -> None:
-    with Stub(Behaviour(latency=0.2)) as stub:
+    with MockServer(MockBehaviour(latency=0.2)) as stub:
         told = at_once(stub, *(chat(seed=seed) for seed in range(20)))
-        counts = stub.counts()
+        counts = stub.read_counters()
     assert {status for status, _ in told} == {200}
     assert counts.most_in_flight == counts.most_served == 20
     assert counts.first_request is not None and counts.last_reply is not None
@@ -263,17 +263,17 @@ def test_a_reply_takes_its_latency_and_others_are_served_meanwhile() -> None:
 
 
 def test_requests_above_the_capacity_wait_for_their_turn() -> None:
-    with Stub(Behaviour(latency=0.02, capacity=3)) as stub:
+    with MockServer(MockBehaviour(latency=0.02, capacity=3)) as stub:
         told = at_once(stub, *(chat(seed=seed) for seed in range(12)))
-        counts = stub.counts()
+        counts = stub.read_counters()
     assert {status for status, _ in told} == {200}
     assert (counts.most_served, counts.most_in_flight) == (3, 12)
 
 
 def test_requests_above_the_capacity_are_refused_where_it_says_so() -> None:
-    with Stub(Behaviour(latency=0.5, capacity=3, full="refuse")) as stub:
+    with MockServer(MockBehaviour(latency=0.5, capacity=3, full="refuse")) as stub:
         told = at_once(stub, *(chat(seed=seed) for seed in range(12)))
-        counts = stub.counts()
+        counts = stub.read_counters()
     assert sorted(status for status, _ in told) == [200] * 3 + [429] * 9
     assert (counts.most_served, counts.answered, counts.faults) == (3, 3, {})
 
@@ -281,7 +281,7 @@ def test_requests_above_the_capacity_are_refused_where_it_says_so() -> None:
 # -- chaos ------------------------------------------------------------------------------------------------------------
 
 
-def broken(behaviour: Behaviour, seconds: float = LONG) -> tuple[Any, Counts]:
+def broken(behaviour: MockBehaviour, seconds: float = LONG) -> tuple[Any, CounterSnapshot]:
     """What a client meets that asks once, and the counts then."""
 
     async def work(post: Post) -> Any:
@@ -290,8 +290,8 @@ def broken(behaviour: Behaviour, seconds: float = LONG) -> tuple[Any, Counts]:
         except Exception as error:
             return error
 
-    with Stub(behaviour) as stub:
-        return asking(stub, work, seconds), stub.counts()
+    with MockServer(behaviour) as stub:
+        return asking(stub, work, seconds), stub.read_counters()
 
 
 def test_too_many_carries_a_retry_after() -> None:
@@ -302,38 +302,38 @@ def test_too_many_carries_a_retry_after() -> None:
         ):
             return reply.status, reply.headers["Retry-After"], await reply.json()
 
-    with Stub(Behaviour(too_many=1.0, retry_after=0.5)) as stub:
+    with MockServer(MockBehaviour(too_many=1.0, retry_after=0.5)) as stub:
         status, wait, reply = asyncio.run(work())
-        assert stub.counts().faults == {"too_many": 1}
+        assert stub.read_counters().faults == {"too_many": 1}
     assert (status, wait, reply["error"]["code"]) == (429, "0.5", "rate_limit_exceeded")
 
 
 def test_a_failure_is_a_500() -> None:
-    (status, reply), counts = broken(Behaviour(fails=1.0))
+    (status, reply), counts = broken(MockBehaviour(fails=1.0))
     assert (status, reply["error"]["type"]) == (500, "server_error")
     assert (counts.answered, counts.by_status, counts.faults) == (0, {500: 1}, {"fails": 1})
 
 
 def test_a_cut_ends_in_the_middle_of_the_body() -> None:
-    error, counts = broken(Behaviour(cut=1.0))
+    error, counts = broken(MockBehaviour(cut=1.0))
     assert isinstance(error, aiohttp.ClientPayloadError)
     assert (counts.answered, counts.by_status, counts.faults) == (0, {200: 1}, {"cut": 1})
 
 
 def test_wrong_json_is_whole_by_its_length_and_no_json() -> None:
-    error, counts = broken(Behaviour(wrong_json=1.0))
+    error, counts = broken(MockBehaviour(wrong_json=1.0))
     assert isinstance(error, json.JSONDecodeError)
     assert (counts.answered, counts.by_status, counts.faults) == (0, {200: 1}, {"wrong_json": 1})
 
 
 def test_a_hang_sends_no_byte_and_ends_with_its_client() -> None:
-    error, counts = broken(Behaviour(hangs=1.0), seconds=0.2)
+    error, counts = broken(MockBehaviour(hangs=1.0), seconds=0.2)
     assert isinstance(error, TimeoutError)
     assert (counts.requests, counts.by_status, counts.faults) == (1, {}, {"hangs": 1})
 
 
 def test_a_hang_closes_its_connection_in_the_end() -> None:
-    error, counts = broken(Behaviour(hangs=1.0, hang=0.1))
+    error, counts = broken(MockBehaviour(hangs=1.0, hang=0.1))
     assert isinstance(error, aiohttp.ServerDisconnectedError)
     assert (counts.answered, counts.by_status, counts.in_flight) == (0, {}, 0)
 
@@ -348,25 +348,25 @@ def test_a_drip_is_slow_and_right() -> None:
                     pieces.append(piece)
                 return clock() - begun, len(pieces), json.loads(b"".join(pieces))
 
-    with Stub(Behaviour(drips=1.0, drip=0.3)) as stub, Stub() as quick:
+    with MockServer(MockBehaviour(drips=1.0, drip=0.3)) as stub, MockServer() as quick:
         seconds, pieces, reply = asyncio.run(work())
-        assert (stub.counts().answered, stub.counts().faults) == (1, {"drips": 1})
+        assert (stub.read_counters().answered, stub.read_counters().faults) == (1, {"drips": 1})
         assert each(quick, chat()) == [(200, reply)]
     assert seconds > 0.2 and pieces > 10
 
 
 def test_a_client_that_gives_up_on_a_drip_was_not_answered() -> None:
-    error, counts = broken(Behaviour(drips=1.0, drip=LONG), seconds=0.2)
+    error, counts = broken(MockBehaviour(drips=1.0, drip=LONG), seconds=0.2)
     assert isinstance(error, TimeoutError)
     assert counts.answered == 0
 
 
 def test_a_retry_may_pass_and_the_same_seed_meets_the_same_server() -> None:
-    behaviour = Behaviour(seed=3, fails=0.3, too_many=0.2)
+    behaviour = MockBehaviour(seed=3, fails=0.3, too_many=0.2)
     bodies = [chat(seed=seed) for seed in range(100)] * 3
-    with Stub(behaviour) as one, Stub(behaviour) as two:
+    with MockServer(behaviour) as one, MockServer(behaviour) as two:
         first, second = each(one, *bodies), each(two, *reversed(bodies))
-        counts = one.counts()
+        counts = one.read_counters()
     statuses = [status for status, _ in first]
     assert {status: statuses.count(status) for status in set(statuses)} == counts.by_status
     assert 60 < counts.by_status[500] < 120 and 35 < counts.by_status[429] < 85
@@ -378,7 +378,7 @@ def test_a_retry_may_pass_and_the_same_seed_meets_the_same_server() -> None:
 
 
 def test_a_forbidden_prompt_is_refused_for_ever_whatever_its_seed() -> None:
-    with Stub(Behaviour(forbidden=0.3)) as stub:
+    with MockServer(MockBehaviour(forbidden=0.3)) as stub:
         told = [each(stub, *(chat(f"What is {n}?", seed=seed) for n in range(60))) for seed in range(3)]
     statuses = [[status for status, _ in one] for one in told]
     assert statuses[0] == statuses[1] == statuses[2]
@@ -387,22 +387,22 @@ def test_a_forbidden_prompt_is_refused_for_ever_whatever_its_seed() -> None:
 
 
 def test_a_prompt_longer_than_the_context_says_so_by_its_code() -> None:
-    with Stub(Behaviour(context=3)) as stub:
+    with MockServer(MockBehaviour(context=3)) as stub:
         (short, _), (long, reply) = each(stub, chat("one two three"), chat("one two three four"))
     assert (short, long, reply["error"]["code"]) == (200, 400, "context_length_exceeded")
 
 
 @pytest.mark.parametrize("status", [401, 402, 403, 503])
 def test_every_reply_may_have_one_status(status: int) -> None:
-    (told, reply), counts = broken(Behaviour(status=status))
+    (told, reply), counts = broken(MockBehaviour(status=status))
     assert told == status and reply["error"]["message"]
     assert counts.by_status == {status: 1}
 
 
 def test_shares_are_of_one_whole() -> None:
     with pytest.raises(ValidationError, match="add up to more than 1"):
-        Behaviour(fails=0.6, cut=0.6)
-    faults = [Behaviour(**dict.fromkeys(FAULTS, 1 / len(FAULTS))).fault(b"%d" % n, 1) for n in range(600)]
+        MockBehaviour(fails=0.6, cut=0.6)
+    faults = [MockBehaviour(**dict.fromkeys(FAULTS, 1 / len(FAULTS))).draw_fault(b"%d" % n, 1) for n in range(600)]
     assert {fault: 60 < faults.count(fault) < 140 for fault in set(faults)} == dict.fromkeys(FAULTS, True)
 
 
@@ -410,9 +410,9 @@ def test_shares_are_of_one_whole() -> None:
 
 
 def test_bodies_are_counted_by_how_often_they_were_asked_and_answered() -> None:
-    with Stub() as stub:
+    with MockServer() as stub:
         each(stub, *[chat(seed=1)] * 3, *[chat(seed=2)] * 2, chat(seed=3), chat("other", seed=3))
-        counts = stub.counts()
+        counts = stub.read_counters()
     assert (counts.requests, counts.answered, counts.by_status) == (7, 7, {200: 7})
     assert (counts.bodies, counts.seeded, counts.asked_more_than_once) == (4, 4, 2)
     assert (counts.times_asked, counts.answered_more_than_once) == ({1: 2, 2: 1, 3: 1}, 3)
@@ -420,64 +420,64 @@ def test_bodies_are_counted_by_how_often_they_were_asked_and_answered() -> None:
 
 
 def test_counts_are_read_and_reset_over_http_and_are_no_requests() -> None:
-    async def work() -> tuple[Counts, Counts, Any, int, int]:
+    async def work() -> tuple[CounterSnapshot, CounterSnapshot, Any, int, int]:
         async with aiohttp.ClientSession(stub.url, raise_for_status=False) as session:
 
             async def get(path: str) -> tuple[int, Any]:
                 async with session.get(path) as reply:
                     return reply.status, await reply.json(content_type=None)
 
-            before = Counts.model_validate((await get("/counts"))[1])
+            before = CounterSnapshot.model_validate((await get("/counts"))[1])
             async with session.post("/reset") as reply:
                 assert reply.status == 200
-            after = Counts.model_validate((await get("/counts"))[1])
+            after = CounterSnapshot.model_validate((await get("/counts"))[1])
             models = (await get("/v1/models"))[1]
             return before, after, models, (await get("/health"))[0], (await get("/v1/dance"))[0]
 
-    with Stub(Behaviour(model="mine")) as stub:
+    with MockServer(MockBehaviour(model="mine")) as stub:
         each(stub, chat(), chat())
-        known = stub.counts()
+        known = stub.read_counters()
         before, after, models, health, unknown = asyncio.run(work())
     assert before == known and before.requests == 2
-    assert after == Tally().counts()
+    assert after == Counters().snapshot()
     assert [model["id"] for model in models["data"]] == ["mine"]
     assert (health, unknown) == (200, 404)
 
 
 def test_counts_outlive_the_server_and_it_opens_again_on_its_port() -> None:
-    stub = Stub(Behaviour(capacity=1))
+    stub = MockServer(MockBehaviour(capacity=1))
     with stub:
         each(stub, chat())
         url = stub.url
-    assert stub.counts().answered == 1
+    assert stub.read_counters().answered == 1
     with stub:
         each(stub, chat())
         assert stub.url == url
     stub.reset()
-    assert stub.counts().requests == 0
+    assert stub.read_counters().requests == 0
 
 
 def test_a_server_that_closes_does_not_wait_for_what_hangs() -> None:
     async def work(post: Post) -> Any:
         asked = asyncio.ensure_future(post(chat()))
-        while not stub.counts().in_flight:
+        while not stub.read_counters().in_flight:
             await asyncio.sleep(0)
         await asyncio.to_thread(stub.__exit__)
         return await asyncio.gather(asked, return_exceptions=True)
 
-    stub = Stub(Behaviour(hangs=1.0)).__enter__()
+    stub = MockServer(MockBehaviour(hangs=1.0)).__enter__()
     (error,) = asking(stub, work)
     assert isinstance(error, aiohttp.ClientError)
-    assert stub.counts().in_flight == 0
+    assert stub.read_counters().in_flight == 0
 
 
 def test_counting_does_not_slow_down_with_the_bodies() -> None:
-    tally = Tally()
+    tally = Counters()
     for n, _ in itertools.product(range(50_000), range(2)):
-        asked = tally.enter("/v1/completions", b"%d" % n)
-        tally.answer(asked)
-        tally.leave()
-    counts = tally.counts()
+        asked = tally.open_request("/v1/completions", b"%d" % n)
+        tally.record_answer(asked)
+        tally.close_request()
+    counts = tally.snapshot()
     assert (counts.requests, counts.bodies, counts.times_asked) == (100_000, 50_000, {2: 50_000})
     assert counts.answered_more_than_once == 50_000
 
@@ -500,7 +500,7 @@ def test_the_command_prints_its_url_and_serves_until_it_is_interrupted() -> None
             urllib.request.urlopen(request, timeout=LONG)
         refused.value.close()
         with urllib.request.urlopen(f"{url}/counts", timeout=LONG) as reply:
-            assert Counts.model_validate_json(reply.read()).by_status == {402: 1}
+            assert CounterSnapshot.model_validate_json(reply.read()).by_status == {402: 1}
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=LONG)
     assert (process.returncode, out, err) == (0, "", "")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from infra.engines.fake import Fake
+from infra.engines.fake import FakeEngine
 from schemas.arrow import conform
 from schemas.engine import Completion
 from schemas.errors import EngineError
@@ -10,18 +10,18 @@ from schemas.identity import fingerprint
 from schemas.outcomes import Quarantine, Reject
 from schemas.prompts import Prompt, Sampling
 from tasks.answers.final_answer import answer_key, final_answer
-from tasks.answers.reward import JudgeAnswer
+from tasks.answers.reward import ScoreAnswer
 from tasks.answers.solve import Solve
-from tasks.base.ask import PROMPTS, Ask, sample_seeds
-from tasks.questions.solvability import JudgeSolvable, verdict
+from tasks.base.ask import PROMPT_FOLDER, Ask, derive_seeds
+from tasks.questions.solvability import JudgeSolvable, parse_solvability
 from tasks.questions.write import RewriteQuestion, WriteQuestion
 
-STAGES: list[type[Ask]] = [Solve, WriteQuestion, JudgeSolvable, RewriteQuestion, JudgeAnswer]
+STAGES: list[type[Ask]] = [Solve, WriteQuestion, JudgeSolvable, RewriteQuestion, ScoreAnswer]
 
 
-def saying(text: str) -> Fake:
+def saying(text: str) -> FakeEngine:
     """An engine that always writes `text`."""
-    return Fake(lambda prompt, seed: text, lambda prompt: 0.25)
+    return FakeEngine(lambda prompt, seed: text, lambda prompt: 0.25)
 
 
 ROWS = [{"row_id": f"r{i}", "question": "What is 1 + 1?"} for i in range(3)]
@@ -30,7 +30,7 @@ ROWS = [{"row_id": f"r{i}", "question": "What is 1 + 1?"} for i in range(3)]
 def test_every_stage_has_a_prompt_of_its_own() -> None:
     texts = {stage().template for stage in STAGES}
     assert len(texts) == len(STAGES) and all(texts)
-    assert {path.stem for path in PROMPTS.glob("*.txt")} >= {stage.label for stage in STAGES}
+    assert {path.stem for path in PROMPT_FOLDER.glob("*.txt")} >= {stage.label for stage in STAGES}
 
 
 def test_the_prompt_text_is_part_of_the_identity_and_the_role_is_not() -> None:
@@ -52,15 +52,15 @@ def test_identical_prompts_are_all_asked_with_seeds_of_their_own() -> None:
     engine, blanks = saying("How many?"), [{"row_id": f"blank-{i}"} for i in range(100)]
     stage = WriteQuestion(sampling=Sampling(n=3, temperature=1.0))
     rows = list(stage.rows(blanks, engine))
-    assert len(rows) == 300 and len(engine.asked) == 100
-    seeds = [seed for _, each in engine.asked for seed in each]
+    assert len(rows) == 300 and len(engine.calls) == 100
+    seeds = [seed for _, each in engine.calls for seed in each]
     assert len(set(seeds)) == 300
     assert all(0 <= seed < 2**63 for seed in seeds)
 
 
 def test_seeds_depend_on_stage_row_and_sample() -> None:
-    assert sample_seeds("s", "r", 2) == sample_seeds("s", "r", 3)[:2]
-    assert not set(sample_seeds("s", "r", 2)) & set(sample_seeds("t", "r", 2))
+    assert derive_seeds("s", "r", 2) == derive_seeds("s", "r", 3)[:2]
+    assert not set(derive_seeds("s", "r", 2)) & set(derive_seeds("t", "r", 2))
 
 
 def test_solve_yields_a_row_for_each_sample_with_its_final_answer() -> None:
@@ -91,13 +91,13 @@ def test_a_question_judged_solvable_stays_as_it_is() -> None:
 
 
 def test_a_verdict_is_read_from_the_last_line_that_states_one() -> None:
-    assert verdict("Verdict: no, I thought.\nBut:\n**Verdict: yes**") is True
-    assert verdict("yes") is None
+    assert parse_solvability("Verdict: no, I thought.\nBut:\n**Verdict: yes**") is True
+    assert parse_solvability("yes") is None
 
 
 def test_the_reward_is_the_probability_of_yes() -> None:
     rows = [{"row_id": "r/4", "question": "1 + 1?", "solution": "#### 2"}]
-    assert list(JudgeAnswer().rows(rows, saying(""))) == [{"row_id": "r/4", "reward": 0.25}]
+    assert list(ScoreAnswer().rows(rows, saying(""))) == [{"row_id": "r/4", "reward": 0.25}]
 
 
 def test_a_row_without_a_prompt_is_parsed_without_replies() -> None:
@@ -106,13 +106,13 @@ def test_a_row_without_a_prompt_is_parsed_without_replies() -> None:
             return None
 
     engine = saying("")
-    assert list(Picky(template="x").rows(ROWS, engine)) == [] and not engine.asked
+    assert list(Picky(template="x").rows(ROWS, engine)) == [] and not engine.calls
 
 
-def saying_in_turn(*texts: str) -> Fake:
+def saying_in_turn(*texts: str) -> FakeEngine:
     """An engine that writes one text after the other."""
     said = iter(texts)
-    return Fake(lambda prompt, seed: next(said))
+    return FakeEngine(lambda prompt, seed: next(said))
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def saying_in_turn(*texts: str) -> Fake:
 def test_an_adaptive_solver_asks_until_the_majority_is_decided(answers: str, asked: list[int]) -> None:
     engine = saying_in_turn(*(f"#### {answer}" for answer in answers.split()))
     rows = list(Solve(sampling=Sampling(n=5, temperature=0.7), adaptive=True).rows(ROWS[:1], engine))
-    assert [len(seeds) for _, seeds in engine.asked] == asked
+    assert [len(seeds) for _, seeds in engine.calls] == asked
     assert [row["row_id"] for row in rows] == [f"r0/{i}" for i in range(sum(asked))]  # type: ignore[index]
     assert [row["answer"] for row in rows] == answers.split()  # type: ignore[index]
 
@@ -138,7 +138,7 @@ def test_an_adaptive_solver_asks_until_the_majority_is_decided(answers: str, ask
 def test_an_adaptive_solver_stops_where_no_majority_can_be_reached_any_more() -> None:
     engine = saying_in_turn(*(f"#### {answer}" for answer in ["1", "1", "2", "2", "3", "4"]))
     rows = list(Solve(sampling=Sampling(n=7, temperature=0.7), adaptive=True).rows(ROWS[:1], engine))
-    assert [len(seeds) for _, seeds in engine.asked] == [4, 2] and len(rows) == 6
+    assert [len(seeds) for _, seeds in engine.calls] == [4, 2] and len(rows) == 6
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ def test_an_adaptive_solver_stops_where_no_majority_can_be_reached_any_more() ->
 def test_an_adaptive_solver_may_be_asked_until_a_larger_share_is_decided(answers: str, asked: list[int]) -> None:
     engine = saying_in_turn(*(f"#### {answer}" for answer in answers.split()))
     list(Solve(sampling=Sampling(n=5, temperature=0.7), adaptive=True, enough=0.8).rows(ROWS[:1], engine))
-    assert [len(seeds) for _, seeds in engine.asked] == asked
+    assert [len(seeds) for _, seeds in engine.calls] == asked
 
 
 @pytest.mark.parametrize(("answers", "asked"), [("1 2 3 1", [3, 1]), ("1 1 1", [3]), ("1 2 1 1", [3, 1])])
@@ -155,7 +155,7 @@ def test_an_even_number_of_samples_is_asked_until_no_half_can_be_reached(answers
     """Of four, two that agree are published, so that three different answers decide nothing."""
     engine = saying_in_turn(*(f"#### {answer}" for answer in answers.split()))
     list(Solve(sampling=Sampling(n=4, temperature=0.7), adaptive=True).rows(ROWS[:1], engine))
-    assert [len(seeds) for _, seeds in engine.asked] == asked
+    assert [len(seeds) for _, seeds in engine.calls] == asked
 
 
 @pytest.mark.parametrize(
@@ -176,7 +176,7 @@ def test_an_even_number_of_samples_is_asked_until_no_half_can_be_reached(answers
     ],
 )
 def test_the_last_line_of_a_judgement_is_its_verdict(text: str, found: bool | None) -> None:
-    assert verdict(text) is found
+    assert parse_solvability(text) is found
 
 
 def test_a_judgement_that_was_cut_off_has_no_verdict() -> None:
@@ -194,7 +194,7 @@ def test_follow_ups_continue_the_seeds_of_the_first_samples() -> None:
     engine = saying_in_turn(*(f"#### {answer}" for answer in ["7", "8", "7", "7"]))
     stage = Solve(sampling=Sampling(n=5, temperature=0.7), adaptive=True)
     list(stage.rows(ROWS[:1], engine))
-    assert sum((seeds for _, seeds in engine.asked), ()) == sample_seeds(fingerprint(stage), "r0", 4)
+    assert sum((seeds for _, seeds in engine.calls), ()) == derive_seeds(fingerprint(stage), "r0", 4)
 
 
 def test_a_judgement_without_a_verdict_is_asked_for_again_once_and_then_quarantined() -> None:
@@ -232,7 +232,7 @@ def test_a_larger_share_of_a_panel_may_be_asked_for(least: float, kept: bool) ->
 )
 def test_a_judgement_may_have_to_be_sure(word: str, logprobs: tuple[float, ...], reason: str | None) -> None:
     stage = JudgeSolvable(least_confidence=0.6)
-    assert stage.first().logprobs and not JudgeSolvable().first().logprobs
+    assert stage.initial_sampling().logprobs and not JudgeSolvable().initial_sampling().logprobs
     told = Completion(
         text=f"Verdict: {word}", finish_reason="stop", prompt_tokens=1, completion_tokens=2, logprobs=logprobs
     )
@@ -247,9 +247,9 @@ def test_confidence_wants_an_engine_that_tells_it(told: tuple[float, ...] | None
 
 
 def test_a_structured_judgement_holds_the_engine_to_a_schema_and_is_read_as_json() -> None:
-    assert JudgeSolvable(structured=True).first().reply_schema["required"] == ["reason", "verdict"]
+    assert JudgeSolvable(structured=True).initial_sampling().reply_schema["required"] == ["reason", "verdict"]
     reply = '{"reason": "Verdict: yes is what I would like to say, but a number is missing.", "verdict": "no"}'
-    assert verdict('{"reason": "It works out.", "verdict": "yes"}') is True
+    assert parse_solvability('{"reason": "It works out.", "verdict": "yes"}') is True
     assert list(JudgeSolvable(structured=True).rows(ROWS[:1], saying(reply))) == [Reject(ROWS[0], "unsolvable")]
 
 

@@ -2,7 +2,7 @@ r"""Replies that are JSON: backslashes that were written once, counts that are n
 
 import pytest
 
-from tasks.base.json_reply import LARGEST, fields, whole
+from tasks.base.json_reply import LARGEST_COUNT, parse_count, parse_json_reply
 
 
 @pytest.mark.parametrize(
@@ -20,16 +20,25 @@ from tasks.base.json_reply import LARGEST, fields, whole
     ],
 )
 def test_a_json_reply_is_read_as_it_was_meant(text: str, expected: dict[str, object]) -> None:
-    assert fields(text) == expected
+    assert parse_json_reply(text) == expected
 
 
 @pytest.mark.parametrize(
     ("value", "expected"),
-    [(3, 3), ("3.", 3), ("**3**", 3), ("000000019", 19), ("9" * 5000, LARGEST), (-1, None), (1.5, None), ("two", None)],
+    [
+        (3, 3),
+        ("3.", 3),
+        ("**3**", 3),
+        ("000000019", 19),
+        ("9" * 5000, LARGEST_COUNT),
+        (-1, None),
+        (1.5, None),
+        ("two", None),
+    ],
 )
 def test_a_count_is_a_count(value: object, expected: int | None) -> None:
-    assert whole(value) == expected
+    assert parse_count(value) == expected
 
 
 def test_infinity_is_no_count() -> None:
-    assert whole(fields('{"step": Infinity}')["step"]) is None
+    assert parse_count(parse_json_reply('{"step": Infinity}')["step"]) is None

@@ -19,14 +19,14 @@ from infra.cluster import worker
 from infra.lake.store import open_store
 from schemas.arrow import conform
 from schemas.errors import BadInput, QuestmillError
-from schemas.identity import Frozen, fingerprint
+from schemas.identity import FrozenModel, fingerprint
 from schemas.outcomes import Reject
 from schemas.receipts import Receipt
 from schemas.tables import benchmark_overlaps, questions
 from tasks.decontamination.benchmark import Benchmark
-from tasks.decontamination.ngram_index import Hashed, Postings, grams, masked, words
+from tasks.decontamination.ngram_index import HashedTexts, InvertedIndex, ngrams, normalize_words, without_numbers
 from tasks.decontamination.overlap import DropOverlaps, FindOverlaps
-from tests.support.recorded import SHARED
+from tests.support.recorded import SHARED_DATA
 
 STORY = (
     "Mira bakes 24 rolls every morning and 1,200 on market days. She keeps three of them for her sister. "
@@ -77,7 +77,7 @@ def test_a_match_names_benchmark_line_rule_and_words(stage: FindOverlaps) -> Non
     assert {(row["question_id"], row["benchmark"], row["item"], row["coverage"]) for row in rows} == {
         ("7/0", "exam", 1, 1.0)
     }
-    assert {row["ngram"] for row in rows} == {" ".join(words(STORY))}
+    assert {row["ngram"] for row in rows} == {" ".join(normalize_words(STORY))}
 
 
 @pytest.mark.parametrize("item", ITEMS)
@@ -107,7 +107,7 @@ def test_thirteen_words_in_a_row_are_a_match_and_twelve_are_none(stage: FindOver
     found = matches(stage, f"Ben {shared} three apples.", f"Ben {shared} no apples.")
     thirteen, twelve = found.values()
     assert set(thirteen) == {"gram"} and thirteen["gram"]["ngram"] == f"{shared} three"
-    assert thirteen["gram"]["coverage"] == pytest.approx(1 / (len(words(STORY)) - 12))
+    assert thirteen["gram"]["coverage"] == pytest.approx(1 / (len(normalize_words(STORY)) - 12))
     assert twelve == {"reject": {"reason": "clean"}}
 
 
@@ -153,27 +153,32 @@ def test_questions_without_words_match_nothing(stage: FindOverlaps) -> None:
 
 
 def test_signs_belong_to_the_word_after_them_and_hyphens_to_none() -> None:
-    assert words("x^2 - 1 = 0") == words("x^2-1=0") == ["x", "^2", "-1", "=0"]
-    assert words("a half-price 5-year plan, $80,000") == ["a", "half", "price", "5", "year", "plan", "80000"]
-    assert words(r"10,\!000 and (100, 200)") == ["10000", "and", "100", "200"]
+    assert normalize_words("x^2 - 1 = 0") == normalize_words("x^2-1=0") == ["x", "^2", "-1", "=0"]
+    assert normalize_words("a half-price 5-year plan, $80,000") == ["a", "half", "price", "5", "year", "plan", "80000"]
+    assert normalize_words(r"10,\!000 and (100, 200)") == ["10000", "and", "100", "200"]
 
 
 def test_how_a_formula_is_set_makes_no_other_words() -> None:
-    assert words(r"Find $\dfrac{1}{2}\left(x^2\right)$") == words(r"find $\frac{1}{2} \, (x²)$")
+    assert normalize_words(r"Find $\dfrac{1}{2}\left(x^2\right)$") == normalize_words(r"find $\frac{1}{2} \, (x²)$")
 
 
 def test_masked_numbers_in_a_row_are_one() -> None:
-    assert masked(words("twenty-five of 1 1/2")) == ["#", "of", "#", "/#"]
-    assert masked(words("x^2+5")) == ["x", "^#", "+#"]
+    assert without_numbers(normalize_words("twenty-five of 1 1/2")) == ["#", "of", "#", "/#"]
+    assert without_numbers(normalize_words("x^2+5")) == ["x", "^#", "+#"]
 
 
 @settings(max_examples=60, deadline=None)
 @given(*[st.lists(st.lists(st.sampled_from("ab"), max_size=9), min_size=1, max_size=5)] * 2)
 def test_hashes_find_exactly_the_pairs_that_words_find(texts: list[list[str]], items: list[list[str]]) -> None:
-    postings = Postings(*Hashed.of(items).grams(3))
-    told = {(t, i): n for t, i, n in zip(*map(list, postings.shared(*Hashed.of(texts).grams(3))), strict=True)}
+    postings = InvertedIndex(*HashedTexts.from_texts(items).ngram_hashes(3))
+    told = {
+        (t, i): n
+        for t, i, n in zip(
+            *map(list, postings.count_shared(*HashedTexts.from_texts(texts).ngram_hashes(3))), strict=True
+        )
+    }
     shared = {
-        (t, i): len(set(grams(text, 3)) & set(grams(item, 3)))
+        (t, i): len(set(ngrams(text, 3)) & set(ngrams(item, 3)))
         for t, text in enumerate(texts)
         for i, item in enumerate(items)
     }
@@ -184,7 +189,7 @@ def test_without_a_benchmark_nothing_is_called_clean() -> None:
     assert matches(FindOverlaps(), "Why?")["Why?"] == {"reject": {"reason": "no benchmark given"}}
 
 
-class Recipe(Frozen):
+class Recipe(FrozenModel):
     """A recipe that has the stage."""
 
     overlaps: FindOverlaps = FindOverlaps()
@@ -276,7 +281,7 @@ def test_every_question_is_kept_or_dropped_with_the_benchmark_as_reason(lake: st
         {"row_id": "0", "question": "How many?"},
         {"row_id": "2", "question": swapped},
     ]
-    strict = worker.run_merge(DropOverlaps(rules=benchmark_overlaps.RULES), [[table], [told]], 100, lake)
+    strict = worker.run_merge(DropOverlaps(rules=benchmark_overlaps.OVERLAP_RULES), [[table], [told]], 100, lake)
     assert strict.rejected == {"contaminated: exam": 3}
     lax = worker.run_merge(DropOverlaps(rules=()), [[table], [told]], 100, lake)
     assert lax.kept == 4
@@ -289,7 +294,7 @@ def test_clean_questions_leave_an_empty_table_of_matches(lake: str, stage: FindO
     assert worker.run_merge(DropOverlaps(), [[table], [told]], 100, lake).kept == 2
 
 
-GSM8K, MATH = SHARED / "gsm8k", SHARED / "math"
+GSM8K, MATH = SHARED_DATA / "gsm8k", SHARED_DATA / "math"
 TRUE_OVERLAPS = {(20, 632), (406, 581), (1314, 602), (5162, 602)}
 """Lines of GSM8K's train file and of its test file that have 13 words in a row in common; with MATH it has none."""
 
@@ -312,8 +317,8 @@ def test_of_real_questions_exactly_those_that_share_13_words_are_told() -> None:
     told = [row for row in stage.rows(rows, None) if isinstance(row, dict)]
     assert {(row["benchmark"], row["rule"]) for row in told} == {("gsm8k", "gram")}
     assert {(int(row["question_id"]), row["item"]) for row in told} == TRUE_OVERLAPS
-    items = [{gram for text in each for gram in grams(words(text), 13)} for each in (test, problems)]
-    shared = [[n for n, text in enumerate(train) if each & set(grams(words(text), 13))] for each in items]
+    items = [{gram for text in each for gram in ngrams(normalize_words(text), 13)} for each in (test, problems)]
+    shared = [[n for n, text in enumerate(train) if each & set(ngrams(normalize_words(text), 13))] for each in items]
     assert shared == [sorted({question for question, _ in TRUE_OVERLAPS}), []]
 
 

@@ -14,11 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.steps import Merge
-from tasks.dedup.exact import DropRepeats
-from tasks.dedup.near import DropNearRepeats
+from tasks.dedup.exact import DropExactDuplicates
+from tasks.dedup.near import DropNearDuplicates
 from tasks.dedup.published import DropPublished
 from tests.bench.figures import ROOT
-from tests.support.recorded import SHARED
+from tests.support.recorded import SHARED_DATA
 
 CON = duckdb.connect()
 Found = dict[str, dict[str, Any]]
@@ -40,7 +40,7 @@ def merged(merge: Merge, *tables: dict[str, str]) -> Found:
 
 def near(*texts: str, merge: Merge | None = None) -> list[dict[str, Any]]:
     """What becomes of `texts`, whose row ids are their places."""
-    return list(merged(merge or DropNearRepeats(), {f"{n:03}": text for n, text in enumerate(texts)}).values())
+    return list(merged(merge or DropNearDuplicates(), {f"{n:03}": text for n, text in enumerate(texts)}).values())
 
 
 def reasons(*texts: str) -> list[str | None]:
@@ -52,7 +52,12 @@ NEAR = [None, "near duplicate"]
 
 def test_the_first_of_equal_texts_is_kept_whatever_their_case_and_blanks() -> None:
     texts = ["How many?", "How  many?\n", "HOW MANY?", "How much?"]
-    assert [row["reject"] for row in near(*texts, merge=DropRepeats())] == [None, "duplicate", "duplicate", None]
+    assert [row["reject"] for row in near(*texts, merge=DropExactDuplicates())] == [
+        None,
+        "duplicate",
+        "duplicate",
+        None,
+    ]
 
 
 @pytest.mark.parametrize(
@@ -150,7 +155,7 @@ def test_a_comma_between_numbers_joins_none() -> None:
 
 
 def test_the_survivor_is_the_lowest_row_id_and_not_the_first_in_the_table() -> None:
-    found = merged(DropNearRepeats(), {"2": STORY, "0": OTHER, "1": STORY.replace("red ", "")})
+    found = merged(DropNearDuplicates(), {"2": STORY, "0": OTHER, "1": STORY.replace("red ", "")})
     assert {row_id: (row["cluster"], row["reject"]) for row_id, row in found.items()} == {
         "0": (None, None),
         "1": ("1", None),
@@ -173,7 +178,7 @@ def test_versions_of_a_template_are_counted_and_kept() -> None:
 
 
 def test_no_questions_at_all_have_no_duplicates() -> None:
-    assert merged(DropNearRepeats(), {}) == {}
+    assert merged(DropNearDuplicates(), {}) == {}
     assert merged(DropPublished(dataset="old"), {}, {}) == {}
 
 
@@ -183,12 +188,12 @@ def test_texts_without_words_are_all_the_same_text() -> None:
 
 @pytest.mark.parametrize("gram", [1, 2, 5])
 def test_any_length_of_n_gram_finds_an_equal_text(gram: int) -> None:
-    found = near(STORY, OTHER, STORY.upper(), "Add 1", "", merge=DropNearRepeats(gram=gram))
+    found = near(STORY, OTHER, STORY.upper(), "Add 1", "", merge=DropNearDuplicates(gram=gram))
     assert [row["cluster"] for row in found] == ["000", None, "000", None, None]
 
 
 def test_a_higher_threshold_keeps_more() -> None:
-    merge = DropNearRepeats(threshold=0.95)
+    merge = DropNearDuplicates(threshold=0.95)
     found = near(STORY, STORY.replace("red ", ""), STORY.lower(), merge=merge)
     assert [row["reject"] for row in found] == [None, None, "near duplicate"]
 
@@ -208,7 +213,7 @@ def test_which_texts_are_one_cluster_does_not_depend_on_their_order(texts: list[
     clusters = []
     for order in (sorted(numbers), numbers):
         ids = {f"{place:03}": n for place, n in enumerate(order)}
-        found = merged(DropNearRepeats(), {row_id: texts[n] for row_id, n in ids.items()})
+        found = merged(DropNearDuplicates(), {row_id: texts[n] for row_id, n in ids.items()})
         together: dict[str, set[int]] = {}
         for row_id, row in found.items():
             together.setdefault(row["cluster"] or row_id, set()).add(ids[row_id])
@@ -228,9 +233,10 @@ def test_numbers_in_another_order_are_never_a_duplicate(one: list[str], other: l
 def test_what_is_compared_is_the_same_in_every_process() -> None:
     script = """if True:
         import json, sys, numpy as np, pyarrow as pa
-        from tasks.dedup.minhash import Sketch
-        sketch = Sketch.of(pa.array(sys.argv[1:]), 3)
-        print(json.dumps([x.tolist() for x in (sketch.numbers, sketch.template, sketch.bands(np.arange(2), 4))]))
+        from tasks.dedup.minhash import QuestionSketches
+        sketch = QuestionSketches.from_texts(pa.array(sys.argv[1:]), 3)
+        found = (sketch.number_hashes, sketch.template_hashes, sketch.band_keys(np.arange(2), 4))
+        print(json.dumps([x.tolist() for x in found]))
     """
     told = []
     for seed in ("1", "2"):
@@ -243,7 +249,7 @@ def test_what_is_compared_is_the_same_in_every_process() -> None:
 def test_more_rows_than_are_read_at_once_are_one_table() -> None:
     texts = {f"{n:06}": f"Take {n} apples and {n + 1} pears. How many is that?" for n in range(12_000)}
     texts |= {"a": texts["000003"].upper(), "b": texts["011999"].replace("Take", "Add")}
-    found = merged(DropNearRepeats(), texts)
+    found = merged(DropNearDuplicates(), texts)
     assert {i for i, row in found.items() if row["reject"]} == {"a", "b"}
     assert [found[i]["cluster"] for i in ("a", "b")] == ["000003", "011999"]
     assert np.unique([row["same_template"] for i, row in found.items() if i != "b"]) == [12_000]
@@ -287,7 +293,7 @@ def test_a_dataset_is_named_as_one() -> None:
 
 
 def test_hardly_any_of_the_questions_of_gsm8k_is_like_another() -> None:
-    path = SHARED / "gsm8k" / "train.jsonl"
+    path = SHARED_DATA / "gsm8k" / "train.jsonl"
     if not path.exists():
         pytest.skip(f"needs {path.name} of OpenAI's grade-school-math in ../shared/data/gsm8k/")
     texts = [json.loads(line)["question"] for line in path.read_text().splitlines()]

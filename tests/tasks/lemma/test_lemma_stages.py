@@ -10,25 +10,25 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from infra.engines.fake import Fake
+from infra.engines.fake import FakeEngine
 from schemas.arrow import conform
 from schemas.outcomes import Quarantine, Reject
 from schemas.prompts import Sampling
 from schemas.steps import Stage
-from tasks.base.ask import instruction
-from tasks.lemma.arithmetic import adds_up
-from tasks.lemma.corrections import Continuation, FixContinue, FreshRestart, joined, overlap
-from tasks.lemma.diagnose import Diagnose, Diagnosis, read_diagnosis
-from tasks.lemma.error_distribution import DrawTypes
-from tasks.lemma.error_types import DEFINITIONS, INJECTABLE, TYPES, read_type
+from tasks.base.ask import load_instruction
+from tasks.lemma.arithmetic import equations_hold
+from tasks.lemma.corrections import Continuation, FixContinue, FreshRestart, join_trajectory, step_overlap
+from tasks.lemma.diagnose import Diagnose, Diagnosis, parse_diagnosis
+from tasks.lemma.error_distribution import DrawErrorTypes
+from tasks.lemma.error_types import ERROR_TYPE_DEFINITIONS, ERROR_TYPES, INJECTABLE_TYPES, parse_error_type
 from tasks.lemma.inject import Inject
-from tasks.lemma.prompt_leaks import leaked
-from tasks.lemma.segment_steps import steps
-from tasks.lemma.select_corrections import Balance, fitting
+from tasks.lemma.prompt_leaks import leaks_prompt
+from tasks.lemma.segment_steps import split_steps
+from tasks.lemma.select_corrections import SelectCorrections, counts_within_tolerance
 from tasks.lemma.smooth import Smooth
-from tasks.lemma.student_attempts import Grade, Pose, SampleStudent
-from tasks.lemma.truncate import DropAlike, Truncate
-from tasks.lemma.validate import Check
+from tasks.lemma.student_attempts import KeepDecided, NormalizeProblem, SampleStudent
+from tasks.lemma.truncate import DropDuplicateErrors, Truncate
+from tasks.lemma.validate import ValidateCorrection
 from tasks.proving_ground import library
 from tasks.pupil import error_examples
 
@@ -41,17 +41,17 @@ WRITTEN = {
     **{"student": "student", "type": None, "line": None},
 }
 GRADED = {**WRITTEN, "verdict": "wrong", "rule": "number"}
-SEGMENTED = {**GRADED, "steps": [step._asdict() for step in steps(WRONG)]}
+SEGMENTED = {**GRADED, "steps": [step._asdict() for step in split_steps(WRONG)]}
 DIAGNOSED = {**SEGMENTED, "found_type": "calculation", "found_step": 1, "votes": 2, "asked": 2}
 (ERROR,) = Truncate().rows([DIAGNOSED], None)
 FIXED = "Wait, 12 * 3 is not 35.\n12 * 3 = 36 eggs.\n36 - 5 = 31 eggs.\n#### 31"
 FRESH = "No, 12 * 3 is wrong. I start over.\nEach box counts, so 12 + 12 + 12 = 36.\nWithout 5 it is 31.\n#### 31"
 
 
-def said(*texts: str) -> Fake:
+def said(*texts: str) -> FakeEngine:
     """An engine that says one text after the other."""
     waiting = iter(texts)
-    return Fake(lambda prompt, seed: next(waiting))
+    return FakeEngine(lambda prompt, seed: next(waiting))
 
 
 def one(stage: Stage, row: Any, *texts: str) -> Any:
@@ -71,16 +71,16 @@ def draft(reply: str = FIXED, **more: Any) -> dict[str, Any]:
     """A correction of the error."""
     assert isinstance(ERROR, dict)
     reflection, _, correction = reply.partition("\n")
-    row = joined(ERROR, Continuation(reflection, correction))
+    row = join_trajectory(ERROR, Continuation(reflection, correction))
     return {**row, "row_id": "q/0/fix_continue", "strategy": "fix_continue", "teacher": "teacher", **more}
 
 
 def test_every_type_is_defined_in_the_prompt_that_names_it() -> None:
-    for kind in TYPES:
-        assert f"- {kind}: {DEFINITIONS[kind]}" in instruction("diagnose")
-        assert (f"- {kind}: {DEFINITIONS[kind]}" in instruction("inject")) == (kind in INJECTABLE)
-        assert read_type(f" **{kind.replace('_', ' ').title()}** error.".replace("** error", "**")) == kind
-    assert read_type("sloth") is None
+    for kind in ERROR_TYPES:
+        assert f"- {kind}: {ERROR_TYPE_DEFINITIONS[kind]}" in load_instruction("diagnose")
+        assert (f"- {kind}: {ERROR_TYPE_DEFINITIONS[kind]}" in load_instruction("inject")) == (kind in INJECTABLE_TYPES)
+        assert parse_error_type(f" **{kind.replace('_', ' ').title()}** error.".replace("** error", "**")) == kind
+    assert parse_error_type("sloth") is None
 
 
 @pytest.mark.parametrize(
@@ -94,12 +94,12 @@ def test_every_type_is_defined_in_the_prompt_that_names_it() -> None:
 )
 def test_a_problem_without_a_sure_answer_is_not_posed(more: dict[str, Any], reason: str) -> None:
     row = {"row_id": "q", "question": QUESTION, "answer": "31", "solution": REFERENCE}
-    assert one(Pose(), row | more) == reason
+    assert one(NormalizeProblem(), row | more) == reason
 
 
 def test_a_gold_may_be_a_whole_solution_and_a_reference_gets_its_answer_line() -> None:
     row = {"row_id": "q", "question": QUESTION, "answer": REFERENCE, "response": "It is 36 - 5."}
-    assert one(Pose(), row) == {**POSED, "reference": "It is 36 - 5.\n#### 31"}
+    assert one(NormalizeProblem(), row) == {**POSED, "reference": "It is 36 - 5.\n#### 31"}
 
 
 def test_attempts_are_asked_for_as_solutions_are_and_right_ones_are_kept_too() -> None:
@@ -109,7 +109,7 @@ def test_attempts_are_asked_for_as_solutions_are_and_right_ones_are_kept_too() -
     assert [row["row_id"] if isinstance(row, dict) else row.reason for row in found] == [
         *("q/0", "no_answer", "q/2", "no_answer")
     ]
-    assert engine.asked[0][0].stage == "solve" and engine.asked[0][0].instruction == instruction("solve")
+    assert engine.calls[0][0].stage == "solve" and engine.calls[0][0].instruction == load_instruction("solve")
     conform([row for row in found if isinstance(row, dict)], stage.table, "sample_student")
 
 
@@ -126,7 +126,7 @@ def test_attempts_are_asked_for_as_solutions_are_and_right_ones_are_kept_too() -
     ],
 )
 def test_a_verdict_counts_where_it_is_sure(response: str, outcome: str) -> None:
-    found = one(Grade(), WRITTEN | {"response": response})
+    found = one(KeepDecided(), WRITTEN | {"response": response})
     assert (found["verdict"] if isinstance(found, dict) else found) == outcome
 
 
@@ -148,7 +148,7 @@ def test_a_verdict_counts_where_it_is_sure(response: str, outcome: str) -> None:
     ],
 )
 def test_a_diagnosis_is_read_or_says_why_not(reply: str, expected: Diagnosis) -> None:
-    assert read_diagnosis(reply, 3) == expected
+    assert parse_diagnosis(reply, 3) == expected
 
 
 def test_two_diagnoses_that_agree_are_enough() -> None:
@@ -183,20 +183,20 @@ def test_an_unreadable_diagnosis_is_a_failure_of_the_work() -> None:
 def test_the_attempt_is_shown_with_numbered_steps() -> None:
     engine = said(*[diagnosis(1, "calculation")] * 2)
     list(Diagnose().rows([SEGMENTED], engine))
-    assert engine.asked[0][0].inputs["attempt"].splitlines()[1] == "2) 35 - 5 = 30 eggs are whole."
+    assert engine.calls[0][0].inputs["attempt"].splitlines()[1] == "2) 35 - 5 = 30 eggs are whole."
 
 
 def counted(**own: int) -> dict[str, Any]:
     """A question with these diagnosed errors, in a dataset of many calculations and a few missing steps."""
     overall = {"calculation": 30, "missing_step": 10, "operator": 60}
     lists = {"types": own, "overall": overall}
-    structs = {name: [{"type": t, "n": counts.get(t, 0)} for t in TYPES] for name, counts in lists.items()}
+    structs = {name: [{"type": t, "n": counts.get(t, 0)} for t in ERROR_TYPES] for name, counts in lists.items()}
     return {**POSED, "student": "s", "attempts": 4, "wrong": 2, "failure": 0.5, **structs}
 
 
 def test_types_are_drawn_from_the_question_with_the_dataset_as_prior() -> None:
-    stage = DrawTypes(injections=8, prior=1.0)
-    shares = dict(zip(stage.types, stage.shares(counted(missing_step=3)), strict=True))
+    stage = DrawErrorTypes(injections=8, prior=1.0)
+    shares = dict(zip(stage.types, stage.compute_shares(counted(missing_step=3)), strict=True))
     assert shares["missing_step"] == pytest.approx(3.25 / 4) and shares["calculation"] == pytest.approx(0.75 / 4)
     assert sum(shares.values()) == pytest.approx(1)
     rows = [row for row in stage.rows([counted(missing_step=3)], None) if isinstance(row, dict)]
@@ -207,8 +207,8 @@ def test_types_are_drawn_from_the_question_with_the_dataset_as_prior() -> None:
 
 def test_where_no_injectable_type_was_found_all_are_equally_likely() -> None:
     row = counted()
-    row["overall"] = [{"type": t, "n": 0} for t in TYPES]
-    assert DrawTypes().shares(row) == pytest.approx([1 / 6] * 6)
+    row["overall"] = [{"type": t, "n": 0} for t in ERROR_TYPES]
+    assert DrawErrorTypes().compute_shares(row) == pytest.approx([1 / 6] * 6)
 
 
 DRAWN = {
@@ -288,7 +288,7 @@ def test_a_diagnosis_that_something_speaks_against_is_not_used(more: dict[str, A
     ],
 )
 def test_sums_add_up_or_are_not_sure(step: str, sound: bool) -> None:
-    assert adds_up(step) == sound
+    assert equations_hold(step) == sound
 
 
 def test_errors_with_the_same_calculations_are_kept_once_the_students_first() -> None:
@@ -303,7 +303,7 @@ def test_errors_with_the_same_calculations_are_kept_once_the_students_first() ->
     ]
     con = duckdb.connect()
     con.register("errors", pa.Table.from_pylist(told, schema=Truncate.table))
-    found = con.sql(DropAlike().sql()).to_arrow_table().to_pylist()
+    found = con.sql(DropDuplicateErrors().sql()).to_arrow_table().to_pylist()
     assert [row["row_id"] for row in found if row["reject"] == "alike"] == ["q/3", "q/i0/0"]
 
 
@@ -320,7 +320,7 @@ def test_a_trajectory_is_prefix_and_reply_with_the_place_of_each_part() -> None:
 def test_a_wrong_correction_is_asked_for_once_more() -> None:
     assert isinstance(one(FixContinue(), ERROR, FIXED.replace("31", "33"), FIXED), dict)
     (wrong,) = FixContinue().rows([ERROR], said(*[FIXED.replace("31", "33")] * 2))
-    assert one(Check(), wrong) == "answer wrong", "whether an answer is right, the verifier says"
+    assert one(ValidateCorrection(), wrong) == "answer wrong", "whether an answer is right, the verifier says"
     assert one(FixContinue(tries=1), ERROR, "Wait, that is wrong.") == "no correction"
 
 
@@ -329,15 +329,15 @@ def test_a_fresh_start_goes_another_way() -> None:
     assert one(FreshRestart(), ERROR, *[FIXED] * 2) == "same method"
     engine = said(FRESH)
     list(FreshRestart().rows([ERROR], engine))
-    assert "reference" not in engine.asked[0][0].inputs
+    assert "reference" not in engine.calls[0][0].inputs
 
 
 def test_overlap_looks_at_the_numbers_of_a_calculation() -> None:
-    assert overlap("12 * 3 = 35", "3 * 12 = 36\n36 - 5 = 31") == 1.0
-    assert overlap("12 * 3 = 35\n35 - 5 = 30", "3 * 12 = 36\n36 - 5 = 31") == 0.5
-    assert overlap("1,200 * 3 = 35", "1200 * 3 = 3600") == 1.0
-    assert overlap("Eggs break.\nMany do.", "Eggs break. They do.") == 0.5
-    assert overlap("", "12 * 3 = 36") == 0.0
+    assert step_overlap("12 * 3 = 35", "3 * 12 = 36\n36 - 5 = 31") == 1.0
+    assert step_overlap("12 * 3 = 35\n35 - 5 = 30", "3 * 12 = 36\n36 - 5 = 31") == 0.5
+    assert step_overlap("1,200 * 3 = 35", "1200 * 3 = 3600") == 1.0
+    assert step_overlap("Eggs break.\nMany do.", "Eggs break. They do.") == 0.5
+    assert step_overlap("", "12 * 3 = 36") == 0.0
 
 
 def test_smoothing_cannot_touch_the_prefix() -> None:
@@ -369,15 +369,15 @@ def test_smoothing_cannot_touch_the_prefix() -> None:
     ],
 )
 def test_a_correction_is_whole_or_says_what_it_lacks(row: dict[str, Any], reason: str | None) -> None:
-    found = one(Check(), row)
+    found = one(ValidateCorrection(), row)
     assert (None if isinstance(found, dict) else found) == reason
 
 
 def test_a_long_trajectory_is_turned_down() -> None:
-    assert one(Check(longest=50), draft()) == "too long"
+    assert one(ValidateCorrection(longest=50), draft()) == "too long"
 
 
-def balanced(merge: Balance, corrections: list[dict[str, Any]], failure: float = 1.0) -> Counter[str | None]:
+def balanced(merge: SelectCorrections, corrections: list[dict[str, Any]], failure: float = 1.0) -> Counter[str | None]:
     """Reasons of the outcomes; the types to inject are meant to be equally many."""
     con = duckdb.connect()
     con.register("corrections", pa.Table.from_pylist(corrections))
@@ -400,50 +400,55 @@ def corrections(source: str, kind: str, count: int, strategies: str = "fix_conti
 def test_a_restart_that_says_what_the_continuation_says_is_none() -> None:
     fixed, fresh = corrections("student", "operator", 1)
     fresh |= {"trajectory": f"xx{fixed['trajectory']}.", "correction_start": 2}
-    assert balanced(Balance(), [fixed, fresh]) == {None: 1, "the other strategy again": 1}
+    assert balanced(SelectCorrections(), [fixed, fresh]) == {None: 1, "the other strategy again": 1}
 
 
 def test_no_question_gets_more_than_its_share() -> None:
     rows = corrections("student", "operator", 30)
-    assert balanced(Balance(per_question=20), rows) == {None: 20, "enough of this question": 40}
+    assert balanced(SelectCorrections(per_question=20), rows) == {None: 20, "enough of this question": 40}
 
 
 def test_a_hard_question_gets_more_and_half_of_its_own_errors() -> None:
     rows = corrections("student", "operator", 30) + corrections("injected", "counting", 30)
-    assert balanced(Balance(hard=True, tolerance=1), rows, failure=0.5) == {None: 12, "enough of this question": 108}
+    assert balanced(SelectCorrections(hard=True, tolerance=1), rows, failure=0.5) == {
+        None: 12,
+        "enough of this question": 108,
+    }
 
 
 def test_a_type_of_which_there_is_too_much_is_cut_down() -> None:
     rows = corrections("injected", "calculation", 30) + corrections("injected", "counting", 10)
-    found = balanced(Balance(per_question=1000), rows)
+    found = balanced(SelectCorrections(per_question=1000), rows)
     assert found[None] >= 2 * 24 and found["enough of this type"] + found[None] == 80
-    assert balanced(Balance(per_question=1000, tolerance=1), rows) == {None: 80}
+    assert balanced(SelectCorrections(per_question=1000, tolerance=1), rows) == {None: 80}
 
 
 def test_a_question_that_was_left_out_is_not_published() -> None:
     rows = [{**row, "question_id": "r"} for row in corrections("student", "operator", 2)]
-    assert balanced(Balance(), rows) == {"question left out": 4}
+    assert balanced(SelectCorrections(), rows) == {"question left out": 4}
 
 
 def test_an_error_with_one_strategy_may_be_left_out() -> None:
     rows = corrections("student", "operator", 3) + corrections("student", "counting", 2, "fix_continue")
-    assert balanced(Balance(paired=True), rows) == {None: 6, "one strategy only": 2}
+    assert balanced(SelectCorrections(paired=True), rows) == {None: 6, "one strategy only": 2}
 
 
 def test_a_mix_is_fitted_with_little_loss_and_types_that_were_not_made_do_not_count() -> None:
-    kept = fitting({"a": 90, "b": 10}, {"a": 0.4, "b": 0.1, "c": 0.5}, 0.05)
+    kept = counts_within_tolerance({"a": 90, "b": 10}, {"a": 0.4, "b": 0.1, "c": 0.5}, 0.05)
     assert kept["b"] == 10 and 0.8 < kept["a"] / sum(kept.values()) <= 0.86
-    assert fitting({}, {"a": 1.0}, 0.1) == {} and fitting({"z": 3}, {"a": 1.0}, 0.1) == {"z": 3}
+    assert counts_within_tolerance({}, {"a": 1.0}, 0.1) == {} and counts_within_tolerance(
+        {"z": 3}, {"a": 1.0}, 0.1
+    ) == {"z": 3}
 
 
-@pytest.mark.parametrize("teach", error_examples.LEMMA, ids=lambda teach: teach.__name__)
+@pytest.mark.parametrize("teach", error_examples.ERROR_TASK_SHARES, ids=lambda teach: teach.__name__)
 def test_lessons_are_written_as_the_stages_ask_and_read(teach: Any) -> None:
-    openings = {text.split(">")[0] for text in error_examples.formats()}
+    openings = {text.split(">")[0] for text in error_examples.list_formats()}
     for seed in range(40):
         lesson = teach(4 * seed, Random(seed))
         assert lesson.prompt.split(">")[0] in openings and lesson.prompt.endswith("<reply>")
         if lesson.stage == "diagnose":
-            assert read_diagnosis(lesson.reply, 20).verdict in ("wrong", "correct")
+            assert parse_diagnosis(lesson.reply, 20).verdict in ("wrong", "correct")
         else:
             assert "\n#### " in lesson.reply
 
@@ -472,7 +477,7 @@ def test_what_is_turned_down_is_kept_with_its_row() -> None:
     ],
 )
 def test_a_calculation_adds_up_where_that_is_sure(step: str, right: bool) -> None:
-    assert adds_up(step) is right
+    assert equations_hold(step) is right
 
 
 @pytest.mark.parametrize(
@@ -496,12 +501,17 @@ def test_a_calculation_adds_up_where_that_is_sure(step: str, right: bool) -> Non
     ],
 )
 def test_talk_of_the_task_is_told_from_talk_of_the_story(text: str, told: bool) -> None:
-    assert leaked(text, "The teacher has 36 eggs, and 5 break.") is told
+    assert leaks_prompt(text, "The teacher has 36 eggs, and 5 break.") is told
 
 
 def test_an_injection_that_says_that_it_is_wrong_teaches_nothing() -> None:
     response = "3 boxes hold 12 * 3 = 35 eggs (this is the mistake).\n35 - 5 = 30\n#### 30"
-    row = {**DIAGNOSED, "response": response, "steps": [s._asdict() for s in steps(response)], "source": "injected"}
+    row = {
+        **DIAGNOSED,
+        "response": response,
+        "steps": [s._asdict() for s in split_steps(response)],
+        "source": "injected",
+    }
     row |= {"found_step": 1, "line": 1, "type": "calculation", "found_type": "calculation"}
     assert one(Truncate(), row) == "meta talk"
     assert one(Truncate(), row | {"source": "student", "line": None, "type": None}) != "meta talk"
@@ -510,7 +520,7 @@ def test_an_injection_that_says_that_it_is_wrong_teaches_nothing() -> None:
 def test_an_answer_in_another_form_is_left_to_the_verifier() -> None:
     row = ERROR | {"answer": r"\frac{1}{2}"}
     (made,) = FixContinue(tries=1).rows([row], said("Wait, that is wrong.\nIt is 1 of 2.\n#### 1/2"))
-    assert one(Check(), made)["right_rule"]
+    assert one(ValidateCorrection(), made)["right_rule"]
 
 
 def test_overlap_sees_through_units_and_signs_of_latex() -> None:
@@ -519,18 +529,22 @@ def test_overlap_sees_through_units_and_signs_of_latex() -> None:
         ("12 eggs * 3 boxes = 35 eggs", "3 boxes * 12 eggs = 36"),
         ("(12 + 3) * 2 = 31", "(12 + 3) * 2 = 30"),
     ):
-        assert overlap(one_way, other) == 1
-    assert overlap("12 * 3 = 35", "12 + 12 = 24\n24 + 12 = 36") == 0
+        assert step_overlap(one_way, other) == 1
+    assert step_overlap("12 * 3 = 35", "12 + 12 = 24\n24 + 12 = 36") == 0
 
 
 def test_a_case_knows_the_method_that_a_first_line_follows() -> None:
-    two = [p for p in (library.draw(seed) for seed in range(400)) if p.second and p.second != p.solution]
+    two = [
+        p
+        for p in (library.draw_problem(seed) for seed in range(400))
+        if p.second_solution and p.second_solution != p.solution
+    ]
     seen = 0
     for problem in two:
-        lines = str(problem.second).split("\n")
+        lines = str(problem.second_solution).split("\n")
         first = re.sub(r"= (\d+)", lambda m: f"= {int(m[1]) + 1}", lines[0])
-        case = error_examples.case_of(problem, "\n".join([first, *lines[1:-1], "#### 0"]))
-        if case is not None and case.at == 0 and first.split(" = ")[0] not in problem.solution:
+        case = error_examples.make_error_case(problem, "\n".join([first, *lines[1:-1], "#### 0"]))
+        if case is not None and case.first_wrong_line == 0 and first.split(" = ")[0] not in problem.solution:
             seen += 1
-            assert case.right == tuple(lines)
+            assert case.method_lines == tuple(lines)
     assert seen > 10

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from schemas.arrow import conform
 from schemas.outcomes import Reject
-from tasks.lemma.segment_steps import Segment, steps
-from tests.support.recorded import ABSENT, MODELS, SOLUTIONS
+from tasks.lemma.segment_steps import SegmentSteps, split_steps
+from tests.support.recorded import MODELS, SKIP_REASON, SOLUTIONS
 
 ODD = st.sampled_from(
     [". ", ".", "\n", "\n\n", " ", "\\[", "\\]", "$$", "```", "\\begin{a}", "\\end{a}", "3.5", "A", "x"]
@@ -17,7 +17,7 @@ ODD = st.sampled_from(
 
 
 def cut(text: str) -> list[str]:
-    return [text[start:end] for start, end in steps(text)]
+    return [text[start:end] for start, end in split_steps(text)]
 
 
 @settings(deadline=None)
@@ -88,13 +88,13 @@ def test_right_and_empty_solutions_are_turned_down() -> None:
         "verdict": "wrong",
         "response": "A.\n#### 8",
     }
-    right, empty, wrong = Segment().rows([row | {"verdict": "correct"}, row | {"response": " "}, row], None)
+    right, empty, wrong = SegmentSteps().rows([row | {"verdict": "correct"}, row | {"response": " "}, row], None)
     assert (right, empty) == (Reject(row | {"verdict": "correct"}, "right"), Reject(row | {"response": " "}, "empty"))
     assert isinstance(wrong, dict) and wrong["steps"] == [{"start": 0, "end": 3}, {"start": 3, "end": 9}]
-    conform([wrong], Segment.table, "segment")
+    conform([wrong], SegmentSteps.table, "segment")
 
 
-@pytest.mark.skipif(not SOLUTIONS.exists(), reason=ABSENT)
+@pytest.mark.skipif(not SOLUTIONS.exists(), reason=SKIP_REASON)
 def test_recorded_solutions_are_cut_without_loss() -> None:
     items = [json.loads(line) for line in SOLUTIONS.read_text().splitlines()]
     texts = [item[model]["solution"] for item in items for model in MODELS]
@@ -106,5 +106,5 @@ def test_recorded_solutions_are_cut_without_loss() -> None:
 
 def test_a_sentence_may_end_inside_inline_math() -> None:
     text = "So $x = 3.$ Then $y = 4.$ Hence $z = 5.$"
-    assert [text[a:b] for a, b in steps(text)] == ["So $x = 3.$ ", "Then $y = 4.$ ", "Hence $z = 5.$"]
-    assert len(steps("He makes $18 a day. She makes $20.")) == 2
+    assert [text[a:b] for a, b in split_steps(text)] == ["So $x = 3.$ ", "Then $y = 4.$ ", "Hence $z = 5.$"]
+    assert len(split_steps("He makes $18 a day. She makes $20.")) == 2

@@ -9,13 +9,13 @@ import pytest
 from schemas.arrow import conform
 from schemas.tables import ground_truth
 from tasks.proving_ground import library
-from tasks.proving_ground.ground_truth import FIGURES, AskOracle, MeasureNoise
+from tasks.proving_ground.ground_truth import ERROR_RATES, LookUpGroundTruth, MeasureErrorRates
 
 
 def test_the_oracle_tells_answers_reasons_and_texts_that_it_cannot_read() -> None:
-    right, wrong = library.draw(1), library.draw(2, solvable=False)
+    right, wrong = library.draw_problem(1), library.draw_problem(2, solvable=False)
     texts = [right.question, wrong.question, "Why is the sky blue?"]
-    rows = list(AskOracle().rows([{"row_id": str(i), "question": text} for i, text in enumerate(texts)], None))
+    rows = list(LookUpGroundTruth().rows([{"row_id": str(i), "question": text} for i, text in enumerate(texts)], None))
     assert conform(rows, ground_truth.SCHEMA, "ask_oracle").num_rows == 3
     assert [row["solvable"] for row in rows] == [True, False, False]
     assert [row["reason"] for row in rows] == [None, wrong.unsolvable, "unreadable"]
@@ -26,21 +26,21 @@ def measured(truth: list[tuple[bool, str | None]], kept: set[int], best: dict[in
     """Figures by name; question i is solvable with an answer, `kept` by the judge, and published with an answer."""
     con = duckdb.connect()
     tables: dict[str, list[dict[str, Any]]] = {
-        "blanks": [{"row_id": str(i), "number": i} for i in range(len(FIGURES))],
+        "blanks": [{"row_id": str(i), "number": i} for i in range(len(ERROR_RATES))],
         "truths": [{"row_id": f"q{i}", "solvable": ok, "answer": answer} for i, (ok, answer) in enumerate(truth)],
         "judged": [{"row_id": f"q{i}"} for i in sorted(kept)],
         "best": [{"row_id": f"q{i}/0", "question_id": f"q{i}", "answer_key": key} for i, key in best.items()],
     }
     for name, rows in tables.items():
         con.register(name, pa.Table.from_pylist(rows))
-    found = con.sql(MeasureNoise().sql()).to_arrow_table().to_pylist()
+    found = con.sql(MeasureErrorRates().sql()).to_arrow_table().to_pylist()
     return {row["figure"]: row for row in found}
 
 
 def test_noise_is_counted_on_the_rows_that_could_have_been_wrong() -> None:
     truth: list[tuple[bool, str | None]] = [(True, "1"), (True, "2"), (True, "3"), (False, None), (False, None)]
     found = measured(truth, kept={0, 1, 3}, best={0: "1", 1: "9", 3: "5"})
-    assert [(found[name]["value"], found[name]["n"]) for name, _ in FIGURES] == [
+    assert [(found[name]["value"], found[name]["n"]) for name, _ in ERROR_RATES] == [
         (pytest.approx(2 / 3), 3),
         (pytest.approx(2 / 3), 3),
         (pytest.approx(1 / 3), 3),

@@ -14,12 +14,12 @@ TEMPLATES = pytest.mark.parametrize("template", library.TEMPLATES, ids=lambda t:
 def test_every_text_of_a_template_is_read_back_as_it_was_drawn(template: Template) -> None:
     rng = Random(11)
     read = set()
-    for kind in (None, *template.kinds):
+    for kind in (None, *template.unsolvable_reasons):
         for _ in range(25):
             problem = template.draw(rng, kind)
             assert problem.unsolvable == kind
-            assert oracle.readings(problem.question) == [problem], problem.question
-            reading = oracle.read(problem.question)
+            assert oracle.find_readings(problem.question) == [problem], problem.question
+            reading = oracle.read_question(problem.question)
             assert reading.template == template.name
             assert (reading.answer, reading.unsolvable) == (problem.answer, kind)
             read |= {v for v in template.variants if v.text.read(problem.question) is not None}
@@ -28,13 +28,13 @@ def test_every_text_of_a_template_is_read_back_as_it_was_drawn(template: Templat
 
 def test_no_text_has_two_readings() -> None:
     for seed in range(3000):
-        problem = library.draw(seed, solvable=None)
-        assert oracle.readings(problem.question) == [problem]
+        problem = library.draw_problem(seed, solvable=None)
+        assert oracle.find_readings(problem.question) == [problem]
 
 
 def test_white_space_does_not_count() -> None:
-    problem = library.draw(3)
-    assert oracle.read("  " + problem.question.replace(" ", " \n ") + "\n").problem == problem
+    problem = library.draw_problem(3)
+    assert oracle.read_question("  " + problem.question.replace(" ", " \n ") + "\n").problem == problem
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_white_space_does_not_count() -> None:
     ],
 )  # fmt: skip
 def test_the_reason_follows_from_the_numbers(question: str, reason: str) -> None:
-    reading = oracle.read(question)
+    reading = oracle.read_question(question)
     assert (reading.answer, reading.unsolvable) == (None, reason)
 
 
@@ -71,7 +71,7 @@ def test_the_reason_follows_from_the_numbers(question: str, reason: str) -> None
     ],
 )  # fmt: skip
 def test_numbers_that_are_never_drawn_are_answered_too(question: str, answer: str) -> None:
-    reading = oracle.read(question)
+    reading = oracle.read_question(question)
     assert (reading.answer, reading.unsolvable) == (answer, None)
 
 
@@ -102,7 +102,7 @@ def test_numbers_that_are_never_drawn_are_answered_too(question: str, answer: st
 def test_what_can_be_solved_does_not_hang_on_the_method(
     question: str, answer: str | None, unsolvable: str | None
 ) -> None:
-    reading = oracle.read(question)
+    reading = oracle.read_question(question)
     assert (reading.answer, reading.unsolvable) == (answer, unsolvable)
 
 
@@ -125,34 +125,37 @@ def test_what_can_be_solved_does_not_hang_on_the_method(
     ],
 )
 def test_garbled_texts_do_not_belong(garbled: str) -> None:
-    assert oracle.read(garbled) == oracle.Reading()
+    assert oracle.read_question(garbled) == oracle.QuestionReading()
 
 
 def test_a_question_that_lost_or_swapped_a_word_does_not_belong() -> None:
     rng = Random(5)
     for seed in range(300):
-        words = library.draw(seed).question.split()
+        words = library.draw_problem(seed).question.split()
         at = rng.randrange(len(words) - 1)
         if words[at] != words[at + 1]:
             swapped = [*words[:at], words[at + 1], words[at], *words[at + 2 :]]
-            assert oracle.read(" ".join(swapped)).problem in (None, library.draw(seed)), swapped
-        assert oracle.read(" ".join(words[:-1])).template is None
+            assert oracle.read_question(" ".join(swapped)).problem in (None, library.draw_problem(seed)), swapped
+        assert oracle.read_question(" ".join(words[:-1])).template is None
 
 
 def test_nothing_that_a_model_may_write_makes_the_oracle_raise() -> None:
     rng = Random(9)
     for seed in range(400):
-        problem = library.draw(seed)
+        problem = library.draw_problem(seed)
         question, solution = list(problem.question), list(problem.solution)
         for text in (question, solution):
             for _ in range(3):
                 text[rng.randrange(len(text))] = rng.choice("a0 9./?$%#\n-+*=")
-        oracle.read("".join(question))
-        oracle.diagnose(problem, "".join(solution))
+        oracle.read_question("".join(question))
+        oracle.diagnose_solution(problem, "".join(solution))
 
 
 def test_a_number_too_long_to_read_does_not_belong() -> None:
     question = "Mia has {} coins. She gives 2 of them to Tom and then finds 6 more. How many coins does Mia have now?"
-    assert oracle.read(question.format("9" * 9)).answer == "1000000003"
-    assert oracle.read(question.format("9" * 5000)) == oracle.Reading()
-    assert oracle.diagnose(library.draw(1), f"1 + 1 = {'9' * 5000}\n#### {'9' * 5000}").kind == "no_answer"
+    assert oracle.read_question(question.format("9" * 9)).answer == "1000000003"
+    assert oracle.read_question(question.format("9" * 5000)) == oracle.QuestionReading()
+    assert (
+        oracle.diagnose_solution(library.draw_problem(1), f"1 + 1 = {'9' * 5000}\n#### {'9' * 5000}").kind
+        == "no_answer"
+    )

@@ -2,26 +2,26 @@
 
 import pytest
 
-from infra.engines.fake import Fake
+from infra.engines.fake import FakeEngine
 from schemas.prompts import Prompt
 from tasks.proving_ground import library
-from tasks.proving_ground.oracle import read
-from tasks.pupil.evaluate import Exam, area, examine
-from tasks.pupil.examples import EVALUATION_SEEDS, judgement
+from tasks.proving_ground.oracle import read_question
+from tasks.pupil.evaluate import EvalSize, evaluate, roc_auc
+from tasks.pupil.examples import EVALUATION_SEEDS, write_judgement
 
-EXAM = Exam(problems=60, samples=2, questions=400, batch=100)
+EXAM = EvalSize(problems=60, samples=2, questions=400, batch=100)
 
 
 def perfect(prompt: Prompt, seed: int) -> str:
     if prompt.stage == "write_question":
-        return library.draw(EVALUATION_SEEDS[seed % 10**9], solvable=seed % 4 > 0).question
-    problem = read(prompt.inputs["question"]).problem
+        return library.draw_problem(EVALUATION_SEEDS[seed % 10**9], solvable=seed % 4 > 0).question
+    problem = read_question(prompt.inputs["question"]).problem
     assert problem is not None
-    return problem.solution if prompt.stage == "solve" else judgement(problem)
+    return problem.solution if prompt.stage == "solve" else write_judgement(problem)
 
 
 def test_a_perfect_pupil_gets_full_marks() -> None:
-    marks = examine(Fake(perfect), EXAM)
+    marks = evaluate(FakeEngine(perfect), EXAM)
     assert marks["pupil.a"] == marks["pupil.b"] == marks["pupil.b.pass_2"] == marks["pupil.e"] == 1.0
     assert marks["pupil.c"] == 1.0 and 0.65 < marks["pupil.c.solvable"] < 0.85
     assert marks["pupil.d"] > 0.95 and marks["pupil.d.topics"] < 8
@@ -29,13 +29,13 @@ def test_a_perfect_pupil_gets_full_marks() -> None:
 
 
 def test_a_silent_pupil_fails() -> None:
-    marks = examine(Fake(), EXAM)
+    marks = evaluate(FakeEngine(), EXAM)
     assert marks["pupil.a"] == marks["pupil.c"] == marks["pupil.e"] == 0.0
     assert marks["pupil.f"] == 0.5 and marks["pupil.h.no_answer"] == 1.0
 
 
 def test_a_reward_that_ranks_right_over_wrong_has_area_one() -> None:
-    assert area([0.9, 0.8], [0.1, 0.2]) == 1.0
-    assert area([0.9, 0.1], [0.5]) == 0.5
-    assert area([0.5], [0.5]) == 0.5
-    assert area([0.3, 0.6], [0.4, 0.6]) == pytest.approx((0 + 0 + 1 + 0.5) / 4)
+    assert roc_auc([0.9, 0.8], [0.1, 0.2]) == 1.0
+    assert roc_auc([0.9, 0.1], [0.5]) == 0.5
+    assert roc_auc([0.5], [0.5]) == 0.5
+    assert roc_auc([0.3, 0.6], [0.4, 0.6]) == pytest.approx((0 + 0 + 1 + 0.5) / 4)

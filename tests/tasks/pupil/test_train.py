@@ -10,14 +10,14 @@ pytest.importorskip("transformers", reason="needs the extra `train`")
 import torch
 
 from tasks.answers.solve import Solve
-from tasks.pupil.batching import batches
-from tasks.pupil.config import Schooling
-from tasks.pupil.dataset import LessonBook, make_lessons, open_lessons
-from tasks.pupil.export import export
-from tasks.pupil.schedule import Clock
+from tasks.pupil.batching import iterate_batches
+from tasks.pupil.config import PupilTraining
+from tasks.pupil.dataset import DatasetInfo, open_dataset, write_dataset
+from tasks.pupil.export import export_pupil
+from tasks.pupil.schedule import Schedule
 from tasks.pupil.train import train
 
-TINY = Schooling(
+TINY = PupilTraining(
     hidden=32, layers=1, heads=2, feed_forward=64, steps=10, micro_tokens=512, warmup=2, compiled=False, seed=3
 )
 
@@ -31,7 +31,7 @@ def one_thread() -> None:
 @pytest.fixture(scope="module")
 def lessons(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("lessons")
-    make_lessons(folder, 600, vocabulary=700, processes=1)
+    write_dataset(folder, 600, vocabulary=700, processes=1)
     return folder
 
 
@@ -65,34 +65,36 @@ def test_another_schooling_does_not_continue_a_checkpoint(lessons: Path, tmp_pat
 
 def test_lessons_are_written_once(lessons: Path) -> None:
     before = (lessons / "ids.npy").stat().st_mtime_ns
-    book = make_lessons(lessons, 600, vocabulary=700, processes=1)
-    assert isinstance(book, LessonBook) and (lessons / "ids.npy").stat().st_mtime_ns == before
+    book = write_dataset(lessons, 600, vocabulary=700, processes=1)
+    assert isinstance(book, DatasetInfo) and (lessons / "ids.npy").stat().st_mtime_ns == before
 
 
 def test_an_epoch_shows_nearly_every_lesson_once(lessons: Path) -> None:
-    arrays = open_lessons(lessons)
-    rows = [int(i) for batch in batches(arrays, TINY.model_copy(update={"micro_tokens": 256}), 0) for i in batch]
+    arrays = open_dataset(lessons)
+    rows = [
+        int(i) for batch in iterate_batches(arrays, TINY.model_copy(update={"micro_tokens": 256}), 0) for i in batch
+    ]
     assert len(set(rows)) == len(rows) >= 0.9 * 600
 
 
 def test_missing_lessons_are_named(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="make_lessons"):
-        open_lessons(tmp_path)
+        open_dataset(tmp_path)
 
 
 def test_the_rate_rises_stays_and_falls_to_zero() -> None:
     plan = TINY.model_copy(update={"steps": None, "minutes": 10.0, "warmup": 10, "decay": 0.3})
-    assert Clock(step=0).rate(plan) == pytest.approx(0.1)
-    assert Clock(step=500).rate(plan) == 1.0
-    ended = Clock(step=700, seconds=0.7 * 600).fixed(plan)
-    assert ended.end == 1000 and ended.rate(plan) == pytest.approx(1.0)
-    assert ended.model_copy(update={"step": 1000}).rate(plan) == 0.0
+    assert Schedule(step=0).learning_rate_share(plan) == pytest.approx(0.1)
+    assert Schedule(step=500).learning_rate_share(plan) == 1.0
+    ended = Schedule(step=700, seconds=0.7 * 600).with_end(plan)
+    assert ended.end == 1000 and ended.learning_rate_share(plan) == pytest.approx(1.0)
+    assert ended.model_copy(update={"step": 1000}).learning_rate_share(plan) == 0.0
 
 
 def test_a_training_may_begin_from_an_exported_pupil_whose_words_stand_elsewhere(lessons: Path, tmp_path: Path) -> None:
     first = train(lessons, tmp_path / "first", TINY, report=quiet)
-    export(tmp_path / "first" / "latest.pt", lessons, tmp_path / "pupil")
-    make_lessons(tmp_path / "lessons", 300, vocabulary=600, processes=1)
+    export_pupil(tmp_path / "first" / "latest.pt", lessons, tmp_path / "pupil")
+    write_dataset(tmp_path / "lessons", 300, vocabulary=600, processes=1)
     start = TINY.model_copy(update={"start": str(tmp_path / "pupil" / "safetensors")})
     second = train(tmp_path / "lessons", tmp_path / "second", start, stop_after=1, report=quiet)
     fresh = train(tmp_path / "lessons", tmp_path / "fresh", TINY, stop_after=1, report=quiet)
@@ -102,16 +104,16 @@ def test_a_training_may_begin_from_an_exported_pupil_whose_words_stand_elsewhere
 
 def test_a_tokenizer_that_knows_every_tag_may_be_kept(lessons: Path, tmp_path: Path) -> None:
     words = lessons / "tokenizer.json"
-    make_lessons(tmp_path / "kept", 300, vocabulary=600, processes=1, spelling=words)
+    write_dataset(tmp_path / "kept", 300, vocabulary=600, processes=1, tokenizer_file=words)
     assert (tmp_path / "kept" / "tokenizer.json").read_text() == words.read_text()
     (tmp_path / "other.json").write_text(words.read_text().replace(f'"<{Solve.label}>"', '"<unheard>"'))
-    book = make_lessons(tmp_path / "made", 300, vocabulary=600, processes=1, spelling=tmp_path / "other.json")
+    book = write_dataset(tmp_path / "made", 300, vocabulary=600, processes=1, tokenizer_file=tmp_path / "other.json")
     assert book.vocabulary <= 600
 
 
 def test_a_model_of_another_architecture_is_no_beginning(lessons: Path, tmp_path: Path) -> None:
     train(lessons, tmp_path, TINY, stop_after=1, report=quiet)
-    export(tmp_path / "latest.pt", lessons, tmp_path / "pupil")
+    export_pupil(tmp_path / "latest.pt", lessons, tmp_path / "pupil")
     wider = TINY.model_copy(update={"feed_forward": 128, "start": str(tmp_path / "pupil" / "safetensors")})
     with pytest.raises(ValueError, match="another architecture"):
         train(lessons, tmp_path / "wider", wider, stop_after=1, report=quiet)

@@ -9,24 +9,24 @@ import pyarrow as pa
 import pytest
 from pydantic import ValidationError
 
-from infra.engines.fake import Fake
+from infra.engines.fake import FakeEngine
 from schemas.arrow import conform
 from schemas.errors import QuestmillError
 from schemas.identity import fingerprint
 from schemas.prompts import Sampling
 from schemas.tables.questions import SCHEMA
-from tasks.base.confidence import wilson
-from tasks.questions.difficulty import FailRate, LearnDifficulty, ScoreDifficulty
+from tasks.base.confidence import wilson_interval
+from tasks.questions.difficulty import FailRate, ScoreDifficulty, TrainDifficultyModel
 from tasks.questions.difficulty_sampling import SampleByDifficulty
 
 GOLD = {"row_id": "r0", "question": "What is 3 + 4?", "answer": "7"}
 FREE = {"row_id": "r0", "question": "What is 3 + 4?"}
 
 
-def saying_in_turn(answers: str) -> Fake:
+def saying_in_turn(answers: str) -> FakeEngine:
     """An engine that ends in one answer after the other; `-` is a reply without one."""
     said = iter(answers.split())
-    return Fake(lambda prompt, seed: "no idea" if (answer := next(said)) == "-" else f"#### {answer}")
+    return FakeEngine(lambda prompt, seed: "no idea" if (answer := next(said)) == "-" else f"#### {answer}")
 
 
 def probe(row: dict[str, Any], answers: str, **fields: Any) -> tuple[dict[str, Any], list[int]]:
@@ -36,7 +36,7 @@ def probe(row: dict[str, Any], answers: str, **fields: Any) -> tuple[dict[str, A
     stage = FailRate(sampling=Sampling(n=n, temperature=0.7), **fields)
     (found,) = stage.rows([row], engine)
     conform([found], stage.table, "fail_rate")  # type: ignore[list-item]
-    return found, [len(seeds) for _, seeds in engine.asked]  # type: ignore[return-value]
+    return found, [len(seeds) for _, seeds in engine.calls]  # type: ignore[return-value]
 
 
 def test_a_fail_rate_counts_what_differs_from_the_gold_answer() -> None:
@@ -65,7 +65,7 @@ def test_a_gold_answer_may_be_the_last_line_of_a_solution() -> None:
 
 def test_a_sample_that_was_cut_off_has_failed_whatever_it_says() -> None:
     stage = FailRate(sampling=Sampling(n=2, temperature=0.7, max_tokens=2))
-    (found,) = stage.rows([GOLD], Fake(lambda prompt, seed: "#### 7 and on and on"))
+    (found,) = stage.rows([GOLD], FakeEngine(lambda prompt, seed: "#### 7 and on and on"))
     assert found["fails"] == 2  # type: ignore[index]
 
 
@@ -100,13 +100,13 @@ def test_a_band_that_was_decided_early_is_decided_as_by_all_samples(row: dict[st
 def test_follow_ups_continue_the_samples_of_the_first_round() -> None:
     engine = saying_in_turn("7 7 7 7 7 7 8 7")
     list(FailRate(sampling=Sampling(n=8, temperature=0.7), band=(0.2, 0.8)).rows([GOLD], engine))
-    seeds = [seed for _, each in engine.asked for seed in each]
+    seeds = [seed for _, each in engine.calls for seed in each]
     assert len(seeds) == len(set(seeds)) == 8
 
 
 def test_a_model_is_probed_as_a_solver_and_its_prompt_is_its_own() -> None:
     prompt = FailRate().prompt(GOLD)
-    assert prompt.tagged() == "<solve><question>What is 3 + 4?<reply>" and "####" in prompt.instruction
+    assert prompt.to_tagged_text() == "<solve><question>What is 3 + 4?<reply>" and "####" in prompt.instruction
     assert fingerprint(FailRate()) != fingerprint(FailRate(band=(0.2, 0.8)))
 
 
@@ -125,14 +125,14 @@ def test_a_probe_that_would_mean_nothing_is_refused(fields: dict[str, Any], reas
 
 @pytest.mark.parametrize(("fails", "samples"), [(0, 8), (8, 8), (3, 8), (0, 1), (40, 100)])
 def test_wilsons_interval_holds_the_rate_and_narrows_with_samples(fails: int, samples: int) -> None:
-    low, high = wilson(fails, samples)
+    low, high = wilson_interval(fails, samples)
     assert 0 <= low <= fails / samples <= high <= 1
-    narrow = wilson(10 * fails, 10 * samples)
+    narrow = wilson_interval(10 * fails, 10 * samples)
     assert narrow[1] - narrow[0] < high - low
 
 
 def test_a_score_is_a_predicted_rate_that_nothing_was_held_against() -> None:
-    (found,) = ScoreDifficulty().rows([FREE], Fake(score=lambda prompt: 0.25))
+    (found,) = ScoreDifficulty().rows([FREE], FakeEngine(score=lambda prompt: 0.25))
     conform([found], ScoreDifficulty.table, "score_difficulty")  # type: ignore[list-item]
     assert found["fail_rate"] == 0.25 and found["against"] is found["samples"] is None  # type: ignore[index]
 
@@ -253,5 +253,5 @@ def test_a_sampling_that_contradicts_itself_is_refused(fields: dict[str, Any], r
 
 
 def test_where_and_how_fast_a_head_is_trained_is_no_part_of_its_identity() -> None:
-    assert fingerprint(LearnDifficulty()) == fingerprint(LearnDifficulty(role="other", micro=2, threads=1))
-    assert fingerprint(LearnDifficulty()) != fingerprint(LearnDifficulty(after="\n"))
+    assert fingerprint(TrainDifficultyModel()) == fingerprint(TrainDifficultyModel(role="other", micro=2, threads=1))
+    assert fingerprint(TrainDifficultyModel()) != fingerprint(TrainDifficultyModel(after="\n"))

@@ -10,12 +10,19 @@ import pytest
 from pydantic import ValidationError
 
 from schemas.outcomes import Reject
-from tasks.questions.language import KNOWN, STRETCH, KeepLanguage, identifier, stretches, words
-from tests.support.recorded import SHARED
+from tasks.questions.language import (
+    KNOWN_LANGUAGES,
+    SEGMENT_BYTES,
+    KeepLanguage,
+    load_identifier,
+    split_words,
+    text_segments,
+)
+from tests.support.recorded import SHARED_DATA
 
 OTHERS = Path(__file__).parents[2] / "data" / "questions_other_languages.jsonl"
-GSM8K = SHARED / "gsm8k" / "train.jsonl"
-MATH = SHARED / "math" / "test.jsonl"
+GSM8K = SHARED_DATA / "gsm8k" / "train.jsonl"
+MATH = SHARED_DATA / "math" / "test.jsonl"
 
 ENGLISH = "A farmer has 12 sheep and buys 5 more at the market. How many sheep does the farmer have now?"
 GERMAN = "Ein Bauer hat 12 Schafe und kauft auf dem Markt noch 5 dazu. Wie viele Schafe hat der Bauer jetzt?"
@@ -158,28 +165,28 @@ def test_no_language_at_all_is_refused() -> None:
 
 
 def test_the_known_codes_are_those_of_the_identifier() -> None:
-    assert set(KNOWN) == {label for label in identifier().labels if len(label) == 2}
+    assert set(KNOWN_LANGUAGES) == {label for label in load_identifier().labels if len(label) == 2}
 
 
 def test_dollars_are_no_formulas() -> None:
-    assert stretches("Ann has $5 and Ben has $7.") == [["Ann", "has", "and", "Ben", "has"]]
+    assert text_segments("Ann has $5 and Ben has $7.") == [["Ann", "has", "and", "Ben", "has"]]
 
 
 def test_formulas_figures_and_names_of_points_are_no_words() -> None:
     text = "In $\\triangle ABC$, side AB is 3.\n[asy]\ndraw((0,0)--(1,1));\n[/asy]\n求方程$x^2=1$的根"
-    assert stretches(text) == [["In", "side", "is", "求方程", "的根"]]
+    assert text_segments(text) == [["In", "side", "is", "求方程", "的根"]]
 
 
 def test_a_stretch_is_whole_sentences_and_long_enough() -> None:
-    found = stretches(f"{ENGLISH} Is it 17? {GERMAN} Ja? Nein! Oder?")
+    found = text_segments(f"{ENGLISH} Is it 17? {GERMAN} Ja? Nein! Oder?")
     assert [part[0] for part in found] == ["farmer", "Is", "Wie"]
-    assert all(sum(map(len, part)) >= STRETCH for part in found)
-    assert [word for part in found for word in part] == words(f"{ENGLISH} Is it 17? {GERMAN} Ja? Nein! Oder?")
+    assert all(sum(map(len, part)) >= SEGMENT_BYTES for part in found)
+    assert [word for part in found for word in part] == split_words(f"{ENGLISH} Is it 17? {GERMAN} Ja? Nein! Oder?")
 
 
 @pytest.mark.parametrize("text", ["a" * 300_000, "$" * 300_000, "[asy]" * 60_000, "\\frac{" * 50_000, "= " * 150_000])
 def test_a_text_without_end_is_read_in_one_go(text: str) -> None:
-    assert len(stretches(text)) <= 1
+    assert len(text_segments(text)) <= 1
 
 
 def test_the_identifier_is_not_loaded_before_it_is_needed() -> None:

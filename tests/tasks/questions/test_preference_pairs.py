@@ -7,21 +7,21 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from infra.engines.fake import Fake
+from infra.engines.fake import FakeEngine
 from schemas.arrow import conform
 from schemas.identity import fingerprint
 from schemas.outcomes import Reject
 from schemas.prompts import Prompt, Sampling
 from schemas.steps import Merge
 from schemas.tables import question_preferences
-from tasks.questions.preference_pairs import ImproveQuestion, KeepFaulty, PairQuestions
+from tasks.questions.preference_pairs import ImproveQuestion, KeepUnsolvable, PairQuestions
 
 QUESTIONS = [{"row_id": f"{n:03}", "question": f"How many are {n} and 2?"} for n in range(400)]
 
 
 def improved(reply: str, **fields: Any) -> list[Any]:
     stage = ImproveQuestion(**{"difficulty": 0.0, **fields})
-    return list(stage.rows(QUESTIONS[:1], Fake(lambda prompt, seed: reply)))
+    return list(stage.rows(QUESTIONS[:1], FakeEngine(lambda prompt, seed: reply)))
 
 
 def reasons(merge: Merge, *tables: list[dict[str, Any]]) -> dict[str, Any]:
@@ -44,7 +44,7 @@ def test_a_rewrite_keeps_its_original_and_its_direction() -> None:
         "original": "How many are 0 and 2?",
         "direction": "solvability",
     }
-    conform([row], question_preferences.REWRITES, "test")
+    conform([row], question_preferences.QUESTION_REWRITES, "test")
 
 
 @pytest.mark.parametrize(
@@ -66,11 +66,11 @@ def test_a_rewrite_that_was_cut_off_is_too_long() -> None:
 
 def test_the_direction_is_drawn_for_each_row_and_is_the_same_the_next_time() -> None:
     stage = ImproveQuestion()
-    drawn = {row["row_id"]: stage.direction(row) for row in QUESTIONS}
+    drawn = {row["row_id"]: stage.choose_direction(row) for row in QUESTIONS}
     assert 160 < Counter(drawn.values())["difficulty"] < 240
-    assert drawn == {row["row_id"]: ImproveQuestion().direction(row) for row in reversed(QUESTIONS)}
+    assert drawn == {row["row_id"]: ImproveQuestion().choose_direction(row) for row in reversed(QUESTIONS)}
     other = ImproveQuestion(seed=1)
-    assert drawn != {row["row_id"]: other.direction(row) for row in QUESTIONS}
+    assert drawn != {row["row_id"]: other.choose_direction(row) for row in QUESTIONS}
     assert fingerprint(stage) != fingerprint(other)
 
 
@@ -85,7 +85,9 @@ def improve(difficulty: float) -> ImproveQuestion:
 
 
 def test_the_pupil_reads_the_stage_that_it_was_taught() -> None:
-    assert improve(0.0).prompt(QUESTIONS[7]).tagged() == "<rewrite_question><question>How many are 7 and 2?<reply>"
+    assert (
+        improve(0.0).prompt(QUESTIONS[7]).to_tagged_text() == "<rewrite_question><question>How many are 7 and 2?<reply>"
+    )
 
 
 def test_the_chosen_question_is_the_rewrite_if_it_can_be_solved() -> None:
@@ -102,8 +104,8 @@ def test_the_chosen_question_is_the_rewrite_if_it_can_be_solved() -> None:
         "rejected": "worse 0",
         "direction": "solvability",
     }
-    conform([first], question_preferences.PAIRS, "test")
+    conform([first], question_preferences.QUESTION_PAIRS, "test")
 
 
 def test_what_can_be_solved_already_need_not_be_mended() -> None:
-    assert reasons(KeepFaulty(), QUESTIONS[:2], QUESTIONS[1:2]) == {"000": None, "001": "solvable"}
+    assert reasons(KeepUnsolvable(), QUESTIONS[:2], QUESTIONS[1:2]) == {"000": None, "001": "solvable"}

@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from schemas.identity import fingerprint
-from tasks.training.config import PreferQuestions, TuneQuestioner
+from tasks.training.config import QuestionFineTuning, QuestionPreferenceOptimization
 
 WORDS = ["<pad>", "<unk>", "<begin>", "<user>", "<end>", "<write_question>", "<reply>", "how", "many", "are", "?"]
 WORDS += [str(n) for n in range(30)]
@@ -16,20 +16,20 @@ CHAT = "<begin>{% for m in messages %}<user>  {{ m['content'] }}<end>{% endfor %
 
 
 def test_the_defaults_are_those_of_the_paper() -> None:
-    qft, qpo = TuneQuestioner(), PreferQuestions()
+    qft, qpo = QuestionFineTuning(), QuestionPreferenceOptimization()
     assert (qft.rate, qft.warmup, qft.epochs, qft.batch * qft.length) == (2e-5, 0.03, 1.0, 32 * 256)
     assert (qpo.rate, qpo.warmup, qpo.beta, qpo.batch, qpo.held_out) == (5e-7, 20, 0.1, 128, 100)
 
 
 def test_only_what_says_where_is_no_part_of_the_identity() -> None:
     where = {"micro": 2, "threads": 3, "save_every": 9, "gpus": 4, "launch": ("--mixed_precision", "bf16")}
-    assert fingerprint(TuneQuestioner(**where)) == fingerprint(TuneQuestioner())
-    assert fingerprint(TuneQuestioner(rate=1e-4)) != fingerprint(TuneQuestioner())
+    assert fingerprint(QuestionFineTuning(**where)) == fingerprint(QuestionFineTuning())
+    assert fingerprint(QuestionFineTuning(rate=1e-4)) != fingerprint(QuestionFineTuning())
 
 
 def test_a_batch_that_cannot_be_shared_out_is_refused() -> None:
     with pytest.raises(ValidationError, match=r"a batch of 8 is no multiple of micro x gpus \(1 x 3\)"):
-        TuneQuestioner(gpus=3)
+        QuestionFineTuning(gpus=3)
 
 
 torch = pytest.importorskip("torch", reason="needs the extra `train`")
@@ -40,10 +40,10 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, Llama
 from transformers import PreTrainedTokenizerFast as Fast  # noqa: E402
 
 from tasks.lemma.student_attempts import SampleStudent  # noqa: E402
-from tasks.training.common import last_checkpoint  # noqa: E402
-from tasks.training.question_format import Bare, bare  # noqa: E402
-from tasks.training.sft import IGNORED, _example  # noqa: E402
-from tasks.training.student import TuneStudent  # noqa: E402
+from tasks.training.common import find_last_checkpoint  # noqa: E402
+from tasks.training.question_format import QuestionFormat, read_question_format  # noqa: E402
+from tasks.training.sft import IGNORED_LABEL, tokenize_example  # noqa: E402
+from tasks.training.student import StudentFineTuning  # noqa: E402
 
 # torch and transformers warn about what their next versions will want of each other.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
@@ -81,27 +81,31 @@ QUESTIONS = [f"how many are {n} {(7 * n) % 30} ?" for n in range(30)] * 2
 
 
 def tune(base: Path, out: Path, report: Any = lambda line: None, **fields: Any) -> dict[str, float]:
-    step = TuneQuestioner(**{**TINY, "batch": 2, **fields})
+    step = QuestionFineTuning(**{**TINY, "batch": 2, **fields})
     batch = pa.RecordBatch.from_pydict({"question": QUESTIONS})
     return step.fit({"questions": [batch]}, base, out, out / "checkpoints", report)
 
 
 def test_a_question_begins_after_the_bare_prefix_and_ends_once() -> None:
     plain, chat = words(), words(CHAT)
-    tagged, user = bare(plain), bare(chat)
-    assert (tagged.prefix, tagged.own) == ("<write_question><reply>", False)
-    assert (user.prefix, user.blank) == ("<begin><user>", "  "), "blanks belong to the question's first word"
-    assert chat.convert_ids_to_tokens(user.opening(chat)) == ["<begin>", "<user>"], "one opening token, not two"
-    assert chat.convert_ids_to_tokens(user.question(chat, "how many ?\n")) == ["how", "many", "?", "<end>"]
+    tagged, user = read_question_format(plain), read_question_format(chat)
+    assert (tagged.prefix, tagged.has_chat_template) == ("<write_question><reply>", False)
+    assert (user.prefix, user.leading_blanks) == ("<begin><user>", "  "), "blanks belong to the question's first word"
+    assert chat.convert_ids_to_tokens(user.prefix_tokens(chat)) == ["<begin>", "<user>"], "one opening token, not two"
+    assert chat.convert_ids_to_tokens(user.question_tokens(chat, "how many ?\n")) == ["how", "many", "?", "<end>"]
 
 
 def test_whoever_loads_a_questioner_asks_it_by_its_bare_prefix(tmp_path: Path) -> None:
     chat = words(CHAT)
-    bare(chat).write(chat, tmp_path)
+    read_question_format(chat).save_tokenizer(chat, tmp_path)
     again = AutoTokenizer.from_pretrained(tmp_path)
     told = [{"role": "user", "content": "Invent a question."}]
     assert again.apply_chat_template(told, tokenize=False, add_generation_prompt=True) == "<begin><user>"
-    assert bare(again) == bare(chat) == Bare("<begin><user>", "  ", chat.convert_tokens_to_ids("<end>"), True)
+    assert (
+        read_question_format(again)
+        == read_question_format(chat)
+        == QuestionFormat("<begin><user>", "  ", chat.convert_tokens_to_ids("<end>"), True)
+    )
 
 
 def test_a_student_reads_the_turns_of_its_own_chat_template() -> None:
@@ -110,28 +114,28 @@ def test_a_student_reads_the_turns_of_its_own_chat_template() -> None:
         "{% for m in messages %}<user> {{ m['content'] }} <end>{% endfor %}"
         "{% if add_generation_prompt %} <reply>{% endif %}"
     )
-    step = TuneStudent(asked=SampleStudent(template="how many"))
-    made = _example(step, chat, {"question": "are 7 ?", "text": "7 8", "masked_start": 0, "masked_end": 0})
+    step = StudentFineTuning(asked=SampleStudent(template="how many"))
+    made = tokenize_example(step, chat, {"question": "are 7 ?", "text": "7 8", "masked_start": 0, "masked_end": 0})
     read = chat.convert_ids_to_tokens(made["input_ids"])
     assert read[:2] == ["<user>", "how"] and read[-4:] == ["<reply>", "7", "8", "<end>"]
-    assert made["labels"][: len(read) - 3] == [IGNORED] * (len(read) - 3)
+    assert made["labels"][: len(read) - 3] == [IGNORED_LABEL] * (len(read) - 3)
 
 
 def test_a_tokeniser_without_an_end_is_refused() -> None:
     endless = words()
     endless.eos_token = None
     with pytest.raises(ValueError, match="names no token that ends a text; set eos_token"):
-        bare(endless)
+        read_question_format(endless)
 
 
 def test_the_end_of_a_question_is_learned(base: Path, tmp_path: Path) -> None:
     measured = tune(base, tmp_path / "out", epochs=4.0)
     assert measured["loss"] < measured["first_loss"] - 1 and measured["left_out"] == 0
     model = AutoModelForCausalLM.from_pretrained(tmp_path / "out" / "safetensors", dtype=torch.float32)
-    form, spoken = bare(words()), words()
-    ids = form.opening(spoken) + form.question(spoken, QUESTIONS[3])[:-1]
-    assert int(model(torch.tensor([ids])).logits[0, -1].argmax()) == form.end
-    assert model.generation_config.eos_token_id[0] == form.end and not (tmp_path / "out" / "int8").exists()
+    form, spoken = read_question_format(words()), words()
+    ids = form.prefix_tokens(spoken) + form.question_tokens(spoken, QUESTIONS[3])[:-1]
+    assert int(model(torch.tensor([ids])).logits[0, -1].argmax()) == form.end_token
+    assert model.generation_config.eos_token_id[0] == form.end_token and not (tmp_path / "out" / "int8").exists()
 
 
 def test_a_packed_question_does_not_see_its_neighbours(base: Path) -> None:
@@ -150,7 +154,7 @@ def test_a_packed_question_does_not_see_its_neighbours(base: Path) -> None:
 
 def test_a_question_that_is_too_long_is_left_out_and_never_cut(base: Path, tmp_path: Path) -> None:
     long = "how many are " + "1 " * 40
-    step = TuneQuestioner(**TINY, batch=2)
+    step = QuestionFineTuning(**TINY, batch=2)
     batch = pa.RecordBatch.from_pydict({"question": [*QUESTIONS[:20], long]})
     measured = step.fit({"questions": [batch]}, base, tmp_path / "out", tmp_path / "work", lambda line: None)
     assert (measured["questions"], measured["left_out"]) == (20, 1)
@@ -178,8 +182,8 @@ def test_half_a_checkpoint_is_passed_over(tmp_path: Path) -> None:
         (tmp_path / f"checkpoint-{step}").mkdir()
     (tmp_path / "checkpoint-2" / "trainer_state.json").write_text("{}")
     (tmp_path / "checkpoint-10" / "trainer_state.json").write_text('{"glob')
-    assert last_checkpoint(tmp_path) == tmp_path / "checkpoint-2"
-    assert last_checkpoint(tmp_path / "none") is None
+    assert find_last_checkpoint(tmp_path) == tmp_path / "checkpoint-2"
+    assert find_last_checkpoint(tmp_path / "none") is None
 
 
 def test_what_is_chosen_becomes_likelier_than_what_is_rejected(base: Path, tmp_path: Path) -> None:
@@ -187,7 +191,7 @@ def test_what_is_chosen_becomes_likelier_than_what_is_rejected(base: Path, tmp_p
         {"row_id": str(n), "prompt": "", "chosen": f"how many are {n} ?", "rejected": f"? {n} are many how"}
         for n in range(30)
     ]
-    step = PreferQuestions(**{**TINY, "save_every": 10}, batch=2, held_out=6, warmup=2)
+    step = QuestionPreferenceOptimization(**{**TINY, "save_every": 10}, batch=2, held_out=6, warmup=2)
     tables = {"pairs": [pa.RecordBatch.from_pylist(pairs)]}
     measured = step.fit(tables, base, tmp_path / "out", tmp_path / "work", lambda line: None)
     assert measured["first_loss"] == pytest.approx(0.6931, abs=1e-3), "the reference is the model as it was"

@@ -16,11 +16,11 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from infra.engines.regressor import Regressor
 from schemas.engine_specs import RegressorSpec
-from tasks.questions.difficulty import LearnDifficulty, ScoreDifficulty
-from tasks.training.common import last_checkpoint
+from tasks.questions.difficulty import ScoreDifficulty, TrainDifficultyModel
+from tasks.training.common import find_last_checkpoint
 from tasks.training.regression import spearman
 
-STEP = LearnDifficulty(
+STEP = TrainDifficultyModel(
     rate=3e-3, batch=8, micro=4, epochs=8, length=32, held_out=0.25, before="Read:", after=" !", threads=1
 )
 Questions = list[dict[str, object]]
@@ -89,7 +89,7 @@ def test_the_trained_model_scores_questions_as_its_training_read_them(
     engine = Regressor(RegressorSpec(kind="regressor", path=str(trained[0])))
     stage = ScoreDifficulty()
     asked = [{"row_id": str(i), **row} for i, row in enumerate(rows)]
-    read = engine._read(stage.prompt(asked[0]))
+    read = engine._encode(stage.prompt(asked[0]))
     tokens = "".join(engine.tokenizer.convert_ids_to_tokens(read))
     assert tokens == f"<begin>Read:{rows[0]['question']} !".replace(" ", "\u0120")  # how bytes spell a blank
     scores = [outcome["fail_rate"] for outcome in stage.rows(asked, engine)]  # type: ignore[index]
@@ -108,7 +108,7 @@ def test_a_killed_training_continues_from_its_last_checkpoint(base: Path, rows: 
     whole = step.fit(tables(rows), base, tmp_path / "whole", tmp_path / "c1", quiet)
     with pytest.raises(Killed):
         step.fit(tables(rows), base, tmp_path / "killed", tmp_path / "c2", kill)
-    assert last_checkpoint(tmp_path / "c2") == tmp_path / "c2" / "checkpoint-10"
+    assert find_last_checkpoint(tmp_path / "c2") == tmp_path / "c2" / "checkpoint-10"
     again = step.fit(tables(rows), base, tmp_path / "killed", tmp_path / "c2", told.append)
     assert [line.partition("/")[0] for line in told] == ["step 20", "step 30"]
     assert again["held_out_mse"] == pytest.approx(whole["held_out_mse"], rel=1e-3)

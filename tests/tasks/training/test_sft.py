@@ -13,19 +13,25 @@ from schemas.arrow import conform
 from schemas.receipts import Receipt
 from schemas.tables import student_scores, training_examples
 from tasks.proving_ground import library, wrong_solutions
-from tasks.training.student import MeasureStudents, Retrace, TakeCorrections, TakeSolutions, TuneStudent
-from tests.support.merging import merged
+from tasks.training.student import (
+    CompareStudents,
+    CorrectionsAsExamples,
+    SolutionsAsExamples,
+    StudentFineTuning,
+    TraceSelfCorrection,
+)
+from tests.support.merging import run_merge
 
 PUPIL = Path(__file__).parents[3] / "data" / "models" / "pupil" / "safetensors"
 
 
 def test_a_solution_is_learnt_once_and_a_correction_with_or_without_its_wrong_step() -> None:
     pairs = [{"row_id": f"p{i}", "question": "q", "chosen": text} for i, text in enumerate(("a", "b", "a"))]
-    taken = merged(TakeSolutions(), pairs)
+    taken = run_merge(SolutionsAsExamples(), pairs)
     assert [row["reject"] for row in taken.values()] == [None, None, "the same again"]
     row = {"row_id": "c", "question": "q", "trajectory": "one\nwrong\nWait.", "wrong_start": 4, "wrong_end": 9}
-    for step, span in ((TakeCorrections(), (0, 0)), (TakeCorrections(masked=True), (4, 9))):
-        (made,) = merged(step, [row]).values()
+    for step, span in ((CorrectionsAsExamples(), (0, 0)), (CorrectionsAsExamples(masked=True), (4, 9))):
+        (made,) = run_merge(step, [row]).values()
         assert (made["masked_start"], made["masked_end"], made["text"]) == (*span, row["trajectory"])
         conform([made], training_examples.SCHEMA, "take_corrections")
 
@@ -38,24 +44,26 @@ def attempt(question: str, response: str, verdict: str) -> dict[str, Any]:
 
 
 def test_an_attempt_errs_where_the_oracle_says_so_and_not_where_it_only_doubts() -> None:
-    problem = next(p for p in (library.draw(i) for i in range(99)) if len(p.steps) > 1)
+    problem = next(p for p in (library.draw_problem(i) for i in range(99)) if len(p.steps) > 1)
     first, *rest = problem.solution.split("\n")
-    wrong = wrong_solutions.corrupt(problem, "arithmetic_slip", Random(3))
+    wrong = wrong_solutions.inject_error(problem, "arithmetic_slip", Random(3))
     assert wrong is not None
     slipped = next(line for line in wrong.split("\n") if line not in problem.solution)
     before = wrong[: wrong.index(slipped)]
     mended = f"{before}{slipped}\nWait, that is wrong.\n{problem.solution}"
     doubted = "\n".join([first, "Wait, let me check that.", first, *rest])
     told = [(problem.solution, "correct"), (mended, "correct"), (doubted, "correct"), (wrong, "wrong")]
-    rows = list(Retrace(student="s").rows([attempt(problem.question, *each) for each in told], None))
-    assert conform(rows, student_scores.RETRACED, "retrace").num_rows == 4
+    rows = list(TraceSelfCorrection(student="s").rows([attempt(problem.question, *each) for each in told], None))
+    assert conform(rows, student_scores.SELF_CORRECTION_TRACES, "retrace").num_rows == 4
     assert [(row["erred"], row["reflected"]) for row in rows] == [
         (False, False),
         (True, True),
         (False, True),
         (True, False),
     ]
-    (unknown,) = Retrace(student="s").rows([attempt("Why?", "1 + 1 = 3\nWait, no.\n#### 2", "correct")], None)
+    (unknown,) = TraceSelfCorrection(student="s").rows(
+        [attempt("Why?", "1 + 1 = 3\nWait, no.\n#### 2", "correct")], None
+    )
     assert unknown["erred"] and unknown["reflected"], "without the oracle, a doubt counts as an error that was noticed"
 
 
@@ -67,8 +75,8 @@ def test_students_are_measured_on_all_problems_also_those_that_they_did_not_answ
         {"row_id": f"p{i}/0", "student": who, "verdict": verdict, "erred": erred, "reflected": reflected}
         for i, (who, verdict, erred, reflected) in enumerate(seen)
     ]
-    found = merged(MeasureStudents(names=("s", "silent")), blanks, problems, retraced)
-    assert conform(list(found.values()), student_scores.SCHEMA, "measure_students").num_rows == 2
+    found = run_merge(CompareStudents(names=("s", "silent")), blanks, problems, retraced)
+    assert conform(list(found.values()), student_scores.STUDENT_SCORES, "measure_students").num_rows == 2
     first, silent = found["b0"], found["b1"]
     assert (first["problems"], first["first_pass"], first["unanswered"]) == (4, 0.5, 1)
     assert (first["erred"], first["reflected"], first["corrected"]) == (3, 1, pytest.approx(1 / 3))
@@ -91,7 +99,7 @@ def test_counts_that_cannot_be_are_not_published(lake: str, changed: dict[str, i
         **{"unanswered": 1, "erred": 3, "reflected": 1},
         **{"corrected": 0.3, "corrected_low": 0.0, "corrected_high": 0.8},
     }
-    part = open_store(lake).put(conform([row | changed], student_scores.SCHEMA, "measure_students"))
+    part = open_store(lake).put(conform([row | changed], student_scores.STUDENT_SCORES, "measure_students"))
     made = Receipt(step="measure_students", key="k", inputs=(), rows_in=1, kept=1, parts=(part,))
     assert gates.run_gate("students", student_scores.expectations(), [made], lake).detail["failed"] == failed
 
@@ -100,32 +108,32 @@ def test_only_the_reply_counts_and_the_wrong_step_of_it_not(tmp_path: Path) -> N
     pytest.importorskip("trl", reason="needs the extra `train`")
     from transformers import AutoTokenizer
 
-    from tasks.training.sft import IGNORED, _example
+    from tasks.training.sft import IGNORED_LABEL, tokenize_example
 
     words = AutoTokenizer.from_pretrained(PUPIL)
     text = "3 + 4 = 8\nWait, that is wrong.\n3 + 4 = 7\n#### 7"
     row = {"question": "Tom has 3 eggs.", "text": text, "masked_start": 0, "masked_end": text.index("\n")}
-    made = _example(TuneStudent(), words, row)
+    made = tokenize_example(StudentFineTuning(), words, row)
     read = words.decode(made["input_ids"])
     assert read == f"<solve><question>Tom has 3 eggs.<reply>{text}<end>"
-    learnt = words.decode([label for label in made["labels"] if label != IGNORED])
+    learnt = words.decode([label for label in made["labels"] if label != IGNORED_LABEL])
     assert learnt == f"{text[text.index(chr(10)) :]}<end>"
     text = "3 boxes hold 36 eggs. He has 12 * 3 = 35 eggs.\n#### 35"
     span = {"masked_start": text.index("He"), "masked_end": text.index("\n")}
-    made = _example(TuneStudent(), words, {"question": "?", "text": text, **span})
-    learnt = words.decode([label for label in made["labels"] if label != IGNORED])
+    made = tokenize_example(StudentFineTuning(), words, {"question": "?", "text": text, **span})
+    learnt = words.decode([label for label in made["labels"] if label != IGNORED_LABEL])
     assert learnt == "3 boxes hold 36 eggs.\n#### 35<end>", "a span in mid-line begins with its first word"
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
 def test_a_student_reads_as_many_tokens_as_its_budget_says(tmp_path: Path) -> None:
     pytest.importorskip("trl", reason="needs the extra `train`")
-    problems = [library.draw(i) for i in range(12)]
+    problems = [library.draw_problem(i) for i in range(12)]
     rows = [
         {"row_id": str(i), "question": p.question, "text": p.solution, "masked_start": 0, "masked_end": 0}
         for i, p in enumerate(problems)
     ]
-    step = TuneStudent(batch=4, micro=4, tokens=3000, threads=1, length=256, rate=1e-4)
+    step = StudentFineTuning(batch=4, micro=4, tokens=3000, threads=1, length=256, rate=1e-4)
     table = {"examples": [pa.RecordBatch.from_pylist(rows)]}
     measured = step.fit(table, PUPIL, tmp_path / "out", tmp_path / "work", lambda line: None)
     assert measured["examples"] == 12 and measured["left_out"] == 0

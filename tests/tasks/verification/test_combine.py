@@ -6,8 +6,8 @@ import pyarrow as pa
 import pytest
 
 from schemas.tables import verdicts
-from tasks.verification.combine import Combine, How, Undecided
-from tests.support.merging import merged
+from tasks.verification.combine import CombineMode, CombineVerdicts, KeepUndecided
+from tests.support.merging import run_merge
 
 SHORT = {"c": "correct", "w": "wrong", "p": "unparseable", "t": "timeout", "v": "unverifiable", "-": None}
 
@@ -15,21 +15,21 @@ SHORT = {"c": "correct", "w": "wrong", "p": "unparseable", "t": "timeout", "v": 
 def table(verifier: str, *said: str | None) -> pa.Table:
     """A verdict for each row, by number; None: the row is not in the table."""
     rows = [
-        dict.fromkeys(verdicts.SCHEMA.names)
+        dict.fromkeys(verdicts.VERDICT_SCHEMA.names)
         | {"row_id": f"r{i:02}", "verdict": word, "rule": f"{verifier}_{word}", "verifier": verifier}
         | {"verifier_version": "1", "milliseconds": 1.0}
         for i, word in enumerate(said)
         if word
     ]
-    return pa.Table.from_pylist(rows, schema=verdicts.SCHEMA)
+    return pa.Table.from_pylist(rows, schema=verdicts.VERDICT_SCHEMA)
 
 
-def combined(how: How, *pairs: str) -> list[dict[str, Any]]:
+def combined(how: CombineMode, *pairs: str) -> list[dict[str, Any]]:
     """The rows that are made of pairs of verdicts, written as two letters each."""
     attempts = [{"row_id": f"r{i:02}", "question": "?", "response": "!"} for i in range(len(pairs))]
     first, second = ([SHORT[pair[side]] for pair in pairs] for side in (0, 1))
-    merge = Combine(how=how, names=("a", "b"))
-    return list(merged(merge, attempts, table("a", *first), table("b", *second)).values())
+    merge = CombineVerdicts(how=how, names=("a", "b"))
+    return list(run_merge(merge, attempts, table("a", *first), table("b", *second)).values())
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def combined(how: How, *pairs: str) -> list[dict[str, Any]]:
         ("first_decided", "cc=c cw=c wc=w ww=w pc=c tw=w vc=c vw=w pt=p tp=t vv=v -c=c -w=w -p=p p-=p c-=c"),
     ],
 )
-def test_every_pair_of_verdicts_has_one_and_only_a_correct_one_is_a_pass(how: How, found: str) -> None:
+def test_every_pair_of_verdicts_has_one_and_only_a_correct_one_is_a_pass(how: CombineMode, found: str) -> None:
     expected = dict(each.split("=") for each in found.split())
     made = [row["verdict"] for row in combined(how, *expected)]
     assert dict(zip(expected, made, strict=True)) == {pair: SHORT[word] for pair, word in expected.items()}
@@ -65,8 +65,8 @@ def test_a_missing_verdict_is_no_pass_and_is_said_to_be_missing() -> None:
 
 def test_what_was_combined_is_combined_again_and_names_the_innermost() -> None:
     two = pa.Table.from_pylist(combined("first_decided", "tw"))
-    merge = Combine(how="all_of", names=("first_decided(a, b)", "c"))
-    row = merged(merge, [{"row_id": "r00"}], two, table("c", "correct"))["r00"]
+    merge = CombineVerdicts(how="all_of", names=("first_decided(a, b)", "c"))
+    row = run_merge(merge, [{"row_id": "r00"}], two, table("c", "correct"))["r00"]
     assert (row["verdict"], row["decided_by"]) == ("wrong", "b")
     assert row["verifier"] == "all_of(first_decided(a, b), c)"
     assert row["said"] == "a timeout, b wrong, c correct"
@@ -75,7 +75,7 @@ def test_what_was_combined_is_combined_again_and_names_the_innermost() -> None:
 def test_only_what_is_undecided_goes_on_and_the_rest_leaves_its_texts_behind() -> None:
     attempts = [{"row_id": f"r{i:02}", "question": f"{i}?", "response": "!", "serial": i} for i in range(6)]
     said = table("a", "correct", "wrong", "unparseable", "timeout", "unverifiable", None)
-    found = merged(Undecided(), attempts, said)
+    found = run_merge(KeepUndecided(), attempts, said)
     assert [row["reject"] for row in found.values()] == ["decided", "decided", None, None, None, None]
     assert (found["r00"]["question"], found["r00"]["serial"]) == (None, 0)
     assert (found["r05"]["question"], found["r05"]["response"]) == ("5?", "!")

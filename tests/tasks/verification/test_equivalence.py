@@ -9,35 +9,37 @@ import pytest
 from schemas.errors import VerifierBroken
 from tasks.verification.equivalence import compare as comparison
 from tasks.verification.equivalence import exact_value, expression_parser
-from tasks.verification.equivalence.compare import compare, read
-from tasks.verification.equivalence.latex_commands import broken
-from tasks.verification.equivalence.number_parser import LONGEST
-from tasks.verification.equivalence.plain_math import latex
-from tasks.verification.equivalence.polynomials import Unsure
-from tasks.verification.equivalence.question_hints import Asked, asked
+from tasks.verification.equivalence.compare import compare, parse_answer
+from tasks.verification.equivalence.latex_commands import is_malformed
+from tasks.verification.equivalence.number_parser import MAX_ANSWER_CHARACTERS
+from tasks.verification.equivalence.plain_math import plain_to_latex
+from tasks.verification.equivalence.polynomials import NoExactForm
+from tasks.verification.equivalence.question_hints import QuestionHints, parse_hints
 from tasks.verification.math_verify import pool
-from tasks.verification.math_verify.pool import Pair, Ruling
-from tests.support.answer_pairs import corpus, generated
-from tests.support.mutants import MISTAKES, mutants
-from tests.support.strings import POISON, made_by_grammar
+from tasks.verification.math_verify.pool import Pair, Verdict
+from tests.support.answer_pairs import generate_rows, load_corpus
+from tests.support.mutants import MISTAKES, make_mutants
+from tests.support.strings import HOSTILE_STRINGS, generate_by_grammar
 
-CORPUS = corpus()
+CORPUS = load_corpus()
 RUNGS = ("identical", "text", "number", "rational", "percent", "unit", "rounded", "base", "tuple", "set", "list")
 DEEPER = ("interval", "matrix", "choice", "relation", "expression", "math_verify")
 
 
 def _value(text: str) -> exact_value.Value:
-    return expression_parser.expression(expression_parser.tokens(text))
+    return expression_parser.parse_expression(expression_parser.tokenize(text))
 
 
-def _left_to_math_verify(pairs: list[tuple[str, str]]) -> list[Ruling]:
-    rulings = pool.judge([Pair(read(gold).bare[0], read(answer).bare[0]) for gold, answer in pairs])
-    assert all(isinstance(ruling, Ruling) for ruling in rulings)
+def _left_to_math_verify(pairs: list[tuple[str, str]]) -> list[Verdict]:
+    rulings = pool.compare_pairs(
+        [Pair(parse_answer(gold).text_and_unit[0], parse_answer(answer).text_and_unit[0]) for gold, answer in pairs]
+    )
+    assert all(isinstance(ruling, Verdict) for ruling in rulings)
     return rulings  # type: ignore[return-value]
 
 
 def test_every_pair_of_the_corpus_has_its_verdict_and_its_rung() -> None:
-    rulings = [compare(row["gold"], row["answer"], asked(row.get("question", ""))) for row in CORPUS]
+    rulings = [compare(row["gold"], row["answer"], parse_hints(row.get("question", ""))) for row in CORPUS]
     left = [row for row, ruling in zip(CORPUS, rulings, strict=True) if ruling is None]
     rest = iter(_left_to_math_verify([(row["gold"], row["answer"]) for row in left]))
     wrong = [
@@ -58,7 +60,7 @@ def test_the_corpus_has_enough_pairs_of_every_rung_and_both_verdicts() -> None:
 
 
 def test_the_generated_part_is_what_its_script_makes() -> None:
-    assert [row for row in CORPUS if "made" in row] == list(generated())
+    assert [row for row in CORPUS if "made" in row] == list(generate_rows())
 
 
 def test_no_two_rows_of_the_corpus_contradict_each_other() -> None:
@@ -81,7 +83,7 @@ def test_mutants_of_right_answers_are_not_right() -> None:
     rng, alive, count = random.Random(1), [], 0
     rows = [row for row in CORPUS if row["verdict"] == "correct" and "question" not in row and row["rung"] != "choice"]
     for row in rows:
-        for name, mutant in mutants(row["gold"], rng):
+        for name, mutant in make_mutants(row["gold"], rng):
             count += 1
             ruling = compare(row["gold"], mutant)
             alive += [(name, row["gold"], mutant)] if ruling and ruling.verdict == "correct" else []
@@ -91,7 +93,7 @@ def test_mutants_of_right_answers_are_not_right() -> None:
 
 @pytest.mark.parametrize("name", MISTAKES)
 def test_every_mistake_is_made_somewhere(name: str) -> None:
-    assert any(made == name for row in CORPUS for made, _ in mutants(row["gold"], random.Random(2)))
+    assert any(made == name for row in CORPUS for made, _ in make_mutants(row["gold"], random.Random(2)))
 
 
 @pytest.mark.parametrize(
@@ -110,7 +112,7 @@ def test_every_mistake_is_made_somewhere(name: str) -> None:
     ],
 )
 def test_equal_values_are_proved_equal(left: str, right: str) -> None:
-    assert exact_value.same(_value(left), _value(right)) is True
+    assert exact_value.values_equal(_value(left), _value(right)) is True
 
 
 @pytest.mark.parametrize(
@@ -126,7 +128,7 @@ def test_equal_values_are_proved_equal(left: str, right: str) -> None:
     ],
 )
 def test_different_values_are_proved_different(left: str, right: str) -> None:
-    assert exact_value.same(_value(left), _value(right)) is False
+    assert exact_value.values_equal(_value(left), _value(right)) is False
 
 
 @pytest.mark.parametrize(
@@ -141,7 +143,7 @@ def test_different_values_are_proved_different(left: str, right: str) -> None:
     ],
 )
 def test_what_cannot_be_proved_is_left_open(left: str, right: str) -> None:
-    assert exact_value.same(_value(left), _value(right)) is None
+    assert exact_value.values_equal(_value(left), _value(right)) is None
 
 
 @pytest.mark.parametrize(
@@ -149,41 +151,41 @@ def test_what_cannot_be_proved_is_left_open(left: str, right: str) -> None:
     ["1/2x", "x2", "2^3^4", r"\sqrt12", r"2\frac{3}{2}", "f^{-1}(x)", "(1", "1)", "", "+", r"\frac{1}{0}", "0^0", "^2"],
 )
 def test_what_may_be_read_in_two_ways_is_not_read(text: str) -> None:
-    with pytest.raises(Unsure):
+    with pytest.raises(NoExactForm):
         _value(text)
 
 
 @pytest.mark.parametrize(
     ("question", "wanted"),
     [
-        ("", Asked()),
-        ("What percentage of them is red?", Asked(percent=True)),
-        (r"Round to the nearest $1\%$.", Asked(percent=True)),
-        ("Express it to the nearest hundredth.", Asked(places=2)),
-        ("First to the nearest ten, then to the nearest thousandth.", Asked(places=3)),
-        ("to the nearest ten thousand", Asked(places=-4)),
-        ("Give two decimal places.", Asked(places=2)),
-        ("to the nearest such integer", Asked()),
-        ("List them in increasing order.", Asked(ordered=True)),
-        ("In order to win, how many?", Asked()),
-        ("Express it in base 5.", Asked(base=True)),
-        ("Compute $101_2 + 11_2$.", Asked(base=True)),
-        ("What is the base of the triangle?", Asked()),
+        ("", QuestionHints()),
+        ("What percentage of them is red?", QuestionHints(asks_percent=True)),
+        (r"Round to the nearest $1\%$.", QuestionHints(asks_percent=True)),
+        ("Express it to the nearest hundredth.", QuestionHints(decimal_places=2)),
+        ("First to the nearest ten, then to the nearest thousandth.", QuestionHints(decimal_places=3)),
+        ("to the nearest ten thousand", QuestionHints(decimal_places=-4)),
+        ("Give two decimal places.", QuestionHints(decimal_places=2)),
+        ("to the nearest such integer", QuestionHints()),
+        ("List them in increasing order.", QuestionHints(asks_order=True)),
+        ("In order to win, how many?", QuestionHints()),
+        ("Express it in base 5.", QuestionHints(names_base=True)),
+        ("Compute $101_2 + 11_2$.", QuestionHints(names_base=True)),
+        ("What is the base of the triangle?", QuestionHints()),
     ],
 )
-def test_what_a_question_asks_for_is_seen(question: str, wanted: Asked) -> None:
-    assert asked(question) == wanted
+def test_what_a_question_asks_for_is_seen(question: str, wanted: QuestionHints) -> None:
+    assert parse_hints(question) == wanted
 
 
 def test_a_tolerance_is_only_what_the_recipe_says() -> None:
-    exactly, nearly = compare("3.14", "3.15"), compare("3.14", "3.15", asked("", 0.01))
+    exactly, nearly = compare("3.14", "3.15"), compare("3.14", "3.15", parse_hints("", 0.01))
     assert exactly is not None and (exactly.verdict, exactly.rule) == ("wrong", "number")
     assert nearly is not None and (nearly.verdict, nearly.rule) == ("correct", "rounded")
-    far = compare("3.14", "314", asked("", 0.05))
+    far = compare("3.14", "314", parse_hints("", 0.05))
     assert far is not None and far.verdict == "wrong"
 
 
-@pytest.mark.parametrize("poison", POISON, ids=lambda text: repr(text[:16]))
+@pytest.mark.parametrize("poison", HOSTILE_STRINGS, ids=lambda text: repr(text[:16]))
 def test_poison_takes_no_time(poison: str) -> None:
     began = time.thread_time()
     for gold, answer in ((poison, "18"), ("18", poison), (poison, poison)):
@@ -205,15 +207,19 @@ def test_poison_takes_no_time(poison: str) -> None:
 )
 def test_odd_answers_end_no_process(gold: str, answer: str, question: str) -> None:
     for one, other in ((gold, answer), (answer, gold)):
-        ruling = compare(one, other, asked(question))
+        ruling = compare(one, other, parse_hints(question))
         assert ruling is None or ruling.verdict != "correct"
 
 
 def test_whatever_a_grammar_makes_has_a_ruling_or_is_passed_on() -> None:
-    for text in made_by_grammar(1500):
+    for text in generate_by_grammar(1500):
         for ruling in (compare("18", text), compare(text, "x+1")):
             assert ruling is None or ruling.verdict in ("correct", "wrong", "unparseable")
-        assert len(text) > LONGEST or (same := compare(text, text)) is None or same.rule in ("identical", *_REFUSED)
+        assert (
+            len(text) > MAX_ANSWER_CHARACTERS
+            or (same := compare(text, text)) is None
+            or same.rule in ("identical", *_REFUSED)
+        )
 
 
 _REFUSED = ("gold_unparseable", "answer_unparseable")
@@ -255,7 +261,7 @@ def test_letters_and_units_that_the_gold_does_not_name_may_be_there(gold: str, a
 
 @pytest.mark.parametrize("text", ["(1,2]", r"\left[a,b\right)", r"\{(1,2],3\}", r"\frac{1}{2}", "|x|"])
 def test_half_open_intervals_are_not_broken(text: str) -> None:
-    assert not broken(text)
+    assert not is_malformed(text)
 
 
 @pytest.mark.parametrize(
@@ -276,7 +282,7 @@ def test_half_open_intervals_are_not_broken(text: str) -> None:
     ],
 )
 def test_plain_mathematics_is_written_as_latex(plain: str, written: str) -> None:
-    assert latex(plain) == written
+    assert plain_to_latex(plain) == written
 
 
 @pytest.mark.parametrize("text", ["max(1,2)", "2Pi", "log2(8)", "sqrt x^2", "sin^-1(x)", "5 log", "3 mod 5", "3 x 4"])
@@ -286,7 +292,7 @@ def test_a_name_that_is_not_read_is_no_product_of_letters(text: str) -> None:
 
 
 def test_a_ladder_that_misjudges_is_not_trusted(monkeypatch: pytest.MonkeyPatch) -> None:
-    comparison.trust()
+    comparison.run_canaries()
     monkeypatch.setattr(comparison, "CANARIES", (("1", "2", "correct"),))
     with pytest.raises(VerifierBroken, match="fails a canary: gold '1', answer '2'"):
-        comparison.trust()
+        comparison.run_canaries()

@@ -9,12 +9,12 @@ import pytest
 from schemas.arrow import conform
 from schemas.outcomes import Reject
 from schemas.tables import verdicts
-from tasks.verification.equivalence.question_hints import asked
+from tasks.verification.equivalence.question_hints import parse_hints
 from tasks.verification.extraction.rules import ExtractAnswer, extract
-from tasks.verification.verify import Verify, gold_answer
+from tasks.verification.verify import Verify, extract_gold
 from tests.support import recorded
 
-MATH = recorded.SHARED / "math" / "test.jsonl"
+MATH = recorded.SHARED_DATA / "math" / "test.jsonl"
 SAMPLE = 10
 """Of so many answers of MATH, one is asked about."""
 
@@ -254,8 +254,8 @@ def test_a_percentage_that_is_asked_for_may_be_a_number(question: str) -> None:
 
 def test_a_question_full_of_percent_signs_takes_milliseconds() -> None:
     began = time.thread_time()
-    asked("what " * 10 + "what % " * 3000 + "2 %" * 3000)
-    asked("find 2" + " " * 9000 + "% " * 5000)
+    parse_hints("what " * 10 + "what % " * 3000 + "2 %" * 3000)
+    parse_hints("find 2" + " " * 9000 + "% " * 5000)
     assert time.thread_time() - began < 0.2
 
 
@@ -268,7 +268,7 @@ def _verdicts(pairs: list[tuple[str, str]], question: str = "") -> list[str]:
 @pytest.mark.skipif(not MATH.exists(), reason="needs the test set of MATH in ../shared/data/math/")
 @pytest.mark.parametrize("sentence", ["It is ${}$.", r"It is \({}\).", "It is\n\\[\n{}.\n\\]", "It is $$ {} $$"])
 def test_the_answers_of_math_are_found_whole_in_a_sentence(sentence: str) -> None:
-    golds = [gold_answer(json.loads(line)["solution"]) for line in MATH.read_text().splitlines()[::SAMPLE]]
+    golds = [extract_gold(json.loads(line)["solution"]) for line in MATH.read_text().splitlines()[::SAMPLE]]
     responses = [sentence.replace("{}", gold) for gold in golds]
     verdicts = _verdicts(list(zip(golds, responses, strict=True)))
     assert [gold for gold, verdict in zip(golds, verdicts, strict=True) if verdict == "wrong"] == []
@@ -364,5 +364,5 @@ def test_the_stage_keeps_where_an_answer_stood_and_rejects_a_response_without_on
     batch = [{"row_id": "1", "response": r"so \boxed{18}."}, {"row_id": "2", "response": "I do not know"}]
     kept, rejected = ExtractAnswer().rows(batch, None)
     assert kept == {"row_id": "1", "answer": "18", "found_by": "boxed", "start": 10, "end": 12}
-    conform([kept], verdicts.FOUND, "extract")
+    conform([kept], verdicts.EXTRACTED_ANSWERS, "extract")
     assert rejected == Reject(batch[1], "no_answer")

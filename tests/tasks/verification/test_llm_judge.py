@@ -4,27 +4,27 @@ from typing import Any
 
 import pytest
 
-from infra.engines.fake import Fake
+from infra.engines.fake import FakeEngine
 from schemas.arrow import conform
 from schemas.outcomes import Row
 from schemas.prompts import Prompt, Sampling
 from schemas.tables import verdicts
-from tasks.base.llm_judge import reason, said
+from tasks.base.llm_judge import parse_reason, parse_verdict
 from tasks.proving_ground import library
-from tasks.verification.llm_judge import PANEL, JudgeResponse
-from tasks.verification.majority_vote import READ, ReadAnswer
-from tasks.verification.oracle import ConsultOracle
-from tasks.verification.pairwise_judge import CHOICES, JudgePair, SetRival, SettlePairs
-from tests.support.merging import merged
+from tasks.verification.llm_judge import JUDGE_VERDICTS, JudgeResponse
+from tasks.verification.majority_vote import ANSWER_KEYS, ExtractAnswerKey
+from tasks.verification.oracle import VerifyByOracle
+from tasks.verification.pairwise_judge import PAIR_CHOICES, JudgePair, PairWithRival, VerdictFromPairs
+from tests.support.merging import run_merge
 
 ROW = {"row_id": "r", "question": "1 + 1?", "response": "It is 2.", "answer": "2"}
 WARM = Sampling(n=3, temperature=0.7)
 
 
-def in_turn(*texts: str) -> Fake:
+def in_turn(*texts: str) -> FakeEngine:
     """An engine that writes one text after the other."""
     told = iter(texts)
-    return Fake(lambda prompt, seed: next(told))
+    return FakeEngine(lambda prompt, seed: next(told))
 
 
 def ruled(stage: JudgeResponse, *words: str) -> Row:
@@ -59,7 +59,7 @@ def test_more_than_half_of_a_panel_decides_and_silent_members_are_asked_again(
 
 def test_a_judgement_is_a_verdict_record_and_names_its_judge() -> None:
     row = ruled(JudgeResponse(), "wrong")
-    conform([row], PANEL, "judge")
+    conform([row], JUDGE_VERDICTS, "judge")
     assert (row["verifier"], row["gold_parsed"]) == ("questmill.judge", "2")
     assert row["verifier_version"] != ruled(JudgeResponse(gold=False), "wrong")["verifier_version"]
 
@@ -76,11 +76,11 @@ def test_a_greedy_panel_is_refused() -> None:
 
 def test_a_structured_judgement_is_held_to_a_schema_and_read_as_json() -> None:
     stage = JudgeResponse(structured=True)
-    assert stage.first().reply_schema["properties"]["verdict"] == {"enum": ["correct", "wrong", "unsure"]}
+    assert stage.initial_sampling().reply_schema["properties"]["verdict"] == {"enum": ["correct", "wrong", "unsure"]}
     text = '{"reason": "Not Verdict: correct.", "verdict": "wrong"}'
-    assert (said(text, stage.words), reason(text)) == ("wrong", "Not Verdict: correct.")
-    assert said("Verdict: correct\nor\n**Verdict: Wrong**.", stage.words) == "wrong"
-    assert said("Verdict: yes", stage.words) is None
+    assert (parse_verdict(text, stage.verdict_words), parse_reason(text)) == ("wrong", "Not Verdict: correct.")
+    assert parse_verdict("Verdict: correct\nor\n**Verdict: Wrong**.", stage.verdict_words) == "wrong"
+    assert parse_verdict("Verdict: yes", stage.verdict_words) is None
 
 
 # -- pairs ------------------------------------------------------------------------------------------------------------
@@ -91,15 +91,15 @@ def compared(prefer: Any, *said: str) -> list[Row]:
     rows = [
         {"row_id": f"q/{i}", "question": "?", "response": f"#### {text}", "answer": ""} for i, text in enumerate(said)
     ]
-    read = conform(list(ReadAnswer().rows(rows, None)), READ, "read")
-    rivals = list(merged(SetRival(), rows, read).values())
+    read = conform(list(ExtractAnswerKey().rows(rows, None)), ANSWER_KEYS, "read")
+    rivals = list(run_merge(PairWithRival(), rows, read).values())
 
     def reply(prompt: Prompt, seed: int) -> str:
         return f"So.\nVerdict: {prefer(prompt.inputs['first_response'], prompt.inputs['second_response'])}"
 
-    orders = [list(JudgePair(swapped=swapped).rows(rivals, Fake(reply))) for swapped in (False, True)]
-    tables = [conform(order, CHOICES, "pair") for order in orders]  # type: ignore[arg-type]
-    return list(merged(SettlePairs(asked=JudgePair().identity), rows, *tables).values())
+    orders = [list(JudgePair(swapped=swapped).rows(rivals, FakeEngine(reply))) for swapped in (False, True)]
+    tables = [conform(order, PAIR_CHOICES, "pair") for order in orders]  # type: ignore[arg-type]
+    return list(run_merge(VerdictFromPairs(asked=JudgePair().judge_version), rows, *tables).values())
 
 
 def test_a_response_that_is_preferred_in_both_orders_is_right_and_its_rival_wrong() -> None:
@@ -110,7 +110,7 @@ def test_a_response_that_is_preferred_in_both_orders_is_right_and_its_rival_wron
         ("correct", "preferred"),
     ]
     assert (found[0]["votes"], found[0]["reason"]) == ("first | second", "So.")
-    assert list(found[0]) == [*verdicts.SCHEMA.names, *SettlePairs.evidence, "reject"]
+    assert list(found[0]) == [*verdicts.VERDICT_SCHEMA.names, *VerdictFromPairs.extra_columns, "reject"]
 
 
 def test_a_judge_that_likes_whatever_comes_first_decides_nothing() -> None:
@@ -130,8 +130,8 @@ def test_where_all_say_the_same_there_is_nothing_to_compare_and_nothing_is_asked
 
 def test_the_rival_is_the_first_attempt_with_the_likeliest_other_answer() -> None:
     rows = [{"row_id": f"q/{i}", "question": "?", "response": f"{i} #### {text}"} for i, text in enumerate("12332")]
-    read = conform(list(ReadAnswer().rows(rows, None)), READ, "read")
-    found = merged(SetRival(), rows, read)
+    read = conform(list(ExtractAnswerKey().rows(rows, None)), ANSWER_KEYS, "read")
+    found = run_merge(PairWithRival(), rows, read)
     assert [row["rival"] for row in found.values()] == [rows[i]["response"] for i in (1, 2, 1, 1, 2)]
 
 
@@ -139,7 +139,7 @@ def test_the_rival_is_the_first_attempt_with_the_likeliest_other_answer() -> Non
 
 
 def test_the_oracle_judges_by_the_question_alone_and_says_where_it_does_not_know_it() -> None:
-    good, broken = library.draw(7, solvable=True), library.draw(8, solvable=False)
+    good, broken = library.draw_problem(7, solvable=True), library.draw_problem(8, solvable=False)
     rows = [
         ROW | {"row_id": "0", "question": good.question, "response": good.solution, "answer": "none of that"},
         ROW | {"row_id": "1", "question": good.question, "response": "#### 123456.5"},
@@ -148,8 +148,8 @@ def test_the_oracle_judges_by_the_question_alone_and_says_where_it_does_not_know
         ROW | {"row_id": "4", "question": broken.question, "response": "It cannot be solved."},
         ROW | {"row_id": "5"},
     ]
-    found = list(ConsultOracle().rows(rows, None))
-    assert conform(found, verdicts.SCHEMA, "oracle").num_rows == 6  # type: ignore[arg-type]
+    found = list(VerifyByOracle().rows(rows, None))
+    assert conform(found, verdicts.VERDICT_SCHEMA, "oracle").num_rows == 6  # type: ignore[arg-type]
     assert [row["verdict"] for row in found] == [  # type: ignore[index]
         *("correct", "wrong", "unparseable", "wrong", "unparseable", "unverifiable")
     ]

@@ -17,7 +17,7 @@ import pytest
 
 from schemas.errors import VerifierBroken
 from tasks.verification.math_verify import pool
-from tasks.verification.math_verify.pool import CANARIES, Pair, Referee, Ruling
+from tasks.verification.math_verify.pool import CANARIES, MathVerifyProcess, Pair, Verdict
 
 ROOT = Path(pool.__file__).parents[3]
 PROBES = [Pair(r"\frac{3}{4}", "0.75"), Pair("(1,2]", "[1,2]"), Pair("1<x<2", "(1,2)"), Pair("(1,2)", "1<x<2")]
@@ -25,7 +25,7 @@ EXPECTED = ["correct", "wrong", "correct", "wrong"]
 
 FAKE = """
 import os, sys, time
-from tasks.verification.math_verify.pool import Ruling
+from tasks.verification.math_verify.pool import Verdict
 from tasks.verification.math_verify.child import serve
 
 drifted = False
@@ -39,23 +39,23 @@ def rule(gold, answer):
     if answer == "once" and not os.path.exists(gold):
         open(gold, "w").close()
         os.abort()
-    return Ruling("correct" if gold == answer and not drifted else "wrong", "fake")
+    return Verdict("correct" if gold == answer and not drifted else "wrong", "fake")
 
 serve(rule, "fake 1.0")
 """
 
 
 @pytest.fixture(scope="module")
-def real() -> Iterator[Referee]:
-    judge = Referee()
+def real() -> Iterator[MathVerifyProcess]:
+    judge = MathVerifyProcess()
     yield judge
     judge.close()
 
 
 @pytest.fixture
-def fake(tmp_path: Path) -> Iterator[Referee]:
+def fake(tmp_path: Path) -> Iterator[MathVerifyProcess]:
     """A child that speaks the protocol and misbehaves on demand; it starts in no time."""
-    judge = Referee(canaries=(), command=_fake_command(tmp_path))
+    judge = MathVerifyProcess(canaries=(), command=_fake_command(tmp_path))
     yield judge
     judge.close()
 
@@ -66,7 +66,7 @@ def _fake_command(folder: Path) -> list[str]:
     return [sys.executable, str(script)]
 
 
-def _verdicts(rulings: list[Ruling]) -> list[str]:
+def _verdicts(rulings: list[Verdict]) -> list[str]:
     return [ruling.verdict for ruling in rulings]
 
 
@@ -101,73 +101,75 @@ def _await_exit(pid: int, seconds: float = 10) -> bool:
         ("3", "10**10**10", "unparseable", "answer_unparseable"),
     ],
 )
-def test_known_pairs_are_judged_as_known(real: Referee, gold: str, answer: str, verdict: str, rule: str) -> None:
-    (ruling,) = real.judge([Pair(gold, answer)])
-    assert isinstance(ruling, Ruling)
+def test_known_pairs_are_judged_as_known(
+    real: MathVerifyProcess, gold: str, answer: str, verdict: str, rule: str
+) -> None:
+    (ruling,) = real.compare_pairs([Pair(gold, answer)])
+    assert isinstance(ruling, Verdict)
     assert (ruling.verdict, ruling.rule) == (verdict, rule)
 
 
-def test_bombs_are_timeouts_and_cost_their_neighbours_nothing(real: Referee) -> None:
+def test_bombs_are_timeouts_and_cost_their_neighbours_nothing(real: MathVerifyProcess) -> None:
     nested = r"\frac{1}{" * 150 + "2" + "}" * 150
     bombs = [Pair("1", "10^{10^{10}}"), Pair("1", nested)]
     began = time.monotonic()
-    rulings = real.judge([PROBES[0], bombs[0], *PROBES[1:], bombs[1]], deadline=1.0)
+    rulings = real.compare_pairs([PROBES[0], bombs[0], *PROBES[1:], bombs[1]], deadline=1.0)
     assert _verdicts(rulings) == ["correct", "timeout", *EXPECTED[1:], "timeout"]
-    assert {ruling.rule for ruling in rulings if isinstance(ruling, Ruling) and ruling.verdict == "timeout"} == {
+    assert {ruling.rule for ruling in rulings if isinstance(ruling, Verdict) and ruling.verdict == "timeout"} == {
         "deadline"
     }
     assert time.monotonic() - began < 30  # two deadlines and a restart
 
 
-def test_a_child_killed_in_the_middle_of_a_pair_is_replaced_and_the_pair_judged(fake: Referee) -> None:
+def test_a_child_killed_in_the_middle_of_a_pair_is_replaced_and_the_pair_judged(fake: MathVerifyProcess) -> None:
     killed = fake.pid
     assert killed is not None
     os.kill(killed, signal.SIGSTOP)  # so that the pair cannot be answered before the kill
     with ThreadPoolExecutor(1) as threads:
-        rulings = threads.submit(fake.judge, [Pair("1", "1"), Pair("1", "2")], 60)
+        rulings = threads.submit(fake.compare_pairs, [Pair("1", "1"), Pair("1", "2")], 60)
         os.kill(killed, signal.SIGKILL)
         assert _verdicts(rulings.result()) == ["correct", "wrong"]
     assert fake.pid != killed
 
 
-def test_overhead_is_below_a_tenth_of_a_millisecond_a_pair(fake: Referee) -> None:
+def test_overhead_is_below_a_tenth_of_a_millisecond_a_pair(fake: MathVerifyProcess) -> None:
     pairs = [Pair("1", "1")] * 2000
     took = []
     for _ in range(5):
         began = time.perf_counter()
-        fake.judge(pairs)
+        fake.compare_pairs(pairs)
         took.append((time.perf_counter() - began) / len(pairs))
     assert min(took) < 1e-4 * 3  # three times the promise: the machine may be busy
 
 
 @pytest.mark.parametrize(("poison", "children"), [("abort", 2), ("memory", 1)])
 def test_a_poison_pair_gets_a_verdict_and_costs_nothing_else(
-    fake: Referee, poison: str, children: int, monkeypatch: pytest.MonkeyPatch
+    fake: MathVerifyProcess, poison: str, children: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Who runs out of memory says so; who aborts may have been killed by somebody, and is asked once more."""
     started = list[int]()
     begin = fake._start
     monkeypatch.setattr(fake, "_start", lambda: (started.append(1), begin())[1])
-    rulings = fake.judge([Pair("1", "1"), Pair("1", poison), Pair("1", "2")])
+    rulings = fake.compare_pairs([Pair("1", "1"), Pair("1", poison), Pair("1", "2")])
     assert _verdicts(rulings) == ["correct", "unparseable", "wrong"]
     assert rulings[1].rule == "verifier_died" and len(started) == children
 
 
-def test_a_child_that_dies_once_is_forgiven(fake: Referee, tmp_path: Path) -> None:
-    assert _verdicts(fake.judge([Pair(str(tmp_path / "died"), "once"), Pair("1", "1")])) == ["wrong", "correct"]
+def test_a_child_that_dies_once_is_forgiven(fake: MathVerifyProcess, tmp_path: Path) -> None:
+    assert _verdicts(fake.compare_pairs([Pair(str(tmp_path / "died"), "once"), Pair("1", "1")])) == ["wrong", "correct"]
 
 
-def test_the_deadline_is_per_pair(fake: Referee) -> None:
-    rulings = fake.judge([Pair("1", "1"), Pair("1", "hang"), Pair("1", "1"), Pair("1", "hang")], deadline=0.2)
+def test_the_deadline_is_per_pair(fake: MathVerifyProcess) -> None:
+    rulings = fake.compare_pairs([Pair("1", "1"), Pair("1", "hang"), Pair("1", "1"), Pair("1", "hang")], deadline=0.2)
     assert _verdicts(rulings) == ["correct", "timeout", "correct", "timeout"]
 
 
 def test_a_child_ends_itself_when_its_parent_is_killed_in_the_middle_of_a_pair(tmp_path: Path) -> None:
     script = (
-        "from tasks.verification.math_verify.pool import Pair, Referee\n"
-        f"referee = Referee(canaries=(), command={_fake_command(tmp_path)!r})\n"
+        "from tasks.verification.math_verify.pool import Pair, MathVerifyProcess\n"
+        f"referee = MathVerifyProcess(canaries=(), command={_fake_command(tmp_path)!r})\n"
         "print(referee.pid, flush=True)\n"
-        "referee.judge([Pair('1', 'hang')], deadline=300)\n"
+        "referee.compare_pairs([Pair('1', 'hang')], deadline=300)\n"
     )
     parent = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, cwd=ROOT)
     with parent:
@@ -196,7 +198,7 @@ def test_a_child_ends_even_inside_one_long_operation_of_c(tmp_path: Path) -> Non
         assert child.wait() in (-signal.SIGALRM, 0)
 
 
-def test_closing_ends_the_child(fake: Referee) -> None:
+def test_closing_ends_the_child(fake: MathVerifyProcess) -> None:
     child = fake.pid
     assert child is not None
     fake.close()
@@ -207,13 +209,13 @@ def test_closing_ends_the_child(fake: Referee) -> None:
 def test_it_judges_from_a_thread_that_is_not_the_main_one() -> None:
     assert threading.current_thread() is threading.main_thread()
     with ThreadPoolExecutor(1) as threads:
-        assert _verdicts(threads.submit(pool.judge, PROBES).result()) == EXPECTED
+        assert _verdicts(threads.submit(pool.compare_pairs, PROBES).result()) == EXPECTED
 
 
 def _in_a_daemon(answers: "multiprocessing.SimpleQueue[list[str]]") -> None:
     assert multiprocessing.current_process().daemon
     with ThreadPoolExecutor(1) as threads:
-        answers.put(_verdicts(threads.submit(pool.judge, PROBES).result()))
+        answers.put(_verdicts(threads.submit(pool.compare_pairs, PROBES).result()))
 
 
 def test_it_judges_from_a_thread_of_a_daemonic_process() -> None:
@@ -225,64 +227,68 @@ def test_it_judges_from_a_thread_of_a_daemonic_process() -> None:
     process.join()
 
 
-def test_a_fork_does_not_use_its_parents_child(fake: Referee) -> None:
-    assert fake.ours
+def test_a_fork_does_not_use_its_parents_child(fake: MathVerifyProcess) -> None:
+    assert fake.is_owned
     pid = os.fork()
     if not pid:
         fake.close()
-        os._exit(int(fake.ours))
+        os._exit(int(fake.is_owned))
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
-    assert _verdicts(fake.judge([Pair("1", "1")])) == ["correct"]
+    assert _verdicts(fake.compare_pairs([Pair("1", "1")])) == ["correct"]
 
 
 def test_the_working_directory_does_not_matter(tmp_path: Path) -> None:
     (tmp_path / "math_verify.py").write_text("raise SystemExit('the wrong library')")
     (tmp_path / "tasks").mkdir()
     (tmp_path / "tasks" / "__init__.py").write_text("raise SystemExit('the wrong tasks')")
-    script = "from tasks.verification.math_verify import pool; print(pool.check().library)"
+    script = "from tasks.verification.math_verify import pool; print(pool.check_health().library)"
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONSAFEPATH": "1"}
     command = [sys.executable, "-c", script]
     said = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
-    assert said.stdout.strip() == pool.library()
+    assert said.stdout.strip() == pool.describe_library()
 
 
 def test_canaries_refuse_a_library_that_judges_wrongly(tmp_path: Path) -> None:
     with pytest.raises(VerifierBroken, match=r"fake 1\.0 fails a canary: gold .*0\.75.* is correct.*says wrong"):
-        Referee(canaries=CANARIES, command=_fake_command(tmp_path))
+        MathVerifyProcess(canaries=CANARIES, command=_fake_command(tmp_path))
 
 
 def test_a_child_that_goes_astray_is_found_out(tmp_path: Path) -> None:
-    judge = Referee(canaries=[(Pair("1", "1"), "correct")], command=_fake_command(tmp_path), trusted=3)
-    assert _verdicts(judge.judge([Pair("1", "1"), Pair("1", "drift"), Pair("1", "1")])) == ["correct", "wrong", "wrong"]
+    judge = MathVerifyProcess(canaries=[(Pair("1", "1"), "correct")], command=_fake_command(tmp_path), recheck_after=3)
+    assert _verdicts(judge.compare_pairs([Pair("1", "1"), Pair("1", "drift"), Pair("1", "1")])) == [
+        "correct",
+        "wrong",
+        "wrong",
+    ]
     with pytest.raises(VerifierBroken, match=r"fake 1\.0 fails a canary: gold '1', answer '1' is correct"):
-        judge.judge([Pair("1", "1")])
+        judge.compare_pairs([Pair("1", "1")])
     assert judge.pid is None
 
 
 def test_a_child_that_has_grown_is_replaced_between_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tasks.verification.math_verify.pool.GROWN", 1)
-    with contextlib.closing(Referee(trusted=2)) as judge:
+    monkeypatch.setattr("tasks.verification.math_verify.pool.RESTART_ABOVE_BYTES", 1)
+    with contextlib.closing(MathVerifyProcess(recheck_after=2)) as judge:
         first = judge.pid
-        assert _verdicts(judge.judge([Pair("1", "1"), Pair("1", "2")])) == ["correct", "wrong"]
+        assert _verdicts(judge.compare_pairs([Pair("1", "1"), Pair("1", "2")])) == ["correct", "wrong"]
         assert judge.pid == first
-        assert _verdicts(judge.judge([Pair("1", "1.0")])) == ["correct"]
+        assert _verdicts(judge.compare_pairs([Pair("1", "1.0")])) == ["correct"]
         assert judge.pid not in (first, None)
 
 
 def test_a_child_that_somebody_ended_and_waited_for_is_replaced() -> None:
-    with contextlib.closing(Referee(trusted=1)) as judge:
-        assert _verdicts(judge.judge([Pair("1", "1")])) == ["correct"]
+    with contextlib.closing(MathVerifyProcess(recheck_after=1)) as judge:
+        assert _verdicts(judge.compare_pairs([Pair("1", "1")])) == ["correct"]
         assert judge.pid is not None and judge._child is not None
         os.kill(judge.pid, signal.SIGKILL)
         judge._child.wait()
-        assert _verdicts(judge.judge([Pair("1", "1.0")])) == ["correct"]
+        assert _verdicts(judge.compare_pairs([Pair("1", "1.0")])) == ["correct"]
 
 
 def test_a_child_that_does_not_start_says_why(tmp_path: Path) -> None:
     script = tmp_path / "broken.py"
     script.write_text("import no_such_library")
     with pytest.raises(VerifierBroken, match="No module named 'no_such_library'"):
-        Referee(command=[sys.executable, str(script)])
+        MathVerifyProcess(command=[sys.executable, str(script)])
 
 
 def test_the_canaries_cover_the_kinds_of_answers() -> None:

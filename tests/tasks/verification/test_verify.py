@@ -10,16 +10,16 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from infra.report_data.dataset_summary import TRUST
+from infra.report_data.dataset_summary import ERROR_RATES_FILE
 from schemas.arrow import conform
 from schemas.errors import VerifierBroken
 from schemas.outcomes import Quarantine, Row
 from schemas.tables import error_rates, verdicts
-from tasks.verification.equivalence.compare import compare, read
-from tasks.verification.equivalence.number_parser import LONGEST, bare, number
+from tasks.verification.equivalence.compare import compare, parse_answer
+from tasks.verification.equivalence.number_parser import MAX_ANSWER_CHARACTERS, parse_number, split_unit
 from tasks.verification.math_verify import pool
-from tasks.verification.math_verify.pool import Pair, Ruling
-from tasks.verification.verify import Verify, gold_answer
+from tasks.verification.math_verify.pool import Pair, Verdict
+from tasks.verification.verify import Verify, extract_gold
 from tests.support import recorded
 
 EXPLAINED: dict[str, str] = {}
@@ -33,19 +33,19 @@ def _attempt(response: str, gold: str, row_id: str = "1") -> Row:
 def _verdict(response: str, gold: str, **fields: Any) -> Row:
     (row,) = Verify(**fields).rows([_attempt(response, gold)], None)
     assert not isinstance(row, Quarantine)
-    conform([row], verdicts.SCHEMA, "verify")
+    conform([row], verdicts.VERDICT_SCHEMA, "verify")
     return row
 
 
 def test_recorded_solutions_agree_with_their_labels(tmp_path: Path) -> None:
     if not recorded.SOLUTIONS.exists():
-        pytest.skip(recorded.ABSENT)
+        pytest.skip(recorded.SKIP_REASON)
     recorded.write_attempts(tmp_path / "attempts.jsonl")
     lines = [json.loads(line) for line in (tmp_path / "attempts.jsonl").read_text().splitlines()]
     labels = {f"{at}-{line['model']}": line["is_correct"] for at, line in enumerate(lines)}
     attempts = [_attempt(line["response"], line["answer"], row_id) for row_id, line in zip(labels, lines, strict=True)]
     rows = [row for row in Verify().rows(attempts, None) if not isinstance(row, Quarantine)]
-    conform(rows, verdicts.SCHEMA, "verify")
+    conform(rows, verdicts.VERDICT_SCHEMA, "verify")
     assert [row["row_id"] for row in rows] == list(labels)
     disagree = {row["row_id"] for row in rows if (row["verdict"] == "correct") != labels[row["row_id"]]}
     assert disagree == set(EXPLAINED)
@@ -99,7 +99,7 @@ def test_both_parsed_forms_and_the_verifier_are_written_down() -> None:
     assert (row["gold_parsed"], row["answer_parsed"]) == (r"\frac{1}{2}", "0.50")
     assert row["verifier"] == "questmill.ladder"
     assert row["verifier_version"] == Verify().identity
-    assert Verify().identity.startswith(f"{Verify.version} with {pool.library()} ")
+    assert Verify().identity.startswith(f"{Verify.version} with {pool.describe_library()} ")
     assert Verify(tolerance=0.01).identity != Verify().identity
     assert row["milliseconds"] > 0
 
@@ -153,12 +153,12 @@ def test_what_may_be_read_in_two_ways_is_passed_on(gold: str, answer: str) -> No
 
 @pytest.mark.parametrize("text", ["", ".", "-", "$", "%", "eggs", "1,23", "1.2.3", "1 2", "٣"])
 def test_what_is_no_plain_number_is_not_read_as_one(text: str) -> None:
-    assert number(text) is None
+    assert parse_number(text) is None
 
 
 def test_a_gold_without_a_mark_is_taken_whole() -> None:
-    assert gold_answer(r" \frac{3}{4} ") == r"\frac{3}{4}"
-    assert gold_answer("first 1, then 2") == "first 1, then 2"
+    assert extract_gold(r" \frac{3}{4} ") == r"\frac{3}{4}"
+    assert extract_gold("first 1, then 2") == "first 1, then 2"
 
 
 def test_rows_keep_their_order_whoever_decides_them() -> None:
@@ -171,7 +171,7 @@ def test_rows_keep_their_order_whoever_decides_them() -> None:
 
 
 def test_the_library_is_part_of_the_identity_and_must_be_the_installed_one() -> None:
-    assert Verify().model_dump()["library"] == pool.library()
+    assert Verify().model_dump()["library"] == pool.describe_library()
     with pytest.raises(ValidationError, match=r"was asked for math-verify 0\.1, but this machine has math-verify"):
         Verify(library="math-verify 0.1")
     elsewhere = Verify().model_copy(update={"library": "math-verify 0.1"})
@@ -308,12 +308,12 @@ def test_digits_apart_are_a_mixed_number_or_thousands_and_never_a_product(gold: 
 @pytest.mark.parametrize("filling", [" ", "~", r"\ ", "$", "9", ",", "1,", ",000", " 000", "ab ", "a", r"\text{", "^"])
 @pytest.mark.parametrize("end", ["x", "!"])
 def test_the_longest_answer_is_looked_at_in_no_time(start: str, filling: str, end: str) -> None:
-    text = start + filling * ((LONGEST - 10) // len(filling)) + end
+    text = start + filling * ((MAX_ANSWER_CHARACTERS - 10) // len(filling)) + end
     took = []
     for _ in range(3):
-        read.cache_clear()
+        parse_answer.cache_clear()
         began = time.thread_time()
-        number(text)
+        parse_number(text)
         compare(text, "1")
         compare("1", text)
         took.append(time.thread_time() - began)
@@ -325,8 +325,8 @@ def test_the_longest_answer_is_looked_at_in_no_time(start: str, filling: str, en
 def _judged(gold: str, answer: str) -> tuple[str, str]:
     ruling = compare(gold, answer)
     if ruling is None:
-        (asked,) = pool.judge([Pair(bare(gold)[0], bare(answer)[0])])
-        assert isinstance(asked, Ruling)
+        (asked,) = pool.compare_pairs([Pair(split_unit(gold)[0], split_unit(answer)[0])])
+        assert isinstance(asked, Verdict)
         ruling = asked
     return ruling.verdict, ruling.rule
 
@@ -342,7 +342,9 @@ def test_a_percent_sign_behind_a_formula_is_not_forgiven(answer: str) -> None:
 
 
 def test_what_reports_say_of_the_verifier_was_measured_of_this_one() -> None:
-    told = tomllib.loads(TRUST.read_text())
-    assert told["verifier"] == f"questmill.ladder {Verify.version} with {pool.library()}", "make bench ONLY=verify.d"
+    told = tomllib.loads(ERROR_RATES_FILE.read_text())
+    assert told["verifier"] == f"questmill.ladder {Verify.version} with {pool.describe_library()}", (
+        "make bench ONLY=verify.d"
+    )
     assert [row["figure"] for row in told["figures"]] == ["verifier: false accepts", "verifier: false rejects"]
     assert all(row.keys() == set(error_rates.SCHEMA.names) and row["n"] > 2000 for row in told["figures"])

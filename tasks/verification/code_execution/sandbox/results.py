@@ -6,7 +6,7 @@ import os
 import signal
 from typing import Any, NamedTuple
 
-from tasks.verification.json_process import Died
+from tasks.verification.json_process import ProcessDied
 
 REASONS = ("ok", "no_output", "timeout", "memory", "output", "forbidden", "error")
 """Why a program ended."""
@@ -25,8 +25,8 @@ class Limits(NamedTuple):
     """Bytes printed, on both streams."""
 
 
-class Ending(NamedTuple):
-    """How a program ended: one of `REASONS`, what exactly, what it printed, and what it took."""
+class ExecutionResult(NamedTuple):
+    """How a program ended: one of `STATUS_PHRASES`, what exactly, what it printed, and what it took."""
 
     reason: str
     detail: str | None = None
@@ -39,55 +39,58 @@ class Ending(NamedTuple):
     milliseconds: float = 0.0
 
 
-class Failure(NamedTuple):
-    """A program during which `attempts` children died: a failure of the work, not an ending."""
+class SandboxFailure(NamedTuple):
+    """A program during which `make_attempts` children died: a failure of the work, not an ending."""
 
     error: str
     attempts: int
 
 
-class Uncontained(Exception):
+class NotIsolated(Exception):
     """The kernel refused a wall, so the program was not run."""
 
 
-def judge(seen: dict[str, Any], limits: Limits) -> Ending:
-    """What the warden saw of a program, as one of `REASONS`; raises `Uncontained` or `Died` where it was not run.
+def classify(observed: dict[str, Any], limits: Limits) -> ExecutionResult:
+    """What the warden saw of a program, as one of `STATUS_PHRASES`; raises `NotIsolated` or `ProcessDied` where it
+    was not run.
 
     A program can write the notes as it likes: they say what it died of, never whether it was contained.
     """
     notes: dict[str, Any] = {}
-    for line in seen["notes"].splitlines():
+    for line in observed["notes"].splitlines():
         try:
             notes |= json.loads(line)
         except (ValueError, TypeError, RecursionError):  # written by the program itself
             continue
     if "open" in notes and "began" not in notes:
-        raise Uncontained(str(notes["open"]))
-    if "began" not in notes and not seen["stopped"]:
-        raise Died("its fork ended before the program began")
-    reason, detail = _why(seen, notes, limits)
-    if reason == "ok" and not seen["printed"].strip():
+        raise NotIsolated(str(notes["open"]))
+    if "began" not in notes and not observed["stopped"]:
+        raise ProcessDied("its fork ended before the program began")
+    reason, detail = _find_reason(observed, notes, limits)
+    if reason == "ok" and not observed["printed"].strip():
         reason = "no_output"
-    return Ending(reason, detail, seen["printed"], seen["cpu"], seen["peak"], seen["milliseconds"])
+    return ExecutionResult(
+        reason, detail, observed["printed"], observed["cpu"], observed["peak"], observed["milliseconds"]
+    )
 
 
-def _why(seen: dict[str, Any], notes: dict[str, Any], limits: Limits) -> tuple[str, str | None]:
-    if stopped := seen["stopped"]:
+def _find_reason(observed: dict[str, Any], notes: dict[str, Any], limits: Limits) -> tuple[str, str | None]:
+    if stopped := observed["stopped"]:
         return ("timeout", None) if stopped == "timeout" else ("output", "files" if stopped == "files" else "printed")
-    code = os.waitstatus_to_exitcode(seen["status"])
+    code = os.waitstatus_to_exitcode(observed["status"])
     if code == -signal.SIGSYS:
-        tried = notes.get("tried")
-        return "forbidden", tried if tried in ("network", "process") else "system call"
+        attempt = notes.get("tried")
+        return "forbidden", attempt if attempt in ("network", "process") else "system call"
     if code in (-signal.SIGKILL, -signal.SIGXCPU):  # not by us: its CPU time is up, or memory was short everywhere
-        return ("timeout", None) if seen["cpu"] >= limits.cpu - 0.5 else ("memory", None)
+        return ("timeout", None) if observed["cpu"] >= limits.cpu - 0.5 else ("memory", None)
     if code < 0:
         return "error", signal.Signals(-code).name
     if code:
         return "error", f"exit code {code}"
-    return _raised(str(notes["raised"]), notes.get("errno")) if "raised" in notes else ("ok", None)
+    return _classify_exception(str(notes["raised"]), notes.get("errno")) if "raised" in notes else ("ok", None)
 
 
-def _raised(name: str, number: Any) -> tuple[str, str | None]:
+def _classify_exception(name: str, number: Any) -> tuple[str, str | None]:
     if name == "MemoryError" or number == errno.ENOMEM:
         return "memory", None
     if number in (errno.EACCES, errno.EPERM, errno.EROFS):

@@ -21,7 +21,7 @@ ARCHITECTURES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
 _X32 = 0x40000000
 """Calls from here on are those of a third ABI of x86_64."""
 
-ALLOWED = """
+ALLOWED_CALLS = """
 read 0 63, write 1 64, readv 19 65, writev 20 66, pread64 17 67, pwrite64 18 68, close 3 57, close_range 436 436,
 lseek 8 62, stat 4 -, lstat 6 -, fstat 5 80, newfstatat 262 79, statx 332 291, access 21 -, faccessat 269 48,
 faccessat2 439 439, getdents64 217 61, getcwd 79 17, chdir 80 49, readlink 89 -, readlinkat 267 78, unlink 87 -,
@@ -36,7 +36,7 @@ getpgrp 111 -, uname 63 160, sysinfo 99 179, getrusage 98 165, getrlimit 97 163,
 sched_yield 24 124, sched_getaffinity 204 123, getcpu 309 168, set_robust_list 273 99, rseq 334 293, exit 60 93,
 exit_group 231 94, restart_syscall 219 128
 """
-KILLED = """
+KILLED_CALLS = """
 socket 41 198, socketpair 53 199, connect 42 203, bind 49 200, sendto 44 206, sendmsg 46 211, fork 57 -, vfork 58 -,
 clone 56 220, clone3 435 435, execve 59 221, execveat 322 281, ptrace 101 117, process_vm_readv 310 270,
 process_vm_writev 311 271, kill 62 129, tkill 200 130, rt_sigqueueinfo 129 138, rt_tgsigqueueinfo 297 240,
@@ -45,7 +45,7 @@ bpf 321 280, io_uring_setup 425 425, keyctl 250 219, add_key 248 217, setrlimit 
 userfaultfd 323 282, init_module 175 105, finit_module 313 273, kexec_load 246 104, open_by_handle_at 304 265
 """
 """A thread is a process here: without a limit of its own that also binds root, a bomb of threads is a bomb."""
-REFUSED = """
+REFUSED_CALLS = """
 chmod 90 -, fchmod 91 52, fchmodat 268 53, fchmodat2 452 452, chown 92 -, fchown 93 55, lchown 94 -, fchownat 260 54,
 truncate 76 45, link 86 -, linkat 265 37, symlink 88 -, symlinkat 266 36, mkdir 83 -, mkdirat 258 34, rmdir 84 -,
 mknod 133 -, mknodat 259 33, utime 132 -, utimes 235 -, utimensat 280 88, futimesat 261 -, setxattr 188 5,
@@ -55,23 +55,23 @@ lsetxattr 189 6, fsetxattr 190 7, removexattr 197 14, chroot 161 51, memfd_creat
 
 _LOAD, _AND, _EQUAL, _AT_LEAST, _RETURN = 0x20, 0x54, 0x15, 0x35, 0x06
 _ALLOW, _KILL, _ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
-_NUMBER, _MACHINE = 0, 4
+_NUMBER_OFFSET, _MACHINE_OFFSET = 0, 4
 """Offsets in `struct seccomp_data`; its arguments follow from 16, eight bytes each."""
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _PR_SET_PDEATHSIG, _PR_SET_SECCOMP, _PR_SET_NO_NEW_PRIVS = 1, 22, 38
-_CAPABILITIES = 0x20080522
+_CAPABILITY_VERSION = 0x20080522
 """Version 3 of the call."""
 
 WRITE_FILE, READ_FILE, READ_DIR, REMOVE_FILE, MAKE_REG = (1 << bit for bit in (1, 2, 3, 5, 8))
-RIGHTS = (1 << 13) - 1
+ALL_RIGHTS = (1 << 13) - 1
 """All rights of Landlock's first version, Linux 5.13: what later ones add is done by seccomp, on every kernel alike."""
-READ = READ_FILE | READ_DIR
-OWN = READ | WRITE_FILE | REMOVE_FILE | MAKE_REG
+READ_RIGHTS = READ_FILE | READ_DIR
+FOLDER_RIGHTS = READ_RIGHTS | WRITE_FILE | REMOVE_FILE | MAKE_REG
 """Files, but no folders, links, pipes or sockets: so the folder stays flat, and is soon measured and removed."""
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
 
 
-class Check(NamedTuple):
+class ArgumentCheck(NamedTuple):
     """A 32-bit word of a call's arguments that must, masked, have one of some values."""
 
     offset: int
@@ -79,122 +79,157 @@ class Check(NamedTuple):
     values: tuple[int, ...]
 
 
-class Rule(NamedTuple):
-    """A call that is allowed where all of its checks hold, and else gets `otherwise`."""
+class ArgumentRule(NamedTuple):
+    """A call that is allowed where all of its checks hold, and else gets `else_action`."""
 
     number: int
-    checks: tuple[Check, ...]
-    otherwise: int
+    checks: tuple[ArgumentCheck, ...]
+    else_action: int
 
 
-def shut(folder: str, readable: Sequence[str]) -> list[str]:
+def restrict(folder: str, readable: Sequence[str]) -> list[str]:
     """From now on: only the files in `folder`, reading in `readable`, no network, no other process; and for good.
 
     Returns what the kernel refused; where that is nothing, the process is shut in.
     """
-    files = [(folder, OWN), (os.devnull, READ_FILE | WRITE_FILE), *((path, READ) for path in readable)]
+    files = [(folder, FOLDER_RIGHTS), (os.devnull, READ_FILE | WRITE_FILE), *((path, READ_RIGHTS) for path in readable)]
     missing = []
-    for name, wall in (("no powers", _give_up), ("Landlock", lambda: _landlock(files)), ("seccomp", _seccomp)):
+    for name, apply in (
+        ("no powers", _drop_privileges),
+        ("Landlock", lambda: _apply_landlock(files)),
+        ("seccomp", _apply_seccomp),
+    ):
         try:
-            wall()
+            apply()
         except OSError as error:
             missing.append(f"{name}: {error.strerror}")
     return missing
 
 
-def end_with(parent: int) -> None:
+def die_with_parent(parent: int) -> None:
     """End this process when its parent does; at once, if it has already."""
     _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:
         os._exit(1)
 
 
-def _call(result: int) -> int:
+def _raise_on_error(result: int) -> int:
     if result < 0:
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
     return result
 
 
-def _give_up() -> None:
+def _drop_privileges() -> None:
     """Root's powers, where there are any, such as to raise a limit; and the ways to get them."""
-    _call(_LIBC.capset(struct.pack("=Ii", _CAPABILITIES, 0), bytes(24)))
-    _call(_LIBC.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+    _raise_on_error(_LIBC.capset(struct.pack("=Ii", _CAPABILITY_VERSION, 0), bytes(24)))
+    _raise_on_error(_LIBC.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
 
 
-def _landlock(rules: Sequence[tuple[str, int]]) -> None:
+def _apply_landlock(rules: Sequence[tuple[str, int]]) -> None:
     call = _LIBC.syscall
-    attributes = struct.pack("=Q", RIGHTS)
-    ruleset = _call(call(_CREATE_RULESET, attributes, ctypes.c_size_t(len(attributes)), 0))
+    attributes = struct.pack("=Q", ALL_RIGHTS)
+    ruleset = _raise_on_error(call(_CREATE_RULESET, attributes, ctypes.c_size_t(len(attributes)), 0))
     for path, rights in rules:
-        beneath = os.open(path, os.O_PATH | os.O_CLOEXEC)
+        descriptor = os.open(path, os.O_PATH | os.O_CLOEXEC)
         rights = rights if Path(path).is_dir() else rights & (READ_FILE | WRITE_FILE)
-        _call(call(_ADD_RULE, ruleset, 1, struct.pack("=Qi", rights, beneath), 0))
-        os.close(beneath)
-    _call(call(_RESTRICT_SELF, ruleset, 0))
+        _raise_on_error(call(_ADD_RULE, ruleset, 1, struct.pack("=Qi", rights, descriptor), 0))
+        os.close(descriptor)
+    _raise_on_error(call(_RESTRICT_SELF, ruleset, 0))
     os.close(ruleset)
 
 
-def _seccomp() -> None:
+def _apply_seccomp() -> None:
     if platform.machine() not in ARCHITECTURES:
         raise OSError(errno.ENOSYS, f"its calls are not listed for {platform.machine()}")
-    instructions = program(os.getpid(), platform.machine())
+    instructions = build_filter(os.getpid(), platform.machine())
     buffer = ctypes.create_string_buffer(instructions, len(instructions))
-    described = struct.pack("@HP", len(instructions) // 8, ctypes.addressof(buffer))  # struct sock_fprog
-    _call(_LIBC.prctl(_PR_SET_SECCOMP, 2, described, 0, 0))
+    filter_struct = struct.pack("@HP", len(instructions) // 8, ctypes.addressof(buffer))  # struct sock_fprog
+    _raise_on_error(_LIBC.prctl(_PR_SET_SECCOMP, 2, filter_struct, 0, 0))
 
 
-def program(pid: int, machine: str) -> bytes:
+def build_filter(pid: int, machine: str) -> bytes:
     """The filter for process `pid`, eight bytes an instruction of classic BPF."""
     column, audit = ARCHITECTURES[machine]
-    code = [(_LOAD, 0, 0, _MACHINE), (_EQUAL, 1, 0, audit), (_RETURN, 0, 0, _KILL), (_LOAD, 0, 0, _NUMBER)]
+    code = [
+        (_LOAD, 0, 0, _MACHINE_OFFSET),
+        (_EQUAL, 1, 0, audit),
+        (_RETURN, 0, 0, _KILL),
+        (_LOAD, 0, 0, _NUMBER_OFFSET),
+    ]
     code += [(_AT_LEAST, 0, 1, _X32), (_RETURN, 0, 0, _KILL)] if column == 0 else []
-    for calls, action in ((ALLOWED, _ALLOW), (KILLED, _KILL), (REFUSED, _ERRNO | errno.EPERM)):
-        for number in numbers(calls, column):
+    for calls, action in ((ALLOWED_CALLS, _ALLOW), (KILLED_CALLS, _KILL), (REFUSED_CALLS, _ERRNO | errno.EPERM)):
+        for number in list_call_numbers(calls, column):
             code += [(_EQUAL, 0, 1, number), (_RETURN, 0, 0, action)]
-    for rule in rules(column, pid):
-        body = _checked(rule)
+    for rule in list_argument_rules(column, pid):
+        body = _compile_rule(rule)
         code += [(_EQUAL, 0, len(body), rule.number), *body]
     code.append((_RETURN, 0, 0, _ERRNO | errno.ENOSYS))
     return b"".join(struct.pack("=HBBI", *instruction) for instruction in code)
 
 
-def numbers(calls: str, column: int) -> Iterator[int]:
+def list_call_numbers(calls: str, column: int) -> Iterator[int]:
     """Numbers of the listed calls on one architecture, without those that it lacks."""
     for call in calls.split(","):
         if (number := call.split()[1 + column]) != "-":
             yield int(number)
 
 
-def _checked(rule: Rule) -> list[tuple[int, int, int, int]]:
+def _compile_rule(rule: ArgumentRule) -> list[tuple[int, int, int, int]]:
     code = []
     for check in rule.checks:
         code += [(_LOAD, 0, 0, check.offset), (_AND, 0, 0, check.mask)]
         code += [(_EQUAL, len(check.values) - at, 0, value) for at, value in enumerate(check.values)]
-        code.append((_RETURN, 0, 0, rule.otherwise))
+        code.append((_RETURN, 0, 0, rule.else_action))
     return [*code, (_RETURN, 0, 0, _ALLOW)]
 
 
-def rules(column: int, pid: int) -> Iterator[Rule]:
+def list_argument_rules(column: int, pid: int) -> Iterator[ArgumentRule]:
     """Calls that are harmless with some arguments only."""
-    opening = (0, 1, 2, 1 | os.O_TRUNC, 2 | os.O_TRUNC)  # O_TRUNC alone empties a file that may only be read
-    shown = (0x5401, 0x5413, 0x5450, 0x5451)  # TCGETS, TIOCGWINSZ, FIONCLEX, FIOCLEX
-    handled = (0, 1, 2, 3, 4, 1030)  # duplicate, flags; not F_SETOWN, by which the kernel signals other processes
+    open_flags = (0, 1, 2, 1 | os.O_TRUNC, 2 | os.O_TRUNC)  # O_TRUNC alone empties a file that may only be read
+    ioctl_requests = (0x5401, 0x5413, 0x5450, 0x5451)  # TCGETS, TIOCGWINSZ, FIONCLEX, FIOCLEX
+    fcntl_commands = (
+        0,
+        1,
+        2,
+        3,
+        4,
+        1030,
+    )  # duplicate, flags; not F_SETOWN, by which the kernel signals other processes
     yield from (
-        Rule((257, 56)[column], (Check(_argument(2), 3 | os.O_TRUNC, opening),), _ERRNO | errno.EPERM),  # openat
-        Rule((16, 29)[column], (Check(_argument(1), 0xFFFFFFFF, shown),), _ERRNO | errno.ENOTTY),  # ioctl
-        Rule((72, 25)[column], (Check(_argument(1), 0xFFFFFFFF, handled),), _ERRNO | errno.EPERM),  # fcntl
-        Rule((234, 131)[column], (Check(_argument(0), 0xFFFFFFFF, (pid,)),), _KILL),  # tgkill: to abort
+        ArgumentRule(
+            (257, 56)[column],
+            (ArgumentCheck(_get_argument_offset(2), 3 | os.O_TRUNC, open_flags),),
+            _ERRNO | errno.EPERM,
+        ),  # openat
+        ArgumentRule(
+            (16, 29)[column],
+            (ArgumentCheck(_get_argument_offset(1), 0xFFFFFFFF, ioctl_requests),),
+            _ERRNO | errno.ENOTTY,
+        ),  # ioctl
+        ArgumentRule(
+            (72, 25)[column],
+            (ArgumentCheck(_get_argument_offset(1), 0xFFFFFFFF, fcntl_commands),),
+            _ERRNO | errno.EPERM,
+        ),  # fcntl
+        ArgumentRule(
+            (234, 131)[column], (ArgumentCheck(_get_argument_offset(0), 0xFFFFFFFF, (pid,)),), _KILL
+        ),  # tgkill: to abort
         # prlimit64 may ask: the pointer to new limits is null, in both of its words
-        Rule(
+        ArgumentRule(
             (302, 261)[column],
-            (Check(_argument(2), 0xFFFFFFFF, (0,)), Check(_argument(2) + 4, 0xFFFFFFFF, (0,))),
+            (
+                ArgumentCheck(_get_argument_offset(2), 0xFFFFFFFF, (0,)),
+                ArgumentCheck(_get_argument_offset(2) + 4, 0xFFFFFFFF, (0,)),
+            ),
             _KILL,
         ),
     )
     if column == 0:
-        yield Rule(2, (Check(_argument(1), 3 | os.O_TRUNC, opening),), _ERRNO | errno.EPERM)  # open, for musl
+        yield ArgumentRule(
+            2, (ArgumentCheck(_get_argument_offset(1), 3 | os.O_TRUNC, open_flags),), _ERRNO | errno.EPERM
+        )  # open, for musl
 
 
-def _argument(at: int) -> int:
+def _get_argument_offset(index: int) -> int:
     """Where the low word of an argument lies; both architectures are little-endian."""
-    return 16 + 8 * at
+    return 16 + 8 * index

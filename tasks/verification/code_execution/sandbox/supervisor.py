@@ -21,90 +21,92 @@ from typing import Any
 from tasks.verification.code_execution.sandbox import program_process
 from tasks.verification.code_execution.sandbox.program_process import Job
 
-NOTED, CHUNK = 4096, 1 << 16
+MAX_NOTE_BYTES, READ_BYTES = 4096, 1 << 16
 """Bytes of notes that are kept, and of one read."""
-FOLDER, FILES = 16 << 20, 256
+MAX_FOLDER_BYTES, MAX_FILES = 16 << 20, 256
 """Bytes in the folder of a program, and files."""
-TICK = 0.1
+FOLDER_CHECK_SECONDS = 0.1
 """Seconds between two looks at the folder."""
-WARM = {"sympy": "from sympy import *; x = Symbol('x'); solve(x**2 - x - 1, x); simplify(sin(x)**2 + cos(x)**2)"}
+WARM_UP_CODE = {
+    "sympy": "from sympy import *; x = Symbol('x'); solve(x**2 - x - 1, x); simplify(sin(x)**2 + cos(x)**2)"
+}
 """What has a library load the parts that it imports late: each program saves 0.1 s."""
 
 
 def serve(readable: Sequence[str], unsafe: bool) -> None:
     """Answer jobs from stdin, one line of JSON each way, until it closes."""
     for line in sys.stdin.buffer:
-        _say(_run(json.loads(line), readable, unsafe))
+        _send(_run_job(json.loads(line), readable, unsafe))
 
 
-def _say(message: dict[str, Any]) -> None:
+def _send(message: dict[str, Any]) -> None:
     sys.stdout.write(json.dumps(message) + "\n")
     sys.stdout.flush()
 
 
-def _run(job: Job, readable: Sequence[str], unsafe: bool) -> dict[str, Any]:
+def _run_job(job: Job, readable: Sequence[str], unsafe: bool) -> dict[str, Any]:
     """Fork, watch, end and bury; what was seen is for `endings.judge`."""
-    began, warden = time.monotonic(), os.getpid()
+    began, own_pid = time.monotonic(), os.getpid()
     pipes = [os.pipe() for _ in range(3)]  # stdout, stderr, notes
     pid = os.fork()
     if not pid:
         try:
-            program_process.become(job, readable, unsafe, warden, [write for _, write in pipes])
+            program_process.run_program(job, readable, unsafe, own_pid, [write for _, write in pipes])
         finally:
             os._exit(1)
     for _, write in pipes:
         os.close(write)
-    handle, reading = os.pidfd_open(pid), [Pipe(read) for read, _ in pipes]
-    stopped = _watch(job, began, pid, handle, reading)
+    handle, output_pipes = os.pidfd_open(pid), [OutputPipe(read) for read, _ in pipes]
+    stopped = _watch(job, began, pid, handle, output_pipes)
     _kill(pid)
     _, status, usage = os.wait4(pid, 0)
-    printed, complaints, notes = (pipe.rest(job["output"], bool(stopped)) for pipe in reading)
+    printed, errors, notes = (pipe.read_rest(job["output"], bool(stopped)) for pipe in output_pipes)
     os.close(handle)
     return {
-        "stopped": stopped or ("output" if len(printed) + len(complaints) > job["output"] else ""),
+        "stopped": stopped or ("output" if len(printed) + len(errors) > job["output"] else ""),
         "status": status,
         "printed": printed[: job["output"]].decode(errors="replace"),
-        "notes": notes[:NOTED].decode(errors="replace"),
+        "notes": notes[:MAX_NOTE_BYTES].decode(errors="replace"),
         "cpu": usage.ru_utime + usage.ru_stime,
         "peak": usage.ru_maxrss << 10,
         "milliseconds": (time.monotonic() - began) * 1e3,
     }
 
 
-class Pipe:
+class OutputPipe:
     """What a program writes, from its end of a pipe."""
 
-    def __init__(self, read: int) -> None:
-        os.set_blocking(read, False)
-        self.read, self.text, self.open = read, b"", True
+    def __init__(self, descriptor: int) -> None:
+        os.set_blocking(descriptor, False)
+        self.descriptor, self.data, self.is_open = descriptor, b"", True
 
-    def take(self, most: int) -> bool:
-        """Read a chunk, false where there is none; past `most` bytes it is lost."""
+    def read_chunk(self, max_bytes: int) -> bool:
+        """Read a chunk, false where there is none; past `max_bytes` bytes it is lost."""
         try:
-            chunk = os.read(self.read, CHUNK)
+            chunk = os.read(self.descriptor, READ_BYTES)
         except BlockingIOError:
             return False
-        self.open = bool(chunk)
-        self.text += chunk if len(self.text) <= most else b""
-        return self.open
+        self.is_open = bool(chunk)
+        self.data += chunk if len(self.data) <= max_bytes else b""
+        return self.is_open
 
-    def rest(self, most: int, enough: bool) -> bytes:
-        """All that was written up to some more than `most` bytes; or what was read, if that is `enough`."""
-        while not enough and len(self.text) <= most and self.take(most):
+    def read_rest(self, max_bytes: int, skip_unread: bool) -> bytes:
+        """All that was written up to some more than `max_bytes` bytes; or what was read, if that is `skip_unread`."""
+        while not skip_unread and len(self.data) <= max_bytes and self.read_chunk(max_bytes):
             pass
-        os.close(self.read)
-        return self.text
+        os.close(self.descriptor)
+        return self.data
 
 
-def _watch(job: Job, began: float, pid: int, handle: int, pipes: Sequence[Pipe]) -> str:
+def _watch(job: Job, began: float, pid: int, handle: int, pipes: Sequence[OutputPipe]) -> str:
     """Read what is printed until the program ends, or must be ended: returns for what, `timeout`, `output`, `files`."""
-    waiting = select.poll()
-    waiting.register(0, 0)  # ready when the one who asks is gone
-    for descriptor in (handle, *(pipe.read for pipe in pipes)):
-        waiting.register(descriptor, select.POLLIN)
-    until, looked = began + job["deadline"], began
-    while (left := until - time.monotonic()) > 0:
-        ready = {descriptor for descriptor, _ in waiting.poll(min(left, TICK) * 1e3)}
+    poller = select.poll()
+    poller.register(0, 0)  # ready when the one who asks is gone
+    for descriptor in (handle, *(pipe.descriptor for pipe in pipes)):
+        poller.register(descriptor, select.POLLIN)
+    deadline, checked_at = began + job["deadline"], began
+    while (remaining := deadline - time.monotonic()) > 0:
+        ready = {descriptor for descriptor, _ in poller.poll(min(remaining, FOLDER_CHECK_SECONDS) * 1e3)}
         if 0 in ready:
             _kill(pid)
             shutil.rmtree(job["folder"], ignore_errors=True)
@@ -112,18 +114,18 @@ def _watch(job: Job, began: float, pid: int, handle: int, pipes: Sequence[Pipe])
         if handle in ready:
             return ""
         for pipe in pipes:
-            if pipe.read in ready and not pipe.take(job["output"]) and not pipe.open:
-                waiting.unregister(pipe.read)
-        if len(pipes[0].text) + len(pipes[1].text) > job["output"]:
+            if pipe.descriptor in ready and not pipe.read_chunk(job["output"]) and not pipe.is_open:
+                poller.unregister(pipe.descriptor)
+        if len(pipes[0].data) + len(pipes[1].data) > job["output"]:
             return "output"
-        if time.monotonic() - looked > TICK:
-            if _full(job["folder"]):
+        if time.monotonic() - checked_at > FOLDER_CHECK_SECONDS:
+            if _is_full(job["folder"]):
                 return "files"
-            looked = time.monotonic()
+            checked_at = time.monotonic()
     return "timeout"
 
 
-def _full(folder: str) -> bool:
+def _is_full(folder: str) -> bool:
     size = 0
     with os.scandir(folder) as entries:
         for count, entry in enumerate(entries):
@@ -131,7 +133,7 @@ def _full(folder: str) -> bool:
                 size += entry.stat(follow_symlinks=False).st_size
             except FileNotFoundError:
                 continue
-            if size > FOLDER or count >= FILES:
+            if size > MAX_FOLDER_BYTES or count >= MAX_FILES:
                 return True
     return False
 
@@ -154,13 +156,13 @@ def main() -> None:
     sys.path = [path for path in sys.path if Path(path).is_relative_to(paths["stdlib"])] + settings["folders"]
     for name in ("decimal", "fractions", "itertools", "math", "statistics", "traceback", *settings["libraries"]):
         importlib.import_module(name)
-        exec(WARM.get(name, ""), {})
+        exec(WARM_UP_CODE.get(name, ""), {})
     system = [f"{sys.base_prefix}/lib", "/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/share/zoneinfo"]
     wanted = [*standard, *settings["folders"], *system, "/etc/ld.so.cache"]
     readable = sorted({os.path.realpath(path) for path in wanted if Path(path).exists()})
     gc.collect()
     gc.freeze()  # a fork that looks for garbage would copy every page
-    _say({"ready": True})
+    _send({"ready": True})
     serve(readable, settings["unsafe"])
 
 

@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from infra.engines.common.request_window import Limit, Passing, Window
-from schemas.engine import Completion, Failure, Reply, Request, Watch
+from infra.engines.common.request_window import ConcurrencyLimit, RequestWindow, RetryableError
+from schemas.engine import Completion, Failure, Reply, Request, RequestObserver
 from schemas.errors import EngineError
 from schemas.prompts import Prompt, Sampling
 
@@ -31,8 +31,8 @@ class Server:
     async def send(self, request: Request, sampling: Sampling) -> Reply:
         answer: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
         with self.changed:
-            self.asked.append(request.row)
-            self.waiting[request.row] = answer
+            self.asked.append(request.row_id)
+            self.waiting[request.row_id] = answer
             self.changed.notify_all()
         return await answer
 
@@ -41,7 +41,7 @@ class Server:
         with self.changed:
             assert self.changed.wait_for(lambda: len(self.waiting) == rows, timeout=30), self.waiting.keys()
 
-    def answer(self, window: Window, *rows: str) -> None:
+    def answer(self, window: RequestWindow, *rows: str) -> None:
         for row in rows:
             with self.changed:
                 future = self.waiting.pop(row)
@@ -58,17 +58,17 @@ def server() -> Server:
 
 
 @pytest.fixture
-def window(server: Server) -> Iterator[Window]:
-    window = Window(server.send, Limit(1, 4), deadline=60, attempts=3)
+def window(server: Server) -> Iterator[RequestWindow]:
+    window = RequestWindow(server.send, ConcurrencyLimit(1, 4), deadline=60, max_attempts=3)
     yield window
     window.close(nothing)
 
 
-def test_the_next_shard_fills_the_window_while_the_last_one_drains(window: Window, server: Server) -> None:
+def test_the_next_shard_fills_the_window_while_the_last_one_drains(window: RequestWindow, server: Server) -> None:
     with ThreadPoolExecutor() as pool:
-        first = pool.submit(lambda: len(list(window.stream(requests("a", 3), SAMPLING, Watch()))))
+        first = pool.submit(lambda: len(list(window.stream(requests("a", 3), SAMPLING, RequestObserver()))))
         server.wait(3)
-        second = pool.submit(lambda: len(list(window.stream(requests("b", 3), SAMPLING, Watch()))))
+        second = pool.submit(lambda: len(list(window.stream(requests("b", 3), SAMPLING, RequestObserver()))))
         server.wait(4)
         assert server.asked == ["a0", "a1", "a2", "b0"]
         server.answer(window, "a1")
@@ -81,20 +81,20 @@ def test_the_next_shard_fills_the_window_while_the_last_one_drains(window: Windo
         assert second.result(30) == 3
 
 
-def test_replies_are_handed_back_as_they_come(window: Window, server: Server) -> None:
-    stream = window.stream(requests("a", 4), SAMPLING, Watch())
+def test_replies_are_handed_back_as_they_come(window: RequestWindow, server: Server) -> None:
+    stream = window.stream(requests("a", 4), SAMPLING, RequestObserver())
     with ThreadPoolExecutor() as pool:
         first = pool.submit(next, stream)
         server.wait(4)
         server.answer(window, "a2")
         request, _ = first.result(30)
-        assert request.row == "a2"
+        assert request.row_id == "a2"
         server.answer(window, "a0", "a1", "a3")
-        assert {request.row for request, _ in stream} == {"a0", "a1", "a3"}
+        assert {request.row_id for request, _ in stream} == {"a0", "a1", "a3"}
 
 
-def test_slow_parsing_never_holds_up_sending(window: Window, server: Server) -> None:
-    stream = window.stream(requests("a", 9), SAMPLING, Watch())
+def test_slow_parsing_never_holds_up_sending(window: RequestWindow, server: Server) -> None:
+    stream = window.stream(requests("a", 9), SAMPLING, RequestObserver())
     with ThreadPoolExecutor() as pool:
         first = pool.submit(next, stream)
         server.wait(4)
@@ -108,11 +108,11 @@ def test_slow_parsing_never_holds_up_sending(window: Window, server: Server) -> 
         assert len(list(stream)) == 8
 
 
-def test_a_shard_enters_when_less_than_a_windowful_waits(window: Window, server: Server) -> None:
+def test_a_shard_enters_when_less_than_a_windowful_waits(window: RequestWindow, server: Server) -> None:
     def shard(name: str, rows: int) -> int:
-        window.enter()
+        window.admit()
         entered.append(name)
-        return len(list(window.stream(requests(name, rows), SAMPLING, Watch())))
+        return len(list(window.stream(requests(name, rows), SAMPLING, RequestObserver())))
 
     entered: list[str] = []
     with ThreadPoolExecutor() as pool:
@@ -133,30 +133,30 @@ def test_a_shard_enters_when_less_than_a_windowful_waits(window: Window, server:
 
 
 def test_closing_tells_whoever_still_waits(server: Server) -> None:
-    window = Window(server.send, Limit(1, 4), deadline=60, attempts=3)
+    window = RequestWindow(server.send, ConcurrencyLimit(1, 4), deadline=60, max_attempts=3)
     with ThreadPoolExecutor() as pool:
-        waiting = pool.submit(lambda: list(window.stream(requests("a", 2), SAMPLING, Watch())))
+        waiting = pool.submit(lambda: list(window.stream(requests("a", 2), SAMPLING, RequestObserver())))
         server.wait(2)
         window.close(nothing)
         with pytest.raises(EngineError, match="closed"):
             waiting.result(30)
     with pytest.raises(EngineError, match="closed"):
-        list(window.stream(requests("a", 1), SAMPLING, Watch()))
+        list(window.stream(requests("a", 1), SAMPLING, RequestObserver()))
 
 
 def test_two_attempts_at_one_request_may_fail_at_once(server: Server) -> None:
-    window = Window(server.send, Limit(1, 4), deadline=60, attempts=1)
+    window = RequestWindow(server.send, ConcurrencyLimit(1, 4), deadline=60, max_attempts=1)
     with ThreadPoolExecutor() as pool:
-        waiting = pool.submit(lambda: list(window.stream(requests("a", 1), SAMPLING, Watch())))
+        waiting = pool.submit(lambda: list(window.stream(requests("a", 1), SAMPLING, RequestObserver())))
         server.wait(1)
         first = server.waiting.pop("a0")
-        window.loop.call_soon_threadsafe(lambda: [window._start(job) for job in list(window.flying)])
+        window.loop.call_soon_threadsafe(lambda: [window._start_attempt(job) for job in list(window.in_flight)])
         server.wait(1)
         second = server.waiting.pop("a0")
 
         def fail() -> None:
-            first.set_exception(Passing("cut off", "one"))
-            second.set_exception(Passing("cut off", "other"))
+            first.set_exception(RetryableError("cut off", "one"))
+            second.set_exception(RetryableError("cut off", "other"))
 
         window.loop.call_soon_threadsafe(fail)
         ((_, reply),) = waiting.result(30)
@@ -164,9 +164,9 @@ def test_two_attempts_at_one_request_may_fail_at_once(server: Server) -> None:
     window.close(nothing)
 
 
-def test_a_watch_that_fails_ends_the_stream_with_its_error(window: Window, server: Server) -> None:
-    class Full(Watch):
-        def arrived(self, request: Request, reply: Reply) -> None:
+def test_a_watch_that_fails_ends_the_stream_with_its_error(window: RequestWindow, server: Server) -> None:
+    class Full(RequestObserver):
+        def on_reply(self, request: Request, reply: Reply) -> None:
             raise OSError("no room")
 
     with ThreadPoolExecutor() as pool:
@@ -177,15 +177,15 @@ def test_a_watch_that_fails_ends_the_stream_with_its_error(window: Window, serve
             waiting.result(30)
 
 
-def told(limit: Limit, replies: int, seconds: float = 1.0, complaints: int = 0) -> int:
+def told(limit: ConcurrencyLimit, replies: int, seconds: float = 1.0, complaints: int = 0) -> int:
     """The window's size after so many replies, the first of them complaints."""
     for i in range(replies):
-        limit.note("s", seconds, congested=i < complaints)
-    return limit.slots
+        limit.record("s", seconds, overloaded=i < complaints)
+    return limit.size
 
 
 def test_a_server_that_complains_narrows_the_window_down_to_the_floor_and_one_that_recovers_opens_it() -> None:
-    limit = Limit(4, 64)
+    limit = ConcurrencyLimit(4, 64)
     assert told(limit, 32, complaints=16) == 32
     assert told(limit, 32, complaints=32) == 16
     assert told(limit, 32 * 20, complaints=32 * 20) == 4
@@ -194,24 +194,24 @@ def test_a_server_that_complains_narrows_the_window_down_to_the_floor_and_one_th
 
 
 def test_a_request_turned_down_now_and_then_does_not_narrow_the_window() -> None:
-    assert told(Limit(4, 256), 128, complaints=4) == 256
+    assert told(ConcurrencyLimit(4, 256), 128, complaints=4) == 256
 
 
 def test_latency_that_rises_for_every_stage_narrows_the_window() -> None:
-    limit = Limit(4, 64)
+    limit = ConcurrencyLimit(4, 64)
     told(limit, 32, seconds=1.0)
     assert told(limit, 32, seconds=6.0) == 51
     assert told(limit, 32, seconds=1.0) == 53
 
 
 def test_replies_that_are_simply_longer_now_do_not_keep_the_window_small() -> None:
-    limit = Limit(4, 64)
+    limit = ConcurrencyLimit(4, 64)
     told(limit, 32, seconds=1.0)
     assert told(limit, 32 * 40, seconds=8.0) == 64
 
 
 def test_a_slow_stage_beside_a_fast_one_is_no_congestion() -> None:
-    limit = Limit(4, 64)
+    limit = ConcurrencyLimit(4, 64)
     for stage, seconds in [("judge", 0.1), ("solve", 10.0)] * 64:
-        limit.note(stage, seconds, congested=False)
-    assert limit.slots == 64
+        limit.record(stage, seconds, overloaded=False)
+    assert limit.size == 64

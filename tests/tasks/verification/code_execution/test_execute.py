@@ -21,13 +21,13 @@ from schemas.arrow import conform
 from schemas.errors import BadInput, VerifierBroken
 from schemas.outcomes import Quarantine, Row
 from schemas.tables import verdicts
-from tasks.verification.code_execution.execute import SCHEMA, Execute, _Case
-from tasks.verification.code_execution.program_extraction import find_program, last_line
-from tasks.verification.code_execution.python_output import as_mathematics, readings
+from tasks.verification.code_execution.execute import EXECUTION_VERDICTS, Execute, ProgramRun
+from tasks.verification.code_execution.program_extraction import find_last_line, find_program
+from tasks.verification.code_execution.python_output import read_output, to_latex
 from tasks.verification.code_execution.sandbox import seccomp_landlock
-from tasks.verification.code_execution.sandbox.results import Ending, Failure, Limits
-from tasks.verification.code_execution.sandbox.sandbox import Sandbox, check, interpreter
-from tests.support.attacks import ATTACKS, HONEST, X86_ATTACKS, Attack
+from tasks.verification.code_execution.sandbox.results import ExecutionResult, Limits, SandboxFailure
+from tasks.verification.code_execution.sandbox.sandbox import Sandbox, check_health, describe_interpreter
+from tests.support.attacks import ATTACKS, HARMLESS_PROGRAMS, X86_ATTACKS, Attack
 
 ROOT = Path(__file__).parents[4]
 SECRET = "QUESTMILL_TEST_SECRET"
@@ -53,8 +53,8 @@ def sandbox(folder: Path) -> Iterator[Sandbox]:
     box.close()
 
 
-def _ended(ending: Ending | Failure) -> str:
-    assert isinstance(ending, Ending), ending
+def _ended(ending: ExecutionResult | SandboxFailure) -> str:
+    assert isinstance(ending, ExecutionResult), ending
     return " ".join(filter(None, (ending.reason, ending.detail)))
 
 
@@ -76,8 +76,8 @@ def test_an_attack_is_contained_and_reported_with_its_reason(sandbox: Sandbox, f
     began = time.monotonic()
     ending = sandbox.run(attack.program, SHORT)
     seconds = time.monotonic() - began
-    assert _ended(ending) in attack.endings
-    assert isinstance(ending, Ending) and "42" not in ending.printed and "root:" not in ending.printed
+    assert _ended(ending) in attack.allowed_results
+    assert isinstance(ending, ExecutionResult) and "42" not in ending.printed and "root:" not in ending.printed
     assert len(ending.printed) <= SHORT.output
     assert ending.peak_bytes < SHORT.memory + (64 << 20)
     assert seconds < SHORT.deadline + 1
@@ -88,11 +88,11 @@ def test_an_attack_is_contained_and_reported_with_its_reason(sandbox: Sandbox, f
     assert sandbox.run("print(42)").printed == "42\n"  # type: ignore[union-attr]
 
 
-@pytest.mark.parametrize(("program", "printed"), HONEST)
+@pytest.mark.parametrize(("program", "printed"), HARMLESS_PROGRAMS)
 def test_an_honest_program_is_run(sandbox: Sandbox, program: str, printed: str) -> None:
     ending = sandbox.run(program)
     assert _ended(ending) == "ok"
-    assert isinstance(ending, Ending) and last_line(ending.printed) == printed
+    assert isinstance(ending, ExecutionResult) and find_last_line(ending.printed) == printed
     assert 0 < ending.cpu_seconds < 5 and ending.peak_bytes > 1 << 20 and ending.milliseconds > 0
 
 
@@ -101,7 +101,7 @@ def test_a_program_finds_nothing_of_the_one_before_it_nor_of_us(sandbox: Sandbox
     ending = sandbox.run(
         "import math, os, builtins\nprint(dict(os.environ), os.listdir(), hasattr(builtins, 'left'), round(math.pi, 2))"
     )
-    assert isinstance(ending, Ending) and ending.printed == "{} [] False 3.14\n"
+    assert isinstance(ending, ExecutionResult) and ending.printed == "{} [] False 3.14\n"
 
 
 def test_the_same_program_prints_the_same(sandbox: Sandbox) -> None:
@@ -110,25 +110,25 @@ def test_the_same_program_prints_the_same(sandbox: Sandbox) -> None:
     with_another = Sandbox()
     again = with_another.run(program)
     with_another.close()
-    assert isinstance(first, Ending) and isinstance(again, Ending)
+    assert isinstance(first, ExecutionResult) and isinstance(again, ExecutionResult)
     assert first.printed == again.printed != ""
 
 
 @pytest.mark.usefixtures("sandbox")
 def test_a_machine_is_checked_by_the_canaries() -> None:
-    assert 0 < check() < 60_000
+    assert 0 < check_health() < 60_000
 
 
 def test_cpu_time_ends_a_program_before_its_deadline(sandbox: Sandbox) -> None:
     ending = sandbox.run("while True: pass", Limits(deadline=60, cpu=1))
     assert _ended(ending) == "timeout"
-    assert isinstance(ending, Ending) and 0.9 <= ending.cpu_seconds < 2
+    assert isinstance(ending, ExecutionResult) and 0.9 <= ending.cpu_seconds < 2
 
 
 def test_what_was_printed_before_the_end_is_kept(sandbox: Sandbox) -> None:
     for program in ("print(7, flush=True)\nwhile True: pass", "print(7)\n1 / 0"):
         ending = sandbox.run(program, SHORT)
-        assert isinstance(ending, Ending) and ending.printed == "7\n"
+        assert isinstance(ending, ExecutionResult) and ending.printed == "7\n"
     assert _ended(ending) == "error ZeroDivisionError"
 
 
@@ -168,7 +168,7 @@ def test_a_program_that_ends_its_warden_twice_is_a_failure_and_costs_its_neighbo
     failure = sandbox.run("open('here', 'w')\nwhile True: pass", Limits(deadline=30, cpu=30))
     done.set()
     killer.join()
-    assert failure == Failure("the sandbox ended: it died of SIGKILL", 2)
+    assert failure == SandboxFailure("the sandbox ended: it died of SIGKILL", 2)
     assert _ended(sandbox.run("print(1)")) == "ok"
     assert not list(folder.iterdir())
 
@@ -226,7 +226,7 @@ SHUT = """
 import os, sys
 from tasks.verification.code_execution.sandbox import seccomp_landlock
 own, beside = sys.argv[1:]
-assert not seccomp_landlock.shut(own, [beside])
+assert not seccomp_landlock.restrict(own, [beside])
 tries = {
     "read": lambda: open(beside + "/file").read(),
     "empty": lambda: os.open(beside + "/file", os.O_RDONLY | os.O_TRUNC),
@@ -260,7 +260,7 @@ def test_what_may_be_read_cannot_be_changed(sandbox: Sandbox, tmp_path: Path) ->
 
 def _decide(machine: str, number: int, *arguments: int, abi: int | None = None) -> int:
     """What the filter of process 77 says about a call: classic BPF, run as the kernel does."""
-    code = list(struct.iter_unpack("=HBBI", seccomp_landlock.program(77, machine)))
+    code = list(struct.iter_unpack("=HBBI", seccomp_landlock.build_filter(77, machine)))
     data = {0: number, 4: seccomp_landlock.ARCHITECTURES[machine][1] if abi is None else abi}
     for at in range(6):
         value = arguments[at] if at < len(arguments) else 0
@@ -291,15 +291,15 @@ ALLOW, KILL, REFUSE, UNKNOWN = 0x7FFF0000, 0x80000000, 0x50001, 0x50026
 def test_the_filter_decides_each_listed_call_as_listed(machine: str) -> None:
     column = seccomp_landlock.ARCHITECTURES[machine][0]
     listed = {
-        calls: list(seccomp_landlock.numbers(calls, column))
-        for calls in (seccomp_landlock.ALLOWED, seccomp_landlock.KILLED, seccomp_landlock.REFUSED)
+        calls: list(seccomp_landlock.list_call_numbers(calls, column))
+        for calls in (seccomp_landlock.ALLOWED_CALLS, seccomp_landlock.KILLED_CALLS, seccomp_landlock.REFUSED_CALLS)
     }
     numbers = [number for calls in listed.values() for number in calls]
     assert len(numbers) == len(set(numbers)), "a call is listed once"
     for calls, answer in (
-        (seccomp_landlock.ALLOWED, ALLOW),
-        (seccomp_landlock.KILLED, KILL),
-        (seccomp_landlock.REFUSED, REFUSE),
+        (seccomp_landlock.ALLOWED_CALLS, ALLOW),
+        (seccomp_landlock.KILLED_CALLS, KILL),
+        (seccomp_landlock.REFUSED_CALLS, REFUSE),
     ):
         assert {_decide(machine, number) for number in listed[calls]} == {answer}
     assert _decide(machine, 999) == UNKNOWN
@@ -334,10 +334,10 @@ def test_every_call_that_is_not_listed_does_not_exist(sandbox: Sandbox) -> None:
     column = seccomp_landlock.ARCHITECTURES[platform.machine()][0]
     listed = {
         n
-        for calls in (seccomp_landlock.ALLOWED, seccomp_landlock.KILLED, seccomp_landlock.REFUSED)
-        for n in seccomp_landlock.numbers(calls, column)
+        for calls in (seccomp_landlock.ALLOWED_CALLS, seccomp_landlock.KILLED_CALLS, seccomp_landlock.REFUSED_CALLS)
+        for n in seccomp_landlock.list_call_numbers(calls, column)
     }
-    listed |= {rule.number for rule in seccomp_landlock.rules(column, 0)}
+    listed |= {rule.number for rule in seccomp_landlock.list_argument_rules(column, 0)}
     listed |= {335, 336} if column == 0 else set()  # uprobes: newer kernels answer with SIGILL, whatever a filter says
     program = (
         "import ctypes\nlibc = ctypes.CDLL(None, use_errno=True)\nfound = set()\n"
@@ -345,7 +345,7 @@ def test_every_call_that_is_not_listed_does_not_exist(sandbox: Sandbox) -> None:
         "    found.add((libc.syscall(number, 0, 0, 0, 0, 0, 0), ctypes.get_errno()))\nprint(found)"
     )
     ending = sandbox.run(program)
-    assert isinstance(ending, Ending) and ending.printed == "{(-1, 38)}\n"
+    assert isinstance(ending, ExecutionResult) and ending.printed == "{(-1, 38)}\n"
 
 
 def _row(solution: str, answer: str, row_id: str = "1") -> Row:
@@ -355,7 +355,7 @@ def _row(solution: str, answer: str, row_id: str = "1") -> Row:
 def _verdict(solution: str, answer: str, **fields: Any) -> Row:
     (row,) = Execute(**fields).rows([_row(solution, answer)], None)
     assert not isinstance(row, Quarantine)
-    conform([row], SCHEMA, "execute")
+    conform([row], EXECUTION_VERDICTS, "execute")
     return row
 
 
@@ -409,11 +409,11 @@ def test_what_a_program_prints_last_is_held_against_the_gold(
 
 @pytest.mark.usefixtures("sandbox")
 def test_the_verdict_is_one_of_a_verifier_and_says_what_it_took() -> None:
-    assert list(SCHEMA)[: len(verdicts.SCHEMA)] == list(verdicts.SCHEMA)
+    assert list(EXECUTION_VERDICTS)[: len(verdicts.VERDICT_SCHEMA)] == list(verdicts.VERDICT_SCHEMA)
     row = _verdict("print(7)\nprint(42)", "42")
     assert row["printed"] == "7\n42\n" and row["found_by"] == "last_line" and row["gold_parsed"] == "42"
     assert row["verifier"] == "questmill.execute"
-    assert row["verifier_version"].startswith(f"{Execute.version} with {interpreter(('sympy',))} ")
+    assert row["verifier_version"].startswith(f"{Execute.version} with {describe_interpreter(('sympy',))} ")
     assert row["milliseconds"] > 0 and row["cpu_seconds"] > 0 and row["peak_mib"] > 1
     row = _verdict("1 / 0", "42")
     assert (row["rule"], row["detail"], row["found_by"]) == ("error", "ZeroDivisionError", None)
@@ -429,8 +429,8 @@ def test_rows_keep_their_order_whatever_becomes_of_them() -> None:
 
 
 def test_interpreter_and_libraries_are_part_of_the_identity_and_must_be_the_installed_ones() -> None:
-    assert Execute().model_dump()["interpreter"] == interpreter(("sympy",))
-    assert Execute(libraries=()).interpreter == interpreter(())
+    assert Execute().model_dump()["interpreter"] == describe_interpreter(("sympy",))
+    assert Execute(libraries=()).interpreter == describe_interpreter(())
     with pytest.raises(ValidationError, match=r"was asked for python 2\.7, but this machine has python 3"):
         Execute(interpreter="python 2.7")
     with pytest.raises(ValidationError, match="'no_such' is not installed; install it, or leave it out of `libraries`"):
@@ -488,12 +488,12 @@ def test_the_program_is_the_last_block_of_python(solution: str, program: str) ->
     ids=lambda text: text[:20],
 )
 def test_a_printed_line_is_read_as_mathematics(line: str, read: str) -> None:
-    assert as_mathematics(line) == read
+    assert to_latex(line) == read
 
 
 def _judged(line: str, gold: str) -> Row:
     """The verdict on a printed line, without a program that prints it."""
-    (row,) = Execute()._compare([_Case(_row("", gold), Ending("ok"), line)])
+    (row,) = Execute()._compare_outputs([ProgramRun(_row("", gold), ExecutionResult("ok"), line)])
     assert not isinstance(row, Quarantine)
     return row
 
@@ -591,11 +591,11 @@ def test_what_python_and_sympy_print_is_read_as_mathematics_in_the_form_of_the_g
 def test_any_line_is_read_in_time(sign: str) -> None:
     for line in (sign * (2000 // len(sign)), sign * 4000):
         began = time.monotonic()
-        assert readings(line, "(2,3)").texts
+        assert read_output(line, "(2,3)").texts
         assert time.monotonic() - began < 2
 
 
 @pytest.mark.usefixtures("sandbox")
 def test_a_printed_fraction_can_be_taken_as_it_is() -> None:
-    assert as_mathematics("0.30000000000000004", exact=False) == "0.30000000000000004"
+    assert to_latex("0.30000000000000004", exact=False) == "0.30000000000000004"
     assert _verdict("print(0.1 + 0.2)", "0.3", exact=False)["verdict"] == "wrong"
