@@ -28,10 +28,10 @@ $(READY): requirements.lock pyproject.toml
 
 # Everything at once on this machine: 2,000 questions from nothing and what became of them, then mistakes and their corrections.
 demo: $(READY)
-	$(BIN)/questmill run scalequest --preset pupil --questions 2000 --truth
+	$(BIN)/questmill run scalequest --preset pupil --questions 2000 --measure_error_rates
 	$(BIN)/questmill query "SELECT step, rows_in, kept, rejected, quarantined, prompt_tokens + completion_tokens AS tokens FROM funnel WHERE dataset = 'scalequest' ORDER BY position" --format table
 	$(BIN)/questmill query "SELECT count(*) AS published, (SELECT sum(prompt_tokens + completion_tokens) FROM funnel WHERE dataset = 'scalequest') // count(*) AS tokens_per_row FROM scalequest" --format table
-	$(BIN)/questmill query "SELECT figure, round(value, 4) AS value, round(low, 4) AS low, round(high, 4) AS high, n FROM noise" --format table
+	$(BIN)/questmill query "SELECT figure, round(value, 4) AS value, round(low, 4) AS low, round(high, 4) AS high, n FROM error_rates" --format table
 	$(BIN)/questmill query "SELECT question, solution, round(reward, 2) AS reward, agreement FROM scalequest ORDER BY hash(question_id) LIMIT 3" --format json
 	@echo "the report, to look at: $$($(BIN)/questmill report scalequest)"
 	$(BIN)/questmill run lemma --preset pupil --problems 100

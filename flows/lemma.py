@@ -38,19 +38,19 @@ class Lemma(FrozenModel):
     """Problems of the proving ground, where neither files nor a dataset are named."""
     draw: DrawProblem = DrawProblem()
     """Which ones."""
-    pose: NormalizeProblem = NormalizeProblem()
+    normalize: NormalizeProblem = NormalizeProblem()
     """Only problems whose answer is sure."""
     attempt: SampleStudent = SampleStudent()
     """The student's errors are the seed of everything (section 3.3)."""
-    grade: KeepDecided = KeepDecided()
+    keep_decided: KeepDecided = KeepDecided()
     """Right, wrong, or nobody knows."""
     segment: SegmentSteps = SegmentSteps()
     """Into steps."""
     diagnose: Diagnose = Diagnose()
     """Type and first wrong step of the student's errors (section 3.2)."""
-    count: CountErrorTypes = CountErrorTypes()
+    count_types: CountErrorTypes = CountErrorTypes()
     """The distribution of each question."""
-    types: DrawErrorTypes = DrawErrorTypes()
+    draw_types: DrawErrorTypes = DrawErrorTypes()
     """Which errors to inject."""
     inject: Inject = Inject()
     """Error-type grounded augmentation (section 3.3)."""
@@ -58,34 +58,34 @@ class Lemma(FrozenModel):
     """First wrong step of the injected errors, held against what their maker says."""
     truncate: Truncate = Truncate()
     """At the first wrong step."""
-    alike: DropDuplicateErrors = DropDuplicateErrors()
+    drop_duplicates: DropDuplicateErrors = DropDuplicateErrors()
     """Each error of a question once."""
-    fix: FixContinue = FixContinue()
+    fix_continue: FixContinue = FixContinue()
     """First strategy (section 3.4)."""
-    fresh: FreshRestart = FreshRestart()
+    fresh_restart: FreshRestart = FreshRestart()
     """Second strategy."""
     smoothing: bool = True
     """Smooth what was found right (section 3.4)."""
     smooth: Smooth = Smooth()
     """How."""
-    check: ValidateCorrection = ValidateCorrection()
+    validate_corrections: ValidateCorrection = ValidateCorrection()
     """Before and after smoothing; the paper looks at the answer alone."""
-    balance: SelectCorrections = SelectCorrections()
+    select: SelectCorrections = SelectCorrections()
     """What is published."""
     shard_rows: int = Field(default=256, ge=1)
     """Problems a shard."""
     dataset: DatasetName = "corrections"
     """Name under which the corrections are published."""
-    pairs: DatasetName = "pairs"
+    pairs_dataset: DatasetName = "pairs"
     """Name of the verified-wrong and verified-right pairs."""
-    mix: DatasetName = "error_types"
+    error_types_dataset: DatasetName = "error_types"
     """Name of the table of error types."""
-    counts: DatasetName = "error_counts"
+    error_counts_dataset: DatasetName = "error_counts"
     """Name of the table of each question's errors: how often the student failed, and of which types."""
 
     @model_validator(mode="after")
     def _check_names_and_input(self) -> "Lemma":
-        names = [self.dataset, self.pairs, self.mix, self.counts]
+        names = [self.dataset, self.pairs_dataset, self.error_types_dataset, self.error_counts_dataset]
         if len({*names}) < len(names):
             raise ValueError(f"dataset, pairs, mix and counts are four tables; one name is given twice in {names}")
         if self.input and self.seeds:
@@ -97,32 +97,32 @@ class Lemma(FrozenModel):
 def lemma(recipe: Lemma) -> Manifest:
     """Errors from two sources, both strategies for each, and a verdict before anything is built on it."""
     run = Run.open(recipe)
-    problems = run.map(recipe.pose, load_problems(run, recipe))
-    attempts = run.map(recipe.grade, run.map(recipe.attempt, problems))
+    problems = run.map(recipe.normalize, load_problems(run, recipe))
+    attempts = run.map(recipe.keep_decided, run.map(recipe.attempt, problems))
     diagnosed = run.map(recipe.diagnose, run.map(recipe.segment, attempts))
-    count = recipe.count.model_copy(update={"samples": recipe.attempt.sampling.n})
+    count = recipe.count_types.model_copy(update={"samples": recipe.attempt.sampling.n})
     counts = run.merge(count, problems, attempts, diagnosed, shard_rows=recipe.shard_rows)
-    drawn_types = run.map(recipe.types, counts)
-    injected = run.map(recipe.segment, run.map(recipe.grade, run.map(recipe.inject, drawn_types)))
+    drawn_types = run.map(recipe.draw_types, counts)
+    injected = run.map(recipe.segment, run.map(recipe.keep_decided, run.map(recipe.inject, drawn_types)))
     located = run.map(recipe.locate, injected)
     errors = run.map(recipe.truncate, run.union(diagnosed, located))
     # A problem has some four errors; shards stay as long as they were, for each one costs five tasks from here on.
-    errors = run.merge(recipe.alike, errors, shard_rows=4 * recipe.shard_rows)
-    drafts = run.union(run.map(recipe.fix, errors), run.map(recipe.fresh, errors))
-    checked = run.map(recipe.check, drafts)
+    errors = run.merge(recipe.drop_duplicates, errors, shard_rows=4 * recipe.shard_rows)
+    drafts = run.union(run.map(recipe.fix_continue, errors), run.map(recipe.fresh_restart, errors))
+    checked = run.map(recipe.validate_corrections, drafts)
     if recipe.smoothing:
-        checked = run.map(recipe.check, run.map(recipe.smooth, checked))
-    corrected = run.merge(recipe.balance, checked, counts, drawn_types)
+        checked = run.map(recipe.validate_corrections, run.map(recipe.smooth, checked))
+    corrected = run.merge(recipe.select, checked, counts, drawn_types)
     run.gate(recipe.dataset, corrections.expectations(), corrected)
     pairs = run.merge(PairSolutions(), errors, attempts, checked)
-    run.gate(recipe.pairs, solution_pairs.expectations(), pairs)
+    run.gate(recipe.pairs_dataset, solution_pairs.expectations(), pairs)
     type_counts = run.empty_rows(len(ERROR_TYPES), len(ERROR_TYPES), id_prefix="type:")
     type_counts = run.merge(MeasureErrorTypes(), type_counts, diagnosed, drawn_types, errors, corrected)
-    run.gate(recipe.mix, error_type_counts.expectations(), type_counts)
-    run.gate(recipe.counts, error_draws.expectations(), counts)
-    run.publish(recipe.counts, counts)
-    run.publish(recipe.mix, type_counts)
-    run.publish(recipe.pairs, pairs)
+    run.gate(recipe.error_types_dataset, error_type_counts.expectations(), type_counts)
+    run.gate(recipe.error_counts_dataset, error_draws.expectations(), counts)
+    run.publish(recipe.error_counts_dataset, counts)
+    run.publish(recipe.error_types_dataset, type_counts)
+    run.publish(recipe.pairs_dataset, pairs)
     return run.publish(recipe.dataset, corrected)
 
 

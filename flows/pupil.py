@@ -32,30 +32,30 @@ from tasks.pupil.train import train
 class Pupil(FrozenModel):
     """What the pupil is taught, how long, and where it is kept."""
 
-    lessons: int = Field(default=360_000, ge=1)
+    examples: int = Field(default=360_000, ge=1)
     """Examples over all stages, drawn from the proving ground."""
-    own: int = Field(default=0, ge=0)
+    self_training: int = Field(default=0, ge=0)
     """More lessons, of the own questions and solutions of the model it starts from, judged by the oracle."""
-    own_times: int = Field(default=2, ge=1)
+    self_training_copies: int = Field(default=2, ge=1)
     """How often each of them is there."""
-    stress: dict[str, float] = Field(default={})
+    upweight: dict[str, float] = Field(default={})
     """Kinds of lesson (`tasks/pupil/mixture.py`) and by how much their share is raised: `'{"write_question": 2}'`."""
-    schooling: PupilTraining = PupilTraining()
+    training: PupilTraining = PupilTraining()
     """Architecture and optimisation."""
-    exam: EvalSize = EvalSize()
+    eval_size: EvalSize = EvalSize()
     """How much is measured afterwards."""
     processes: int = Field(default=2, ge=1)
     """Training processes; one on a machine with a GPU."""
     threads: int = Field(default=1, ge=1)
     """Threads of each training process."""
-    work: str = "data/training"
+    work_folder: str = "data/training"
     """Folder of lessons and checkpoints: the same command continues a training that was killed."""
-    target: str = "data/models/pupil"
+    model_folder: str = "data/models/pupil"
     """Where the trained model goes."""
     note: str = ""
     """What a reader of the card should know about this training in particular."""
 
-    @field_validator("stress")
+    @field_validator("upweight")
     @classmethod
     def _check_task_names(cls, stress: dict[str, float]) -> dict[str, float]:
         weigh_tasks(stress)
@@ -66,9 +66,15 @@ class Pupil(FrozenModel):
 def pupil(recipe: Pupil) -> str:
     """Lessons, training, export, exam, model card. One machine: training uses its cores or its GPU by itself."""
     # Neither the length nor the exam make another training: a longer one continues the same checkpoints.
-    example_specs = [tuple(make_example(i, recipe.stress)) for i in range(200)]
-    settings = (recipe.lessons, recipe.own, recipe.own_times, example_specs, recipe.schooling.resumable_fields())
-    work = Path(recipe.work, fingerprint(*settings)[:12])
+    example_specs = [tuple(make_example(i, recipe.upweight)) for i in range(200)]
+    settings = (
+        recipe.examples,
+        recipe.self_training,
+        recipe.self_training_copies,
+        example_specs,
+        recipe.training.resumable_fields(),
+    )
+    work = Path(recipe.work_folder, fingerprint(*settings)[:12])
     dataset = make_training_set(recipe, work)
     train_model(recipe, work)
     return export_and_evaluate(recipe, work, dataset)
@@ -78,21 +84,23 @@ def pupil(recipe: Pupil) -> str:
 def make_training_set(recipe: Pupil, work: Path) -> DatasetInfo:
     """Write the lessons, unless they are there."""
     self_training_path = work / "own.jsonl"
-    if recipe.own:
-        int8_path = Path(recipe.schooling.start).parent / "int8"
+    if recipe.self_training:
+        int8_path = Path(recipe.training.start_model).parent / "int8"
         log_line(f"own work of {int8_path}, to be judged")
         engine = engines.load(EmbeddedSpec(path=str(int8_path)))
-        log_line(f"{write_self_training(engine, recipe.own, self_training_path):,} lessons of it")
+        log_line(f"{write_self_training(engine, recipe.self_training, self_training_path):,} lessons of it")
         engines.unload()
-    self_training_examples = read_self_training(self_training_path) * recipe.own_times if recipe.own else []
-    start = recipe.schooling.start
-    log_line(f"lessons: {recipe.lessons:,} into {work}")
+    self_training_examples = (
+        read_self_training(self_training_path) * recipe.self_training_copies if recipe.self_training else []
+    )
+    start = recipe.training.start_model
+    log_line(f"lessons: {recipe.examples:,} into {work}")
     return write_dataset(
         work / "lessons",
-        recipe.lessons,
+        recipe.examples,
         processes=recipe.processes * recipe.threads,
         self_training=self_training_examples,
-        upweight=recipe.stress,
+        upweight=recipe.upweight,
         tokenizer_file=Path(start, "tokenizer.json") if start else None,
     )
 
@@ -102,20 +110,20 @@ def train_model(recipe: Pupil, work: Path) -> None:
     """Train, from the last checkpoint where there is one."""
     torch.set_num_threads(recipe.threads)
     processes = 1 if torch.cuda.is_available() else recipe.processes
-    train(work / "lessons", work / "checkpoints", recipe.schooling, processes=processes, report=log_line)
+    train(work / "lessons", work / "checkpoints", recipe.training, processes=processes, report=log_line)
 
 
 @task(cache_policy=NO_CACHE)
 def export_and_evaluate(recipe: Pupil, work: Path, dataset: DatasetInfo) -> str:
     """Export the model, examine what was exported, and write the card from what was measured."""
-    target = Path(recipe.target)
+    target = Path(recipe.model_folder)
     _, int8_path = export_pupil(work / "checkpoints" / "latest.pt", work / "lessons", target)
     spec = EmbeddedSpec(path=str(int8_path))
     started = time.perf_counter()
     engine = engines.load(spec)
     metrics = {"pupil.g.load": time.perf_counter() - started, "pupil.g": measure_tokens_per_second(engine)}
     log_line("exam: some minutes")
-    metrics |= evaluate(engine, recipe.exam)
+    metrics |= evaluate(engine, recipe.eval_size)
     engines.unload()
     metrics["pupil.i"] = folder_megabytes(target)
     state = torch.load(work / "checkpoints" / "latest.pt", map_location="cpu", weights_only=False)

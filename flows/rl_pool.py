@@ -27,7 +27,7 @@ class RlPool(Verifiers):
     """Roles that attempt the problems; each has a rate of its own."""
     solve: SampleResponses = SampleResponses()
     """How they attempt them; role and name are those of the model."""
-    keep: KeepPassRateBand = KeepPassRateBand()
+    keep_band: KeepPassRateBand = KeepPassRateBand()
     """Which problems are published."""
     dataset: DatasetName = "rl_pool"
     """Name under which the rows are published."""
@@ -55,14 +55,14 @@ def rl_pool(recipe: RlPool) -> Manifest:
         compute_pass_rates(run, recipe, solver, problems, table)
         for solver, table in zip(solvers, attempts, strict=True)
     ]
-    pool = run.merge(recipe.keep, run.union(*rates))
+    pool = run.merge(recipe.keep_band, run.union(*rates))
     run.gate(recipe.dataset, rl_pool_table.expectations(), pool)
     return run.publish(recipe.dataset, pool)
 
 
 def compute_pass_rates(run: Run, recipe: RlPool, solver: SampleResponses, problems: Table, attempts: Table) -> Table:
     """The rate of every problem for one model."""
-    rate = PassRate(model=solver.model, asked=solver.sampling.n)
+    rate = PassRate(model=solver.model, samples_requested=solver.sampling.n)
     return run.merge(rate, problems, attempts, verify_attempts(run, recipe, attempts))
 
 

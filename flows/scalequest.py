@@ -43,9 +43,9 @@ class ScaleQuest(FrozenModel):
     """From a bare prompt (appendix A)."""
     language: KeepLanguage = KeepLanguage()
     """Identified; the paper keeps what is all ASCII (section 2.4)."""
-    repeats: DropExactDuplicates = DropExactDuplicates()
+    exact_duplicates: DropExactDuplicates = DropExactDuplicates()
     """Not in the paper: users of such data found two thirds of it repeated."""
-    near_repeats: DropNearDuplicates = DropNearDuplicates()
+    near_duplicates: DropNearDuplicates = DropNearDuplicates()
     """The same words but for a few, with the same numbers."""
     against: tuple[DatasetName, ...] = ()
     """Published datasets whose questions are not made again."""
@@ -67,8 +67,9 @@ class ScaleQuest(FrozenModel):
     """A score for each solution (section 2.5)."""
     select: SelectAnswer = SelectAnswer()
     """One solution a question."""
-    truth: bool = False
-    """Ask the oracle of the proving ground about every question, and publish what is wrong as the dataset `noise`."""
+    measure_error_rates: bool = False
+    """Ask the oracle of the proving ground about every question, and publish what is wrong as the dataset
+    `error_rates`."""
     shard_rows: int = Field(default=512, ge=1)
     """Questions a shard."""
     dataset: DatasetName = "scalequest"
@@ -88,10 +89,10 @@ class ScaleQuest(FrozenModel):
             raise ValueError(f"sample names {unknown[0]!r}, which is no generator; there are: {known}")
         if self.synthesize.role not in (*self.generators, WriteQuestion().role):
             raise ValueError("synthesize.role: generators say who writes the questions; name it there")
-        if self.solve.adaptive and self.select.least_agreement > self.solve.enough:
+        if self.solve.adaptive and self.select.least_agreement > self.solve.stop_at_share:
             raise ValueError("solve.adaptive stops before least_agreement is decided; set solve.enough to it")
-        if self.truth and self.dataset == "noise":
-            raise ValueError("truth publishes the dataset noise; give another name to this one")
+        if self.measure_error_rates and self.dataset == "error_rates":
+            raise ValueError("measure_error_rates publishes the dataset error_rates; give another name to this one")
         return self
 
 
@@ -105,8 +106,8 @@ def scalequest(recipe: ScaleQuest) -> Manifest:
     with run.with_models(**(train_generators(run, recipe) if recipe.train else {})):
         questions = run.union(*(write_questions(run, recipe, writer) for writer in writers))
     questions = run.map(recipe.language, questions)
-    questions = run.merge(recipe.repeats, questions, shard_rows=recipe.shard_rows)
-    questions = run.merge(recipe.near_repeats, questions, shard_rows=recipe.shard_rows)
+    questions = run.merge(recipe.exact_duplicates, questions, shard_rows=recipe.shard_rows)
+    questions = run.merge(recipe.near_duplicates, questions, shard_rows=recipe.shard_rows)
     for name, dataset in published.items():
         if dataset is None:
             continue  # on the first day of a schedule, nothing is published yet
@@ -121,14 +122,14 @@ def scalequest(recipe: ScaleQuest) -> Manifest:
         sampled = run.merge(sample, solvable, run.map(measure, solvable), shard_rows=recipe.shard_rows)
     answers = run.map(recipe.solve, sampled)
     rewards = run.map(recipe.reward, answers)
-    truths = run.map(LookUpGroundTruth(), questions) if recipe.truth else sampled
+    truths = run.map(LookUpGroundTruth(), questions) if recipe.measure_error_rates else sampled
     best = run.merge(recipe.select, answers, rewards, sampled, truths)
     run.gate(recipe.dataset, selected_answers.expectations(), best)
-    if recipe.truth:
+    if recipe.measure_error_rates:
         error_rate_rows = run.empty_rows(len(ERROR_RATES), len(ERROR_RATES))
         error_rate_rows = run.merge(MeasureErrorRates(), error_rate_rows, truths, solvable, best)
-        run.gate("noise", error_rates.expectations(), error_rate_rows)
-        run.publish("noise", error_rate_rows)
+        run.gate("error_rates", error_rates.expectations(), error_rate_rows)
+        run.publish("error_rates", error_rate_rows)
     return run.publish(recipe.dataset, best)
 
 
@@ -142,7 +143,7 @@ def train_generators(run: Run, recipe: ScaleQuest) -> dict[str, Receipt]:
     """A model for each generator: tuned on questions alone, then on preferences between its own."""
     run.require_trainable(*recipe.generators)
     bases = [recipe.questioner.base] if recipe.questioner.base else recipe.generators
-    trainings = [recipe.questioner.tune.model_copy(update={"role": role}) for role in bases]
+    trainings = [recipe.questioner.fine_tuning.model_copy(update={"role": role}) for role in bases]
     run.require_roles(recipe.questioner.improve, recipe.questioner.solvable, *trainings)
     corpus = run.require_dataset(recipe.corpus, "question") if recipe.corpus else draw_training_corpus(run)
     return {role: train_questioner(run, recipe.questioner, corpus, role)[1] for role in recipe.generators}

@@ -28,7 +28,7 @@ class Student(FrozenModel):
     """Published dataset whose `chosen` solutions the first student learns; the lemma recipe publishes it."""
     corrections: DatasetName = "corrections"
     """Published dataset of the other two."""
-    tune: StudentFineTuning = StudentFineTuning()
+    fine_tuning: StudentFineTuning = StudentFineTuning()
     """The same for all."""
     seeds: tuple[int, ...] = Field(default=(1, 2, 3), min_length=1)
     """Students of each kind: what differs between them is chance."""
@@ -42,7 +42,7 @@ class Student(FrozenModel):
     """Which ones: others than `lemma` and the pupil's lessons draw."""
     attempt: SampleStudent = SampleStudent(sampling=Sampling(max_tokens=1024))
     """Greedy, and one for each problem: first pass is the share of problems that it gets right."""
-    grade: KeepDecided = KeepDecided()
+    keep_decided: KeepDecided = KeepDecided()
     """Right, wrong, or nobody knows."""
     shard_rows: int = Field(default=256, ge=1)
     """Problems a shard."""
@@ -78,12 +78,12 @@ def student(recipe: Student) -> Manifest:
     answers = {role: sample_answers(run, recipe, problems, role)}
     for seed in recipe.seeds:
         for name, examples in rows.items():
-            tune = recipe.tune.model_copy(update={"seed": seed, "role": role, "asked": recipe.attempt})
+            tune = recipe.fine_tuning.model_copy(update={"seed": seed, "role": role, "prompt_stage": recipe.attempt})
             trained = run.train(tune, examples)
             with run.with_models(**{role: trained}):
                 answers[f"{name}_{seed}"] = sample_answers(run, recipe, problems, f"{name}_{seed}")
     empty_rows = run.empty_rows(len(answers), len(answers), id_prefix="student:")
-    scores = run.merge(CompareStudents(names=tuple(answers)), empty_rows, problems, run.union(*answers.values()))
+    scores = run.merge(CompareStudents(students=tuple(answers)), empty_rows, problems, run.union(*answers.values()))
     run.gate(recipe.dataset, student_scores.expectations(), scores)
     return run.publish(recipe.dataset, scores)
 
@@ -97,4 +97,4 @@ def load_problems(run: Run, recipe: Student) -> Table:
 
 def sample_answers(run: Run, recipe: Student, problems: Table, name: str) -> Table:
     """One attempt at each problem by whoever plays the student, under a name of its own."""
-    return run.map(TraceSelfCorrection(student=name), run.map(recipe.grade, run.map(recipe.attempt, problems)))
+    return run.map(TraceSelfCorrection(student=name), run.map(recipe.keep_decided, run.map(recipe.attempt, problems)))

@@ -44,7 +44,7 @@ def run_gate(suite: str, expectations: list[Expectation], tables: list[Receipt],
         rows_in=rows,
         kept=rows,
         seconds=round(time.monotonic() - started, 3),
-        detail={
+        details={
             "suite": suite,
             "report": report,
             "failed": "\n".join(

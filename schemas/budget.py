@@ -34,8 +34,8 @@ class Account(FrozenModel):
 
     run: str = ""
     """Id of the run."""
-    start: str = ""
+    start_id: str = ""
     """Which of its starts this is."""
     budget: Budget = Budget()
-    before: Usage = Usage()
+    spent_before: Usage = Usage()
     """By earlier starts of the same run."""

@@ -30,6 +30,13 @@ class Request(NamedTuple):
     seeds: tuple[int, ...]
     samples: tuple[int, ...] = ()
     """Index of the sample that each seed stands for; empty: 0, 1, 2 ..."""
+    key: str = ""
+    """Names what is asked, by `schemas.identity.question_key`; replies are kept under it. Empty: the row id serves."""
+
+    @property
+    def reply_key(self) -> str:
+        """The name under which its replies are kept."""
+        return self.key or self.row_id
 
     def sample_indices(self) -> tuple[int, ...]:
         """`samples`, written out."""

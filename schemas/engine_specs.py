@@ -41,23 +41,23 @@ class HttpSpec(PricedSpec):
     """As the server calls it."""
     base_url: Annotated[tuple[str, ...], NotIdentity, Field(min_length=1)]
     """One or several, e.g. `https://api.example.com/v1` (https where none is given); the least busy one is asked."""
-    form: Literal["chat", "tagged"] = "chat"
+    api: Literal["chat", "tagged"] = "chat"
     """`chat`: messages to `/chat/completions`; `tagged`: the text that the pupil reads, to `/completions`."""
-    extra: Mapping[str, Any] = {}
+    extra_body: Mapping[str, Any] = {}
     """More fields for the body of every request, e.g. `{"reasoning_effort": "low"}`."""
     key_from: Annotated[str, NotIdentity] = ""
     """Name of the environment variable that holds the key; empty: no key is sent."""
-    slots: Annotated[int, NotIdentity] = Field(default=256, ge=1)
+    max_in_flight: Annotated[int, NotIdentity] = Field(default=256, ge=1)
     """Most requests in flight, from one worker."""
-    floor: Annotated[int, NotIdentity] = Field(default=4, ge=1)
+    min_in_flight: Annotated[int, NotIdentity] = Field(default=4, ge=1)
     """Fewest requests in flight that a server which complains brings the window down to."""
     deadline: Annotated[float, NotIdentity] = Field(default=600.0, gt=0)
     """Seconds for one attempt, after which it counts as failed."""
-    attempts: Annotated[int, NotIdentity] = Field(default=6, ge=1)
+    max_attempts: Annotated[int, NotIdentity] = Field(default=6, ge=1)
     """For one request, before its row is quarantined."""
-    patience: Annotated[float, NotIdentity] = Field(default=60.0, gt=0)
+    outage_seconds: Annotated[float, NotIdentity] = Field(default=60.0, gt=0)
     """Seconds without any server that answers, after which the run stops."""
-    many: Annotated[bool, NotIdentity] = True
+    supports_n: Annotated[bool, NotIdentity] = True
     """The server takes `n`: all samples of a row in one request."""
 
     @field_validator("base_url", mode="before")
@@ -105,17 +105,17 @@ class VllmSpec(PricedSpec):
     """GPUs that share each layer."""
     gpu_memory_fraction: Annotated[float, NotIdentity] = Field(default=0.9, gt=0, le=1)
     """Of each GPU, for weights and cache together."""
-    cache_gib: Annotated[float, NotIdentity] = Field(default=0.0, ge=0)
+    kv_cache_gib: Annotated[float, NotIdentity] = Field(default=0.0, ge=0)
     """For the cache of keys and values, in GiB; 0: what the fraction leaves, on a CPU what vLLM thinks fit."""
     offload_gib: Annotated[float, NotIdentity] = Field(default=0.0, ge=0)
     """Of weights that wait in main memory for their turn on each GPU, in GiB."""
-    eager: Annotated[bool, NotIdentity] = False
+    enforce_eager: Annotated[bool, NotIdentity] = False
     """Compile nothing: a quick start, slower replies."""
     max_num_seqs: Annotated[int, NotIdentity] = Field(default=256, ge=1)
     """Most samples in one forward pass."""
-    slots: Annotated[int, NotIdentity] = Field(default=512, ge=1)
+    max_in_flight: Annotated[int, NotIdentity] = Field(default=512, ge=1)
     """Most requests in flight: more than a forward pass holds, so that one that ends is followed at once."""
-    stall: Annotated[float, NotIdentity] = Field(default=300.0, gt=0)
+    stall_seconds: Annotated[float, NotIdentity] = Field(default=300.0, gt=0)
     """Seconds without a token for any request in flight, after which the engine is restarted."""
 
     @model_validator(mode="after")

@@ -16,9 +16,9 @@ class LocalCluster(FrozenModel):
     """Worker processes."""
     processes: bool = True
     """False: threads of the flow's own process, which is what a `memory://` store needs."""
-    asking: int = Field(default=32, ge=1)
+    max_waiting_shards: int = Field(default=32, ge=1)
     """Shards that may wait for a server's replies at a time, in each worker process: while one drains, others fill."""
-    memory: str = "4GiB"
+    memory_limit: str = "4GiB"
     """Memory limit of a worker."""
 
 

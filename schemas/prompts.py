@@ -22,6 +22,10 @@ class Prompt(FrozenModel):
     instruction: str = ""
     """What an instruct model is told; constant over a stage, so that servers can cache the prefix."""
 
+    def as_plain(self) -> dict[str, Any]:
+        """Everything that any model reads of it, as plain JSON."""
+        return {"stage": self.stage, "inputs": list(self.inputs.items()), "instruction": self.instruction}
+
     def to_tagged_text(self) -> str:
         """The text the pupil reads: `<solve><question>How many ...<reply>`."""
         return f"<{self.stage}>" + "".join(f"<{k}>{v}" for k, v in self.inputs.items()) + "<reply>"

@@ -69,7 +69,7 @@ class Receipt(FrozenModel):
     """`fingerprint` of the step, its engine and its inputs."""
     inputs: tuple[str, ...]
     """Digests of the objects whose rows are `rows_in`, or of the source file."""
-    beside: tuple[str, ...] = ()
+    other_inputs: tuple[str, ...] = ()
     """Digests of the other objects that a merge read."""
     rows_in: int
     kept: int
@@ -84,11 +84,11 @@ class Receipt(FrozenModel):
     quarantine: Part | None = None
     seconds: float = 0.0
     """Wall time of the work."""
-    spent: Usage = Usage()
+    usage: Usage = Usage()
     """What its models cost, replies of earlier starts included."""
-    detail: dict[str, str] = {}
+    details: dict[str, str] = {}
     """What a reader of the lake wants to know of a seed or a gate: source, report."""
-    found: bool = Field(default=False, exclude=True)
+    was_cached: bool = Field(default=False, exclude=True)
     """Not stored: the receipt was there already, so that nothing was worked for it this time."""
 
     @property
@@ -110,7 +110,7 @@ class StepCount(FrozenModel):
     """Rows yielded; more than `kept` where one row becomes several."""
     seconds: float
     """Summed over the shards."""
-    spent: Usage = Usage()
+    usage: Usage = Usage()
 
 
 class Manifest(FrozenModel):

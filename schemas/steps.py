@@ -89,6 +89,13 @@ class Stage(Step):
                 f"stage {self.label} needs the column {missing[0]!r}; its input has {', '.join(given.names)}"
             )
 
+    def journal_key(self, batch: Sequence[Row], model: str) -> str | None:
+        """Names what is asked of a model about `batch`, whatever is made of the replies; None: nothing is known of it.
+
+        `model` is the fingerprint of the engine.
+        """
+        return None
+
     def rows(self, batch: Sequence[Row], engine: Any) -> Iterator[Row | Reject | Quarantine]:
         """Yield at least one outcome for each row of `batch`; `engine` plays the stage's role, or is None."""
         raise NotImplementedError(f"{type(self).__name__} must define rows()")
@@ -149,7 +156,7 @@ class TrainingStep(Step):
     """Whose model it starts from, e.g. `solver`; the model's content counts for the identity, the role does not."""
     gpus: Annotated[int, NotIdentity] = Field(default=1, ge=1)
     """GPUs to train on; more than one through `accelerate launch`. Where there is none, the CPU trains."""
-    launch: Annotated[tuple[str, ...], NotIdentity] = ()
+    launch_options: Annotated[tuple[str, ...], NotIdentity] = ()
     """More words for `accelerate launch`, e.g. `("--config_file", "zero3.yaml")`."""
 
     def fit(

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from flows.report import storage
 from flows.run.run import format_funnel, load_active_profile
 from infra.lake import input_files
+from infra.lake.lake_format import check_format
 from infra.lake.store import open_store
 from schemas.errors import BadInput, QuestmillError
 from schemas.input import Source
@@ -42,6 +43,7 @@ def run_recipe(flow: Flow[..., Manifest | str], recipe: BaseModel, on_start: Cal
     if store.is_memory and not (isinstance(profile.cluster, LocalCluster) and not profile.cluster.processes):
         raise BadInput(f"store {store.url}: no other process sees it, and the cluster has its own; use --profile ci")
     store.check()
+    check_format(store)
     if isinstance(recipe, Source):
         input_files.resolve_globs(recipe)
     on_start()

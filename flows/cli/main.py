@@ -221,10 +221,12 @@ def _set_budget(options: argparse.Namespace) -> None:
 
 def _open_store(options: argparse.Namespace) -> "Store":
     from infra.cluster.profiles import load_profile
+    from infra.lake.lake_format import check_format
     from infra.lake.store import open_store
 
     _set_profile_and_store(options)
     name = os.environ.get("QUESTMILL_PROFILE", "local")
     store = open_store(load_profile(name, os.environ.get("QUESTMILL_STORE")).store)
     store.check()
+    check_format(store)
     return store

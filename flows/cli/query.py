@@ -208,7 +208,7 @@ def _build_funnel(manifest: Manifest) -> Table:
             _format_reasons(count.rejected),
             _format_reasons(count.quarantined),
             f"{count.seconds:,.1f}",
-            f"{count.spent.tokens:,}",
+            f"{count.usage.tokens:,}",
             _format_price(count),
         ]
         for count in manifest.ledger
@@ -218,7 +218,7 @@ def _build_funnel(manifest: Manifest) -> Table:
 
 def _format_price(count: StepCount) -> str:
     """`41.3 tokens, 0.000012 USD`; `-` for a step that asks no model."""
-    usage, kept = count.spent, max(1, count.kept)
+    usage, kept = count.usage, max(1, count.kept)
     parts = [f"{usage.tokens / kept:,.1f} tokens"] if usage.tokens else []
     parts += [f"{usage.usd / kept:,.6f} USD"] if usage.usd else []
     parts += [f"{usage.gpu_seconds / kept:,.4f} GPU s"] if usage.gpu_seconds else []

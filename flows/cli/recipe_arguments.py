@@ -1,4 +1,4 @@
-"""From words on a command line to a recipe: every field is a flag (`--judge.deadline 2`), `@file.toml` holds many."""
+"""From words on a command line to a recipe: every field is a flag, and `@file.toml` holds many."""
 
 import ast
 import difflib

@@ -20,23 +20,23 @@ class QuestionerTraining(FrozenModel):
 
     base: str | None = None
     """Role whose model is trained, a solver (the pupil's: `--questioner.base solver`); none: the generator itself."""
-    tune: QuestionFineTuning = QuestionFineTuning()
+    fine_tuning: QuestionFineTuning = QuestionFineTuning()
     """QFT."""
-    sampled: int = Field(default=10_000, ge=1)
+    n_questions: int = Field(default=10_000, ge=1)
     """Questions to improve (section 2.3: 10 K of each generator)."""
     sample: WriteQuestion = WriteQuestion(sampling=Sampling(temperature=1.0, max_tokens=512))
     """From a bare prompt, at temperature 1 and top-p 1 (the authors' code)."""
-    faulty: bool = False
+    only_unsolvable: bool = False
     """Improve only what the judge finds unsolvable: for a rewriter that does not leave a good question alone."""
     improve: ImproveQuestion = ImproveQuestion()
     """Towards solvability or difficulty."""
     solvable: JudgeSolvable = JudgeSolvable(sampling=Sampling(max_tokens=2048))
     """Of the rewrites; the paper trusts them all."""
-    prefer: QuestionPreferenceOptimization = QuestionPreferenceOptimization()
+    preference_optimization: QuestionPreferenceOptimization = QuestionPreferenceOptimization()
     """QPO."""
     shard_rows: int = Field(default=512, ge=1)
     """Questions a shard."""
-    keep: Annotated[str, NotIdentity] = ""
+    export_folder: Annotated[str, NotIdentity] = ""
     """Folder that gets a copy of each trained model, under the name of its generator, for a profile to name."""
 
 
@@ -45,17 +45,17 @@ def train_questioner(
 ) -> tuple[Receipt, Receipt]:
     """The models after QFT and after QPO of whoever plays `role`; `corpus` is any table with a column `question`."""
     run.require_roles(recipe.improve, recipe.solvable, recipe.sample.model_copy(update={"role": role}))
-    tuned = run.train(recipe.tune.model_copy(update={"role": recipe.base or role}), corpus)
-    empty_rows = run.empty_rows(recipe.sampled, recipe.shard_rows, id_prefix=f"{role}-qpo:")
+    tuned = run.train(recipe.fine_tuning.model_copy(update={"role": recipe.base or role}), corpus)
+    empty_rows = run.empty_rows(recipe.n_questions, recipe.shard_rows, id_prefix=f"{role}-qpo:")
     with run.with_models(**{role: tuned}):
         questions = run.map(recipe.sample.model_copy(update={"role": role}), empty_rows)
-    if recipe.faulty:
+    if recipe.only_unsolvable:
         judged = run.map(recipe.solvable, questions)
         questions = run.merge(KeepUnsolvable(), questions, judged, shard_rows=recipe.shard_rows)
     rewrites = run.map(recipe.improve, questions)
     pairs = run.merge(PairQuestions(), rewrites, run.map(recipe.solvable, rewrites))
     with run.with_models(**{role: tuned}):
-        preferred = run.train(recipe.prefer.model_copy(update={"role": role}), pairs)
-    if recipe.keep:
-        run.export_model(preferred, Path(recipe.keep, role))
+        preferred = run.train(recipe.preference_optimization.model_copy(update={"role": role}), pairs)
+    if recipe.export_folder:
+        run.export_model(preferred, Path(recipe.export_folder, role))
     return tuned, preferred

@@ -53,7 +53,7 @@ def _build_sections(summary: DatasetSummary) -> Iterator[Section]:
 def _build_tiles(summary: DatasetSummary) -> list[tuple[str, str]]:
     """Rows, share of the first step's, and the price of one row."""
     manifest = summary.manifest
-    usage = sum((count.spent for count in manifest.ledger), Usage())
+    usage = sum((count.usage for count in manifest.ledger), Usage())
     tiles = [("rows", f"{manifest.rows:,}")]
     if manifest.ledger and (first := sum(c.rows_in for c in manifest.ledger if c.step == manifest.ledger[0].step)):
         tiles.append((f"published, of {first:,} begun with", f"{manifest.rows / first:.1%}"))
@@ -70,7 +70,7 @@ def _build_generators(ledgers: dict[str, tuple[StepCount, ...]]) -> list[Block]:
     prices, rows = [], []
     for name, ledger in ledgers.items():
         first, last = ledger[0].rows_in, ledger[-1].rows_out
-        prices.append(dict(_format_prices(sum((count.spent for count in ledger), Usage()), last)))
+        prices.append(dict(_format_prices(sum((count.usage for count in ledger), Usage()), last)))
         rows.append([name or "(none)", f"{first:,}", f"{last:,}", f"{last / max(1, first):.1%}"])
     named = [what for what in USAGE_UNITS if any(what in price for price in prices)]
     cells = [row + [price.get(what, "0") for what in named] for row, price in zip(rows, prices, strict=True)]
@@ -85,9 +85,9 @@ def _build_funnel(ledger: tuple[StepCount, ...]) -> list[Block]:
         outcomes = (count.kept, sum(count.rejected.values()), sum(count.quarantined.values()))
         lines.append((count.step, outcomes, f"{count.kept:,} of {count.rows_in:,}"))
     optional = [
-        ("tokens", [f"{count.spent.tokens:,}" for count in ledger], any(c.spent.tokens for c in ledger)),
-        ("GPU s", [f"{count.spent.gpu_seconds:,.1f}" for count in ledger], any(c.spent.gpu_seconds for c in ledger)),
-        ("USD", [f"{count.spent.usd:,.4f}" for count in ledger], any(c.spent.usd for c in ledger)),
+        ("tokens", [f"{count.usage.tokens:,}" for count in ledger], any(c.usage.tokens for c in ledger)),
+        ("GPU s", [f"{count.usage.gpu_seconds:,.1f}" for count in ledger], any(c.usage.gpu_seconds for c in ledger)),
+        ("USD", [f"{count.usage.usd:,.4f}" for count in ledger], any(c.usage.usd for c in ledger)),
     ]
     more = [(name, cells) for name, cells, there in optional if there]
     columns = ["step", "rows in", "kept", "rejected", "quarantined", "rows out", *(name for name, _ in more), "seconds"]

@@ -28,6 +28,7 @@ from flows.run.progress import Progress
 from infra import engines, gates
 from infra.cluster import budget, dask_cluster, profiles, train_worker, worker
 from infra.lake import input_files, model_store, publish
+from infra.lake.lake_format import mark_format
 from infra.lake.store import Store, open_store
 from infra.report_data import dataset_summary
 from schemas.budget import Account, Budget
@@ -145,7 +146,7 @@ class Run:
         self.progress = Progress(self.id)
         self.record_path = f"runs/{self.id}/{_utc_now():%Y%m%dT%H%M%S.%f}"
         before = budget.load_earlier_usage(self.store, self.id)
-        self.account = Account(run=self.id, start=self.record_path, budget=load_active_budget(), before=before)
+        self.account = Account(run=self.id, start_id=self.record_path, budget=load_active_budget(), spent_before=before)
 
     @classmethod
     def open(cls, recipe: FrozenModel) -> "Run":
@@ -194,7 +195,7 @@ class Run:
     def empty_rows(self, rows: int, shard_rows: int, id_prefix: str = "") -> Table:
         """Blank rows: what a recipe that makes something from nothing starts from. Their ids begin with `id_prefix`."""
         self.record_start()
-        return self._finish("blanks", [EMPTY_ROWS_TASK.submit(rows, shard_rows, self.store.url, id_prefix)], rows)
+        return self._finish("empty_rows", [EMPTY_ROWS_TASK.submit(rows, shard_rows, self.store.url, id_prefix)], rows)
 
     def union(self, *tables: Table) -> Table:
         """The rows of several tables of one shape as one; nothing is worked and nothing waited for."""
@@ -279,13 +280,13 @@ class Run:
         )
         self.progress.add_step("gate", table.rows, [future], 1)
         receipt = self._wait_for_receipt(future)
-        report = self.gate_reports[suite] = receipt.detail["report"]
+        report = self.gate_reports[suite] = receipt.details["report"]
         create_markdown_artifact(
             key=f"gate-{suite}".replace("_", "-"), markdown=(self.store.read(report) or b"").decode()
         )
-        for line in filter(None, receipt.detail["warned"].splitlines()):
+        for line in filter(None, receipt.details["warned"].splitlines()):
             self.progress.print_line(f"warning: {line}")
-        if failed := receipt.detail["failed"].splitlines():
+        if failed := receipt.details["failed"].splitlines():
             self._record_event("ended", {"state": f"stopped by gate {suite}"})
             raise GateFailed(
                 f"gate {suite!r} stopped the run: {'; '.join(failed)}; nothing was published, "
@@ -395,7 +396,8 @@ class Run:
             ) from error
 
     def record_start(self) -> None:
-        """Record the start, once the input is known to be good."""
+        """Record the start, once the input is known to be good. Raises `BadInput` where the lake has another format."""
+        mark_format(self.store)
         context = FlowRunContext.get()
         name = context.flow.name if context is not None and context.flow is not None else type(self.recipe).__name__
         self._record_event("started", {"recipe": name, "parameters": self.recipe.model_dump(mode="json")})

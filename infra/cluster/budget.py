@@ -84,7 +84,7 @@ class BudgetTracker:
         return Usage(completion_tokens=round(self.local_usage.tokens * share), usd=self.local_usage.usd * share)
 
     def _sum_usage(self) -> Usage:
-        return self.account.before + self.remote_usage + self.local_usage
+        return self.account.spent_before + self.remote_usage + self.local_usage
 
     def _run(self) -> None:
         last_checkpoint = time.monotonic()
@@ -103,7 +103,7 @@ class BudgetTracker:
             charge_gpu_time()
         with self.lock:
             local_total = self.local_usage + self._estimate_in_flight(0)
-        total = self.report_usage(self.account.start, self.id, local_total)
+        total = self.report_usage(self.account.start_id, self.id, local_total)
         with self.lock:
             self.remote_usage = total - local_total
 

@@ -62,10 +62,10 @@ def _start_local(spec: LocalCluster) -> distributed.LocalCluster:
     cores = 1 if spec.processes else spec.workers
     return distributed.LocalCluster(
         n_workers=spec.workers if spec.processes else 1,
-        threads_per_worker=cores + spec.asking,
-        resources={COMPUTE_RESOURCE: cores, ASK_RESOURCE: spec.asking},
+        threads_per_worker=cores + spec.max_waiting_shards,
+        resources={COMPUTE_RESOURCE: cores, ASK_RESOURCE: spec.max_waiting_shards},
         processes=spec.processes,
-        memory_limit=spec.memory,
+        memory_limit=spec.memory_limit,
         dashboard_address="127.0.0.1:0",  # None takes port 8787 of every network, and a second run warns about it
         host="127.0.0.1" if spec.processes else None,
         silence_logs=50,

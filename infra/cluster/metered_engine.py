@@ -11,6 +11,7 @@ from infra.engines.common.request_window import RequestWindow
 from infra.lake.reply_journal import Journal
 from schemas.engine import NO_OBSERVER, Completion, Failure, Reply, Request, RequestObserver
 from schemas.errors import BudgetSpent, QuestmillError
+from schemas.identity import fingerprint
 from schemas.prompts import Sampling
 from schemas.receipts import Usage
 
@@ -66,6 +67,8 @@ class JournaledEngine(RequestObserver):
         self.failures: dict[str, Failure] = {}
         self.in_flight = 0
         """Requests that may be sent and were not answered yet."""
+        self.model_fingerprint = fingerprint(spec)
+        """A part of what is asked, see `schemas.identity.ask_fingerprint`."""
         self.usage = Usage()
         """For this shard, replies of earlier starts included: what its rows have cost."""
 
@@ -119,17 +122,17 @@ class JournaledEngine(RequestObserver):
         self, requests: Sequence[Request], ask: Callable[[list[Request]], Iterator[tuple[Request, Reply]]]
     ) -> Iterator[tuple[Request, Reply]]:
         """Ask about what nobody has answered or refused yet, and yield all."""
-        requests_by_row = {request.row_id: request for request in requests}
-        missing = [self._keep_unanswered(request) for request in requests if request.row_id not in self.failures]
+        requests_by_row = {request.reply_key: request for request in requests}
+        missing = [self._keep_unanswered(request) for request in requests if request.reply_key not in self.failures]
         missing = [request for request in missing if request.seeds]
-        pending = {request.row_id for request in missing}
+        pending = {request.reply_key for request in missing}
         for row in [row for row in requests_by_row if row not in pending]:
             yield requests_by_row[row], self.failures.get(row) or self._get_reply(requests_by_row[row])
         for request, reply in ask(missing):
-            pending.discard(request.row_id)
+            pending.discard(request.reply_key)
             yield (
-                requests_by_row[request.row_id],
-                reply if isinstance(reply, Failure) else self._get_reply(requests_by_row[request.row_id]),
+                requests_by_row[request.reply_key],
+                reply if isinstance(reply, Failure) else self._get_reply(requests_by_row[request.reply_key]),
             )
         if pending:
             raise BudgetSpent(
@@ -159,26 +162,26 @@ class JournaledEngine(RequestObserver):
         """See `RequestObserver`: written down first, then counted."""
         self.in_flight -= 1
         if isinstance(reply, Failure):
-            self.failures[request.row_id] = reply
+            self.failures[request.reply_key] = reply
             self.tracker.record_usage(Usage())
             return
         cost = self._compute_usage(reply)
         self.tracker.record_usage(cost)
         self.usage += cost
         samples = dict(zip(request.sample_indices(), reply, strict=True))
-        self.journal.add(request.row_id, samples)
-        self.replies.setdefault(request.row_id, {}).update(samples)
+        self.journal.add(request.reply_key, samples)
+        self.replies.setdefault(request.reply_key, {}).update(samples)
 
     def _keep_unanswered(self, request: Request) -> Request:
         """The samples of `request` that nobody has answered yet."""
-        replies = self.replies.get(request.row_id, {})
+        replies = self.replies.get(request.reply_key, {})
         missing = [
             (j, seed) for j, seed in zip(request.sample_indices(), request.seeds, strict=True) if j not in replies
         ]
         return request._replace(seeds=tuple(seed for _, seed in missing), samples=tuple(j for j, _ in missing))
 
     def _get_reply(self, request: Request) -> list[Completion]:
-        return [self.replies[request.row_id][j] for j in request.sample_indices()]
+        return [self.replies[request.reply_key][j] for j in request.sample_indices()]
 
     def _compute_usage(self, replies: Sequence[Completion]) -> Usage:
         """Of some samples of one request."""

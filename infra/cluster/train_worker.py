@@ -80,11 +80,11 @@ def _make_receipt(
         step=step.label,
         key=key,
         inputs=first,
-        beside=tuple(digest for other in others for digest in other),
+        other_inputs=tuple(digest for other in others for digest in other),
         rows_in=rows,
         kept=rows,
         seconds=round(time.monotonic() - started, 3),
-        detail={
+        details={
             **model_store.upload(store, work_dir / "model"),
             "base": base_digest,
             **{name: f"{value:.6g}" for name, value in metrics.items()},
@@ -149,7 +149,7 @@ def _build_command(step: TrainingStep) -> list[str]:
     if step.gpus == 1:
         return [sys.executable]
     options = ["--multi_gpu", "--num_processes", str(step.gpus)]
-    return [sys.executable, "-m", "accelerate.commands.launch", *options, *step.launch]
+    return [sys.executable, "-m", "accelerate.commands.launch", *options, *step.launch_options]
 
 
 def _export_table(store: Store, parts: list[Part], folder: Path) -> None:

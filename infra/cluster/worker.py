@@ -75,10 +75,10 @@ def run_empty_rows(rows: int, shard_rows: int, lake: str, id_prefix: str = "") -
     Their ids begin with `id_prefix`: two generators that are one model must not write the same questions.
     """
     store, started = open_store(lake), time.monotonic()
-    key = fingerprint("blanks", str(empty_rows.SCHEMA), rows, shard_rows, id_prefix)
-    if done := store.read_receipt("blanks", key):
+    key = fingerprint("empty_rows", str(empty_rows.SCHEMA), rows, shard_rows, id_prefix)
+    if done := store.read_receipt("empty_rows", key):
         return done
-    writer = _OutcomeWriter(store, "blanks", empty_rows.SCHEMA, shard_rows)
+    writer = _OutcomeWriter(store, "empty_rows", empty_rows.SCHEMA, shard_rows)
     for number in range(rows):
         writer.add({"row_id": f"{id_prefix}{number:09}", "number": number})
     return store.commit(writer.finish(key, (), rows, started))
@@ -96,8 +96,8 @@ def run_shard(
     part = upstream.parts[index]
     key = fingerprint(stage, spec, part.digest)
     if done := store.read_receipt(stage.label, key):
-        if spec is not None:  # left by a process that ended between the receipt and its last line
-            store.remove(f"journal/{key}")
+        if journal_key := done.details.get("journal"):  # a process may have ended between the receipt and its last line
+            store.remove(f"journal/{journal_key}")
         return done
     table = store.get(part)
     writer = _OutcomeWriter(store, stage.label, stage.output_schema(table.schema), shard_rows=None)
@@ -108,14 +108,17 @@ def run_shard(
     from infra.cluster import budget, metered_engine
     from infra.lake import model_store, reply_journal  # only a stage that asks a model pays for them
 
-    journal = reply_journal.Journal(store, key)
+    rows = table.to_pylist()
+    journal_key = stage.journal_key(rows, fingerprint(spec)) or key
+    journal = reply_journal.Journal(store, journal_key)
     tracker = budget.tracker_for(account, store)
     with (
         engines.borrow(model_store.with_local_model(spec)) as engine,
         metered_engine.JournaledEngine(engine, spec, journal, tracker) as metered,
     ):
-        _record_outcomes(stage, table.to_pylist(), metered, writer)
-    receipt = store.commit(writer.finish(key, (part.digest,), part.rows, started, usage=metered.usage))
+        _record_outcomes(stage, rows, metered, writer)
+    details = {"journal": journal_key}
+    receipt = store.commit(writer.finish(key, (part.digest,), part.rows, started, details, metered.usage))
     journal.remove()
     return receipt
 
@@ -163,7 +166,7 @@ def run_merge(merge: Merge, tables: list[list[Receipt]], shard_rows: int, lake: 
     rows_in = sum(p.rows for p in parts[0])
     first, *others = [tuple(p.digest for p in table) for table in parts]
     receipt = writer.finish(key, first, rows_in, started)
-    return store.commit(receipt.model_copy(update={"beside": tuple(d for other in others for d in other)}))
+    return store.commit(receipt.model_copy(update={"other_inputs": tuple(d for other in others for d in other)}))
 
 
 def _user_columns(schema: pa.Schema) -> list[str]:
@@ -241,8 +244,8 @@ class _OutcomeWriter:
             rejects=self._write_table(self.reject_rows, rejects.SCHEMA),
             quarantine=self._write_table(self.quarantine_rows, quarantine.SCHEMA),
             seconds=round(time.monotonic() - started, 3),
-            spent=usage,
-            detail=details or {},
+            usage=usage,
+            details=details or {},
         )
         if not receipt.is_balanced:
             raise LedgerError(f"step {self.step}: {rows_in} rows in, but {receipt.kept} kept, {rejected} rejected")

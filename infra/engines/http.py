@@ -29,21 +29,24 @@ class HttpEngine:
     """`Generator` and `Scorer`; requests of all shards of this process share one window."""
 
     def __init__(self, spec: HttpSpec) -> None:
-        self.spec, self.pool = spec, ServerPool(spec.base_url, spec.patience)
+        self.spec, self.pool = spec, ServerPool(spec.base_url, spec.outage_seconds)
         self.api_key = os.environ.get(spec.key_from, "").strip() if spec.key_from else ""
         if spec.key_from and not self.api_key:
             raise EngineError(f"the environment variable {spec.key_from} holds no key; set it, or leave key_from out")
         self.window = RequestWindow(
-            self._send, ConcurrencyLimit(spec.floor, spec.slots), deadline=spec.deadline, max_attempts=spec.attempts
+            self._send,
+            ConcurrencyLimit(spec.min_in_flight, spec.max_in_flight),
+            deadline=spec.deadline,
+            max_attempts=spec.max_attempts,
         )
         self.session: aiohttp.ClientSession | None = None
-        self.endpoint = "/chat/completions" if spec.form == "chat" else "/completions"
+        self.endpoint = "/chat/completions" if spec.api == "chat" else "/completions"
 
     def stream(
         self, requests: Sequence[Request], sampling: Sampling, observer: RequestObserver = NO_OBSERVER
     ) -> Iterator[tuple[Request, Reply]]:
         """See `schemas.engine.Generator`."""
-        if self.spec.many or all(len(request.seeds) == 1 for request in requests):
+        if self.spec.supports_n or all(len(request.seeds) == 1 for request in requests):
             yield from self.window.stream(requests, sampling, observer)
             return
         requests_by_row = {request.row_id: request for request in requests}
@@ -119,7 +122,7 @@ class HttpEngine:
         """What is constant over a stage comes first, so that servers can cache it."""
         prompt = request.prompt
         body: dict[str, Any] = {"model": self.spec.model}
-        body |= {"messages": prompt.to_messages()} if self.spec.form == "chat" else {"prompt": prompt.to_tagged_text()}
+        body |= {"messages": prompt.to_messages()} if self.spec.api == "chat" else {"prompt": prompt.to_tagged_text()}
         body |= {"max_tokens": sampling.max_tokens, "temperature": sampling.temperature, "top_p": sampling.top_p}
         body |= {"n": len(request.seeds), "seed": request.seeds[0]}
         if sampling.reply_schema:
@@ -127,8 +130,8 @@ class HttpEngine:
             body["response_format"] = {"type": "json_schema", "json_schema": response_schema}
         top = TOP_LOGPROBS if sampling is _SCORE_SAMPLING else 0
         if sampling.logprobs:
-            body |= {"logprobs": True, "top_logprobs": top} if self.spec.form == "chat" else {"logprobs": top}
-        return body | dict(self.spec.extra)
+            body |= {"logprobs": True, "top_logprobs": top} if self.spec.api == "chat" else {"logprobs": top}
+        return body | dict(self.spec.extra_body)
 
     def _parse_json(self, data: bytes) -> Any:
         try:
@@ -159,7 +162,7 @@ class HttpEngine:
     def _parse_choice(
         self, choice: dict[str, Any], prompt_tokens: int, completion_tokens: int, is_scored: bool
     ) -> Completion:
-        chat = self.spec.form == "chat"
+        chat = self.spec.api == "chat"
         text = (choice["message"].get("content") if chat else choice["text"]) or ""
         logprobs = None
         if token_logprobs := choice.get("logprobs"):

@@ -31,7 +31,7 @@ class VllmEngine:
         digest = content_digest(Path(spec.path)) if spec.path else ""
         if spec.digest and spec.digest != digest:
             raise ValueError(f"the model in {spec.path} is not the pinned one ({digest[:12]}, not {spec.digest[:12]})")
-        self.window = VllmWindow(self._send, spec.slots, self.process.check_stall)
+        self.window = VllmWindow(self._send, spec.max_in_flight, self.process.check_stall)
         try:
             self.window.run_coroutine(self.process.start())
             self.tokenizer, self.context_tokens = (

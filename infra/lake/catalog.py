@@ -126,8 +126,8 @@ def funnel_rows(manifest: Manifest) -> list[dict[str, object]]:
             "dataset": manifest.dataset,
             "version": manifest.version,
             "position": position,
-            **count.model_dump(exclude={"rejected", "quarantined", "spent"}),
-            **count.spent.model_dump(),
+            **count.model_dump(exclude={"rejected", "quarantined", "usage"}),
+            **count.usage.model_dump(),
             "rejected": sum(count.rejected.values()),
             "quarantined": sum(count.quarantined.values()),
         }
@@ -138,7 +138,7 @@ def funnel_rows(manifest: Manifest) -> list[dict[str, object]]:
 def _receipt_row(receipt: Receipt) -> dict[str, object]:
     return {
         **receipt.model_dump(include={"step", "key", "rows_in", "kept", "seconds"}),
-        **receipt.spent.model_dump(),
+        **receipt.usage.model_dump(),
         "rejected": sum(receipt.rejected.values()),
         "quarantined": sum(receipt.quarantined.values()),
     }

@@ -51,7 +51,7 @@ def _rows_by_digest(step: list[Receipt]) -> dict[str, int]:
 
 
 def _digests_read(step: list[Receipt]) -> set[str]:
-    return {digest for receipt in step for digest in (*receipt.inputs, *receipt.beside)}
+    return {digest for receipt in step for digest in (*receipt.inputs, *receipt.other_inputs)}
 
 
 def _tables_read(read: set[str], tables: list[dict[str, int]]) -> list[int]:
@@ -99,5 +99,5 @@ def count_step(receipts: list[Receipt]) -> StepCount:
         quarantined=quarantined,
         rows_out=sum(p.rows for r in receipts for p in r.parts),
         seconds=round(sum(r.seconds for r in receipts), 3),
-        spent=sum((r.spent for r in receipts), Usage()),
+        usage=sum((r.usage for r in receipts), Usage()),
     )

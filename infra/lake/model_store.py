@@ -59,13 +59,13 @@ def format_of(spec: EngineSpec) -> str:
 
 def spec_for_trained(receipt: Receipt, spec: EngineSpec, lake: str) -> EngineSpec:
     """`spec` with a trained model instead of its own. Raises ValueError where its engine cannot load one."""
-    if (model_format := format_of(spec)) not in receipt.detail:
+    if (model_format := format_of(spec)) not in receipt.details:
         raise ValueError(
             f"the model of {receipt.step} has no {model_format}/, for the one it was trained from had none beside it"
         )
     place = {
-        "path": open_store(lake).locate(f"{receipt.detail['model']}/{model_format}"),
-        "digest": receipt.detail[model_format],
+        "path": open_store(lake).locate(f"{receipt.details['model']}/{model_format}"),
+        "digest": receipt.details[model_format],
     }
     hub = {"model": "", "revision": ""} if spec.kind == "vllm" else {}
     return spec.model_copy(update=place | hub)
@@ -128,7 +128,7 @@ def fetch_model(url: str) -> Path:
 
 def download(receipt: Receipt, lake: str, folder: Path) -> None:
     """Copy a trained model out of a lake; files of the same names are replaced."""
-    _copy_from_lake(open_store(lake).locate(receipt.detail["model"]), folder)
+    _copy_from_lake(open_store(lake).locate(receipt.details["model"]), folder)
 
 
 def _copy_from_lake(url: str, folder: Path) -> None:

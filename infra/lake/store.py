@@ -112,7 +112,7 @@ class Store:
     def read_receipt(self, step: str, key: str) -> Receipt | None:
         """The committed receipt, or None where the work is still to be done."""
         data = self._read_or_none(path := f"receipts/{step}/{key}.json")
-        return None if data is None else self._parse(Receipt, path, data).model_copy(update={"found": True})
+        return None if data is None else self._parse(Receipt, path, data).model_copy(update={"was_cached": True})
 
     def commit(self, receipt: Receipt) -> Receipt:
         """Make the work visible. Where another worker was first, its receipt counts and is returned."""
@@ -224,6 +224,10 @@ class Store:
     def exists(self) -> bool:
         """Whether anything was ever written here."""
         return bool(self.fs.exists(self.root))
+
+    def has_receipts(self) -> bool:
+        """Whether any work was ever committed here."""
+        return bool(self.fs.exists(self._full_path("receipts")))
 
     def check(self, write: bool = False) -> bool:
         """Reach the store; with `write`, also say whether it honours exclusive create. Raises `BadInput`."""

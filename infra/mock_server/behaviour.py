@@ -13,7 +13,14 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 LogSigma = Annotated[float, Field(ge=0, le=10)]
 
-FAULTS = ("too_many", "fails", "cut", "wrong_json", "hangs", "drips")
+FAULTS = (
+    "fault_rate_limited",
+    "fault_server_error",
+    "fault_cut_off",
+    "fault_invalid_json",
+    "fault_hang",
+    "fault_slow_body",
+)
 """What may go wrong with one attempt and not with the next; each is a share of `MockBehaviour`."""
 
 
@@ -40,25 +47,25 @@ class MockBehaviour(FrozenModel):
     """Words that no reply exceeds."""
     capacity: int = Field(default=0, ge=0)
     """Requests served at once; 0: no limit."""
-    full: Literal["queue", "refuse"] = "queue"
+    over_capacity: Literal["queue", "refuse"] = "queue"
     """What becomes of a request above the capacity: it waits for its turn, or is refused with a 429."""
     retry_after: Seconds = 1.0
     """Seconds that a 429 or 503 names in `Retry-After`; fractions are sent as they are."""
-    too_many: Share = 0.0
+    fault_rate_limited: Share = 0.0
     """Share refused at once: 429 with `Retry-After`."""
-    fails: Share = 0.0
+    fault_server_error: Share = 0.0
     """Share that end, after their latency, with a 500."""
-    cut: Share = 0.0
+    fault_cut_off: Share = 0.0
     """Share whose connection is closed in the middle of the reply's body."""
-    wrong_json: Share = 0.0
+    fault_invalid_json: Share = 0.0
     """Share answered with status 200 and a body that is no JSON, and whole by its length."""
-    hangs: Share = 0.0
+    fault_hang: Share = 0.0
     """Share that get no byte for `hang` seconds; then their connection is closed."""
-    hang: Seconds = 60.0
+    hang_seconds: Seconds = 60.0
     """Seconds."""
-    drips: Share = 0.0
+    fault_slow_body: Share = 0.0
     """Share whose body is sent byte by byte over `drip` seconds; it is a whole and right reply in the end."""
-    drip: Seconds = 10.0
+    slow_body_seconds: Seconds = 10.0
     """Seconds."""
     forbidden: Share = 0.0
     """Share of prompts refused for ever with a 400 (`content_policy_violation`), whatever else the request says."""

@@ -148,9 +148,13 @@ class _RequestHandler:
         fault = behaviour.draw_fault(key, call.attempt)
         if fault is not None:
             call.counters.faults[fault] += 1
-        if fault == "too_many":
+        if fault == "fault_rate_limited":
             raise HttpRefusal(429, "too many requests", retry_after=behaviour.retry_after)
-        if self.capacity_semaphore is not None and behaviour.full == "refuse" and self.capacity_semaphore.locked():
+        if (
+            self.capacity_semaphore is not None
+            and behaviour.over_capacity == "refuse"
+            and self.capacity_semaphore.locked()
+        ):
             raise HttpRefusal(429, f"{behaviour.capacity} requests are being served", retry_after=behaviour.retry_after)
         async with self.capacity_semaphore or nullcontext():
             call.counters.start_serving()
@@ -174,22 +178,24 @@ class _RequestHandler:
     async def _serve(self, call: _Call, body: Body, key: bytes, fault: str | None) -> None:
         """The work of one request that has got its turn."""
         behaviour = self.behaviour
-        if fault == "hangs":
+        if fault == "fault_hang":
             call.keep_alive = False
-            await asyncio.sleep(behaviour.hang)
+            await asyncio.sleep(behaviour.hang_seconds)
             return
         if behaviour.latency:
             await asyncio.sleep(behaviour.draw_latency(key, call.attempt))
-        if fault == "fails":
+        if fault == "fault_server_error":
             raise HttpRefusal(500, "the server failed")
         data = self.writer.write_completion(body, key, call.chat)
-        if fault == "cut":
+        if fault == "fault_cut_off":
             call.keep_alive = False
             await call.send(call.build_head(200, len(data)) + data[: len(data) // 2])
-        elif fault == "wrong_json":
+        elif fault == "fault_invalid_json":
             await call.send(call.build_head(200, len(data) // 2) + data[: len(data) // 2])
         elif await (
-            self._send_slowly(call, data) if fault == "drips" else call.send(call.build_head(200, len(data)) + data)
+            self._send_slowly(call, data)
+            if fault == "fault_slow_body"
+            else call.send(call.build_head(200, len(data)) + data)
         ):
             call.counters.record_answer(call.record)
 
@@ -198,7 +204,7 @@ class _RequestHandler:
         started_at = clock()
         await call.send(call.build_head(200, len(data)))
         for index in range(len(data)):
-            await asyncio.sleep(started_at + (index + 1) * self.behaviour.drip / len(data) - clock())
+            await asyncio.sleep(started_at + (index + 1) * self.behaviour.slow_body_seconds / len(data) - clock())
             if not await call.send(data[index : index + 1]):
                 return False
         return True

@@ -32,25 +32,26 @@ EXAMPLE_ROWS = 2
 ERROR_RATES_FILE = Path(__file__).parent / "verifier_error_rates.toml"
 """What the ladder's verdicts are worth, as `make bench ONLY=verify.d` measured it."""
 ANSWER_MATCH_STEPS: dict[str, tuple[str, ...]] = {
-    "verify": ("judge",),
-    "grade": ("grade", "judge"),
-    "check": ("check", "judge"),
-    "execute": ("execute", "equality"),
-    "consult_oracle": ("oracle", "equality"),
+    "verify": ("answer_match",),
+    "keep_decided": ("keep_decided", "answer_match"),
+    "validate_correction": ("validate_corrections", "answer_match"),
+    "execute": ("execute", "answer_match"),
+    "verify_by_oracle": ("oracle", "answer_match"),
 }
 """Steps that let the ladder judge, and where in the recipe it is configured."""
 _DEPENDS_ON_MODEL = "how often it is wrong depends on the model and on the questions"
 UNMEASURED_STEPS = {
     "execute": "the rates are those of the ladder, which compares what was printed with the gold; none were measured "
     "for programs, for want of programs whose right verdict is known",
-    "consult_oracle": "the rates are those of the ladder, which compares two answers; none were measured for the "
+    "verify_by_oracle": "the rates are those of the ladder, which compares two answers; none were measured for the "
     "oracle, which computes the answer itself and says nothing of a question that it does not know",
-    "vote": f"no rates were measured for this verifier, for it has no gold: {_DEPENDS_ON_MODEL}",
-    "weighed_vote": f"no rates were measured for this verifier, for it has no gold: {_DEPENDS_ON_MODEL}",
-    "accept_reward": f"no rates were measured for this verifier, for a model gives the rewards: {_DEPENDS_ON_MODEL}",
+    "majority_vote": f"no rates were measured for this verifier, for it has no gold: {_DEPENDS_ON_MODEL}",
+    "weighted_vote": f"no rates were measured for this verifier, for it has no gold: {_DEPENDS_ON_MODEL}",
+    "reward_threshold": f"no rates were measured for this verifier, for a model gives the rewards: {_DEPENDS_ON_MODEL}",
     "judge_response": f"no rates were measured for this verifier, for a model judges: {_DEPENDS_ON_MODEL}",
-    "settle_pairs": f"no rates were measured for this verifier, for a model judges: {_DEPENDS_ON_MODEL}",
-    "combine": "no rates were measured for several verifiers as one, for these depend on how often they err together",
+    "verdict_from_pairs": f"no rates were measured for this verifier, for a model judges: {_DEPENDS_ON_MODEL}",
+    "combine_verdicts": "no rates were measured for several verifiers as one, for these depend on how often they "
+    "err together",
     "select_answer": f"no rates were measured for answers that samples agree on, for they have no gold: "
     f"{_DEPENDS_ON_MODEL}",
 }
@@ -60,8 +61,8 @@ MIX_COLUMNS = ("source", "strategy", "type", "chosen_by")
 """Columns that make a mix: where a table has several of them, the rows of each combination are counted."""
 MAX_MIX_ROWS = 50
 """Combinations from which there is no mix to look at."""
-ERROR_RATES_DATASET = "noise"
-"""The dataset of a lake that holds the measured noise."""
+ERROR_RATES_DATASET = "error_rates"
+"""The dataset of a lake that holds its measured error rates."""
 
 
 @dataclass(frozen=True)
@@ -114,8 +115,8 @@ def read_summary(store: Store, manifest: Manifest, measured_rates: Sequence[Row]
     everything = store.read_receipts()
     known = {f"{receipt.step}/{receipt.key}": receipt for receipt in everything}
     receipts = [known[name] for name in manifest.receipts if name in known]
-    gates = [r for r in everything if manifest.report and r.detail.get("report") == manifest.report]
-    warnings = [line for gate in gates[:1] for line in gate.detail.get("warned", "").splitlines()]
+    gates = [r for r in everything if manifest.report and r.details.get("report") == manifest.report]
+    warnings = [line for gate in gates[:1] for line in gate.details.get("warned", "").splitlines()]
     try:
         with contextlib.closing(catalog.connect(store)) as con:
             _create_published_view(con, "published", store, manifest)

@@ -137,7 +137,7 @@ def _make_step_count(
     spent, seconds = Usage(), 0.0
     for receipt, count in zip(receipts, input_counts, strict=True):
         if share := count[name] / max(1, count.total()):
-            spent += _scale_usage(receipt.spent, share)
+            spent += _scale_usage(receipt.usage, share)
             seconds += receipt.seconds * share
     return StepCount(
         step=receipts[0].step,
@@ -148,7 +148,7 @@ def _make_step_count(
         quarantined={reason: n for (who, fate, reason), n in outcome_counts.items() if (who, fate) == (name, 2)},
         rows_out=sum(row_counts[part.digest][name] for receipt in receipts for part in receipt.parts),
         seconds=round(seconds, 3),
-        spent=spent,
+        usage=spent,
     )
 
 

@@ -1,6 +1,6 @@
 """Noise: what the labels of a dataset are worth, measured: a rate, its interval, and the rows that it was counted on.
 
-A dataset of this shape, published under the name `noise`, is shown in every report of its lake.
+A dataset of this shape, published under the name `error_rates`, is shown in every report of its lake.
 """
 
 import pyarrow as pa
@@ -21,7 +21,7 @@ SCHEMA = pa.schema(
 
 
 def expectations() -> list[Expectation]:
-    """What a table of measured noise promises."""
+    """What a table of measured error rates promises."""
     ordered = [("low", "value"), ("value", "high")]
     return [
         Expectation(kind="expect_column_values_to_be_unique", arguments={"column": "figure"}),

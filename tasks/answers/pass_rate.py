@@ -23,8 +23,9 @@ ModelName = Annotated[str, Field(pattern=r"^[\w.-]+$")]
 class SampleResponses(Ask):
     """n attempts at a problem, each kept whatever it ends in: an attempt that states no answer has failed as well."""
 
-    label: ClassVar[str] = "attempt"
+    label: ClassVar[str] = "sample_responses"
     tag: ClassVar[str] = "solve"
+    carries_user_columns: ClassVar[bool] = True
     table: ClassVar[pa.Schema] = rl_pool.POOL_ATTEMPTS
 
     role: str | None = "solver"
@@ -70,7 +71,7 @@ class PassRate(Merge):
 
     model: ModelName = "solver"
     """What the model is called in the pool."""
-    asked: int = Field(default=8, ge=1)
+    samples_requested: int = Field(default=8, ge=1)
     """Attempts at each problem: what is missing was asked for and failed."""
 
     def sql(self) -> str:
@@ -89,7 +90,8 @@ class PassRate(Merge):
             rated AS ({with_wilson_interval("counted")})
             SELECT concat(problems.row_id, '/{self.model}') AS row_id, problems.row_id AS problem_id,
                 problems.question AS question, problems.answer AS answer, '{self.model}' AS model,
-                coalesce(n, 0) AS samples, coalesce(k, 0) AS passes, {self.asked} - coalesce(n, 0) AS unverified,
+                coalesce(n, 0) AS samples, coalesce(k, 0) AS passes, {self.samples_requested} - coalesce(n, 0) AS
+                unverified,
                 rate AS pass_rate, low, high, tokens, verifier, verifier_version, CASE
                     WHEN coalesce(problems.answer, '') = '' THEN 'no gold'
                     WHEN coalesce(n, 0) = 0 THEN 'no verdict'
@@ -102,14 +104,14 @@ class PassRate(Merge):
 class KeepPassRateBand(Merge):
     """The problems that a model passes now and then: those it always or never passes have no gradient."""
 
-    label: ClassVar[str] = "keep_band"
+    label: ClassVar[str] = "keep_pass_rate_band"
     inputs: ClassVar[tuple[str, ...]] = ("rates",)
 
     low: Share = 0.2
     """Rate from which a problem is kept."""
     high: Share = 0.8
     """Rate up to which it is kept."""
-    sure: bool = False
+    whole_interval: bool = False
     """Keep a problem only where its whole interval lies in the band; a rate of 0.5 takes 8 samples, one of 0.25 300."""
     least_samples: int = Field(default=4, ge=1)
     """Verified attempts, below which a rate says too little."""
@@ -124,7 +126,7 @@ class KeepPassRateBand(Merge):
 
     def sql(self) -> str:
         """Both ends of the band belong to it."""
-        unsure = f"low < {self.low} OR high > {self.high}" if self.sure else "false"
+        unsure = f"low < {self.low} OR high > {self.high}" if self.whole_interval else "false"
         return f"""
             SELECT *, CASE
                 WHEN samples < {self.least_samples} THEN 'few samples'

@@ -15,7 +15,7 @@ from tasks.base.score import Score
 class ScoreAnswer(Score):
     """The reward of a solution: the probability that the model calls it right."""
 
-    label: ClassVar[str] = "judge_answer"
+    label: ClassVar[str] = "score_answer"
     tag: ClassVar[str] = "judge_answer"
     table: ClassVar[pa.Schema] = answers.REWARDS
     role: str | None = "reward"

@@ -10,11 +10,11 @@ from schemas.steps import Merge
 class SelectAnswer(Merge):
     """One answer a question, with its votes beside its reward; ScaleQuest (section 2.5) looks at rewards alone.
 
-    Of `sample_questions` and `truths`, the fail rate and the topic go with the row, where they were measured.
+    Of `sample_questions` and `ground_truth`, the fail rate and the topic go with the row, where they were measured.
     """
 
     label: ClassVar[str] = "select_answer"
-    inputs: ClassVar[tuple[str, ...]] = ("answers", "rewards", "questions", "truths")
+    inputs: ClassVar[tuple[str, ...]] = ("answers", "rewards", "questions", "ground_truth")
 
     within_majority: bool = True
     """Only answers that the most samples agree on; false is the paper's rule: the highest reward, whoever agrees."""
@@ -45,7 +45,7 @@ class SelectAnswer(Merge):
                 FROM judged JOIN majorities USING (question_id)
             ),
             hard AS (SELECT COLUMNS(name -> name IN ('row_id', 'fail_rate')) FROM questions),
-            known AS (SELECT COLUMNS(name -> name IN ('row_id', 'topic')) FROM truths)
+            known AS (SELECT COLUMNS(name -> name IN ('row_id', 'topic')) FROM ground_truth)
             SELECT * EXCLUDE (eligible, place, majority, asked), answer_key = majority AS of_majority, CASE
                 WHEN reward IS NULL THEN 'no reward'
                 WHEN NOT eligible THEN 'minority answer'

@@ -27,7 +27,7 @@ class Solve(Ask):
     sampling: Sampling = Sampling(max_tokens=256)
     adaptive: bool = False
     """Stop at fewer than n samples once enough of n agree, or once so many no longer can."""
-    enough: float = Field(default=0.5, ge=0.5, le=1)
+    stop_at_share: float = Field(default=0.5, ge=0.5, le=1)
     """Share of n that is enough for `adaptive`, that which selection asks for; 0.5: a majority. The same questions are
     published as with all n, each with the best of fewer solutions."""
 
@@ -39,7 +39,7 @@ class Solve(Ask):
     @property
     def samples_to_publish(self) -> int:
         """Samples that must agree for a question to be published."""
-        return ceil(round(self.enough * self.sampling.n, 9))
+        return ceil(round(self.stop_at_share * self.sampling.n, 9))
 
     def initial_sampling(self) -> Sampling:
         """As many samples as must agree, for fewer decide nothing."""

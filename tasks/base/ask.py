@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from pydantic import model_validator
 
 from schemas.engine import Completion, Failure, Reply, Request
-from schemas.identity import fingerprint
+from schemas.identity import ask_fingerprint, fingerprint, question_key
 from schemas.outcomes import Quarantine, Reject, Row
 from schemas.prompts import Prompt, Sampling
 from schemas.steps import Stage
@@ -84,22 +84,24 @@ class Ask(Stage):
         if errors:
             raise errors[0]
 
+    def journal_key(self, batch: Sequence[Row], model: str) -> str:
+        """Names the questions of `batch`: a changed parser finds the replies of an earlier start."""
+        sampling = self.initial_sampling()
+        return fingerprint([request.key for _, request in self._requests(batch, sampling, model) if request])
+
     def _stream(
         self, batch: Sequence[Row], engine: Any, errors: list[Exception]
     ) -> Iterator[tuple[int, list[Outcome]]]:
         """Each row's place and outcomes, as its last reply comes. Follow-ups are asked when all have been answered."""
-        key, place, sampling = (
-            fingerprint(self),
-            {row["row_id"]: i for i, row in enumerate(batch)},
-            self.initial_sampling(),
-        )
+        model, sampling = getattr(engine, "model_fingerprint", ""), self.initial_sampling()
+        place = {row["row_id"]: i for i, row in enumerate(batch)}
         replies_by_row: dict[str, list[Completion]] = {}
         requests: list[Request] = []
-        for at, row in enumerate(batch):
-            if (prompt := self.prompt(row)) is None:
-                yield at, list(self.parse(row, []))
+        for at, request in self._requests(batch, sampling, model):
+            if request is None:
+                yield at, list(self.parse(batch[at], []))
             else:
-                requests.append(Request(row["row_id"], prompt, derive_seeds(key, row["row_id"], sampling.n)))
+                requests.append(request)
         rounds = {"": (sampling, requests)}
         while rounds:
             sampling, requests = rounds.pop(next(iter(rounds)))
@@ -113,15 +115,21 @@ class Ask(Stage):
                     if (more := self.follow_up(batch[at], replies)) is None:
                         yield at, list(self.parse(batch[at], replies))
                     else:
-                        request_more = self._follow_up_request(key, request, len(replies), more.n)
+                        request_more = self._request(request.row_id, request.prompt, more, model, len(replies))
                         rounds.setdefault(more.model_dump_json(), (more, []))[1].append(request_more)
                 except Exception as error:
                     errors.append(error)
 
-    def _follow_up_request(self, key: str, request: Request, begin: int, n: int) -> Request:
-        """The request for `n` more samples of a row, of which `begin` are there."""
-        seeds = derive_seeds(key, request.row_id, begin + n)[begin:]
-        return Request(request.row_id, request.prompt, seeds, tuple(range(begin, begin + n)))
+    def _requests(self, batch: Sequence[Row], sampling: Sampling, model: str) -> Iterator[tuple[int, Request | None]]:
+        """The place of each row and its first request; None where there is nothing to ask."""
+        shared = ask_fingerprint(self.label, sampling, model)
+        for at, row in enumerate(batch):
+            prompt = self.prompt(row)
+            yield at, None if prompt is None else make_request(shared, row["row_id"], prompt, sampling.n)
+
+    def _request(self, row_id: str, prompt: Prompt, sampling: Sampling, model: str, begin: int) -> Request:
+        """The request for `sampling.n` more samples of a row, of which `begin` are there."""
+        return make_request(ask_fingerprint(self.label, sampling, model), row_id, prompt, sampling.n, begin)
 
     def _send(self, requests: list[Request], engine: Any, sampling: Sampling) -> Iterator[tuple[Request, Reply]]:
         streamed: Iterator[tuple[Request, Reply]] = engine.stream(requests, sampling)
@@ -134,6 +142,16 @@ def load_instruction(stage: str) -> str:
     if not path.is_file():
         raise ValueError(f"stage {stage!r} has no prompt; write tasks/prompts/{stage}.txt or pass template=")
     return path.read_text(encoding="utf-8").strip()
+
+
+def make_request(shared: str, row_id: str, prompt: Prompt, n: int, begin: int = 0) -> Request:
+    """The request for samples `begin` to `begin + n` of a row; `shared` comes from `schemas.identity.ask_fingerprint`.
+
+    Key and seeds derive from what is asked alone, so that a changed parser asks nothing again.
+    """
+    key = question_key(shared, row_id, prompt.as_plain())
+    seeds = derive_seeds(key, row_id, begin + n)[begin:]
+    return Request(row_id, prompt, seeds, tuple(range(begin, begin + n)) if begin else (), key)
 
 
 def derive_seeds(key: str, row: str, n: int) -> tuple[int, ...]:

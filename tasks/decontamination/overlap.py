@@ -46,9 +46,9 @@ class FindOverlaps(Stage):
     benchmarks: tuple[Benchmark, ...] = ()
     """What to compare with, e.g. `[{"name": "gsm8k_test", "path": "gsm8k/test.jsonl", "column": "question"}]`; none:
     nothing is compared, and the reason of every question says so."""
-    gram: int = Field(default=13, ge=1)
+    contamination_ngram: int = Field(default=13, ge=1)
     """Words in a row that no question may share with an item (ScaleQuest, table 6: 13)."""
-    part: int = Field(default=8, ge=1)
+    coverage_ngram: int = Field(default=8, ge=1)
     """Words of the n-grams of which a question may not have nearly all of an item's (FLAMES: 8)."""
     coverage: float = Field(default=0.95, gt=0, le=1)
     """Share of an item's n-grams, all different, that is nearly all (FLAMES: 0.95)."""
@@ -67,7 +67,7 @@ class FindOverlaps(Stage):
             yield from (Reject({"row_id": row["row_id"]}, "no benchmark given") for row in batch)
             return
         with _INDEX_LOCK:
-            index = _cached_index(self.benchmarks, self.gram, self.part)
+            index = _cached_index(self.benchmarks, self.contamination_ngram, self.coverage_ngram)
         for start in range(0, len(batch), BATCH_ROWS):
             chunk = batch[start : start + BATCH_ROWS]
             matches = self._find_matches([normalize_words(row["question"]) for row in chunk], index)
@@ -101,21 +101,21 @@ class FindOverlaps(Stage):
             yield Match(item_number, "whole", text, 1.0)
         elif sorted(text) == sorted(item):
             yield Match(item_number, "order", text, 1.0)
-        shared, share = _shared_ngrams(text, item, self.gram)
+        shared, share = _shared_ngrams(text, item, self.contamination_ngram)
         if shared:
-            yield Match(item_number, "gram", find_longest_stretch(text, shared, self.gram), share)
-        shared, share = _shared_ngrams(text, item, self.part)
+            yield Match(item_number, "gram", find_longest_stretch(text, shared, self.contamination_ngram), share)
+        shared, share = _shared_ngrams(text, item, self.coverage_ngram)
         if share >= self.coverage:
-            yield Match(item_number, "coverage", find_longest_stretch(text, shared, self.part), share)
+            yield Match(item_number, "coverage", find_longest_stretch(text, shared, self.coverage_ngram), share)
         elif not is_same:
             yield from self._compare_without_numbers(without_numbers(text), without_numbers(item), item_number)
 
     def _compare_without_numbers(self, text: list[str], item: list[str], item_number: int) -> Iterator["Match"]:
-        shared, share = _shared_ngrams(text, item, self.part)
+        shared, share = _shared_ngrams(text, item, self.coverage_ngram)
         if letters_only(text) == letters_only(item):
             yield Match(item_number, "numbers", text, 1.0)
         elif share >= self.coverage:
-            yield Match(item_number, "numbers", find_longest_stretch(text, shared, self.part), share)
+            yield Match(item_number, "numbers", find_longest_stretch(text, shared, self.coverage_ngram), share)
 
 
 class DropOverlaps(Merge):

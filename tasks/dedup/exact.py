@@ -11,7 +11,7 @@ NORMALIZED = "lower(trim(regexp_replace({}.question, '\\s+', ' ', 'g')))"
 class DropExactDuplicates(Merge):
     """Keeps the first of the questions that are the same text but for case and blanks."""
 
-    label: ClassVar[str] = "drop_repeats"
+    label: ClassVar[str] = "drop_exact_duplicates"
     inputs: ClassVar[tuple[str, ...]] = ("questions",)
 
     def sql(self) -> str:

@@ -25,10 +25,10 @@ class NearDuplicates(Merge):
     them with another answer.
     """
 
-    label: ClassVar[str] = "near"
+    label: ClassVar[str] = "near_duplicates"
     threshold: float = Field(default=0.5, gt=0, le=1)
     """Jaccard similarity of the n-gram sets from which two questions count as one."""
-    gram: int = Field(default=3, ge=1)
+    ngram: int = Field(default=3, ge=1)
     """Words of an n-gram. Questions are short: with the usual 5, one edited word of 15 leaves 6 of 16 in common."""
     bands: int = Field(default=32, ge=1)
     """Bands of 2 hashes each: at a similarity of 0.5 all but one pair in 10,000 share a band."""
@@ -36,10 +36,10 @@ class NearDuplicates(Merge):
     def _load_sketches(self, con: Any, table: str) -> tuple[pa.ChunkedArray, QuestionSketches]:
         """The ids of a table in ascending order, and what is compared of its questions. Some 0.3 kB a question."""
         reader = con.sql(f"SELECT row_id, question FROM {table} ORDER BY row_id").to_arrow_reader(BATCH_ROWS)
-        ids, parts = [], [QuestionSketches.from_texts(pa.array([], pa.string()), self.gram)]
+        ids, parts = [], [QuestionSketches.from_texts(pa.array([], pa.string()), self.ngram)]
         for batch in reader:
             ids.append(batch.column("row_id"))
-            parts.append(QuestionSketches.from_texts(batch.column("question"), self.gram))
+            parts.append(QuestionSketches.from_texts(batch.column("question"), self.ngram))
         return pa.chunked_array(ids, pa.string()), QuestionSketches.concatenate(parts)
 
 
@@ -50,7 +50,7 @@ class DropNearDuplicates(NearDuplicates):
     the texts alone; which row of a cluster is kept depends on the row ids: the lowest.
     """
 
-    label: ClassVar[str] = "drop_near_repeats"
+    label: ClassVar[str] = "drop_near_duplicates"
     version: ClassVar[int] = 3
     inputs: ClassVar[tuple[str, ...]] = ("questions",)
 

@@ -41,6 +41,7 @@ class WriteCorrection(Ask):
     A reply whose answer looks wrong is followed by another one, up to `tries` in all; the paper asks once.
     """
 
+    carries_user_columns: ClassVar[bool] = True
     table: ClassVar[pa.Schema] = corrections.CORRECTION_DRAFTS
     strategy: ClassVar[Literal["fix_continue", "fresh_restart"]]
 
@@ -107,7 +108,7 @@ class FreshRestart(WriteCorrection):
     tag: ClassVar[str] = "fresh_restart"
     strategy: ClassVar[Literal["fresh_restart"]] = "fresh_restart"
 
-    most_overlap: float = Field(default=0.5, ge=0, le=1)
+    max_overlap: float = Field(default=0.5, ge=0, le=1)
     """Share of the prefix's calculations that the new solution may repeat; the paper asks for another method, and does
     not look whether it gets one."""
 
@@ -119,7 +120,7 @@ class FreshRestart(WriteCorrection):
         if fault not in (None, OTHER_ANSWER):
             return fault
         shared = step_overlap(row["prefix"], parse_continuation(reply.text).correction)
-        return "same method" if shared > self.most_overlap else fault
+        return "same method" if shared > self.max_overlap else fault
 
 
 def parse_continuation(text: str) -> Continuation:

@@ -49,6 +49,7 @@ class Diagnose(Ask):
 
     label: ClassVar[str] = "diagnose"
     tag: ClassVar[str] = "diagnose"
+    carries_user_columns: ClassVar[bool] = True
     table: ClassVar[pa.Schema] = diagnoses.SCHEMA
     role: str | None = "teacher"
     sampling: Sampling = Sampling(n=2, temperature=0.7, max_tokens=4096)

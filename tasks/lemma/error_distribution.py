@@ -19,14 +19,14 @@ class CountErrorTypes(Merge):
     Questions at which it never failed are turned down: the authors' code makes no errors for them either.
     """
 
-    label: ClassVar[str] = "count_errors"
+    label: ClassVar[str] = "count_error_types"
     inputs: ClassVar[tuple[str, ...]] = ("problems", "attempts", "diagnosed")
 
     samples: int = Field(default=0, ge=0)
     """Attempts at each question; 0: as many as came to an answer. One that was cut off has failed as well."""
     least_failure: float = Field(default=0.0, ge=0, le=1)
     """Share of wrong attempts from which a question is kept (the authors' `hard_ratio`)."""
-    easy: bool = False
+    keep_never_failed: bool = False
     """Keep questions at which the student never failed as well."""
 
     def sql(self) -> str:
@@ -46,7 +46,7 @@ class CountErrorTypes(Merge):
             SELECT problems.*, student, coalesce(attempts, 0) AS attempts, coalesce(wrong, 0) AS wrong,
                 coalesce(failure, 0)::DOUBLE AS failure, coalesce(types, [{zero_counts}]) AS types, overall,
                 CASE WHEN attempts IS NULL THEN 'no attempt'
-                     WHEN failure = 0 AND NOT {self.easy} THEN 'never wrong'
+                     WHEN failure = 0 AND NOT {self.keep_never_failed} THEN 'never wrong'
                      WHEN failure < {self.least_failure} THEN 'seldom wrong' END AS reject
             FROM problems LEFT JOIN tried ON problems.row_id = tried.question_id
                 LEFT JOIN told ON problems.row_id = told.question_id CROSS JOIN everything
@@ -61,7 +61,8 @@ class DrawErrorTypes(Stage):
     follow it, and many do so closely.
     """
 
-    label: ClassVar[str] = "draw_types"
+    label: ClassVar[str] = "draw_error_types"
+    carries_user_columns: ClassVar[bool] = True
     table: ClassVar[pa.Schema] = error_draws.ERROR_DRAWS
 
     injections: int = Field(default=4, ge=0)

@@ -15,8 +15,8 @@ class MeasureErrorTypes(Merge):
     The first input has as many blank rows as there are types, for a merge gives back the rows of its first input.
     """
 
-    label: ClassVar[str] = "measure_types"
-    inputs: ClassVar[tuple[str, ...]] = ("blanks", "diagnosed", "drawn", "errors", "corrections")
+    label: ClassVar[str] = "measure_error_types"
+    inputs: ClassVar[tuple[str, ...]] = ("empty_rows", "diagnosed", "drawn", "errors", "corrections")
 
     def prepare(self, con: Any) -> None:
         """`wanted(number, type, target_share)`."""
@@ -47,5 +47,5 @@ class MeasureErrorTypes(Merge):
             )
             SELECT row_id, type, student, student_share, target_share, drawn, made, published, published_share,
                 sum(abs(published_share - target_share)) OVER () / 2 AS distance
-            FROM blanks JOIN shared USING (number) ORDER BY row_id
+            FROM empty_rows JOIN shared USING (number) ORDER BY row_id
         """

@@ -37,6 +37,7 @@ class Inject(Ask):
 
     label: ClassVar[str] = "inject"
     tag: ClassVar[str] = "inject"
+    carries_user_columns: ClassVar[bool] = True
     table: ClassVar[pa.Schema] = student_solutions.SOLUTIONS_WRITTEN
     role: str | None = "teacher"
     sampling: Sampling = Sampling(temperature=0.7, max_tokens=4096)

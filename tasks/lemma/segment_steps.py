@@ -114,7 +114,8 @@ def _ends_abbreviation(text: str, begin: int, match: re.Match[str]) -> bool:
 class SegmentSteps(Stage):
     """The steps of each wrong solution; a right one is turned down, for there is no error to find."""
 
-    label: ClassVar[str] = "segment"
+    label: ClassVar[str] = "segment_steps"
+    carries_user_columns: ClassVar[bool] = True
     table: ClassVar[pa.Schema] = student_solutions.SOLUTIONS_SEGMENTED
 
     def rows(self, batch: Sequence[Row], engine: Any) -> Iterator[Row | Reject]:

@@ -24,15 +24,15 @@ SAME_CORRECTIONS = f"""
 class SelectCorrections(Merge):
     """Caps per question, and the mix of error types. An error stays or goes with all of its corrections."""
 
-    label: ClassVar[str] = "balance"
+    label: ClassVar[str] = "select_corrections"
     inputs: ClassVar[tuple[str, ...]] = ("corrections", "counts", "drawn")
 
     per_question: int = Field(default=20, ge=1)
     """Corrections of one question; the paper publishes 5.9 on average, and at most 20 (`k_max`, section 4.4)."""
-    hard: bool = False
+    limit_by_failure: bool = False
     """LEMMA-Hard: of each question the share of `per_question` in which the student failed, half of it for the
     student's own errors and half for injected ones."""
-    paired: bool = False
+    both_strategies: bool = False
     """Publish only errors of which both strategies passed."""
     tolerance: float = Field(default=0.1, ge=0, le=1)
     """Largest total variation distance between the types of published injections and those that were to be made; what
@@ -56,7 +56,7 @@ class SelectCorrections(Merge):
     def _chosen_errors_sql(self) -> str:
         """Errors in turn: of each source and type the first, then of each the second; who is first, chance decides."""
         group, limit = "question_id", str(self.per_question)
-        if self.hard:
+        if self.limit_by_failure:
             group, limit = "question_id, source", f"round({self.per_question} / 2 * failure)"
         return f"""
             WITH errors AS (
@@ -64,7 +64,7 @@ class SelectCorrections(Merge):
                     count(DISTINCT strategy) AS strategies
                 FROM corrections ANTI JOIN twins USING (row_id) GROUP BY ALL
             ),
-            eligible AS (SELECT * FROM errors WHERE strategies = 2 OR NOT {self.paired}),
+            eligible AS (SELECT * FROM errors WHERE strategies = 2 OR NOT {self.both_strategies}),
             turned AS (
                 SELECT *, row_number() OVER (PARTITION BY question_id, source, type ORDER BY md5(error)) AS turn
                 FROM eligible

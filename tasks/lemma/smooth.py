@@ -21,6 +21,7 @@ class Smooth(Ask):
 
     label: ClassVar[str] = "smooth"
     tag: ClassVar[str] = "smooth"
+    carries_user_columns: ClassVar[bool] = True
     table: ClassVar[pa.Schema] = corrections.CORRECTION_DRAFTS
     role: str | None = "teacher"
     sampling: Sampling = Sampling(temperature=0.7, max_tokens=4096)

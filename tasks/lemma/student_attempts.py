@@ -27,7 +27,8 @@ class NormalizeProblem(Stage):
     column `agreement`) qualify by their votes: an answer that a judge alone likes is wrong too often.
     """
 
-    label: ClassVar[str] = "pose"
+    label: ClassVar[str] = "normalize_problem"
+    carries_user_columns: ClassVar[bool] = True
     table: ClassVar[pa.Schema] = student_solutions.PROBLEMS_WITH_REFERENCE
 
     least_agreement: float = Field(default=0.5, ge=0, le=1)
@@ -54,6 +55,7 @@ class SampleStudent(Solve):
 
     label: ClassVar[str] = "sample_student"
     tag: ClassVar[str] = "solve"
+    carries_user_columns: ClassVar[bool] = True
     table: ClassVar[pa.Schema] = student_solutions.SOLUTIONS_WRITTEN
     role: str | None = "student"
     sampling: Sampling = Sampling(n=4, temperature=0.7, max_tokens=1024)
@@ -86,15 +88,16 @@ class SampleStudent(Solve):
 class KeepDecided(Stage):
     """Keeps solutions whose verdict is sure, right ones and wrong ones; what may be wrong in form only is neither."""
 
-    label: ClassVar[str] = "grade"
+    label: ClassVar[str] = "keep_decided"
+    carries_user_columns: ClassVar[bool] = True
     table: ClassVar[pa.Schema] = student_solutions.SOLUTIONS_GRADED
 
-    judge: Verify = Verify()
+    answer_match: Verify = Verify()
     """The verifier."""
 
     def rows(self, batch: Sequence[Row], engine: Any) -> Iterator[Row | Reject | Quarantine]:
         """One outcome for each row of `schemas.tables.student_solutions.SOLUTIONS_WRITTEN`."""
-        for row, verdict in zip(batch, self.judge.rows(batch, engine), strict=True):
+        for row, verdict in zip(batch, self.answer_match.rows(batch, engine), strict=True):
             if isinstance(verdict, Quarantine):
                 yield verdict
             elif verdict["verdict"] in ("unparseable", "timeout"):

@@ -20,6 +20,7 @@ class Truncate(Stage):
     """
 
     label: ClassVar[str] = "truncate"
+    carries_user_columns: ClassVar[bool] = True
     table: ClassVar[pa.Schema] = located_errors.LOCATED_ERRORS
 
     same_type: bool = False
@@ -80,7 +81,7 @@ class DropDuplicateErrors(Merge):
     At a low temperature a student makes one mistake many times, and a teacher who is asked twice makes one twice.
     """
 
-    label: ClassVar[str] = "drop_alike"
+    label: ClassVar[str] = "drop_duplicate_errors"
     inputs: ClassVar[tuple[str, ...]] = ("errors",)
 
     def sql(self) -> str:

@@ -32,18 +32,19 @@ SELF_DOUBT = re.compile(
 class ValidateCorrection(Stage):
     """Keeps a correction in which everything is where it belongs and the answer is right; else says what is wrong."""
 
-    label: ClassVar[str] = "check"
+    label: ClassVar[str] = "validate_correction"
+    carries_user_columns: ClassVar[bool] = True
     table: ClassVar[pa.Schema] = corrections.CORRECTIONS
 
-    judge: Verify = Verify()
+    answer_match: Verify = Verify()
     """The verifier of the answer."""
-    most_overlap: float = Field(default=0.5, ge=0, le=1)
+    max_overlap: float = Field(default=0.5, ge=0, le=1)
     """As that of `FreshRestart`: smoothing may bring the first method back."""
-    shortest: int = Field(default=10, ge=1)
+    min_correction_characters: int = Field(default=10, ge=1)
     """Characters of a correction."""
-    longest: int = Field(default=12_000, ge=1)
+    max_trajectory_characters: int = Field(default=12_000, ge=1)
     """Characters of a trajectory: some 4,096 tokens, the cut-off of the paper's training."""
-    longest_reflection: int = Field(default=1000, ge=1)
+    max_reflection_characters: int = Field(default=1000, ge=1)
     """Characters; what is longer is a solution without a line of its own for the reflection."""
 
     def rows(self, batch: Sequence[Row], engine: Any) -> Iterator[Row | Reject | Quarantine]:
@@ -52,7 +53,9 @@ class ValidateCorrection(Stage):
         sound = [row for row in batch if faults[row["row_id"]] is None]
         verdicts = {
             row["row_id"]: told
-            for row, told in zip(sound, self.judge.rows([make_attempt(row) for row in sound], engine), strict=True)
+            for row, told in zip(
+                sound, self.answer_match.rows([make_attempt(row) for row in sound], engine), strict=True
+            )
         }
         for row in batch:
             verdict = verdicts.get(row["row_id"])
@@ -75,15 +78,15 @@ class ValidateCorrection(Stage):
             "wrong step gone": row["wrong_end"] != len(prefix) or not trajectory_part(row, "wrong").strip(),
             "wrong step is right": row["type"] == "calculation" and equations_hold(trajectory_part(row, "wrong")),
             "no reflection": not SELF_DOUBT.search(reflection),
-            "reflection too long": len(reflection) > self.longest_reflection,
+            "reflection too long": len(reflection) > self.max_reflection_characters,
             "answers twice": ANSWER_PREFIX in reflection or correction.count(ANSWER_PREFIX) > 1,
             "answer not last": not _ends_in_answer(text, correction),
             "wrong step again": _normalize(trajectory_part(row, "wrong"))
             in {_normalize(correction[a:b]) for a, b in split_steps(correction)},
             "meta talk": leaks_prompt(f"{reflection}\n{correction}", *problem_texts),
-            "too short": len(correction) < self.shortest,
-            "too long": len(text) > self.longest,
-            "same method": row["strategy"] == "fresh_restart" and step_overlap(prefix, correction) > self.most_overlap,
+            "too short": len(correction) < self.min_correction_characters,
+            "too long": len(text) > self.max_trajectory_characters,
+            "same method": row["strategy"] == "fresh_restart" and step_overlap(prefix, correction) > self.max_overlap,
         }
         return next((reason for reason, failed in faults.items() if failed), None)
 

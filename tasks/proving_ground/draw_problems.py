@@ -15,7 +15,7 @@ from tasks.proving_ground import library
 class DrawProblem(Stage):
     """Blank row `i` becomes the problem of seed `first_seed + i`: the same wherever and whenever it is drawn."""
 
-    label: ClassVar[str] = "draw"
+    label: ClassVar[str] = "draw_problem"
     table: ClassVar[pa.Schema] = problems.SCHEMA
 
     first_seed: int = Field(default=0, ge=0)

@@ -24,7 +24,7 @@ ERROR_RATES = (
 class LookUpGroundTruth(Stage):
     """The truth about a question, read by the oracle of the proving ground and not judged by any model."""
 
-    label: ClassVar[str] = "ask_oracle"
+    label: ClassVar[str] = "look_up_ground_truth"
     table: ClassVar[pa.Schema] = ground_truth.SCHEMA
 
     def rows(self, batch: Sequence[Row], engine: Any) -> Iterator[Row]:
@@ -45,19 +45,20 @@ class MeasureErrorRates(Merge):
     The first input has as many blank rows as there are figures, for a merge gives back the rows of its first input.
     """
 
-    label: ClassVar[str] = "measure_noise"
-    inputs: ClassVar[tuple[str, ...]] = ("blanks", "truths", "judged", "best")
+    label: ClassVar[str] = "measure_error_rates"
+    inputs: ClassVar[tuple[str, ...]] = ("empty_rows", "ground_truth", "judged", "best")
 
     def sql(self) -> str:
         figure_cases = " ".join(f"WHEN {i} THEN '{figure}'" for i, (figure, _) in enumerate(ERROR_RATES))
         note_cases = " ".join(f"WHEN {i} THEN '{note}'" for i, (_, note) in enumerate(ERROR_RATES))
         return f"""
             WITH known AS (
-                SELECT truths.*, judged.row_id IS NOT NULL AS kept FROM truths LEFT JOIN judged USING (row_id)
+                SELECT ground_truth.*, judged.row_id IS NOT NULL AS kept FROM ground_truth LEFT JOIN judged USING
+                (row_id)
             ),
             published AS (
-                SELECT solvable, answer_key = truths.answer AS agrees
-                FROM best JOIN truths ON question_id = truths.row_id
+                SELECT solvable, answer_key = ground_truth.answer AS agrees
+                FROM best JOIN ground_truth ON question_id = ground_truth.row_id
             ),
             counted AS (
                 SELECT 0 AS number, count_if(kept AND solvable) AS k, count_if(kept) AS n FROM known
@@ -68,5 +69,5 @@ class MeasureErrorRates(Merge):
             rated AS ({with_wilson_interval("counted")})
             SELECT row_id, CASE number {figure_cases} END AS figure, rate AS value, low, high, n::BIGINT AS n,
                 CASE number {note_cases} END AS note
-            FROM blanks JOIN rated USING (number) ORDER BY row_id
+            FROM empty_rows JOIN rated USING (number) ORDER BY row_id
         """

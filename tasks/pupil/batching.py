@@ -29,7 +29,7 @@ def iterate_batches(examples: PackedExamples, config: PupilTraining, epoch: int)
     A lesson waits until its bucket is full; what waits at the end of the epoch is left out of it.
     Raises ValueError for a lesson longer than all widths.
     """
-    lengths, widths = np.diff(examples.offsets), config.widths
+    lengths, widths = np.diff(examples.offsets), config.padded_lengths
     if lengths.max() > widths[-1]:
         raise ValueError(f"a lesson has {lengths.max()} tokens; add a width to {widths}")
     waiting: list[list[int]] = [[] for _ in widths]

@@ -8,7 +8,7 @@ from schemas.identity import FrozenModel
 class PupilTraining(FrozenModel):
     """How the pupil is built and taught."""
 
-    hidden: int = 192
+    hidden_size: int = 192
     layers: int = 6
     """As fast as 4 layers of 256; who judges a line must first work it out, then compare: that takes depth."""
     heads: int = 6
@@ -21,23 +21,23 @@ class PupilTraining(FrozenModel):
     """Training time, over all continuations."""
     micro_tokens: int = 3072
     """Tokens of one forward pass; one core's cache decides on a CPU, 65536 suits a GPU."""
-    accumulate: int = 2
+    accumulation_steps: int = 2
     """Forward passes a step, shared out among the processes."""
-    widths: tuple[int, ...] = (40, 64, 72, 80, 96, 128, 160, 208, 352)
+    padded_lengths: tuple[int, ...] = (40, 64, 72, 80, 96, 128, 160, 208, 352)
     """Lengths that lessons are padded to; each that occurs is compiled once (20 to 30 s)."""
-    rate: float = 0.005
+    learning_rate: float = 0.005
     """Peak learning rate of the matrices (Muon); embeddings and norms get `vector_rate` (AdamW)."""
-    vector_rate: float = 0.003
-    warmup: int = 80
+    vector_learning_rate: float = 0.003
+    warmup_steps: int = 80
     """Steps."""
-    decay: float = 0.4
+    decay_share: float = 0.4
     """Share of the training in which the rate falls to zero in a line; it is constant before, so the end may move."""
     weight_decay: float = 0.05
     seed: int = 7
-    start: str = ""
+    start_model: str = ""
     """Folder of an exported pupil of the same architecture whose weights to begin with, instead of fresh ones."""
-    compiled: bool = True
+    use_compile: bool = True
 
     def resumable_fields(self) -> dict[str, Any]:
         """What must stay as it is over all continuations: everything but the length and the speed."""
-        return self.model_dump(exclude={"steps", "minutes", "decay", "compiled"})
+        return self.model_dump(exclude={"steps", "minutes", "decay_share", "use_compile"})

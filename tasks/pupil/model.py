@@ -14,7 +14,7 @@ def make_model(config: PupilTraining, vocabulary: int) -> LlamaForCausalLM:
     torch.manual_seed(config.seed)
     llama_config = LlamaConfig(
         vocab_size=vocabulary,
-        hidden_size=config.hidden,
+        hidden_size=config.hidden_size,
         num_hidden_layers=config.layers,
         intermediate_size=config.feed_forward,
         num_attention_heads=config.heads,

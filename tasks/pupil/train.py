@@ -65,19 +65,19 @@ class TrainingRun:
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         vocabulary = -(-(int(self.examples.ids.max()) + 1) // 64) * 64
         self.model = make_model(config, vocabulary).to(self.device)
-        if config.start:
-            load_weights(self.model, Path(config.start), dataset / "tokenizer.json")
+        if config.start_model:
+            load_weights(self.model, Path(config.start_model), dataset / "tokenizer.json")
         self.gradients = FlatGradients(self.model, self.device)
         matrices = [p for n, p in self.model.named_parameters() if p.ndim == 2 and "embed" not in n]
         others = [p for n, p in self.model.named_parameters() if p.ndim != 2 or "embed" in n]
         self.optimisers: list[torch.optim.Optimizer] = [
-            Muon(matrices, lr=config.rate, weight_decay=config.weight_decay),
-            torch.optim.AdamW(others, lr=config.vector_rate, betas=(0.9, 0.95), weight_decay=0.0, fused=True),
+            Muon(matrices, lr=config.learning_rate, weight_decay=config.weight_decay),
+            torch.optim.AdamW(others, lr=config.vector_learning_rate, betas=(0.9, 0.95), weight_decay=0.0, fused=True),
         ]
-        self.peak_rates = [config.rate, config.vector_rate]
+        self.peak_rates = [config.learning_rate, config.vector_learning_rate]
         self.schedule, self.epoch, self.batches_used = Schedule(), 0, 0
         self.losses: list[float] = []
-        if config.compiled:
+        if config.use_compile:
             torch._dynamo.config.recompile_limit = 64
             self.model.model.compile(dynamic=False)
 
@@ -112,9 +112,11 @@ class TrainingRun:
 
     def step(self, data: Iterator[NDArray[np.int64]]) -> float:
         """One optimiser step; returns the mean loss of a counted token, in nats."""
-        began, batches_of_rows = time.perf_counter(), [next(data) for _ in range(self.config.accumulate)]
+        began, batches_of_rows = time.perf_counter(), [next(data) for _ in range(self.config.accumulation_steps)]
         rank, world = rank_and_world()
-        parts = [collate(self.examples, r, self.config.widths, self.device) for r in batches_of_rows[rank::world]]
+        parts = [
+            collate(self.examples, r, self.config.padded_lengths, self.device) for r in batches_of_rows[rank::world]
+        ]
         total = sum(float(self.sum_weights(rows)) for rows in batches_of_rows)
         loss = sum(self._backward(part, total) for part in parts)
         tokens_read = sum(int((self.examples.offsets[r + 1] - self.examples.offsets[r]).sum()) for r in batches_of_rows)
@@ -152,7 +154,7 @@ class TrainingRun:
         """Compile for every width, one process after the other: the first fills the cache on disk for the rest."""
         rank, world = rank_and_world()
         for turn in range(world):
-            for width in self.config.widths if turn == rank else ():
+            for width in self.config.padded_lengths if turn == rank else ():
                 rows = torch.zeros(max(1, self.config.micro_tokens // width), width, dtype=torch.long)
                 self.model.model(input_ids=rows.to(self.device), use_cache=False).last_hidden_state.sum().backward()
             if world > 1:
@@ -224,7 +226,7 @@ def _train(
         training.load_state_dict(_load_checkpoint(path, config))
     training.schedule = training.schedule.with_end(config)
     report(f"{sum(p.numel() for p in training.model.parameters()):,} parameters, from step {training.schedule.step}")
-    if config.compiled and not training.is_done:
+    if config.use_compile and not training.is_done:
         training.compile_widths()
         report("compiled")
     data, first = training.iterate_batches(), training.schedule

@@ -130,17 +130,17 @@ class TrainDifficultyModel(FineTuning):
     numbers are ours, those of a usual fine-tuning. The head's value goes through a sigmoid, in training as in use.
     """
 
-    label: ClassVar[str] = "learn_difficulty"
+    label: ClassVar[str] = "train_difficulty_model"
     inputs: ClassVar[tuple[str, ...]] = ("difficulty",)
 
     role: Annotated[str | None, NotIdentity] = "prober"
-    rate: float = Field(default=1e-5, gt=0)
+    learning_rate: float = Field(default=1e-5, gt=0)
     warmup: float = Field(default=0.03, ge=0)
     batch: int = Field(default=64, ge=1)
     epochs: float = Field(default=2.0, gt=0)
-    before: str = ""
+    prompt_prefix: str = ""
     """What the model reads before a question; an opening token comes first where its tokeniser puts one there."""
-    after: str = ""
+    prompt_suffix: str = ""
     """What it reads after it, and in whose last token it sees the whole."""
     held_out: float = Field(default=0.1, ge=0, lt=1)
     """Share of the questions that are not trained on, but tell how good the prediction is."""
@@ -162,7 +162,13 @@ class TrainDifficultyModel(FineTuning):
 
 
 PUPIL_DIFFICULTY = TrainDifficultyModel(
-    rate=3e-4, batch=32, micro=32, epochs=4, length=256, before="<solve><question>", after="<reply>"
+    learning_rate=3e-4,
+    batch=32,
+    micro_batch=32,
+    epochs=4,
+    max_tokens=256,
+    prompt_prefix="<solve><question>",
+    prompt_suffix="<reply>",
 )
 """For the pupil, whose solutions begin where it is asked: 188 steps on 1,500 questions."""
 

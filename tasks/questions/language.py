@@ -2,15 +2,12 @@
 
 import functools
 import re
-from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
-import pyarrow as pa
 from pydantic import Field, field_validator
 
-from schemas.outcomes import Reject, Row
-from schemas.steps import Stage
-from schemas.tables import questions
+from schemas.outcomes import Row
+from schemas.steps import Filter
 
 _LANGUAGE_CODES = """
     af am an ar as az ba be bg bn br bs ca cs cy da de dz el en eo es et eu fa fi fo fr fy ga gd gl gu ha he hi hr ht hu
@@ -37,7 +34,7 @@ _SENTENCE_END = re.compile(r"[.!?:;]\s|[\n\u3002\uff01\uff1b\uff1f]")
 _NO_LETTERS = re.compile(r"[\x00-&(-@\[-`{-\xbf\xd7\xf7\u2000-\u2bff\u3000-\u303f\uff00-\uff0f\uff1a-\uff20]+")
 
 
-class KeepLanguage(Stage):
+class KeepLanguage(Filter):
     """Turns down a question that is not in one of `languages`; a test for ASCII would keep all that is romanised.
 
     A text is identified in stretches of whole sentences, and each of them must pass: a question with its translation
@@ -47,11 +44,11 @@ class KeepLanguage(Stage):
 
     label: ClassVar[str] = "keep_language"
     version: ClassVar[int] = 2
-    table: ClassVar[pa.Schema] = questions.SCHEMA
+    needs: ClassVar[tuple[str, ...]] = ("question",)
 
     languages: tuple[str, ...] = Field(default=("en",), min_length=1)
     """ISO 639-1 codes. Hindi is known in its own script alone: romanised it can be stopped, but not asked for."""
-    likeness: float = Field(default=0.35, gt=0, le=1)
+    least_relative_probability: float = Field(default=0.35, gt=0, le=1)
     """Least probability of a wanted language, as a share of that of the likeliest one: 1 wants it to be the likeliest.
 
     Calibrated for English on GSM8K train, MATH test and 331 questions in six other languages. At 0.35, 99.92 % of the
@@ -69,12 +66,10 @@ class KeepLanguage(Stage):
                 )
         return languages
 
-    def rows(self, batch: Sequence[Row], engine: Any) -> Iterator[Row | Reject]:
-        for row in batch:
-            if language := self.detect_foreign(row["question"]):
-                yield Reject(row, f"language: {language}")
-            else:
-                yield {"row_id": row["row_id"], "question": row["question"]}
+    def reject_reason(self, row: Row) -> str | None:
+        """`language: fr`, or `language: unclear`; None where every part is in a wanted language."""
+        language = self.detect_foreign(row["question"])
+        return f"language: {language}" if language else None
 
     def detect_foreign(self, text: str) -> str | None:
         """The language of the first stretch that is in none of `languages`: a code or `unclear`; None where all are."""
@@ -84,7 +79,7 @@ class KeepLanguage(Stage):
                 continue
             ranked = dict(load_identifier().rank(" ".join(segment)))
             wanted = max(ranked[code] for code in self.languages)
-            if wanted < probability * self.likeness:
+            if wanted < probability * self.least_relative_probability:
                 return str(best) if probability >= NAMED_FROM_PROBABILITY else "unclear"
         return None
 

@@ -27,31 +27,31 @@ class ImproveQuestion(Ask):
     table: ClassVar[pa.Schema] = question_preferences.QUESTION_REWRITES
 
     role: str | None = "teacher"
-    harder: str = load_instruction("harden_question")
+    harder_template: str = load_instruction("harden_question")
     """The instruction towards difficulty; `template` is the one towards solvability."""
-    difficulty: float = Field(default=0.5, ge=0, le=1)
+    harder_share: float = Field(default=0.5, ge=0, le=1)
     """Share of questions to make harder; the paper draws one of the two (section 2.3) and does not say how often."""
     seed: int = 0
     """Of the directions."""
-    longest: int = Field(default=300, ge=1)
+    max_words: int = Field(default=300, ge=1)
     """Words of a rewrite. Not in the paper, where a rewrite that is no question any more is learned from as well."""
     sampling: Sampling = Sampling(max_tokens=4096)
     """Greedy, at most 4,096 tokens (the authors' code)."""
 
     def choose_direction(self, row: Row) -> str:
         """The direction of a row: the same in every process, whatever else is in the shard."""
-        return "difficulty" if Random(f"{self.seed}/{row['row_id']}").random() < self.difficulty else "solvability"
+        return "difficulty" if Random(f"{self.seed}/{row['row_id']}").random() < self.harder_share else "solvability"
 
     def prompt(self, row: Row) -> Prompt:
         inputs = {"question": row["question"]}
         if self.choose_direction(row) == "difficulty":
-            return Prompt(stage="harden_question", inputs=inputs, instruction=self.harder)
+            return Prompt(stage="harden_question", inputs=inputs, instruction=self.harder_template)
         return Prompt(stage=self.tag, inputs=inputs, instruction=self.template)
 
     def parse(self, row: Row, replies: list[Completion]) -> Iterator[Outcome]:
         for sample, reply in enumerate(replies):
             text = reply.text.strip()
-            if reply.finish_reason == "length" or len(text.split()) > self.longest:
+            if reply.finish_reason == "length" or len(text.split()) > self.max_words:
                 yield Reject(row, "too_long")
             elif not text:
                 yield Reject(row, "empty")
@@ -73,7 +73,7 @@ class KeepUnsolvable(Merge):
     and such pairs outnumber those that show what solvable means.
     """
 
-    label: ClassVar[str] = "keep_faulty"
+    label: ClassVar[str] = "keep_unsolvable"
     inputs: ClassVar[tuple[str, ...]] = ("questions", "solvable")
 
     def sql(self) -> str:

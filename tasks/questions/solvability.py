@@ -4,14 +4,13 @@ import math
 from collections.abc import Iterator
 from typing import ClassVar
 
-import pyarrow as pa
 from pydantic import Field
 
 from schemas.engine import Completion
 from schemas.errors import EngineError
 from schemas.outcomes import Quarantine, Reject, Row
 from schemas.prompts import Prompt, Sampling
-from schemas.tables import questions
+from schemas.steps import Filter
 from tasks.base.ask import Outcome
 from tasks.base.llm_judge import JudgeStage, parse_verdict, vote_of
 
@@ -24,15 +23,15 @@ def parse_solvability(text: str) -> bool | None:
     return {"yes": True, "no": False}.get(parse_verdict(text, VERDICT_WORDS) or "")
 
 
-class JudgeSolvable(JudgeStage):
+class JudgeSolvable(JudgeStage, Filter):
     """Keeps a question that the model finds solvable, after a short reason; several samples are a panel that votes."""
 
     label: ClassVar[str] = "judge_solvable"
     tag: ClassVar[str] = "judge_solvable"
-    table: ClassVar[pa.Schema] = questions.SCHEMA
+    needs: ClassVar[tuple[str, ...]] = ("question",)
     verdict_words: ClassVar[tuple[str, ...]] = VERDICT_WORDS
     sampling: Sampling = Sampling(max_tokens=160)
-    least: float = Field(default=0.5, ge=0.5, le=1)
+    least_share: float = Field(default=0.5, ge=0.5, le=1)
     """Share of the panel's verdicts, more than half in any case, that must find the question solvable."""
     least_confidence: float = Field(default=0, ge=0, le=1)
     """A judgement that finds the question solvable, and whose tokens together are less probable than this, is a doubt.
@@ -53,8 +52,8 @@ class JudgeSolvable(JudgeStage):
     def parse(self, row: Row, replies: list[Completion]) -> Iterator[Outcome]:
         votes = [self.vote(reply) for reply in replies]
         yes, no, unsure = (votes.count(word) for word in ("yes", "no", "unsure"))
-        if yes > no + unsure and yes >= self.least * (yes + no + unsure):
-            yield {"row_id": row["row_id"], "question": row["question"]}
+        if yes > no + unsure and yes >= self.least_share * (yes + no + unsure):
+            yield row
         elif no + unsure:
             yield Reject(row, "unsolvable" if no >= unsure else "unsure")
         else:

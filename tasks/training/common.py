@@ -64,13 +64,13 @@ def trainer_arguments(step: "FineTuning", checkpoints: Path) -> dict[str, Any]:
     gpu = torch.cuda.is_available()
     return {
         "output_dir": str(checkpoints),
-        "learning_rate": step.rate,
+        "learning_rate": step.learning_rate,
         "lr_scheduler_type": "cosine",
         "warmup_steps": step.warmup,
         "weight_decay": step.weight_decay,
         "num_train_epochs": step.epochs,
-        "per_device_train_batch_size": step.micro,
-        "gradient_accumulation_steps": step.batch // (step.micro * step.gpus),
+        "per_device_train_batch_size": step.micro_batch,
+        "gradient_accumulation_steps": step.batch // (step.micro_batch * step.gpus),
         "seed": step.seed,
         "save_steps": step.save_every,
         "save_total_limit": 2,

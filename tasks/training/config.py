@@ -19,13 +19,13 @@ Tables = Mapping[str, Iterable[pa.RecordBatch]]
 class FineTuning(TrainingStep):
     """What both trainings share: one pass over the data by AdamW, on a cosine."""
 
-    rate: float = Field(gt=0)
+    learning_rate: float = Field(gt=0)
     """Peak learning rate; it falls to zero along a cosine."""
     warmup: float = Field(ge=0)
     """Steps in which the rate rises; below 1: their share of all steps."""
     batch: int = Field(ge=1)
     """Sequences, or pairs, of one optimiser step, over all processes."""
-    length: int = Field(default=1024, ge=8)
+    max_tokens: int = Field(default=1024, ge=8)
     """Most tokens of a sequence; a question that is longer is left out and counted, never cut: it would have no end."""
     epochs: float = Field(default=1.0, gt=0)
     """Passes over the data: more of them cost diversity (appendix A)."""
@@ -33,7 +33,7 @@ class FineTuning(TrainingStep):
     """0 in the code."""
     seed: int = 7
     """Of the order of the data."""
-    micro: Annotated[int, NotIdentity] = Field(default=1, ge=1)
+    micro_batch: Annotated[int, NotIdentity] = Field(default=1, ge=1)
     """Sequences, or pairs, in one forward pass of one process."""
     threads: Annotated[int, NotIdentity] = Field(default=0, ge=0)
     """On a CPU; 0: as many as torch thinks fit."""
@@ -42,9 +42,9 @@ class FineTuning(TrainingStep):
 
     @model_validator(mode="after")
     def _check_batch(self) -> "FineTuning":
-        if self.batch % (self.micro * self.gpus):
+        if self.batch % (self.micro_batch * self.gpus):
             raise ValueError(
-                f"a batch of {self.batch} is no multiple of micro x gpus ({self.micro} x {self.gpus}); change one"
+                f"a batch of {self.batch} is no multiple of micro x gpus ({self.micro_batch} x {self.gpus}); change one"
             )
         return self
 
@@ -55,11 +55,11 @@ class QuestionFineTuning(FineTuning):
     A causal model has a notion of likely questions; a bare prefix brings it out once the end of a question is taught.
     """
 
-    label: ClassVar[str] = "tune_questioner"
+    label: ClassVar[str] = "question_fine_tuning"
     inputs: ClassVar[tuple[str, ...]] = ("questions",)
 
     role: Annotated[str | None, NotIdentity] = "solver"
-    rate: float = Field(default=2e-5, gt=0)
+    learning_rate: float = Field(default=2e-5, gt=0)
     """2e-5 (code; the paper does not say)."""
     warmup: float = Field(default=0.03, ge=0)
     """3 % of the steps (code)."""
@@ -80,11 +80,11 @@ class QuestionFineTuning(FineTuning):
 class QuestionPreferenceOptimization(FineTuning):
     """QPO: of two questions the questioner learns to prefer the improved one, by DPO against itself as it was."""
 
-    label: ClassVar[str] = "prefer_questions"
+    label: ClassVar[str] = "question_preference_optimization"
     inputs: ClassVar[tuple[str, ...]] = ("pairs",)
 
     role: Annotated[str | None, NotIdentity] = "questioner"
-    rate: float = Field(default=5e-7, gt=0)
+    learning_rate: float = Field(default=5e-7, gt=0)
     """5e-7 (appendix A)."""
     warmup: float = Field(default=20, ge=0)
     """20 steps (appendix A)."""
@@ -92,7 +92,7 @@ class QuestionPreferenceOptimization(FineTuning):
     """128 pairs (appendix A)."""
     beta: float = Field(default=0.1, gt=0)
     """How dear it is to leave the reference: 0.1 (code; the paper does not say)."""
-    anchor: float = Field(default=0.0, ge=0)
+    sft_weight: float = Field(default=0.0, ge=0)
     """Weight of the chosen question's own loss beside that of the pair; 0 is DPO as in the paper. A small model that is
     only told what to avoid forgets how questions are written: the share of the garbled ones grows."""
     held_out: int = Field(default=100, ge=0)

@@ -38,17 +38,17 @@ def train_on_preferences(
     """Train on pairs by DPO; the reference is the base, and its log-probabilities are computed once."""
     model, tokenizer, question_format = load_base(step, folders.base)
     encoded = [_tokenize_pair(tokenizer, question_format, pair) for pair in pairs]
-    longest = step.length - len(question_format.prefix_tokens(tokenizer))
+    longest = step.max_tokens - len(question_format.prefix_tokens(tokenizer))
     fitting = [pair for pair in encoded if max(len(pair["chosen_ids"]), len(pair["rejected_ids"])) <= longest]
     Random(step.seed).shuffle(fitting)
     held_out, train = fitting[: step.held_out], fitting[step.held_out :]
-    require_examples(train, "pairs, held out ones aside,", len(encoded), step.length)
+    require_examples(train, "pairs, held out ones aside,", len(encoded), step.max_tokens)
     arguments = DPOConfig(
         **trainer_arguments(step, folders.checkpoints),
         beta=step.beta,
-        loss_type=["sigmoid", "sft"] if step.anchor else ["sigmoid"],
-        loss_weights=[1.0, step.anchor] if step.anchor else None,
-        max_length=step.length,
+        loss_type=["sigmoid", "sft"] if step.sft_weight else ["sigmoid"],
+        loss_weights=[1.0, step.sft_weight] if step.sft_weight else None,
+        max_length=step.max_tokens,
         # Its file of log-probabilities is one process's own; without it, each process holds the reference as well.
         precompute_ref_log_probs=step.gpus == 1,
         per_device_eval_batch_size=1,  # what is measured is a mean over batches

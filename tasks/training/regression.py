@@ -51,13 +51,14 @@ def fit(
         torch.set_num_threads(step.threads)
     tokenizer, chat_template = _load_tokenizer(step, folders.base)
     examples = [_tokenize_question(tokenizer, chat_template, row) for row in rows]
-    fitting = [example for example in examples if len(example["input_ids"]) <= step.length]
+    fitting = [example for example in examples if len(example["input_ids"]) <= step.max_tokens]
     Random(step.seed).shuffle(fitting)
     held_out_count = round(step.held_out * len(fitting))
     held_out, train = fitting[:held_out_count], fitting[held_out_count:]
     if not train:
         raise ValueError(
-            f"nothing to train on: of {len(examples):,} questions {len(fitting):,} have at most {step.length} tokens, "
+            f"nothing to train on: of {len(examples):,} questions {len(fitting):,} have at most "
+            f"{step.max_tokens} tokens, "
             f"and {held_out_count:,} are held out; raise length, lower held_out or give more questions"
         )
     set_seed(step.seed)  # of a head that is not there yet
@@ -103,8 +104,8 @@ def _load_tokenizer(step: "TrainDifficultyModel", base: Path) -> tuple[Any, str]
     """
     tokenizer = AutoTokenizer.from_pretrained(base)
     adds_bos = tokenizer.bos_token_id is not None and tokenizer("a")["input_ids"][:1] == [tokenizer.bos_token_id]
-    before = (tokenizer.bos_token if adds_bos else "") + step.before
-    chat_template = f"{{{{ {json.dumps(before)} + messages[-1]['content'] + {json.dumps(step.after)} }}}}"
+    before = (tokenizer.bos_token if adds_bos else "") + step.prompt_prefix
+    chat_template = f"{{{{ {json.dumps(before)} + messages[-1]['content'] + {json.dumps(step.prompt_suffix)} }}}}"
     tokenizer.chat_template = chat_template
     return tokenizer, chat_template
 
@@ -138,13 +139,13 @@ def _trainer_arguments(step: "TrainDifficultyModel", checkpoints: Path) -> Train
     gpu = torch.cuda.is_available()
     return TrainingArguments(
         output_dir=str(checkpoints),
-        learning_rate=step.rate,
+        learning_rate=step.learning_rate,
         lr_scheduler_type="cosine",
         warmup_steps=step.warmup,
         weight_decay=step.weight_decay,
         num_train_epochs=step.epochs,
-        per_device_train_batch_size=step.micro,
-        gradient_accumulation_steps=step.batch // (step.micro * step.gpus),
+        per_device_train_batch_size=step.micro_batch,
+        gradient_accumulation_steps=step.batch // (step.micro_batch * step.gpus),
         seed=step.seed,
         save_steps=step.save_every,
         save_total_limit=2,

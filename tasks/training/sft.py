@@ -31,12 +31,15 @@ def train_on_questions(
     model, tokenizer, question_format = load_base(step, folders.base)
     opening = question_format.prefix_tokens(tokenizer)
     encoded = [opening + question_format.question_tokens(tokenizer, text) for text in texts]
-    fitting = [ids for ids in encoded if len(ids) <= step.length]
-    require_examples(fitting, "questions", len(encoded), step.length)
+    fitting = [ids for ids in encoded if len(ids) <= step.max_tokens]
+    require_examples(fitting, "questions", len(encoded), step.max_tokens)
     trainer = SFTTrainer(
         model,
         SFTConfig(
-            **trainer_arguments(step, folders.checkpoints), packing=True, packing_strategy="bfd", max_length=step.length
+            **trainer_arguments(step, folders.checkpoints),
+            packing=True,
+            packing_strategy="bfd",
+            max_length=step.max_tokens,
         ),
         train_dataset=Dataset.from_dict({"input_ids": fitting, "labels": fitting}),
         processing_class=tokenizer,
@@ -59,17 +62,17 @@ def train_on_replies(
         raise ValueError(f"the tokenizer of {folders.base} names no token that ends a reply (eos_token)")
     model.config.eos_token_id = tokenizer.eos_token_id
     encoded = [tokenize_example(step, tokenizer, row) for row in rows]
-    fitting = [each for each in encoded if len(each["input_ids"]) <= step.length]
-    require_examples(fitting, "examples", len(encoded), step.length)
+    fitting = [each for each in encoded if len(each["input_ids"]) <= step.max_tokens]
+    require_examples(fitting, "examples", len(encoded), step.max_tokens)
     chosen, order = list[dict[str, list[int]]](), Random(step.seed)
-    while (left := step.tokens - sum(len(each["input_ids"]) for each in chosen)) > 0:
+    while (left := step.token_budget - sum(len(each["input_ids"]) for each in chosen)) > 0:
         for each in order.sample(fitting, len(fitting)):
             if left > 0:
                 chosen.append(each)
                 left -= len(each["input_ids"])
     trainer = SFTTrainer(
         model,
-        SFTConfig(**trainer_arguments(step, folders.checkpoints), max_length=step.length),
+        SFTConfig(**trainer_arguments(step, folders.checkpoints), max_length=step.max_tokens),
         train_dataset=Dataset.from_list(chosen),
         processing_class=tokenizer,
     )
@@ -80,7 +83,7 @@ def train_on_replies(
 
 def tokenize_example(step: "StudentFineTuning", tokenizer: Any, row: Row) -> dict[str, list[int]]:
     """Prompt, reply and end; prompt and reply are tokenised apart, as when the model is asked."""
-    prompt, text = step.asked.prompt(row), row["text"]
+    prompt, text = step.prompt_stage.prompt(row), row["text"]
     if tokenizer.chat_template:
         prompt_tokens = tokenizer.apply_chat_template(
             prompt.to_messages(), add_generation_prompt=True, return_dict=False

@@ -22,7 +22,7 @@ from tasks.training.config import FineTuning
 class SolutionsAsExamples(Merge):
     """Verified solutions as examples: the chosen side of `pairs`, each text once."""
 
-    label: ClassVar[str] = "take_solutions"
+    label: ClassVar[str] = "solutions_as_examples"
     inputs: ClassVar[tuple[str, ...]] = ("pairs",)
 
     def sql(self) -> str:
@@ -37,7 +37,7 @@ class SolutionsAsExamples(Merge):
 class CorrectionsAsExamples(Merge):
     """Corrections as examples, whole or without the wrong step."""
 
-    label: ClassVar[str] = "take_corrections"
+    label: ClassVar[str] = "corrections_as_examples"
     inputs: ClassVar[tuple[str, ...]] = ("corrections",)
 
     masked: bool = False
@@ -60,21 +60,21 @@ class StudentFineTuning(FineTuning):
     less often, and nobody is taught more.
     """
 
-    label: ClassVar[str] = "tune_student"
+    label: ClassVar[str] = "student_fine_tuning"
     inputs: ClassVar[tuple[str, ...]] = ("examples",)
 
     role: Annotated[str | None, NotIdentity] = "student"
-    rate: float = Field(default=1e-5, gt=0)
+    learning_rate: float = Field(default=1e-5, gt=0)
     """1e-5 on a cosine (arXiv:2503.17439, appendix A.3.1)."""
     warmup: float = Field(default=0.03, ge=0)
     """Share of the steps."""
     batch: int = Field(default=32, ge=1)
     """Examples of one step."""
-    length: int = Field(default=4096, ge=8)
+    max_tokens: int = Field(default=4096, ge=8)
     """Most tokens of an example (appendix A.3.1); a longer one is left out and counted."""
-    tokens: int = Field(default=100_000_000, ge=1)
+    token_budget: int = Field(default=100_000_000, ge=1)
     """To be read, prompts included."""
-    asked: SampleStudent = SampleStudent()
+    prompt_stage: SampleStudent = SampleStudent()
     """How the student is asked."""
 
     def fit(
@@ -98,7 +98,7 @@ class TraceSelfCorrection(Stage):
     A student that doubts what is right has not erred; only the oracle can tell.
     """
 
-    label: ClassVar[str] = "retrace"
+    label: ClassVar[str] = "trace_self_correction"
     table: ClassVar[pa.Schema] = student_scores.SELF_CORRECTION_TRACES
 
     student: str
@@ -128,16 +128,16 @@ class CompareStudents(Merge):
     The first input has as many blank rows as there are names, for a merge gives back the rows of its first input.
     """
 
-    label: ClassVar[str] = "measure_students"
-    inputs: ClassVar[tuple[str, ...]] = ("blanks", "problems", "retraced")
+    label: ClassVar[str] = "compare_students"
+    inputs: ClassVar[tuple[str, ...]] = ("empty_rows", "problems", "self_corrections")
 
-    names: tuple[str, ...]
+    students: tuple[str, ...]
     """Of the students."""
 
     def prepare(self, con: Any) -> None:
         """`named(number, student)`."""
-        numbers = pa.array(range(len(self.names)), pa.int64())
-        con.register("named", pa.table({"number": numbers, "student": [*self.names]}))
+        numbers = pa.array(range(len(self.students)), pa.int64())
+        con.register("named", pa.table({"number": numbers, "student": [*self.students]}))
 
     def sql(self) -> str:
         return f"""
@@ -147,13 +147,14 @@ class CompareStudents(Merge):
                     max(posed.n) - count(verdict) + count(*) FILTER (erred) AS erred,
                     count(*) FILTER (erred AND reflected) AS reflected,
                     count(*) FILTER (erred AND verdict = 'correct') AS mended
-                FROM named LEFT JOIN retraced USING (student) CROSS JOIN (SELECT count(*) AS n FROM problems) AS posed
+                FROM named LEFT JOIN self_corrections USING (student) CROSS JOIN (SELECT count(*) AS n FROM problems)
+                AS posed
                 GROUP BY ALL
             ),
             passed AS ({with_wilson_interval("counted")}),
             corrected AS ({with_wilson_interval("(SELECT number, mended AS k, erred AS n FROM counted)")})
-            SELECT blanks.row_id, student, passed.n AS problems, passed.rate AS first_pass, passed.low, passed.high,
+            SELECT empty_rows.row_id, student, passed.n AS problems, passed.rate AS first_pass, passed.low, passed.high,
                 unanswered, erred, reflected, corrected.rate AS corrected, corrected.low AS corrected_low,
                 corrected.high AS corrected_high
-            FROM blanks JOIN passed USING (number) JOIN corrected USING (number) ORDER BY row_id
+            FROM empty_rows JOIN passed USING (number) JOIN corrected USING (number) ORDER BY row_id
         """

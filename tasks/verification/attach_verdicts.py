@@ -8,7 +8,7 @@ from schemas.steps import Merge
 class AttachVerdicts(Merge):
     """Attempts with their verdicts; an attempt whose verdict is in quarantine is rejected with that reason."""
 
-    label: ClassVar[str] = "judged"
+    label: ClassVar[str] = "attach_verdicts"
     inputs: ClassVar[tuple[str, ...]] = ("attempts", "verdicts")
 
     def sql(self) -> str:

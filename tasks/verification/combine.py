@@ -35,14 +35,14 @@ _VERDICT_CASES: dict[CombineMode, str] = {
 class CombineVerdicts(Merge):
     """One verdict from two, and who it comes from; more than two are combined one after the other."""
 
-    label: ClassVar[str] = "combine"
+    label: ClassVar[str] = "combine_verdicts"
     inputs: ClassVar[tuple[str, ...]] = ("attempts", "first", "second")
     extra_columns: ClassVar[tuple[str, ...]] = ("decided_by", "said")
     """Columns beside those of every verdict."""
 
-    how: CombineMode = "first_decided"
+    mode: CombineMode = "first_decided"
     """What makes one verdict of two."""
-    names: tuple[VerifierName, VerifierName] = ("first", "second")
+    verifiers: tuple[VerifierName, VerifierName] = ("first", "second")
     """Of the two verifiers, for the rows."""
 
     def sql(self) -> str:
@@ -54,7 +54,7 @@ class CombineVerdicts(Merge):
             other AS (SELECT {_VERDICT_COLUMNS} FROM (FROM second UNION ALL BY NAME FROM unsaid)),
             paired AS (
                 SELECT attempts.row_id, one.verdict IS NOT NULL OR other.verdict IS NOT NULL AS any_verdict,
-                    CASE {_VERDICT_CASES[self.how]}
+                    CASE {_VERDICT_CASES[self.mode]}
                         WHEN {undecided.format("one")} THEN one.verdict
                         WHEN {undecided.format("other")} THEN other.verdict
                         ELSE 'unverifiable'
@@ -69,7 +69,7 @@ class CombineVerdicts(Merge):
             SELECT row_id, found AS verdict, coalesce(decider.rule, 'no_verdict') AS rule,
                 decider.found_by AS found_by, decider.gold_parsed AS gold_parsed,
                 decider.answer_parsed AS answer_parsed,
-                '{self.how}({", ".join(self.names)})' AS verifier,
+                '{self.mode}({", ".join(self.verifiers)})' AS verifier,
                 concat_ws('; ', one.verifier_version, other.verifier_version) AS verifier_version,
                 (coalesce(one.milliseconds, 0) + coalesce(other.milliseconds, 0))::FLOAT AS milliseconds,
                 coalesce(decider.decided_by, decider.verifier) AS decided_by,
@@ -85,7 +85,7 @@ class KeepUndecided(Merge):
     Those that are decided are rejected here without their texts, which stay where they are.
     """
 
-    label: ClassVar[str] = "undecided"
+    label: ClassVar[str] = "keep_undecided"
     inputs: ClassVar[tuple[str, ...]] = ("attempts", "verdicts")
 
     def sql(self) -> str:
@@ -102,5 +102,6 @@ class KeepUndecided(Merge):
 
 
 def _describe_verdict(side: str) -> str:
-    """`questmill.ladder wrong`, or for a combined one what it has heard itself; null where it has said nothing."""
+    """`questmill.answer_match wrong`, or for a combined one what it has heard itself; null where it has said
+    nothing."""
     return f"coalesce({side}.said, {side}.verifier || ' ' || {side}.verdict)"

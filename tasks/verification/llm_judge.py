@@ -30,20 +30,20 @@ class JudgeResponse(JudgeStage):
     table: ClassVar[pa.Schema] = JUDGE_VERDICTS
     verdict_words: ClassVar[tuple[str, ...]] = ("correct", "wrong", "unsure")
 
-    gold: bool = True
+    show_gold: bool = True
     """Show the known answer; without it the judge must solve the question itself."""
 
     def prompt(self, row: Row) -> Prompt:
-        gold = {"known_answer": row["answer"]} if self.gold else {}
+        gold = {"known_answer": row["answer"]} if self.show_gold else {}
         return self.make_prompt(question=row["question"], **gold, response=row["response"])
 
     def parse(self, row: Row, replies: list[Completion]) -> Iterator[Outcome]:
         word, votes, reason = self.majority(replies)
         verdict = word if word in verdicts.DECISIVE_VERDICTS else "unverifiable"
         judged_row = make_verdict(
-            row["row_id"], verdict, _classify_vote(word, votes), "questmill.judge", self.judge_version
+            row["row_id"], verdict, _classify_vote(word, votes), "questmill.llm_judge", self.judge_version
         )
-        yield judged_row | {"gold_parsed": row["answer"] if self.gold else None, "votes": votes, "reason": reason}
+        yield judged_row | {"gold_parsed": row["answer"] if self.show_gold else None, "votes": votes, "reason": reason}
 
 
 def make_verdict(row_id: str, verdict: str, rule: str, verifier: str, version: str) -> Row:

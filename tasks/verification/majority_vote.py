@@ -33,11 +33,11 @@ ANSWER_KEYS = pa.schema(
 class ExtractAnswerKey(Stage):
     """The final answer of each attempt, as it is compared with those of its siblings."""
 
-    label: ClassVar[str] = "read_answer"
+    label: ClassVar[str] = "extract_answer_key"
     table: ClassVar[pa.Schema] = ANSWER_KEYS
     version: ClassVar[int] = 2
 
-    group: str = "question"
+    group_column: str = "question"
     """Column whose value the attempts at one question share. A row without a value belongs to no question, so it is
     quarantined: taken together, such rows would be samples of one question that nobody asked."""
     markers: tuple[str, ...] = MARKERS
@@ -46,13 +46,15 @@ class ExtractAnswerKey(Stage):
     def rows(self, batch: Sequence[Row], engine: Any) -> Iterator[Row | Quarantine]:
         """One outcome for each row of `schemas.tables.make_attempts`. Raises `BadInput` where there is no column
         `group`."""
-        if batch and self.group not in batch[0]:
-            raise BadInput(f"{self.label}: the rows have no column {self.group!r}; name the shared one with `group`")
+        if batch and self.group_column not in batch[0]:
+            raise BadInput(
+                f"{self.label}: the rows have no column {self.group_column!r}; name the shared one with `group`"
+            )
         for row in batch:
-            question_id = row[self.group]
+            question_id = row[self.group_column]
             if question_id is None or question_id != question_id:  # NaN, as some writers store what is missing
-                reason = f"the attempt has no value in column {self.group!r}, so it is of no question"
-                yield Quarantine(row, f"null {self.group}", reason)
+                reason = f"the attempt has no value in column {self.group_column!r}, so it is of no question"
+                yield Quarantine(row, f"null {self.group_column}", reason)
                 continue
             began = time.perf_counter()
             answer = extract(row["response"], self.markers)
@@ -71,7 +73,7 @@ class MajorityVote(Merge):
     An attempt without an answer is a sample of its question that agrees with nobody.
     """
 
-    label: ClassVar[str] = "vote"
+    label: ClassVar[str] = "majority_vote"
     inputs: ClassVar[tuple[str, ...]] = ("attempts", "answers")
     extra_columns: ClassVar[tuple[str, ...]] = ("agreement", "entropy", "samples")
     """Columns beside those of every verdict."""
@@ -138,9 +140,9 @@ class MajorityVote(Merge):
 class WeightedVote(MajorityVote):
     """The same, where a sample counts as much as its reward: three doubtful ones do not outvote two good ones."""
 
-    label: ClassVar[str] = "weighed_vote"
+    label: ClassVar[str] = "weighted_vote"
     inputs: ClassVar[tuple[str, ...]] = ("attempts", "answers", "rewards")
-    verifier: ClassVar[str] = "questmill.weighed_vote"
+    verifier: ClassVar[str] = "questmill.weighted_vote"
     weight_sql: ClassVar[str] = "coalesce(reward, 0.0)"
 
     def weight_joins(self) -> str:

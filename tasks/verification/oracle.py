@@ -26,10 +26,10 @@ class VerifyByOracle(Stage):
     To a question that has no answer, every answer is wrong, and a response without one is `unparseable` as elsewhere.
     """
 
-    label: ClassVar[str] = "consult_oracle"
+    label: ClassVar[str] = "verify_by_oracle"
     table: ClassVar[pa.Schema] = verdicts.VERDICT_SCHEMA
 
-    equality: Verify = Field(default_factory=Verify)
+    answer_match: Verify = Field(default_factory=Verify)
     """Compares the two answers."""
 
     @cached_property
@@ -45,7 +45,7 @@ class VerifyByOracle(Stage):
             for row, found in zip(batch, readings, strict=True)
             if found.answer is not None
         ]
-        compared = iter(self.equality.rows(answerable, engine))
+        compared = iter(self.answer_match.rows(answerable, engine))
         for row, reading in zip(batch, readings, strict=True):
             if reading.answer is None:
                 yield self._judge_without_gold(row, reading.unsolvable if reading.template else None)
@@ -60,7 +60,7 @@ class VerifyByOracle(Stage):
         """The verdict on an attempt at a question that has no answer, or that does not belong to the proving ground."""
         if unsolvable is None:
             verdict, rule = "unverifiable", "unknown_question"
-        elif extract(row["response"], self.equality.markers) is None:
+        elif extract(row["response"], self.answer_match.markers) is None:
             verdict, rule = "unparseable", "no_answer"
         else:
             verdict, rule = "wrong", unsolvable

@@ -32,7 +32,7 @@ PAIR_CHOICES = pa.schema(
 class PairWithRival(Merge):
     """Attempts with a `rival`: the first response to the same question that states the likeliest other answer."""
 
-    label: ClassVar[str] = "set_rival"
+    label: ClassVar[str] = "pair_with_rival"
     inputs: ClassVar[tuple[str, ...]] = ("attempts", "answers")
 
     def sql(self) -> str:
@@ -84,12 +84,12 @@ class JudgePair(JudgeStage):
 class VerdictFromPairs(Merge):
     """A verdict for each attempt: right where it is preferred in both orders, wrong where its rival or neither is."""
 
-    label: ClassVar[str] = "settle_pairs"
+    label: ClassVar[str] = "verdict_from_pairs"
     inputs: ClassVar[tuple[str, ...]] = ("attempts", "given", "swapped")
     extra_columns: ClassVar[tuple[str, ...]] = ("votes", "reason")
     """Columns beside those of every verdict."""
 
-    asked: str = ""
+    judge_identity: str = ""
     """Identity of the judge: rows must say which one it was."""
 
     def sql(self) -> str:
@@ -113,7 +113,7 @@ class VerdictFromPairs(Merge):
                 END AS verdict,
                 CASE rule WHEN 'own' THEN 'preferred' WHEN 'rival' THEN 'rival_preferred' ELSE rule END AS rule,
                 NULL::VARCHAR AS found_by, NULL::VARCHAR AS gold_parsed, NULL::VARCHAR AS answer_parsed,
-                'questmill.judge_pair' AS verifier, '{self.version} {self.asked}' AS verifier_version,
+                'questmill.pairwise_judge' AS verifier, '{self.version} {self.judge_identity}' AS verifier_version,
                 milliseconds, votes, reason, CASE WHEN rule IS NULL THEN 'no verdict' END AS reject
             FROM ruled ORDER BY row_id
         """

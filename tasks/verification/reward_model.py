@@ -14,7 +14,7 @@ from tasks.answers.reward import ScoreAnswer
 class ScoreResponse(ScoreAnswer):
     """The reward of an attempt: the probability that the model calls its response right."""
 
-    label: ClassVar[str] = "rate_response"
+    label: ClassVar[str] = "score_response"
     tag: ClassVar[str] = "judge_answer"
 
     role: str | None = "reward"
@@ -31,14 +31,14 @@ class RewardThreshold(Merge):
     best answer is right where it leads the next one by the margin, and the others are wrong.
     """
 
-    label: ClassVar[str] = "accept_reward"
+    label: ClassVar[str] = "reward_threshold"
     inputs: ClassVar[tuple[str, ...]] = ("attempts", "answers", "rewards")
     extra_columns: ClassVar[tuple[str, ...]] = ("reward", "lead")
     """Columns beside those of every verdict."""
 
     threshold: float = Field(default=0.5, ge=0, le=1)
     """Reward from which an attempt is right; with a margin it must be reached as well."""
-    doubt: float = Field(default=0.0, ge=0, le=1)
+    undecided_band: float = Field(default=0.0, ge=0, le=1)
     """Distance to the threshold within which nothing is said."""
     margin: float | None = Field(default=None, ge=0, le=1)
     """Lead over the best attempt with another answer; null: each attempt is looked at alone."""
@@ -68,7 +68,7 @@ class RewardThreshold(Merge):
                 SELECT rated.*, lead, CASE
                     WHEN answer_key IS NULL THEN 'no_answer'
                     WHEN reward IS NULL THEN 'no_reward'
-                    WHEN abs({compared_reward} - {self.threshold}) < {self.doubt} THEN 'doubt'
+                    WHEN abs({compared_reward} - {self.threshold}) < {self.undecided_band} THEN 'doubt'
                     WHEN {compared_reward} < {self.threshold} THEN 'low_reward'
                     WHEN {small_margin} THEN 'small_margin'
                     WHEN {is_behind} THEN 'behind'

@@ -101,7 +101,7 @@ class Verify(Stage):
             "found_by": prepared.answer.found_by if prepared.answer else None,
             "gold_parsed": verdict.gold_parsed,
             "answer_parsed": verdict.answer_parsed,
-            "verifier": "questmill.ladder",
+            "verifier": "questmill.answer_match",
             "verifier_version": self.identity,
             "milliseconds": prepared.milliseconds + verdict.milliseconds,
         }

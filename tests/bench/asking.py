@@ -78,7 +78,9 @@ def stage(job: Job) -> Answer:
 
 def spec(job: Job) -> HttpSpec:
     """The engine of a job."""
-    return HttpSpec(kind="http", model=job.model, base_url=(f"{job.url}/v1",), slots=job.slots, deadline=job.deadline)
+    return HttpSpec(
+        kind="http", model=job.model, base_url=(f"{job.url}/v1",), max_in_flight=job.slots, deadline=job.deadline
+    )
 
 
 def work(job: Job) -> dict[str, Any]:
@@ -86,7 +88,9 @@ def work(job: Job) -> dict[str, Any]:
     if job.core is not None:
         os.sched_setaffinity(0, {job.core})
     store = open_store(job.lake)
-    account = Account(run="bench", budget=Budget(tokens=job.tokens), before=budget.load_earlier_usage(store, "bench"))
+    account = Account(
+        run="bench", budget=Budget(tokens=job.tokens), spent_before=budget.load_earlier_usage(store, "bench")
+    )
     blanks = worker.run_empty_rows(job.rows, job.shard_rows, job.lake)
     cpu, began = time.process_time(), time.perf_counter()
 

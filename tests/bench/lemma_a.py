@@ -80,8 +80,8 @@ def teacher(store: Store) -> Iterator[Figure]:
     once = {
         "diagnose": one_reply(recipe.diagnose),
         "inject": one_reply(recipe.inject, tries=1),
-        "fix_continue": one_reply(recipe.fix, tries=1),
-        "fresh_restart": one_reply(recipe.fresh, tries=1, most_overlap=1.0),
+        "fix_continue": one_reply(recipe.fix_continue, tries=1),
+        "fresh_restart": one_reply(recipe.fresh_restart, tries=1, most_overlap=1.0),
     }
     engine = engines.load(EmbeddedSpec(path=str(ROOT / "data" / "models" / "pupil" / "int8")))
     for step, (name, right, least) in MEASURED.items():
@@ -121,7 +121,7 @@ def mixed(store: Store) -> Iterator[Figure]:
         made = Counter(row["row_id"].rpartition("/")[0] for row in there)
         note = "published: errors with one are left out" if name == "both" else "passed, before any is left out"
         yield figure(f"lemma.d.{name}", [count == len(STRATEGIES) for count in made.values()], asked, note)
-    (distance,) = {row["distance"] for row in rows(store, "measure_types")}
+    (distance,) = {row["distance"] for row in rows(store, "measure_error_types")}
     yield Figure("lemma.d.distance", round(distance, 4), "", "<= 0.1", "total variation of types, target to published")
 
 

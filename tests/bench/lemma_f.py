@@ -19,7 +19,7 @@ def measure() -> Iterator[Figure]:
     with tempfile.TemporaryDirectory() as lake:
         run(lake, PROBLEMS)
         questmill("run", "student", "--preset", "pupil", "--profile", "ci", "--store", lake)
-        students = rows(open_store(lake), "measure_students")
+        students = rows(open_store(lake), "compare_students")
     for kind in KINDS:
         same = [row for row in students if row["student"].split("_")[0] == kind]
         for name, what in (("first_pass", "right at the first pass"), ("corrected", "own errors corrected")):

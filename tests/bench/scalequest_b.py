@@ -24,12 +24,12 @@ PUPIL = ROOT / "data" / "models" / "pupil" / "int8"
 RAW = ("<solve><question>", "<reply>")
 """The untuned solver is asked as in Magpie: the beginning of a user's turn, and what it writes until the turn ends."""
 BARE = (WriteQuestion().make_prompt().to_tagged_text(), END_TOKEN)
-TUNED = {"qft": "tune_questioner", "qpo": "prefer_questions"}
+TUNED = {"qft": "question_fine_tuning", "qpo": "question_preference_optimization"}
 
 
 def measure() -> Iterator[Figure]:
     """Minutes of the whole run, and the share before, between and after the two trainings."""
-    how = ("--profile", "ci", "--preset", "pupil", "--train", "--questioner.keep", KEEP)
+    how = ("--profile", "ci", "--preset", "pupil", "--train", "--questioner.export_folder", KEEP)
     with tempfile.TemporaryDirectory() as folder:
         started = time.monotonic()
         questmill("run", "scalequest", *how, *SIZE, "--store", folder)
@@ -37,7 +37,9 @@ def measure() -> Iterator[Figure]:
         yield Figure("scalequest.b", round(minutes, 1), "min", "<= 15", "with both trainings")
         store = open_store(folder)
         made = {
-            r.step: Path(store.locate(r.detail["model"])) / "int8" for r in store.read_receipts() if "model" in r.detail
+            r.step: Path(store.locate(r.details["model"])) / "int8"
+            for r in store.read_receipts()
+            if "model" in r.details
         }
         shares = {"raw": share(PUPIL, *RAW), "own": share(PUPIL, *BARE)}
         shares |= {name: share(made[step], *BARE) for name, step in TUNED.items()}

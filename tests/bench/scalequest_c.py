@@ -40,7 +40,7 @@ def measure() -> Iterator[Figure]:
 
 def run(lake: str, *words: str) -> dict[str, Any]:
     """One run; its measured noise by figure, and the tokens of its solutions and rewards."""
-    size = ("--questions", str(QUESTIONS), "--shard_rows", "250", "--truth", "true")
+    size = ("--questions", str(QUESTIONS), "--shard_rows", "250", "--measure_error_rates", "true")
     questmill("run", "scalequest", "--preset", "pupil", *size, *words, "--profile", "ci", "--store", lake)
     noise = {row["figure"]: row for row in ask(lake, "SELECT * FROM noise")}
     spent = "SELECT sum(prompt_tokens + completion_tokens) AS value FROM funnel WHERE dataset = 'scalequest' "

@@ -55,7 +55,7 @@ def measure(
         yield from _repeated(spec, rates, rows[learnt:], asked, lake)
         taught = worker.run_shard(PROBE, spec, known, 0, lake)
         made = train_worker.run_train(step.model_copy(update={"held_out": 0.0}), spec, [[taught]], lake)
-        place = open_store(lake).locate(f"{made.detail['model']}/safetensors")
+        place = open_store(lake).locate(f"{made.details['model']}/safetensors")
         scorer = engines.pin_model(RegressorSpec(kind="regressor", path=place))
         scored = worker.run_shard(ScoreDifficulty(), scorer, asked, 0, lake)
         yield from _predicted(rates, scored, asked, made, lake)
@@ -112,7 +112,7 @@ def _predicted(rates: dict[str, float], scored: Receipt, asked: Receipt, made: R
     truth, told = np.array([rates[i] for i in scores]), np.array(list(scores.values()))
     error = float(np.mean((told - truth) ** 2))
     note = f"Spearman of score and fail rate; squared error {error:.4f}, of their mean {truth.var():.4f}; "
-    note += f"{made.rows_in:,} questions, {float(made.detail['steps']):.0f} steps"
+    note += f"{made.rows_in:,} questions, {float(made.details['steps']):.0f} steps"
     yield Figure("scalequest.difficulty.head", _order(truth, told), "", "", note)
     cut = worker.run_merge(SampleByDifficulty(drop_easy={"": DROPPED}), [[asked], [scored]], len(rates), lake)
     kept = {row["row_id"] for row in _rows(cut, lake)}

@@ -164,9 +164,18 @@ def _alarms(stage: FindOverlaps, texts: dict[str, list[str]]) -> Figure:
     train = [json.loads(line)["question"] for line in TRAIN.read_text().splitlines()]
     rows = [{"row_id": f"{i}", "question": text} for i, text in enumerate(train)]
     told = [row for row in stage.rows(rows, None) if isinstance(row, dict)]
-    items = {gram for each in texts.values() for text in each for gram in ngrams(normalize_words(text), stage.gram)}
-    sharing = {i for i, text in enumerate(train) if not items.isdisjoint(ngrams(normalize_words(text), stage.gram))}
+    items = {
+        gram
+        for each in texts.values()
+        for text in each
+        for gram in ngrams(normalize_words(text), stage.contamination_ngram)
+    }
+    sharing = {
+        i
+        for i, text in enumerate(train)
+        if not items.isdisjoint(ngrams(normalize_words(text), stage.contamination_ngram))
+    }
     false = [m for m in told if (int(m["question_id"]), m["benchmark"], m["item"]) not in TRUE]
     listed = "; ".join(f"{m['question_id']} and {m['benchmark']} {m['item']}: {m['ngram']}" for m in told)
-    note = f"{len(rows):,} questions, {len(sharing)} share {stage.gram} words with an item: {listed}"
+    note = f"{len(rows):,} questions, {len(sharing)} share {stage.contamination_ngram} words with an item: {listed}"
     return Figure("scalequest.f.false_alarms", len(false), "rows", "0", note)

@@ -73,7 +73,7 @@ def true_solutions() -> list[Item]:
 
 def write_trust(rates: dict[str, tuple[int, int, str]]) -> None:
     """For the reports: each rate with its interval, and on what it was counted."""
-    verifier = f"questmill.ladder {Verify.version} with {pool.describe_library()}"
+    verifier = f"questmill.answer_match {Verify.version} with {pool.describe_library()}"
     lines = ["# Written by `make bench ONLY=verify.d`; reports of verified rows show it.", f'verifier = "{verifier}"']
     for name, (wrong, of, what) in rates.items():
         low, high = wilson_interval(wrong, of)

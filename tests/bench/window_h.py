@@ -79,7 +79,7 @@ def worker() -> float:
             receipts = [job.result() for job in jobs]
         seconds = time.monotonic() - started
         engines.unload()
-    return sum(receipt.spent.completion_tokens for receipt in receipts) / seconds
+    return sum(receipt.usage.completion_tokens for receipt in receipts) / seconds
 
 
 def _stage() -> Any:

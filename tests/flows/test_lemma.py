@@ -87,4 +87,4 @@ def test_problems_may_come_from_files_and_smoothing_may_be_left_out(command: Com
 def test_the_presets_are_recipes(name: str) -> None:
     assert name in list_presets(Lemma)
     recipe = parse(Lemma, ["--preset", name])
-    assert recipe.balance.hard == (name == "hard") and recipe.attempt.sampling.temperature == 0.7
+    assert recipe.select.limit_by_failure == (name == "hard") and recipe.attempt.sampling.temperature == 0.7

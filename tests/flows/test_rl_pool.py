@@ -8,7 +8,7 @@ from tasks.base.confidence import wilson_interval
 from tests.support.runs import Command, query, write_jsonl
 
 FEW = ("--solve.sampling.n", "4", "--solve.sampling.max_tokens", "192", "--shard_rows", "10")
-WIDE = ("--keep.low", "0", "--keep.high", "1")
+WIDE = ("--keep_band.low", "0", "--keep_band.high", "1")
 
 
 def test_problems_of_the_proving_ground_become_a_pool_with_rates_and_intervals(
@@ -24,7 +24,7 @@ def test_problems_of_the_proving_ground_become_a_pool_with_rates_and_intervals(
     )
     assert len(rows) == len({row[0] for row in rows}) == 20
     for _, model, samples, passes, rate, low, high, tokens, verifier in rows:
-        assert (model, verifier) == ("solver", "questmill.ladder")
+        assert (model, verifier) == ("solver", "questmill.answer_match")
         assert 0 <= passes <= samples <= 4 and rate == passes / samples and tokens > 3
         assert (
             abs(low - wilson_interval(passes, samples)[0]) < 1e-6
@@ -34,13 +34,22 @@ def test_problems_of_the_proving_ground_become_a_pool_with_rates_and_intervals(
     manifest = store.read_manifest("rl_pool")
     assert manifest and manifest.recipe["version"] == store.current_version("problems")
     steps = [(count.step, count.rows_in, count.kept) for count in manifest.ledger]
-    assert steps == [("attempt", 20, 20), ("verify", 80, 80), ("pass_rate", 20, 20), ("keep_band", 20, 20)]
+    assert steps == [
+        ("sample_responses", 20, 20),
+        ("verify", 80, 80),
+        ("pass_rate", 20, 20),
+        ("keep_pass_rate_band", 20, 20),
+    ]
 
-    band = command("run", "rl_pool", "--problems", "problems", *FEW, "--keep.low", "0.3", "--keep.high", "0.9", *lake)
+    band = command(
+        "run", "rl_pool", "--problems", "problems", *FEW, "--keep_band.low", "0.3", "--keep_band.high", "0.9", *lake
+    )
     assert band.code in (0, 3), band.err
-    assert "attempt        20 / 20 rows, 20 found done" in band.err, "another band asks nothing"
+    assert "sample_responses 20 / 20 rows, 20 found done" in band.err, "another band asks nothing"
     kept = {row[0] for row in rows if 0.3 <= row[4] <= 0.9}
-    dropped = dict(query(store, "SELECT reason, count(*) FROM rejects WHERE stage = 'keep_band' GROUP BY ALL"))
+    dropped = dict(
+        query(store, "SELECT reason, count(*) FROM rejects WHERE stage = 'keep_pass_rate_band' GROUP BY ALL")
+    )
     assert sum(dropped.values()) == 20 - len(kept) and set(dropped) <= {"too easy", "too hard"}
     if kept:
         assert {row[0] for row in query(store, "SELECT problem_id FROM rl_pool")} == kept

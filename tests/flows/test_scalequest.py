@@ -23,7 +23,7 @@ def test_questions_from_nothing_are_filtered_answered_selected_and_measured(
     monkeypatch.chdir(ROOT)
     lake = tmp_path / "lake"
     two = ("--generators", '["questioner", "solver"]')
-    done = command("run", "scalequest", *SIZE, *two, "--truth", "--store", lake)
+    done = command("run", "scalequest", *SIZE, *two, "--measure_error_rates", "--store", lake)
     assert done.code == 0, done.err
     rows = asked(command, lake, "SELECT question_id, question, agreement, of_majority FROM scalequest ORDER BY 1")
     assert 5 < len(rows) == len({row["question_id"] for row in rows})

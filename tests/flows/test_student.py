@@ -27,5 +27,5 @@ def test_students_learn_from_published_rows_and_are_held_against_their_beginning
     rows = asked(command, lake, "SELECT * FROM students ORDER BY row_id")
     assert [row["student"] for row in rows] == ["student", "solutions_5", "corrections_5", "masked_5"]
     assert all(row["problems"] == 16 and 0 < row["first_pass"] <= 1 for row in rows)
-    receipts = asked(command, lake, "SELECT * FROM receipts WHERE step = 'tune_student'")
+    receipts = asked(command, lake, "SELECT * FROM receipts WHERE step = 'student_fine_tuning'")
     assert len({row["key"] for row in receipts}) == 3

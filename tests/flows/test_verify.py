@@ -44,7 +44,7 @@ def test_the_funnel_accounts_for_every_row(baseline: Lake) -> None:
     assert funnel == [
         ("seed", 300, 297, 0, 3, 0, 297),
         ("verify", 297, 297, 0, 0, 0, 297),
-        ("judged", 297, 297, 0, 0, 0, 297),
+        ("attach_verdicts", 297, 297, 0, 0, 0, 297),
     ]
 
 

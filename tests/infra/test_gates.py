@@ -45,19 +45,19 @@ def test_the_shards_are_checked_as_one_dataset_and_failures_are_told_by_severity
 ) -> None:
     with caplog.at_level(logging.INFO):
         receipt = checked(lake, [UNIQUE, NO_TIMEOUT, FOUR])
-    assert receipt.detail["failed"] == "row_id: values to be unique: 2 of 4 do not, e.g. 'b', 'b'"
-    assert receipt.detail["warned"] == "verdict: values to not be in set: 1 of 4 do not, e.g. 'timeout'"
+    assert receipt.details["failed"] == "row_id: values to be unique: 2 of 4 do not, e.g. 'b', 'b'"
+    assert receipt.details["warned"] == "verdict: values to not be in set: 1 of 4 do not, e.g. 'timeout'"
     assert (receipt.rows_in, receipt.kept) == (4, 4)
     assert "temporary directory" not in caplog.text
-    report = (open_store(lake).read(receipt.detail["report"]) or b"").decode()
+    report = (open_store(lake).read(receipt.details["report"]) or b"").decode()
     assert report.startswith("# Gate `verified`\n\n4 rows, 3 expectations.\n")
     assert "| FAIL | critical | `expect_column_values_to_be_unique` column='row_id' |" in report
     assert "| warn | warning |" in report and "| pass | critical | `expect_table_row_count" in report
 
 
 def test_a_gate_that_passed_before_is_not_run_again(lake: str) -> None:
-    assert [checked(lake, [FOUR]).found for _ in range(2)] == [False, True]
-    assert not checked(lake, [expect("expect_table_row_count_to_be_between", min_value=5)]).found
+    assert [checked(lake, [FOUR]).was_cached for _ in range(2)] == [False, True]
+    assert not checked(lake, [expect("expect_table_row_count_to_be_between", min_value=5)]).was_cached
 
 
 def test_a_column_that_is_not_there_is_named_before_anything_is_checked(lake: str) -> None:
@@ -96,7 +96,7 @@ def test_a_critical_check_that_cannot_be_made_ends_the_run_and_is_no_verdict_for
 
 def test_a_check_that_only_warns_and_cannot_be_made_is_a_warning(lake: str) -> None:
     receipt = checked(lake, [expect("expect_column_values_to_be_between", "warning", column="verdict", min_value=1)])
-    (line,) = receipt.detail["warned"].splitlines()
+    (line,) = receipt.details["warned"].splitlines()
     assert line.startswith("verdict: values to be between: could not be checked: ")
 
 
@@ -104,9 +104,9 @@ def test_the_promises_of_the_verify_recipe_hold_for_good_rows_and_stop_bad_ones(
     suite = attempts.expectations() + verdicts.expectations()
     good = pa.table({"row_id": ["a", "b"], "verdict": ["correct", "wrong"]})
     receipt = checked(lake, suite, [good])
-    assert (receipt.detail["failed"], receipt.detail["warned"]) == ("", "")
+    assert (receipt.details["failed"], receipt.details["warned"]) == ("", "")
     bad = pa.table({"row_id": ["a", "a"], "verdict": ["correct", "perhaps"]})
-    failed = checked(lake, suite, [bad]).detail["failed"]
+    failed = checked(lake, suite, [bad]).details["failed"]
     assert "row_id: values to be unique" in failed and "'perhaps'" in failed
     empty = checked(lake, suite, [good.slice(0, 0)])
-    assert empty.detail["failed"] == "table: expect_table row count to be between: observed 0".replace("expect_", "")
+    assert empty.details["failed"] == "table: expect_table row count to be between: observed 0".replace("expect_", "")

@@ -15,17 +15,17 @@ from flows.cli import recipe_arguments as arguments
 from flows.cli.launch import load_recipe
 from infra.cluster.profiles import load_profile
 from schemas.engine_specs import EmbeddedSpec, HttpSpec, RegressorSpec, VllmSpec
-from schemas.identity import fingerprint
+from schemas.identity import ask_fingerprint, fingerprint
 from schemas.steps import Step
-from tasks.base.ask import Ask, derive_seeds
+from tasks.base.ask import Ask, make_request
 from tests.support.steps import find_steps
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = ROOT / "tests" / "golden" / "fingerprints.json"
 REQUIRED: dict[str, dict[str, Any]] = {
     "drop_published": {"dataset": "known"},
-    "measure_students": {"names": ("one", "two")},
-    "retrace": {"student": "one"},
+    "compare_students": {"students": ("one", "two")},
+    "trace_self_correction": {"student": "one"},
 }
 """Values of fields that have no default, by the step's name."""
 ROW: dict[str, Any] = {
@@ -52,7 +52,8 @@ def described(step: Step) -> dict[str, Any]:
     listed: dict[str, Any] = {"fingerprint": fingerprint(step)}
     if isinstance(step, Ask) and (prompt := step.prompt(ROW)) is not None:
         listed["prompt"] = prompt.to_tagged_text()
-        listed["seeds"] = derive_seeds(fingerprint(step), ROW["row_id"], 2)
+        shared = ask_fingerprint(step.label, step.initial_sampling(), "model")
+        listed["seeds"] = make_request(shared, ROW["row_id"], prompt, 2).seeds
     return listed
 
 

@@ -107,7 +107,7 @@ def test_a_receipt_balances_when_each_row_is_accounted_for_once(
 
 
 def test_found_is_never_stored() -> None:
-    receipt = Receipt(step="s", key="k", inputs=(), rows_in=0, kept=0, found=True)
+    receipt = Receipt(step="s", key="k", inputs=(), rows_in=0, kept=0, was_cached=True)
     assert "found" not in receipt.model_dump_json()
 
 

@@ -77,9 +77,9 @@ def verify(source: Source, stage: Stage, lake: str, shard_rows: int = 4) -> Mani
     judged = run_stage(stage, attempted, lake)
     verified = worker.run_merge(AttachVerdicts(), [attempted, judged], shard_rows, lake)
     gate = gates.run_gate("verified", UNIQUE_ROW_IDS, [verified], lake)
-    assert not gate.detail["failed"]
+    assert not gate.details["failed"]
     steps = [attempted, judged, [verified]]
-    return publish.run_publish("verified", steps, source.model_dump(mode="json"), gate.detail["report"], lake)
+    return publish.run_publish("verified", steps, source.model_dump(mode="json"), gate.details["report"], lake)
 
 
 def read_rows(store: Store, receipts: Sequence[Receipt]) -> list[Row]:

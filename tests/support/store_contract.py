@@ -76,14 +76,14 @@ class StoreContract:
 
     def test_a_receipt_comes_back_as_found(self, store: Store) -> None:
         part = store.put(TABLE)
-        assert not store.commit(make_receipt(parts=(part,))).found
+        assert not store.commit(make_receipt(parts=(part,))).was_cached
         again = store.read_receipt("solve", "k1")
-        assert again is not None and again.found and again.parts == (part,)
+        assert again is not None and again.was_cached and again.parts == (part,)
 
     def test_the_first_receipt_counts(self, store: Store) -> None:
         assert store.commit(make_receipt(seconds=1.0)).seconds == 1.0
         second = store.commit(make_receipt(seconds=2.0))
-        assert second.seconds == 1.0 and second.found
+        assert second.seconds == 1.0 and second.was_cached
 
     def test_of_two_writers_at_once_exactly_one_wins(self, store: Store) -> None:
         for trial in range(4):
@@ -100,7 +100,7 @@ class StoreContract:
                 thread.start()
             for thread in threads:
                 thread.join()
-            assert sorted(r.found for r in committed) == [False, True, True]
+            assert sorted(r.was_cached for r in committed) == [False, True, True]
             assert len({r.seconds for r in committed}) == 1, "all see the winner's receipt"
 
     def test_receipts_are_listed_by_step_and_key(self, store: Store) -> None:

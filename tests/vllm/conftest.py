@@ -13,5 +13,11 @@ PUPIL = Path(__file__).parents[2] / "data/models/pupil/safetensors"
 def spec() -> VllmSpec:
     """The pupil, small enough for two cores; nothing compiled, so that a start takes seconds."""
     return VllmSpec(
-        kind="vllm", path=str(PUPIL), dtype="float32", device="cpu", cache_gib=0.25, max_num_seqs=64, eager=True
+        kind="vllm",
+        path=str(PUPIL),
+        dtype="float32",
+        device="cpu",
+        kv_cache_gib=0.25,
+        max_num_seqs=64,
+        enforce_eager=True,
     )

@@ -88,8 +88,8 @@ def test_a_job_goes_from_nothing_to_solutions(engine: VllmEngine, spec: VllmSpec
     rows = [row for receipt, index in solved for row in open_store(lake).get(receipt.parts[index]).to_pylist()]
     assert len(rows) > 16 and all(row["answer"] for row in rows)
     assert sum(receipt.kept for receipt, _ in rewarded) == len(rows)
-    assert all(receipt.spent.completion_tokens > 0 and receipt.spent.gpu_seconds == 0 for receipt, _ in solved)
-    assert all(receipt.found for receipt, _ in work(JudgeSolvable(), questions))
+    assert all(receipt.usage.completion_tokens > 0 and receipt.usage.gpu_seconds == 0 for receipt, _ in solved)
+    assert all(receipt.was_cached for receipt, _ in work(JudgeSolvable(), questions))
 
 
 def test_a_pooling_model_takes_the_place_of_a_writing_one_and_its_memory(

@@ -99,12 +99,13 @@ class VllmProcess:
         now = window.loop.time()
         if not window.in_flight:
             self.last_token_at = now
-        if now - self.last_token_at <= self.spec.stall:
+        if now - self.last_token_at <= self.spec.stall_seconds:
             return
         self.last_token_at = now
         oldest = min(window.in_flight, key=lambda job: job.started_at)
         message = (
-            f"no token for {self.spec.stall:g} s from {self.name}: {len(window.in_flight):,} requests in flight, "
+            f"no token for {self.spec.stall_seconds:g} s from {self.name}: {len(window.in_flight):,} requests in "
+            "flight, "
             f"{len(window.waiting):,} waiting; the oldest, row {oldest.request.row_id} of "
             f"{oldest.request.prompt.stage}, for {now - oldest.started_at:.0f} s"
         )
@@ -177,9 +178,9 @@ def _engine_arguments(spec: VllmSpec) -> dict[str, Any]:
         "runner": "pooling" if spec.pooling else "generate",
         "tensor_parallel_size": spec.tensor_parallel_size,
         "gpu_memory_utilization": spec.gpu_memory_fraction,
-        "kv_cache_memory_bytes": int(spec.cache_gib * 2**30) or None,
+        "kv_cache_memory_bytes": int(spec.kv_cache_gib * 2**30) or None,
         "cpu_offload_gb": spec.offload_gib,
-        "enforce_eager": spec.eager,
+        "enforce_eager": spec.enforce_eager,
         "max_num_seqs": spec.max_num_seqs,
         "enable_prefix_caching": None if spec.pooling else True,
         "stream_interval": None if spec.pooling else STREAM_INTERVAL_TOKENS,  # a pooled request would fail on it

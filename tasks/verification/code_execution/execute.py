@@ -67,7 +67,7 @@ class Execute(Stage):
     """Which column holds the program: its last block of Python, or all of the text where there is no block."""
     deadline: float = Field(default=10.0, gt=0, le=3600)
     """Seconds a program may run."""
-    cpu: int = Field(default=5, ge=1, le=3600)
+    cpu_seconds: int = Field(default=5, ge=1, le=3600)
     """Seconds of CPU time it may take: on a busy machine, these are reached after the same work."""
     memory_mib: int = Field(default=512, ge=64)
     """Address space, beside that of the interpreter with its libraries."""
@@ -75,14 +75,14 @@ class Execute(Stage):
     """What it may print."""
     libraries: tuple[str, ...] = ("sympy",)
     """What it may import, beside the standard library and what is installed in the same folder; loaded beforehand."""
-    exact: bool = True
+    restore_exact: bool = True
     """Read a printed binary fraction also as what it stands for: 0.30000000000000004 as 0.3, 3.3333333333333335 as
     10/3."""
     unsafe: bool = False
     """Run programs also where the machine cannot keep them from its files and its network. They may do anything."""
     interpreter: str = Field(default_factory=lambda fields: sandbox.describe_interpreter(fields["libraries"]))
     """Python and libraries behind the verdicts: others may print otherwise, so it is another stage."""
-    equality: Verify = Field(default_factory=Verify)
+    answer_match: Verify = Field(default_factory=Verify)
     """Judges what is printed, as it judges the final answer of a text."""
 
     @field_validator("libraries")
@@ -111,7 +111,7 @@ class Execute(Stage):
 
     def _run_and_compare(self, rows: Sequence[Row]) -> Iterator[Row | Quarantine]:
         programs = [find_program(row[self.column]) for row in rows]
-        limits = Limits(self.deadline, self.cpu, self.memory_mib << 20, self.output_kib << 10)
+        limits = Limits(self.deadline, self.cpu_seconds, self.memory_mib << 20, self.output_kib << 10)
         results = iter(sandbox.run_programs(list(filter(None, programs)), limits, self.libraries, self.unsafe))
         runs: list[ProgramRun | Quarantine] = []
         for row, program in zip(rows, programs, strict=True):
@@ -133,15 +133,15 @@ class Execute(Stage):
 
     def _compare_outputs(self, runs: Sequence[ProgramRun]) -> Iterator[Row | Quarantine]:
         """Verdicts of the Verify stage on what was printed, as if it were the marked answer of a text."""
-        marker = next(iter(self.equality.markers), "")
-        golds = [extract_gold(case.row["answer"], self.equality.markers) for case in runs]
-        outputs = [read_output(case.line, gold, self.exact) for case, gold in zip(runs, golds, strict=True)]
+        marker = next(iter(self.answer_match.markers), "")
+        golds = [extract_gold(case.row["answer"], self.answer_match.markers) for case in runs]
+        outputs = [read_output(case.line, gold, self.restore_exact) for case, gold in zip(runs, golds, strict=True)]
         attempts = [
             {"question": "", **case.row, "response": f"{marker} {text}".strip()}
             for case, said in zip(runs, outputs, strict=True)
             for text in said.texts
         ]
-        outcomes = self.equality.rows(attempts, None)
+        outcomes = self.answer_match.rows(attempts, None)
         for run, output in zip(runs, outputs, strict=True):
             outcome = _choose_outcome(output, list(itertools.islice(outcomes, len(output.texts))))
             yield outcome._replace(row=run.row) if isinstance(outcome, Quarantine) else outcome

@@ -76,17 +76,20 @@ def test_python_m_flows_is_the_command() -> None:
         (("run", "dance"), "recipe 'dance' is unknown; there are: "),
         ((*RUN, "--profile", "mars", "--input", "x"), "profile 'mars' is unknown; there are: ci, local"),
         ((*RUN, "--frobnicate", "1"), "--frobnicate: Verification has no field 'frobnicate'; there are: "),
-        ((*RUN, "--judge.deadlin", "1"), "--judge.deadlin: Verify has no field 'deadlin'; did you mean 'deadline'?"),
+        (
+            (*RUN, "--answer_match.deadlin", "1"),
+            "--answer_match.deadlin: Verify has no field 'deadlin'; did you mean 'deadline'?",
+        ),
         ((*RUN, "--dataset.name", "1"), "--dataset.name: 'dataset' has no fields of its own"),
         ((*RUN,), "--input is required"),
         ((*RUN, "--input"), "--input needs a value"),
         ((*RUN, "attempts.jsonl"), "'attempts.jsonl' is no flag; write --field value or @overrides.toml"),
-        ((*RUN, "--input", "x", "--judge.deadline", "soon"), "--judge.deadline: "),
+        ((*RUN, "--input", "x", "--answer_match.deadline", "soon"), "--answer_match.deadline: "),
         ((*RUN, "--input", "x", "--shard_rows=0"), "--shard_rows: "),
         ((*RUN, "@nowhere.toml"), "@nowhere.toml: cannot be read"),
         (
-            (*RUN, "--input", "x", "--judge", "3", "--judge.deadline", "2"),
-            "--judge.deadline: 'judge' was given as '3'; ",
+            (*RUN, "--input", "x", "--judge", "3", "--answer_match.deadline", "2"),
+            "--answer_match.deadline: 'judge' was given as '3'; ",
         ),
         ((*RUN, "--input", ""), "--input '' is empty; give a path, a url or a glob"),
         ((*RUN, "--input", "x", "--dataset", "funnel"), "--dataset: every lake has a view of this name; give another"),
@@ -111,7 +114,7 @@ def test_overrides_come_from_a_file_and_from_flags_and_the_later_one_wins(
     write_jsonl(more, [{"question": "!", "solution": "A: 1", "answer": "1"}])
     overrides = tmp_path / "overrides.toml"
     overrides.write_text(f'input = ["{good}"]\ndataset = "theirs"\nshard_rows = 7\n[judge]\ndeadline = 3.0\n')
-    done = command(*RUN, f"@{overrides}", "--dataset=ours", "--judge.deadline", "2", "--store", lake)
+    done = command(*RUN, f"@{overrides}", "--dataset=ours", "--answer_match.deadline", "2", "--store", lake)
     assert done.code == 0, done.err
     manifest = Store(str(lake)).read_manifest("ours")
     assert manifest is not None
@@ -170,7 +173,7 @@ def test_a_flag_may_be_repeated_for_a_list(command: Command, tmp_path: Path, goo
 def test_a_recipe_describes_its_fields(command: Command) -> None:
     shown = command(*RUN, "--help")
     assert shown.code == 0
-    assert "--judge.deadline (2.0)\n      Seconds Math-Verify may take" in shown.out
+    assert "--answer_match.deadline (2.0)\n      Seconds Math-Verify may take" in shown.out
     assert "--input (required)" in shown.out
     assert "verify" in command("run", "--help").out
     assert command(*RUN, "--typo", "x", "--help") == shown, "--help wins over whatever else is there"
@@ -337,7 +340,7 @@ def test_status_shows_runs_datasets_and_the_funnel(command: Command, baseline: L
 
 def test_progress_into_a_file_is_one_plain_line_a_step(baseline: Lake) -> None:
     lines = baseline.outcome.err.splitlines()
-    assert [line.split()[0] for line in lines] == ["run", "read", "seed", "verify", "judged", "gate"]
+    assert [line.split()[0] for line in lines] == ["run", "read", "seed", "verify", "attach_verdicts", "gate"]
     assert "297 / 297 rows, " in lines[3] and lines[3].endswith("rows/s")
     assert "\x1b" not in baseline.outcome.err
 

@@ -50,11 +50,15 @@ def test_what_is_computed_from_a_field_is_computed_from_the_one_that_was_given(
     path = tmp_path / "libraries.toml"
     path.write_text(f"[execute]\nlibraries = {json.dumps(libraries)}\n")
     for given in (["--execute.libraries", json.dumps(libraries)], [f"@{path}"]):
-        for order in ([*given, "--execute.cpu", "7"], ["--execute.cpu", "7", *given]):
+        for order in ([*given, "--execute.cpu_seconds", "7"], ["--execute.cpu_seconds", "7", *given]):
             made = recipe_arguments.parse(Verification, words + order).execute
-            assert (made.libraries, made.interpreter, made.cpu) == (libraries, describe_interpreter(libraries), 7)
+            assert (made.libraries, made.interpreter, made.cpu_seconds) == (
+                libraries,
+                describe_interpreter(libraries),
+                7,
+            )
             assert made.column == "response", "and the rest is the recipe's"
-            assert fingerprint(made) == fingerprint(Execute(column="response", libraries=libraries, cpu=7))
+            assert fingerprint(made) == fingerprint(Execute(column="response", libraries=libraries, cpu_seconds=7))
 
 
 def test_what_was_given_is_not_computed() -> None:
@@ -75,7 +79,7 @@ def test_what_was_given_is_not_computed() -> None:
         )
 
     assert recipe_arguments.parse(
-        Fixed, ["--outer.execute.cpu", "7"]
+        Fixed, ["--outer.execute.cpu_seconds", "7"]
     ).outer.execute.interpreter == describe_interpreter(())
     with pytest.raises(BadInput, match=r"execute.interpreter: was asked for python 3\.[0-9]+, but this machine has"):
         recipe_arguments.parse(Fixed, ["--outer.execute.libraries", '["sympy"]'])
@@ -105,7 +109,7 @@ def test_a_switch_needs_no_value() -> None:
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["--near_repeats.threshold", "1.5"], "less than or equal to 1"),
+        (["--near_duplicates.threshold", "1.5"], "less than or equal to 1"),
         (["--select.least_agreement", "-0.1"], "greater than or equal to 0"),
         (["--language.languages", "xx"], "'xx' is no language"),
         (["--overlaps.benchmarks", NOWHERE], "/nowhere/mine.jsonl"),

@@ -42,7 +42,7 @@ def test_another_verifier_judges_what_was_published_and_says_what_it_changed(
     judged("--input", source)
     before = store.read_manifest("verified")
     source.unlink()  # the attempts are in the lake
-    told = judged("--dataset", "verified", "--judge.tolerance", "0.01").err
+    told = judged("--dataset", "verified", "--answer_match.tolerance", "0.01").err
     assert f"against verified {before.version if before else ''}: 3 same, 2 gained, 0 lost, 0 other" in told
     assert "gained           2  wrong by rational -> correct by " in told
     after = store.read_manifest("verified")
@@ -87,13 +87,13 @@ def test_several_verifiers_make_one_verdict_and_the_later_ones_see_only_what_is_
         {"question": "Who knows?", "response": "#### 7", "answer": "7"},
         {"question": "Who knows?", "response": "#### 8", "answer": "7", "said": "theirs"},
     ]
-    judged("--input", write_jsonl(tmp_path / "a.jsonl", rows), "--verifiers", "oracle", "--verifiers", "ladder")
+    judged("--input", write_jsonl(tmp_path / "a.jsonl", rows), "--verifiers", "oracle", "--verifiers", "answer_match")
     store = Store(str(tmp_path / "lake"))
     assert query(store, "SELECT verdict, decided_by, said, input_said FROM verified ORDER BY row_id") == [
         ("correct", "questmill.oracle", "questmill.oracle correct", None),
         ("wrong", "questmill.oracle", "questmill.oracle wrong", None),
-        ("correct", "questmill.ladder", "questmill.oracle unverifiable, questmill.ladder correct", None),
-        ("wrong", "questmill.ladder", "questmill.oracle unverifiable, questmill.ladder wrong", "theirs"),
+        ("correct", "questmill.answer_match", "questmill.oracle unverifiable, questmill.answer_match correct", None),
+        ("wrong", "questmill.answer_match", "questmill.oracle unverifiable, questmill.answer_match wrong", "theirs"),
     ]
     assert len(query(store, "SELECT 1 FROM step.verify")) == 2
     assert query(store, "SELECT DISTINCT verifier FROM verified") == [("first_decided(oracle, ladder)",)]
@@ -112,15 +112,15 @@ def test_votes_rewards_and_pairs_need_no_gold_and_a_model_only_where_they_are_as
         *(("correct", "majority", 3), ("correct", "majority", 3), ("wrong", "minority", 3)),
         ("unverifiable", "few_samples", 1),
     ]
-    judged("--input", source, "--verifiers", json.dumps(["weighed_vote", "reward"]), "--compose", "any_of")
+    judged("--input", source, "--verifiers", json.dumps(["weighted_vote", "reward"]), "--combine", "any_of")
     found = query(store, "SELECT verifier, count(*) FROM verified GROUP BY ALL")
     assert found == [("any_of(weighed_vote, reward)", 4)]
-    judged("--input", source, "--verifiers", "pairs")
+    judged("--input", source, "--verifiers", "pairwise_judge")
     assert {rule for (rule,) in query(store, "SELECT rule FROM verified")} >= {"no_rival"}
 
     alone = tmp_path / "profile.toml"
     alone.write_text(f'store = "{tmp_path / "lake"}"\n[cluster]\nkind = "local"\nprocesses = false\n')
-    done = command("run", "verify", "--input", source, "--verifiers", "panel", "--profile", alone)
+    done = command("run", "verify", "--input", source, "--verifiers", "llm_judge", "--profile", alone)
     assert done.code == 2
     assert "stage judge_response needs the role 'judge'; the profile offers: none" in done.err
     assert command("run", "verify", "--input", source, "--profile", alone).code == 0

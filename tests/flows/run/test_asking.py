@@ -59,7 +59,7 @@ def ask(api: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ask:
 
 
 def paid(store: Store) -> Any:
-    return sum(receipt.spent.tokens for receipt in store.read_receipts())
+    return sum(receipt.usage.tokens for receipt in store.read_receipts())
 
 
 def test_a_spent_budget_ends_a_run_and_a_higher_one_continues_it_to_the_same_rows(ask: Ask, tmp_path: Path) -> None:
@@ -75,8 +75,8 @@ def test_a_spent_budget_ends_a_run_and_a_higher_one_continues_it_to_the_same_row
         counts = stub.read_counters()
     assert continued.content == whole.content
     assert (counts.answered, counts.answered_more_than_once) == (asked, 0)
-    assert sum(step.spent.tokens for step in continued.ledger) == needed
-    assert all(step.spent.usd > 0 for step in continued.ledger[-2:])
+    assert sum(step.usage.tokens for step in continued.ledger) == needed
+    assert all(step.usage.usd > 0 for step in continued.ledger[-2:])
 
 
 def test_a_refused_key_ends_the_run_in_one_line_and_what_was_answered_is_kept(ask: Ask) -> None:
@@ -88,7 +88,14 @@ def test_a_refused_key_ends_the_run_in_one_line_and_what_was_answered_is_kept(as
 
 
 def test_a_run_against_a_broken_server_ends_by_itself_with_every_row_accounted_for(ask: Ask) -> None:
-    chaos = MockBehaviour(too_many=0.05, fails=0.05, cut=0.05, wrong_json=0.05, forbidden=0.1, retry_after=0.05)
+    chaos = MockBehaviour(
+        fault_rate_limited=0.05,
+        fault_server_error=0.05,
+        fault_cut_off=0.05,
+        fault_invalid_json=0.05,
+        forbidden=0.1,
+        retry_after=0.05,
+    )
     with MockServer(chaos) as stub:
         _, _, solved, judged = ask(stub).ledger
         assert sum(stub.read_counters().faults.values()) > 10

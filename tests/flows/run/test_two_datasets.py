@@ -43,7 +43,7 @@ def test_two_datasets_of_one_run_are_published_and_told(
 
     one, other = two(Verification(**words))  # type: ignore[misc]
     assert [count.step for count in one.ledger] == ["seed", "verify"]
-    assert [count.step for count in other.ledger] == ["seed", "verify", "judged"]
+    assert [count.step for count in other.ledger] == ["seed", "verify", "attach_verdicts"]
     shown = command("status", "--store", tmp_path / "lake").out
     [run] = [line for line in shown.splitlines() if f"published judged {one.version}" in line]
     assert f"published verified {other.version}" in run
@@ -69,7 +69,7 @@ def test_a_dataset_whose_last_step_occurs_twice_is_read_back_as_it_was_published
     def twice(recipe: TemplateProblems) -> tuple[int, int, int]:
         run = Run.open(recipe)
         once = run.map(KeepLanguage(), run.map(recipe.draw, run.empty_rows(40, 20)))
-        again = run.map(KeepLanguage(likeness=0.9), once)
+        again = run.map(KeepLanguage(least_relative_probability=0.9), once)
         published = run.publish("twice", again)
         return (
             published.rows,

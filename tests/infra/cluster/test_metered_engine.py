@@ -75,9 +75,9 @@ def asked(stub: MockServer, lake: str, rows: int = 20, account: Account | None =
 def test_a_shard_is_asked_once_and_its_receipt_tells_what_it_cost(stub: MockServer, folder: str) -> None:
     receipt = asked(stub, folder, usd_per_million_in=1.0, usd_per_million_out=10.0)
     assert receipt.kept == 20
-    assert receipt.spent.completion_tokens == 20 * 2 * TOKENS
-    assert receipt.spent.usd == pytest.approx((receipt.spent.prompt_tokens + 10 * 40 * TOKENS) / 1e6)
-    assert asked(stub, folder).found and stub.read_counters().requests == 20
+    assert receipt.usage.completion_tokens == 20 * 2 * TOKENS
+    assert receipt.usage.usd == pytest.approx((receipt.usage.prompt_tokens + 10 * 40 * TOKENS) / 1e6)
+    assert asked(stub, folder).was_cached and stub.read_counters().requests == 20
     assert open_store(folder).list_paths("journal") == []
 
 
@@ -98,7 +98,7 @@ def test_what_a_lost_run_was_told_is_not_asked_again(stub: MockServer, folder: s
     texts = store.get(receipt.parts[0])["text"].to_pylist()
     assert texts.count("from before") == 15
     assert stub.read_counters().requests == 5
-    assert receipt.spent.completion_tokens == 15 * 4 + 2 + (1 + 2 * 4) * TOKENS
+    assert receipt.usage.completion_tokens == 15 * 4 + 2 + (1 + 2 * 4) * TOKENS
 
 
 def test_a_worker_that_is_killed_pays_for_no_more_than_what_was_in_flight(folder: str) -> None:
@@ -162,10 +162,10 @@ def test_at_the_limit_asking_stops_and_a_higher_budget_pays_for_the_rest_only(st
         asked(stub, folder, account=poor.model_copy(update={"before": before}))
     assert stub.read_counters().answered == asked_first, "the same budget buys nothing more"
 
-    rich = Account(run="r", budget=Budget(tokens=10**6), before=before)
+    rich = Account(run="r", budget=Budget(tokens=10**6), spent_before=before)
     receipt = asked(stub, folder, account=rich)
     assert (receipt.kept, stub.read_counters().answered) == (20, 20)
-    assert receipt.spent.completion_tokens == 20 * 2 * TOKENS
+    assert receipt.usage.completion_tokens == 20 * 2 * TOKENS
 
 
 class Judge(Score):
@@ -193,11 +193,11 @@ def test_probabilities_are_paid_for_limited_and_quarantined_like_other_replies(f
         engines.unload()
     assert 0 < first < 30
     assert receipt.kept + receipt.quarantined["refused with 400"] == 60
-    assert counts.answered_more_than_once == 0 and receipt.spent.tokens > 20
+    assert counts.answered_more_than_once == 0 and receipt.usage.tokens > 20
 
 
 def test_retries_do_not_eat_the_budget(folder: str) -> None:
-    with MockServer(MockBehaviour(too_many=0.5, retry_after=0.001)) as stub:
+    with MockServer(MockBehaviour(fault_rate_limited=0.5, retry_after=0.001)) as stub:
         account = Account(run="r", budget=Budget(tokens=20 * 2 * TOKENS + 200))
         assert asked(stub, folder, account=account, attempts=20).kept == 20
         engines.unload()
@@ -257,10 +257,12 @@ def test_a_second_start_on_the_same_scheduler_counts_nothing_twice(folder: str) 
     def report(start: str, who: str, spent: Usage) -> Usage:
         return Usage(**add(start=start, till=who, spent=spent.model_dump()))
 
-    first = BudgetTracker(Account(run="r", start="1"), open_store(folder), report)
+    first = BudgetTracker(Account(run="r", start_id="1"), open_store(folder), report)
     first.record_usage(Usage(completion_tokens=60))
     first.sync()
-    second = BudgetTracker(Account(run="r", start="2", before=Usage(completion_tokens=60)), open_store(folder), report)
+    second = BudgetTracker(
+        Account(run="r", start_id="2", spent_before=Usage(completion_tokens=60)), open_store(folder), report
+    )
     second.sync()
     assert second.total_usage().tokens == 60
     first.stop_event.set()

@@ -88,35 +88,35 @@ def train(step: TrainingStep, spec: EngineSpec, lake: str, rows: int = 5) -> Rec
 
 def test_the_receipt_names_the_model_and_accounts_for_the_rows(base: EmbeddedSpec, folder: str) -> None:
     made = train(Count(), base, folder)
-    assert (made.rows_in, made.kept, made.is_balanced, made.detail["steps"]) == (5, 5, True, "5")
-    weights = open_store(folder).read(f"{made.detail['model']}/safetensors/model.safetensors")
+    assert (made.rows_in, made.kept, made.is_balanced, made.details["steps"]) == (5, 5, True, "5")
+    weights = open_store(folder).read(f"{made.details['model']}/safetensors/model.safetensors")
     assert weights == b"5 on nothing"
 
 
 def test_nothing_is_trained_twice(base: EmbeddedSpec, folder: str) -> None:
     first, again = train(Count(), base, folder), train(Count(sleeps=60.0), base, folder)
-    assert again.found and not first.found and again.key == first.key
+    assert again.was_cached and not first.was_cached and again.key == first.key
     assert train(Count(), base, folder, rows=6).key != first.key
 
 
 def test_another_base_makes_another_model(base: EmbeddedSpec, folder: str, tmp_path: Path) -> None:
     other = base.model_copy(update={"path": str(weigh(tmp_path / "other", "something") / "int8")})
-    made = {train(Count(), spec, folder).detail["model"] for spec in (base, other)}
+    made = {train(Count(), spec, folder).details["model"] for spec in (base, other)}
     assert len(made) == 2
 
 
 def test_a_trained_model_is_trained_on(base: EmbeddedSpec, folder: str) -> None:
     first = train(Count(), base, folder)
     second = train(Count(), model_store.spec_for_trained(first, base, folder), folder)
-    weights = open_store(folder).read(f"{second.detail['model']}/safetensors/model.safetensors")
+    weights = open_store(folder).read(f"{second.details['model']}/safetensors/model.safetensors")
     assert weights == b"5 on 5 on nothing"
 
 
 def test_a_training_that_failed_says_why_and_continues_from_its_checkpoint(base: EmbeddedSpec, folder: str) -> None:
     with pytest.raises(QuestmillError, match="step count: the training ended with code 1: ValueError: the loss is not"):
         train(Count(fails=1), base, folder)
-    assert open_store(folder).read_receipts()[-1].step == "blanks", "nothing is committed"
-    assert train(Count(fails=1), base, folder).detail["starts"] == "1"
+    assert open_store(folder).read_receipts()[-1].step == "empty_rows", "nothing is committed"
+    assert train(Count(fails=1), base, folder).details["starts"] == "1"
     assert not list(Path(folder, "training").iterdir()), "what the work left behind is gone"
 
 
@@ -131,7 +131,7 @@ def test_a_training_ends_with_its_worker(base: EmbeddedSpec, folder: str) -> Non
     worker.send_signal(signal.SIGKILL)
     worker.wait()
     assert waited(lambda: not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE)
-    assert train(Count(sleeps=0.0), base, folder).detail["steps"] == "5", "nobody holds its place any more"
+    assert train(Count(sleeps=0.0), base, folder).details["steps"] == "5", "nobody holds its place any more"
 
 
 def said(folder: str) -> int:
@@ -158,7 +158,7 @@ def test_a_model_of_a_remote_lake_is_fetched_once(
     assert isinstance(spec, EmbeddedSpec) and isinstance(local, EmbeddedSpec)
     assert spec.path.startswith("memory://") and local.path.startswith(str(tmp_path / "cache"))
     assert engines.pin_model(local) == local, "the pinned digest is that of what was fetched"
-    open_store(lake).remove(made.detail["model"])
+    open_store(lake).remove(made.details["model"])
     assert model_store.with_local_model(spec) == local
     assert train(Count(), spec, lake).kept == 5, "what was fetched can be trained on"
 
@@ -166,9 +166,9 @@ def test_a_model_of_a_remote_lake_is_fetched_once(
 def test_a_trained_model_may_be_copied_out_of_any_lake(base: EmbeddedSpec, lake: str, tmp_path: Path) -> None:
     made = train(Count(), base, lake)
     model_store.download(made, lake, tmp_path / "kept")
-    assert model_store.model_digest(tmp_path / "kept" / "int8") == made.detail["int8"]
+    assert model_store.model_digest(tmp_path / "kept" / "int8") == made.details["int8"]
     model_store.download(made, lake, tmp_path / "kept")
-    open_store(lake).remove(made.detail["model"])
+    open_store(lake).remove(made.details["model"])
     with pytest.raises(QuestmillError, match="is missing; restore it"):
         model_store.download(made, lake, tmp_path / "none")
 
@@ -176,7 +176,7 @@ def test_a_trained_model_may_be_copied_out_of_any_lake(base: EmbeddedSpec, lake:
 def test_a_lost_model_is_named(base: EmbeddedSpec, lake: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("QUESTMILL_CACHE", str(tmp_path / "cache"))
     made = train(Count(), base, lake)
-    open_store(lake).remove(made.detail["model"])
+    open_store(lake).remove(made.details["model"])
     with pytest.raises(QuestmillError, match="is missing; restore it"):
         model_store.with_local_model(model_store.spec_for_trained(made, base, lake))
 

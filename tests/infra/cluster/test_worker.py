@@ -150,7 +150,7 @@ def test_a_shard_that_is_done_is_not_worked_again(attempts: Receipt, lake: str) 
     again = tell(lambda row: [worked.append(row), length(row)][1:], attempts, lake)
     assert (
         len(worked) == 12
-        and (first.found, again.found) == (False, True)
+        and (first.was_cached, again.was_cached) == (False, True)
         and again == first.model_copy(update={"found": True})
     )
 
@@ -213,8 +213,8 @@ def test_measurements_stay_measurements_through_a_merge(lengths: list[Receipt], 
 
 def test_a_merge_that_is_done_is_not_done_again(lengths: list[Receipt], lake: str) -> None:
     query = "SELECT * FROM given ORDER BY row_id"
-    assert [merged(query, lengths, lake).found for _ in range(2)] == [False, True]
-    assert not merged(query, lengths, lake, shard_rows=4).found
+    assert [merged(query, lengths, lake).was_cached for _ in range(2)] == [False, True]
+    assert not merged(query, lengths, lake, shard_rows=4).was_cached
 
 
 def test_verdicts_join_their_attempts_and_what_has_none_is_rejected(tmp_path: Path, lake: str) -> None:
@@ -225,7 +225,7 @@ def test_verdicts_join_their_attempts_and_what_has_none_is_rejected(tmp_path: Pa
     judged = run_stage(Compare(), attempted, lake)
     receipt = worker.run_merge(AttachVerdicts(), [attempted, judged], 4, lake)
     assert (receipt.kept, receipt.rejected) == (6, {"no verdict": 1})
-    assert receipt.beside == tuple(part.digest for r in judged for part in r.parts)
+    assert receipt.other_inputs == tuple(part.digest for r in judged for part in r.parts)
     first = read_rows(open_store(lake), [receipt])[0]
     assert (first["verdict"], first["input_verdict"], first["input_reject"]) == ("correct", "theirs", "theirs")
 

@@ -35,7 +35,9 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from tasks.pupil.train import train
 
     folder = tmp_path_factory.mktemp("pupil")
-    tiny = PupilTraining(hidden=32, layers=1, heads=2, feed_forward=64, steps=2, micro_tokens=512, compiled=False)
+    tiny = PupilTraining(
+        hidden_size=32, layers=1, heads=2, feed_forward=64, steps=2, micro_tokens=512, use_compile=False
+    )
     write_dataset(folder / "lessons", 300, vocabulary=600, processes=1)
     train(folder / "lessons", folder, tiny, report=lambda line: None)
     return export_pupil(folder / "latest.pt", folder / "lessons", folder / "models")[1]

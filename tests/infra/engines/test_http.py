@@ -93,7 +93,10 @@ def test_what_may_pass_is_tried_again_until_it_passes(fault: str) -> None:
 
 
 def test_a_request_that_hangs_is_given_up_at_our_own_deadline_and_asked_again() -> None:
-    with MockServer(MockBehaviour(hangs=0.5, hang=600)) as stub, opened(stub, deadline=0.3, attempts=12) as engine:
+    with (
+        MockServer(MockBehaviour(fault_hang=0.5, hang_seconds=600)) as stub,
+        opened(stub, deadline=0.3, attempts=12) as engine,
+    ):
         replies = asked(engine, 12)
         assert stub.read_counters().faults["hangs"] > 2
     assert not any(isinstance(reply, Failure) for reply in replies.values())
@@ -140,7 +143,10 @@ def test_a_server_that_was_refused_may_be_asked_again_later() -> None:
 
 
 def test_retry_after_is_honoured() -> None:
-    with MockServer(MockBehaviour(too_many=0.2, retry_after=1.2)) as stub, opened(stub, attempts=12) as engine:
+    with (
+        MockServer(MockBehaviour(fault_rate_limited=0.2, retry_after=1.2)) as stub,
+        opened(stub, attempts=12) as engine,
+    ):
         asked(engine, 16)
         counts = stub.read_counters()
     assert counts.faults["too_many"] and counts.last_reply - counts.first_request >= 1.2
@@ -201,7 +207,7 @@ def test_the_key_is_sent_and_never_told(monkeypatch: pytest.MonkeyPatch) -> None
     with ThreadingHTTPServer(("127.0.0.1", 0), Echo) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         url = f"http://127.0.0.1:{server.server_port}/v1"
-        engine = HttpEngine(HttpSpec(kind="http", model="m", base_url=(url,), key_from="SOME_KEY", attempts=1))
+        engine = HttpEngine(HttpSpec(kind="http", model="m", base_url=(url,), key_from="SOME_KEY", max_attempts=1))
         (failure,) = asked(engine, 1).values()
         engine.close()
         server.shutdown()
@@ -242,7 +248,7 @@ def test_a_json_schema_is_passed_on() -> None:
 
 
 def test_a_straggler_is_asked_a_second_time_and_the_first_answer_counts() -> None:
-    behaviour = MockBehaviour(hangs=0.05, hang=600, latency=0.01, seed=1)
+    behaviour = MockBehaviour(fault_hang=0.05, hang_seconds=600, latency=0.01, seed=1)
     with MockServer(behaviour) as stub, opened(stub, deadline=600) as engine:
         replies = asked(engine, 60)
         assert engine.window.hedge_count == stub.read_counters().faults["hangs"] > 0

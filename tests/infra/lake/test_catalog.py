@@ -49,14 +49,14 @@ def test_a_whole_run_can_be_asked_about(url: str, tmp_path: Path) -> None:
     assert con.sql("SELECT step, rows_in, kept, rejected, quarantined FROM funnel ORDER BY position").fetchall() == [
         ("seed", 11, 10, 0, 1),
         ("compare", 10, 9, 0, 1),
-        ("judged", 10, 9, 1, 0),
+        ("attach_verdicts", 10, 9, 1, 0),
     ]
     assert con.sql("SELECT stage, reason, error FROM quarantine ORDER BY stage").fetchall() == [
         ("compare", "stage failed", "ValueError: cannot be compared"),
         ("seed", "null answer", "column 'answer' is null"),
     ]
     assert con.sql("SELECT stage, reason, row->>'response' FROM rejects").fetchall() == [
-        ("judged", "no verdict", "broken")
+        ("attach_verdicts", "no verdict", "broken")
     ]
     counted = con.sql(
         "SELECT step, sum(kept), bool_and(rows_in = kept + rejected + quarantined) FROM receipts GROUP BY 1"
@@ -64,7 +64,7 @@ def test_a_whole_run_can_be_asked_about(url: str, tmp_path: Path) -> None:
     assert sorted(counted.fetchall()) == [
         ("compare", 9, True),
         ("gate", 9, True),
-        ("judged", 9, True),
+        ("attach_verdicts", 9, True),
         ("seed", 10, True),
     ]
     assert len(manifest.receipts) == 5 and con.sql("SELECT count(*) FROM step.compare").fetchall() == [(9,)]

@@ -327,7 +327,7 @@ def test_rows_are_cut_into_shards_in_order(tmp_path: Path, lake: str) -> None:
 
 def test_a_second_seed_of_the_same_bytes_is_found(tmp_path: Path, lake: str) -> None:
     source = Source(input=(write_jsonl(tmp_path / "a.jsonl", [make_attempt(1)]),))
-    assert [receipt.found for receipt in seed(source, lake) + seed(source, lake)] == [False, True]
+    assert [receipt.was_cached for receipt in seed(source, lake) + seed(source, lake)] == [False, True]
 
 
 def test_scanning_holds_no_rows(tmp_path: Path) -> None:

@@ -271,7 +271,7 @@ def test_requests_above_the_capacity_wait_for_their_turn() -> None:
 
 
 def test_requests_above_the_capacity_are_refused_where_it_says_so() -> None:
-    with MockServer(MockBehaviour(latency=0.5, capacity=3, full="refuse")) as stub:
+    with MockServer(MockBehaviour(latency=0.5, capacity=3, over_capacity="refuse")) as stub:
         told = at_once(stub, *(chat(seed=seed) for seed in range(12)))
         counts = stub.read_counters()
     assert sorted(status for status, _ in told) == [200] * 3 + [429] * 9
@@ -302,38 +302,38 @@ def test_too_many_carries_a_retry_after() -> None:
         ):
             return reply.status, reply.headers["Retry-After"], await reply.json()
 
-    with MockServer(MockBehaviour(too_many=1.0, retry_after=0.5)) as stub:
+    with MockServer(MockBehaviour(fault_rate_limited=1.0, retry_after=0.5)) as stub:
         status, wait, reply = asyncio.run(work())
         assert stub.read_counters().faults == {"too_many": 1}
     assert (status, wait, reply["error"]["code"]) == (429, "0.5", "rate_limit_exceeded")
 
 
 def test_a_failure_is_a_500() -> None:
-    (status, reply), counts = broken(MockBehaviour(fails=1.0))
+    (status, reply), counts = broken(MockBehaviour(fault_server_error=1.0))
     assert (status, reply["error"]["type"]) == (500, "server_error")
     assert (counts.answered, counts.by_status, counts.faults) == (0, {500: 1}, {"fails": 1})
 
 
 def test_a_cut_ends_in_the_middle_of_the_body() -> None:
-    error, counts = broken(MockBehaviour(cut=1.0))
+    error, counts = broken(MockBehaviour(fault_cut_off=1.0))
     assert isinstance(error, aiohttp.ClientPayloadError)
     assert (counts.answered, counts.by_status, counts.faults) == (0, {200: 1}, {"cut": 1})
 
 
 def test_wrong_json_is_whole_by_its_length_and_no_json() -> None:
-    error, counts = broken(MockBehaviour(wrong_json=1.0))
+    error, counts = broken(MockBehaviour(fault_invalid_json=1.0))
     assert isinstance(error, json.JSONDecodeError)
     assert (counts.answered, counts.by_status, counts.faults) == (0, {200: 1}, {"wrong_json": 1})
 
 
 def test_a_hang_sends_no_byte_and_ends_with_its_client() -> None:
-    error, counts = broken(MockBehaviour(hangs=1.0), seconds=0.2)
+    error, counts = broken(MockBehaviour(fault_hang=1.0), seconds=0.2)
     assert isinstance(error, TimeoutError)
     assert (counts.requests, counts.by_status, counts.faults) == (1, {}, {"hangs": 1})
 
 
 def test_a_hang_closes_its_connection_in_the_end() -> None:
-    error, counts = broken(MockBehaviour(hangs=1.0, hang=0.1))
+    error, counts = broken(MockBehaviour(fault_hang=1.0, hang_seconds=0.1))
     assert isinstance(error, aiohttp.ServerDisconnectedError)
     assert (counts.answered, counts.by_status, counts.in_flight) == (0, {}, 0)
 
@@ -348,7 +348,7 @@ def test_a_drip_is_slow_and_right() -> None:
                     pieces.append(piece)
                 return clock() - begun, len(pieces), json.loads(b"".join(pieces))
 
-    with MockServer(MockBehaviour(drips=1.0, drip=0.3)) as stub, MockServer() as quick:
+    with MockServer(MockBehaviour(fault_slow_body=1.0, slow_body_seconds=0.3)) as stub, MockServer() as quick:
         seconds, pieces, reply = asyncio.run(work())
         assert (stub.read_counters().answered, stub.read_counters().faults) == (1, {"drips": 1})
         assert each(quick, chat()) == [(200, reply)]
@@ -356,13 +356,13 @@ def test_a_drip_is_slow_and_right() -> None:
 
 
 def test_a_client_that_gives_up_on_a_drip_was_not_answered() -> None:
-    error, counts = broken(MockBehaviour(drips=1.0, drip=LONG), seconds=0.2)
+    error, counts = broken(MockBehaviour(fault_slow_body=1.0, slow_body_seconds=LONG), seconds=0.2)
     assert isinstance(error, TimeoutError)
     assert counts.answered == 0
 
 
 def test_a_retry_may_pass_and_the_same_seed_meets_the_same_server() -> None:
-    behaviour = MockBehaviour(seed=3, fails=0.3, too_many=0.2)
+    behaviour = MockBehaviour(seed=3, fault_server_error=0.3, fault_rate_limited=0.2)
     bodies = [chat(seed=seed) for seed in range(100)] * 3
     with MockServer(behaviour) as one, MockServer(behaviour) as two:
         first, second = each(one, *bodies), each(two, *reversed(bodies))
@@ -401,7 +401,7 @@ def test_every_reply_may_have_one_status(status: int) -> None:
 
 def test_shares_are_of_one_whole() -> None:
     with pytest.raises(ValidationError, match="add up to more than 1"):
-        MockBehaviour(fails=0.6, cut=0.6)
+        MockBehaviour(fault_server_error=0.6, fault_cut_off=0.6)
     faults = [MockBehaviour(**dict.fromkeys(FAULTS, 1 / len(FAULTS))).draw_fault(b"%d" % n, 1) for n in range(600)]
     assert {fault: 60 < faults.count(fault) < 140 for fault in set(faults)} == dict.fromkeys(FAULTS, True)
 
@@ -465,7 +465,7 @@ def test_a_server_that_closes_does_not_wait_for_what_hangs() -> None:
         await asyncio.to_thread(stub.__exit__)
         return await asyncio.gather(asked, return_exceptions=True)
 
-    stub = MockServer(MockBehaviour(hangs=1.0)).__enter__()
+    stub = MockServer(MockBehaviour(fault_hang=1.0)).__enter__()
     (error,) = asking(stub, work)
     assert isinstance(error, aiohttp.ClientError)
     assert stub.read_counters().in_flight == 0
@@ -510,9 +510,9 @@ def test_the_command_prints_its_url_and_serves_until_it_is_interrupted() -> None
     ("words", "code", "said"),
     [
         (("--latenzy", "1"), 2, "did you mean 'latency'?"),
-        (("--cut", "2"), 2, "--cut: Input should be less than or equal to 1"),
+        (("--fault_cut_off", "2"), 2, "--fault_cut_off: Input should be less than or equal to 1"),
         (("--port", "70000"), 2, "--port 70000: "),
-        (("--help",), 0, "--too_many (0.0)"),
+        (("--help",), 0, "--fault_rate_limited (0.0)"),
     ],
 )
 def test_the_command_explains_itself_in_one_line(words: tuple[str, ...], code: int, said: str) -> None:

@@ -124,7 +124,7 @@ def test_a_run_is_told_on_every_kind_of_store(url: str, tmp_path: Path) -> None:
     assert [(d.step, d.reason, d.failed, d.outcomes) for d in found.dropped] == [
         ("seed", "null answer", True, 1),
         ("compare", "stage failed", True, 1),
-        ("judged", "no verdict", False, 1),
+        ("attach_verdicts", "no verdict", False, 1),
     ]
     assert "cannot be compared" in found.dropped[1].examples[0]["error"]
     assert '"response": "broken"' in found.dropped[2].examples[0]["row"]
@@ -214,8 +214,8 @@ def lines(found: dataset_summary.DatasetSummary, name: str) -> dict[str, tuple[i
 def test_each_generator_has_a_funnel_of_its_own(lake: str) -> None:
     found = dataset_summary.read_summary(open_store(lake), published(lake, {"ann": 9, "bob": 3}, Halve()))
     assert list(found.generators) == ["ann", "bob"]
-    assert lines(found, "ann") == {"blanks": (9, 9, {}, 0, 9), "halve": (9, 5, {"odd": 3}, 1, 9)}
-    assert lines(found, "bob") == {"blanks": (3, 3, {}, 0, 3), "halve": (3, 2, {"odd": 1}, 0, 4)}
+    assert lines(found, "ann") == {"empty_rows": (9, 9, {}, 0, 9), "halve": (9, 5, {"odd": 3}, 1, 9)}
+    assert lines(found, "bob") == {"empty_rows": (3, 3, {}, 0, 3), "halve": (3, 2, {"odd": 1}, 0, 4)}
 
 
 def test_a_wide_step_over_two_generators_is_told_apart(lake: str) -> None:
@@ -234,7 +234,7 @@ def test_a_shard_of_two_generators_counts_each_input_row_once_and_shares_its_cos
     store = open_store(lake)
     both = [{"row_id": f"{name}:{n}", "number": n} for name, rows in (("ann", 6), ("bob", 2)) for n in range(rows)]
     part = store.put(pa.Table.from_pylist(both))
-    blanks = store.commit(Receipt(step="blanks", key="k", inputs=(), rows_in=8, kept=8, parts=(part,)))
+    blanks = store.commit(Receipt(step="empty_rows", key="k", inputs=(), rows_in=8, kept=8, parts=(part,)))
     [halves] = run_stage(Halve(), [blanks], lake)
     priced = halves.model_copy(update={"spent": Usage(prompt_tokens=80, completion_tokens=8, gpu_seconds=4.0)})
     store.remove("receipts/halve")
@@ -242,7 +242,7 @@ def test_a_shard_of_two_generators_counts_each_input_row_once_and_shares_its_cos
     found = dataset_summary.read_summary(store, run_publish("halves", [[blanks], [priced]], {}, None, lake))
     assert lines(found, "ann")["halve"] == (6, 3, {"odd": 3}, 0, 5)
     assert lines(found, "bob")["halve"] == (2, 1, {"odd": 1}, 0, 2)
-    spent = {name: found.generators[name][1].spent for name in ("ann", "bob")}
+    spent = {name: found.generators[name][1].usage for name in ("ann", "bob")}
     assert spent["ann"] == Usage(prompt_tokens=60, completion_tokens=6, gpu_seconds=3.0)
     assert spent["bob"] == Usage(prompt_tokens=20, completion_tokens=2, gpu_seconds=1.0)
 
@@ -258,7 +258,7 @@ def test_measured_noise_is_taken_from_the_dataset_of_that_name(lake: str) -> Non
     assert dataset_summary.read_summary(store, manifest).error_rates == ()
     rates = pa.Table.from_pylist([RATE], schema=error_rates.SCHEMA)
     measured = store.commit(Receipt(step="measure", key="k", inputs=(), rows_in=1, kept=1, parts=(store.put(rates),)))
-    run_publish("noise", [[measured]], {}, None, lake)
+    run_publish("error_rates", [[measured]], {}, None, lake)
     assert dataset_summary.read_summary(store, manifest).error_rates == (RATE,)
     assert dataset_summary.read_summary(store, manifest, measured_rates=[]).error_rates == ()
 
@@ -286,7 +286,7 @@ def judged_by(lake: str, *steps: str, recipe: Row | None = None) -> dataset_summ
     )
 
 
-@pytest.mark.parametrize("step", ["verify", "grade", "check", *dataset_summary.UNMEASURED_STEPS])
+@pytest.mark.parametrize("step", ["verify", "keep_decided", "validate_correction", *dataset_summary.UNMEASURED_STEPS])
 def test_a_report_tells_the_rates_of_every_verifier_or_why_there_are_none(lake: str, step: str) -> None:
     found = judged_by(lake, step)
     rates, lines = [row["figure"] for row in found.error_rates], list(found.unmeasured_verifiers)
@@ -321,7 +321,9 @@ def test_the_steps_that_judge_are_those_of_the_verifiers() -> None:
     assert {step.label for step in ladder} == {*dataset_summary.ANSWER_MATCH_STEPS}
     assert {step.label for step in (*others, SelectAnswer)} == {*dataset_summary.UNMEASURED_STEPS}
     recipe = Verification(input=("a.jsonl",)).model_dump()
-    recipe |= {name: value for name, value in Lemma().model_dump().items() if name in ("grade", "check")}
+    recipe |= {
+        name: value for name, value in Lemma().model_dump().items() if name in ("keep_decided", "validate_corrections")
+    }
     for path in dataset_summary.ANSWER_MATCH_STEPS.values():
         part = recipe
         for name in path:
@@ -333,7 +335,7 @@ def test_rates_say_that_they_were_measured_without_the_tolerance_of_the_recipe(l
     recipe = {"judge": {"tolerance": 0.05}, "execute": {"equality": {"tolerance": 0.0}}}
     for row in judged_by(lake, "verify", "execute", recipe=recipe).error_rates:
         assert row["note"].endswith("; measured without a tolerance, and verify allowed 0.05")
-    for steps in (("execute",), ("grade",)):
+    for steps in (("execute",), ("keep_decided",)):
         assert not any("tolerance" in row["note"] for row in judged_by(lake, *steps, recipe=recipe).error_rates)
 
 
@@ -341,5 +343,5 @@ def test_a_dataset_called_noise_of_another_shape_is_none(lake: str) -> None:
     store = open_store(lake)
     part = store.put(pa.table({"row_id": ["hiss"]}))
     receipt = store.commit(Receipt(step="record", key="k", inputs=(), rows_in=1, kept=1, parts=(part,)))
-    manifest = run_publish("noise", [[receipt]], {}, None, lake)
+    manifest = run_publish("error_rates", [[receipt]], {}, None, lake)
     assert dataset_summary.read_summary(store, manifest).error_rates == ()

@@ -28,7 +28,7 @@ def table(*said: str | None, cut_off: tuple[int, ...] = ()) -> tuple[pa.Table, p
     ]
     found = [
         dict.fromkeys(verdicts.VERDICT_SCHEMA.names)
-        | {"row_id": f"p/solver/{i}", "verdict": word, "rule": "number", "verifier": "questmill.ladder"}
+        | {"row_id": f"p/solver/{i}", "verdict": word, "rule": "number", "verifier": "questmill.answer_match"}
         | {"verifier_version": "2", "milliseconds": 0.1}
         for i, word in enumerate(said)
         if word
@@ -37,7 +37,7 @@ def table(*said: str | None, cut_off: tuple[int, ...] = ()) -> tuple[pa.Table, p
 
 
 def rate(*said: str | None, cut_off: tuple[int, ...] = (), **more: Any) -> dict[str, Any]:
-    merge = PassRate(asked=more.get("asked", len(said)))
+    merge = PassRate(samples_requested=more.get("asked", len(said)))
     row: dict[str, Any] = run_merge(merge, [PROBLEM], *table(*said, cut_off=cut_off))["p/solver"]
     return row
 
@@ -76,7 +76,7 @@ def test_the_rate_is_that_of_verified_attempts_with_its_interval() -> None:
     row = rate("correct", "wrong", "unparseable", "correct", "timeout", "unverifiable", None, asked=8)
     assert (row["samples"], row["passes"], row["unverified"], row["pass_rate"]) == (4, 2, 4, 0.5)
     assert (row["low"], row["high"]) == pytest.approx(wilson_interval(2, 4), abs=1e-6)
-    assert (row["tokens"], row["verifier"], row["reject"]) == (13.0, "questmill.ladder", None)
+    assert (row["tokens"], row["verifier"], row["reject"]) == (13.0, "questmill.answer_match", None)
     conform([{name: row[name] for name in rl_pool.PASS_RATES.names}], rl_pool.PASS_RATES, "rates")
     assert list(row) == [*rl_pool.PASS_RATES.names, "reject"]
 
@@ -112,7 +112,7 @@ def test_only_problems_within_the_band_are_kept_and_its_ends_belong_to_it() -> N
 
 
 def test_a_sure_band_wants_the_whole_interval_in_it() -> None:
-    found = run_merge(KeepPassRateBand(sure=True), rates((0.5, 4), (0.5, 8), (0.9, 64)))
+    found = run_merge(KeepPassRateBand(whole_interval=True), rates((0.5, 4), (0.5, 8), (0.9, 64)))
     assert [row["reject"] for row in found.values()] == ["unsure", None, "too easy"]
 
 

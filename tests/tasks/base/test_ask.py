@@ -146,7 +146,7 @@ def test_an_adaptive_solver_stops_where_no_majority_can_be_reached_any_more() ->
 )
 def test_an_adaptive_solver_may_be_asked_until_a_larger_share_is_decided(answers: str, asked: list[int]) -> None:
     engine = saying_in_turn(*(f"#### {answer}" for answer in answers.split()))
-    list(Solve(sampling=Sampling(n=5, temperature=0.7), adaptive=True, enough=0.8).rows(ROWS[:1], engine))
+    list(Solve(sampling=Sampling(n=5, temperature=0.7), adaptive=True, stop_at_share=0.8).rows(ROWS[:1], engine))
     assert [len(seeds) for _, seeds in engine.calls] == asked
 
 
@@ -218,7 +218,7 @@ def test_a_panel_votes_and_a_silent_member_is_asked_again(votes: str, kept: bool
 @pytest.mark.parametrize(("least", "kept"), [(0.5, True), (0.75, True), (0.8, False), (1.0, False)])
 def test_a_larger_share_of_a_panel_may_be_asked_for(least: float, kept: bool) -> None:
     engine = saying_in_turn(*(f"Verdict: {vote}" for vote in ("yes", "no", "yes", "yes")))
-    stage = JudgeSolvable(sampling=Sampling(n=4, temperature=0.7), least=least)
+    stage = JudgeSolvable(sampling=Sampling(n=4, temperature=0.7), least_share=least)
     assert list(stage.rows(ROWS[:1], engine)) == [ROWS[0] if kept else Reject(ROWS[0], "unsolvable")]
 
 

@@ -188,7 +188,7 @@ def test_texts_without_words_are_all_the_same_text() -> None:
 
 @pytest.mark.parametrize("gram", [1, 2, 5])
 def test_any_length_of_n_gram_finds_an_equal_text(gram: int) -> None:
-    found = near(STORY, OTHER, STORY.upper(), "Add 1", "", merge=DropNearDuplicates(gram=gram))
+    found = near(STORY, OTHER, STORY.upper(), "Add 1", "", merge=DropNearDuplicates(ngram=gram))
     assert [row["cluster"] for row in found] == ["000", None, "000", None, None]
 
 

@@ -109,7 +109,7 @@ def test_a_teacher_that_knows_the_truth_loses_nothing_without_a_reason(made: dic
 @pytest.mark.skipif(not SOLUTIONS.exists(), reason=SKIP_REASON)
 def test_real_errors_and_a_careless_teacher_lose_no_row() -> None:
     staged = worked(*recorded(questions=80))
-    assert staged.kept["check"] > 50 and staged.kept["smooth"] > 50
+    assert staged.kept["validate_correction"] > 50 and staged.kept["smooth"] > 50
     assert {reason for step, reason in staged.rejected if step == "diagnose"} >= {
         *("called correct", "no agreement", "step out of range")
     }

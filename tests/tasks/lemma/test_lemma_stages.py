@@ -202,7 +202,7 @@ def test_types_are_drawn_from_the_question_with_the_dataset_as_prior() -> None:
     rows = [row for row in stage.rows([counted(missing_step=3)], None) if isinstance(row, dict)]
     assert Counter(row["type"] for row in rows)["missing_step"] in (6, 7)
     assert rows == list(stage.rows([counted(missing_step=3)], None))
-    conform(rows, stage.table, "draw_types")
+    conform(rows, stage.table, "draw_error_types")
 
 
 def test_where_no_injectable_type_was_found_all_are_equally_likely() -> None:
@@ -374,7 +374,7 @@ def test_a_correction_is_whole_or_says_what_it_lacks(row: dict[str, Any], reason
 
 
 def test_a_long_trajectory_is_turned_down() -> None:
-    assert one(ValidateCorrection(longest=50), draft()) == "too long"
+    assert one(ValidateCorrection(max_trajectory_characters=50), draft()) == "too long"
 
 
 def balanced(merge: SelectCorrections, corrections: list[dict[str, Any]], failure: float = 1.0) -> Counter[str | None]:
@@ -410,7 +410,7 @@ def test_no_question_gets_more_than_its_share() -> None:
 
 def test_a_hard_question_gets_more_and_half_of_its_own_errors() -> None:
     rows = corrections("student", "operator", 30) + corrections("injected", "counting", 30)
-    assert balanced(SelectCorrections(hard=True, tolerance=1), rows, failure=0.5) == {
+    assert balanced(SelectCorrections(limit_by_failure=True, tolerance=1), rows, failure=0.5) == {
         None: 12,
         "enough of this question": 108,
     }
@@ -430,7 +430,7 @@ def test_a_question_that_was_left_out_is_not_published() -> None:
 
 def test_an_error_with_one_strategy_may_be_left_out() -> None:
     rows = corrections("student", "operator", 3) + corrections("student", "counting", 2, "fix_continue")
-    assert balanced(SelectCorrections(paired=True), rows) == {None: 6, "one strategy only": 2}
+    assert balanced(SelectCorrections(both_strategies=True), rows) == {None: 6, "one strategy only": 2}
 
 
 def test_a_mix_is_fitted_with_little_loss_and_types_that_were_not_made_do_not_count() -> None:

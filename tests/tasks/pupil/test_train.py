@@ -18,7 +18,15 @@ from tasks.pupil.schedule import Schedule
 from tasks.pupil.train import train
 
 TINY = PupilTraining(
-    hidden=32, layers=1, heads=2, feed_forward=64, steps=10, micro_tokens=512, warmup=2, compiled=False, seed=3
+    hidden_size=32,
+    layers=1,
+    heads=2,
+    feed_forward=64,
+    steps=10,
+    micro_tokens=512,
+    warmup_steps=2,
+    use_compile=False,
+    seed=3,
 )
 
 

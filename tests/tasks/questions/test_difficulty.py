@@ -253,5 +253,7 @@ def test_a_sampling_that_contradicts_itself_is_refused(fields: dict[str, Any], r
 
 
 def test_where_and_how_fast_a_head_is_trained_is_no_part_of_its_identity() -> None:
-    assert fingerprint(TrainDifficultyModel()) == fingerprint(TrainDifficultyModel(role="other", micro=2, threads=1))
-    assert fingerprint(TrainDifficultyModel()) != fingerprint(TrainDifficultyModel(after="\n"))
+    assert fingerprint(TrainDifficultyModel()) == fingerprint(
+        TrainDifficultyModel(role="other", micro_batch=2, threads=1)
+    )
+    assert fingerprint(TrainDifficultyModel()) != fingerprint(TrainDifficultyModel(prompt_suffix="\n"))

@@ -81,7 +81,7 @@ def test_each_direction_has_its_own_instruction() -> None:
 
 
 def improve(difficulty: float) -> ImproveQuestion:
-    return ImproveQuestion(difficulty=difficulty)
+    return ImproveQuestion(harder_share=difficulty)
 
 
 def test_the_pupil_reads_the_stage_that_it_was_taught() -> None:

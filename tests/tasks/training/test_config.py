@@ -17,14 +17,14 @@ CHAT = "<begin>{% for m in messages %}<user>  {{ m['content'] }}<end>{% endfor %
 
 def test_the_defaults_are_those_of_the_paper() -> None:
     qft, qpo = QuestionFineTuning(), QuestionPreferenceOptimization()
-    assert (qft.rate, qft.warmup, qft.epochs, qft.batch * qft.length) == (2e-5, 0.03, 1.0, 32 * 256)
-    assert (qpo.rate, qpo.warmup, qpo.beta, qpo.batch, qpo.held_out) == (5e-7, 20, 0.1, 128, 100)
+    assert (qft.learning_rate, qft.warmup, qft.epochs, qft.batch * qft.max_tokens) == (2e-5, 0.03, 1.0, 32 * 256)
+    assert (qpo.learning_rate, qpo.warmup, qpo.beta, qpo.batch, qpo.held_out) == (5e-7, 20, 0.1, 128, 100)
 
 
 def test_only_what_says_where_is_no_part_of_the_identity() -> None:
     where = {"micro": 2, "threads": 3, "save_every": 9, "gpus": 4, "launch": ("--mixed_precision", "bf16")}
     assert fingerprint(QuestionFineTuning(**where)) == fingerprint(QuestionFineTuning())
-    assert fingerprint(QuestionFineTuning(rate=1e-4)) != fingerprint(QuestionFineTuning())
+    assert fingerprint(QuestionFineTuning(learning_rate=1e-4)) != fingerprint(QuestionFineTuning())
 
 
 def test_a_batch_that_cannot_be_shared_out_is_refused() -> None:
@@ -114,7 +114,7 @@ def test_a_student_reads_the_turns_of_its_own_chat_template() -> None:
         "{% for m in messages %}<user> {{ m['content'] }} <end>{% endfor %}"
         "{% if add_generation_prompt %} <reply>{% endif %}"
     )
-    step = StudentFineTuning(asked=SampleStudent(template="how many"))
+    step = StudentFineTuning(prompt_stage=SampleStudent(template="how many"))
     made = tokenize_example(step, chat, {"question": "are 7 ?", "text": "7 8", "masked_start": 0, "masked_end": 0})
     read = chat.convert_ids_to_tokens(made["input_ids"])
     assert read[:2] == ["<user>", "how"] and read[-4:] == ["<reply>", "7", "8", "<end>"]

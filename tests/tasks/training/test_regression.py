@@ -21,7 +21,15 @@ from tasks.training.common import find_last_checkpoint
 from tasks.training.regression import spearman
 
 STEP = TrainDifficultyModel(
-    rate=3e-3, batch=8, micro=4, epochs=8, length=32, held_out=0.25, before="Read:", after=" !", threads=1
+    learning_rate=3e-3,
+    batch=8,
+    micro_batch=4,
+    epochs=8,
+    max_tokens=32,
+    held_out=0.25,
+    prompt_prefix="Read:",
+    prompt_suffix=" !",
+    threads=1,
 )
 Questions = list[dict[str, object]]
 

@@ -33,7 +33,7 @@ def test_a_solution_is_learnt_once_and_a_correction_with_or_without_its_wrong_st
     for step, span in ((CorrectionsAsExamples(), (0, 0)), (CorrectionsAsExamples(masked=True), (4, 9))):
         (made,) = run_merge(step, [row]).values()
         assert (made["masked_start"], made["masked_end"], made["text"]) == (*span, row["trajectory"])
-        conform([made], training_examples.SCHEMA, "take_corrections")
+        conform([made], training_examples.SCHEMA, "corrections_as_examples")
 
 
 def attempt(question: str, response: str, verdict: str) -> dict[str, Any]:
@@ -75,8 +75,8 @@ def test_students_are_measured_on_all_problems_also_those_that_they_did_not_answ
         {"row_id": f"p{i}/0", "student": who, "verdict": verdict, "erred": erred, "reflected": reflected}
         for i, (who, verdict, erred, reflected) in enumerate(seen)
     ]
-    found = run_merge(CompareStudents(names=("s", "silent")), blanks, problems, retraced)
-    assert conform(list(found.values()), student_scores.STUDENT_SCORES, "measure_students").num_rows == 2
+    found = run_merge(CompareStudents(students=("s", "silent")), blanks, problems, retraced)
+    assert conform(list(found.values()), student_scores.STUDENT_SCORES, "compare_students").num_rows == 2
     first, silent = found["b0"], found["b1"]
     assert (first["problems"], first["first_pass"], first["unanswered"]) == (4, 0.5, 1)
     assert (first["erred"], first["reflected"], first["corrected"]) == (3, 1, pytest.approx(1 / 3))
@@ -99,9 +99,9 @@ def test_counts_that_cannot_be_are_not_published(lake: str, changed: dict[str, i
         **{"unanswered": 1, "erred": 3, "reflected": 1},
         **{"corrected": 0.3, "corrected_low": 0.0, "corrected_high": 0.8},
     }
-    part = open_store(lake).put(conform([row | changed], student_scores.STUDENT_SCORES, "measure_students"))
-    made = Receipt(step="measure_students", key="k", inputs=(), rows_in=1, kept=1, parts=(part,))
-    assert gates.run_gate("students", student_scores.expectations(), [made], lake).detail["failed"] == failed
+    part = open_store(lake).put(conform([row | changed], student_scores.STUDENT_SCORES, "compare_students"))
+    made = Receipt(step="compare_students", key="k", inputs=(), rows_in=1, kept=1, parts=(part,))
+    assert gates.run_gate("students", student_scores.expectations(), [made], lake).details["failed"] == failed
 
 
 def test_only_the_reply_counts_and_the_wrong_step_of_it_not(tmp_path: Path) -> None:
@@ -133,7 +133,7 @@ def test_a_student_reads_as_many_tokens_as_its_budget_says(tmp_path: Path) -> No
         {"row_id": str(i), "question": p.question, "text": p.solution, "masked_start": 0, "masked_end": 0}
         for i, p in enumerate(problems)
     ]
-    step = StudentFineTuning(batch=4, micro=4, tokens=3000, threads=1, length=256, rate=1e-4)
+    step = StudentFineTuning(batch=4, micro_batch=4, token_budget=3000, threads=1, max_tokens=256, learning_rate=1e-4)
     table = {"examples": [pa.RecordBatch.from_pylist(rows)]}
     measured = step.fit(table, PUPIL, tmp_path / "out", tmp_path / "work", lambda line: None)
     assert measured["examples"] == 12 and measured["left_out"] == 0

@@ -28,7 +28,7 @@ def combined(how: CombineMode, *pairs: str) -> list[dict[str, Any]]:
     """The rows that are made of pairs of verdicts, written as two letters each."""
     attempts = [{"row_id": f"r{i:02}", "question": "?", "response": "!"} for i in range(len(pairs))]
     first, second = ([SHORT[pair[side]] for pair in pairs] for side in (0, 1))
-    merge = CombineVerdicts(how=how, names=("a", "b"))
+    merge = CombineVerdicts(mode=how, verifiers=("a", "b"))
     return list(run_merge(merge, attempts, table("a", *first), table("b", *second)).values())
 
 
@@ -65,7 +65,7 @@ def test_a_missing_verdict_is_no_pass_and_is_said_to_be_missing() -> None:
 
 def test_what_was_combined_is_combined_again_and_names_the_innermost() -> None:
     two = pa.Table.from_pylist(combined("first_decided", "tw"))
-    merge = CombineVerdicts(how="all_of", names=("first_decided(a, b)", "c"))
+    merge = CombineVerdicts(mode="all_of", verifiers=("first_decided(a, b)", "c"))
     row = run_merge(merge, [{"row_id": "r00"}], two, table("c", "correct"))["r00"]
     assert (row["verdict"], row["decided_by"]) == ("wrong", "b")
     assert row["verifier"] == "all_of(first_decided(a, b), c)"

@@ -60,13 +60,13 @@ def test_more_than_half_of_a_panel_decides_and_silent_members_are_asked_again(
 def test_a_judgement_is_a_verdict_record_and_names_its_judge() -> None:
     row = ruled(JudgeResponse(), "wrong")
     conform([row], JUDGE_VERDICTS, "judge")
-    assert (row["verifier"], row["gold_parsed"]) == ("questmill.judge", "2")
-    assert row["verifier_version"] != ruled(JudgeResponse(gold=False), "wrong")["verifier_version"]
+    assert (row["verifier"], row["gold_parsed"]) == ("questmill.llm_judge", "2")
+    assert row["verifier_version"] != ruled(JudgeResponse(show_gold=False), "wrong")["verifier_version"]
 
 
 def test_the_known_answer_is_shown_unless_the_judge_is_to_solve_the_question_itself() -> None:
     assert list(JudgeResponse().prompt(ROW).inputs) == ["question", "known_answer", "response"]
-    assert list(JudgeResponse(gold=False).prompt(ROW).inputs) == ["question", "response"]
+    assert list(JudgeResponse(show_gold=False).prompt(ROW).inputs) == ["question", "response"]
 
 
 def test_a_greedy_panel_is_refused() -> None:
@@ -99,7 +99,7 @@ def compared(prefer: Any, *said: str) -> list[Row]:
 
     orders = [list(JudgePair(swapped=swapped).rows(rivals, FakeEngine(reply))) for swapped in (False, True)]
     tables = [conform(order, PAIR_CHOICES, "pair") for order in orders]  # type: ignore[arg-type]
-    return list(run_merge(VerdictFromPairs(asked=JudgePair().judge_version), rows, *tables).values())
+    return list(run_merge(VerdictFromPairs(judge_identity=JudgePair().judge_version), rows, *tables).values())
 
 
 def test_a_response_that_is_preferred_in_both_orders_is_right_and_its_rival_wrong() -> None:

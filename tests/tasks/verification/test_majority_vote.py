@@ -87,16 +87,16 @@ def test_one_answer_beside_none_is_no_consensus() -> None:
 
 def test_samples_are_grouped_by_the_column_that_was_named() -> None:
     rows = [row | {"problem": at % 2} for at, row in enumerate(attempts("1", "2", "1", "2"))]
-    read = conform(list(ExtractAnswerKey(group="problem").rows(rows, None)), ANSWER_KEYS, "read")
+    read = conform(list(ExtractAnswerKey(group_column="problem").rows(rows, None)), ANSWER_KEYS, "read")
     assert {row["verdict"] for row in run_merge(MajorityVote(), rows, read).values()} == {"correct"}
     with pytest.raises(BadInput, match="no column 'theme'; name the shared one with `group`"):
-        list(ExtractAnswerKey(group="theme").rows(rows, None))
+        list(ExtractAnswerKey(group_column="theme").rows(rows, None))
 
 
 def test_an_attempt_whose_group_is_null_is_of_no_question_and_quarantined() -> None:
     pids = [None, 7.0, None, 7.0, float("nan")]
     rows = [row | {"pid": pid} for pid, row in zip(pids, attempts("3", "1", "2", "1", "2"), strict=True)]
-    found = list(ExtractAnswerKey(group="pid").rows(rows, None))
+    found = list(ExtractAnswerKey(group_column="pid").rows(rows, None))
     lost = [outcome for outcome in found if isinstance(outcome, Quarantine)]
     assert [(each.row["row_id"], each.reason) for each in lost] == [(f"q/{i}", "null pid") for i in (0, 2, 4)]
     read = conform([row for row in found if not isinstance(row, Quarantine)], ANSWER_KEYS, "read")
@@ -110,7 +110,7 @@ def test_two_good_samples_outweigh_three_doubtful_ones() -> None:
     assert rules(MajorityVote(), rows)[0] == RIGHT
     found = judged(WeightedVote(), rows, rewards(0.1, 0.2, 0.1, 0.9, 0.7))
     assert [row["verdict"] for row in found] == ["wrong", "wrong", "wrong", "correct", "correct"]
-    assert (found[0]["agreement"], found[0]["verifier"]) == (pytest.approx(0.8), "questmill.weighed_vote")
+    assert (found[0]["agreement"], found[0]["verifier"]) == (pytest.approx(0.8), "questmill.weighted_vote")
 
 
 def test_a_sample_without_a_reward_has_no_weight_and_no_weights_at_all_decide_nothing() -> None:
@@ -155,7 +155,7 @@ def test_the_reward_of_a_response_is_asked_for_as_the_pupil_was_taught() -> None
     ("merge", "found"),
     [
         (RewardThreshold(threshold=0.6), ["high_reward", "low_reward", "low_reward", "no_answer"]),
-        (RewardThreshold(threshold=0.6, doubt=0.3), ["doubt", "low_reward", "doubt", "no_answer"]),
+        (RewardThreshold(threshold=0.6, undecided_band=0.3), ["doubt", "low_reward", "doubt", "no_answer"]),
         (RewardThreshold(threshold=0, margin=0.3), ["high_reward", "high_reward", "behind", "no_answer"]),
         (RewardThreshold(threshold=0, margin=0.5), ["small_margin", "small_margin", "small_margin", "no_answer"]),
         (RewardThreshold(threshold=0.3, margin=0.3), ["high_reward", "high_reward", "behind", "no_answer"]),

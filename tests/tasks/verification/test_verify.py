@@ -97,7 +97,7 @@ def test_a_tower_of_powers_without_braces_ends_too() -> None:
 def test_both_parsed_forms_and_the_verifier_are_written_down() -> None:
     row = _verdict(r"\boxed{0.50}", r"\frac{1}{2}")
     assert (row["gold_parsed"], row["answer_parsed"]) == (r"\frac{1}{2}", "0.50")
-    assert row["verifier"] == "questmill.ladder"
+    assert row["verifier"] == "questmill.answer_match"
     assert row["verifier_version"] == Verify().identity
     assert Verify().identity.startswith(f"{Verify.version} with {pool.describe_library()} ")
     assert Verify(tolerance=0.01).identity != Verify().identity
@@ -343,7 +343,7 @@ def test_a_percent_sign_behind_a_formula_is_not_forgiven(answer: str) -> None:
 
 def test_what_reports_say_of_the_verifier_was_measured_of_this_one() -> None:
     told = tomllib.loads(ERROR_RATES_FILE.read_text())
-    assert told["verifier"] == f"questmill.ladder {Verify.version} with {pool.describe_library()}", (
+    assert told["verifier"] == f"questmill.answer_match {Verify.version} with {pool.describe_library()}", (
         "make bench ONLY=verify.d"
     )
     assert [row["figure"] for row in told["figures"]] == ["verifier: false accepts", "verifier: false rejects"]
