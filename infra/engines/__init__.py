@@ -11,8 +11,6 @@ from schemas.errors import EngineError, QuestmillError
 from schemas.identity import FrozenModel
 from schemas.prompts import Prompt
 
-YES_SPELLINGS, NO_SPELLINGS = ("yes", "Yes", "YES", " yes", " Yes"), ("no", "No", "NO", " no", " No")
-"""How models spell a verdict; a score is the probability of the first over that of both."""
 REMOTE_KINDS = frozenset({"http"})
 """Kinds that hold no model, so that any number of them may be open at once."""
 IN_THREAD_KINDS = frozenset({"embedded", "regressor"})

@@ -9,7 +9,6 @@ import contextlib
 import ctypes
 import hashlib
 import json
-import math
 import threading
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -17,8 +16,9 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, cast
 
-from infra.engines import NO_SPELLINGS, YES_SPELLINGS
 from infra.engines.common.batching import BATCH_SAMPLES, answer_in_batches
+from infra.engines.common.digest import CTRANSLATE2_HELP, check_pinned, hash_ctranslate2_model
+from infra.engines.common.yes_no import NO_SPELLINGS, YES_SPELLINGS, single_token_ids, yes_probability
 from schemas.engine import NO_OBSERVER, Completion, Reply, Request, RequestObserver
 from schemas.engine_specs import EmbeddedSpec
 from schemas.errors import EngineError
@@ -36,10 +36,8 @@ class EmbeddedEngine:
     def __init__(self, spec: EmbeddedSpec) -> None:
         _keep_freed_memory()
         self.spec, self.path = spec, Path(spec.path)
-        digest = content_digest(self.path)
-        if spec.digest and spec.digest != digest:
-            raise ValueError(f"the model in {self.path} is not the pinned one ({digest[:12]}, not {spec.digest[:12]})")
-        self.digest = digest
+        self.digest = hash_ctranslate2_model(self.path)
+        check_pinned(self.path, spec.digest, self.digest)
         self.tokenizer = ModelTokenizer(self.path)
         self.reloads = (self.path / "model.bin").stat().st_size <= RELOAD_MAX_BYTES
         self.is_seeded = False
@@ -56,7 +54,7 @@ class EmbeddedEngine:
                 str(self.path), compute_type=self.spec.compute_type, inter_threads=1, intra_threads=self.spec.threads
             )
         except (RuntimeError, ValueError) as error:
-            raise ValueError(f"the model in {self.path} cannot be loaded ({error}); {HELP}") from error
+            raise ValueError(f"the model in {self.path} cannot be loaded ({error}); {CTRANSLATE2_HELP}") from error
 
     def _seed(self, seeds: Sequence[Sequence[int]]) -> None:
         import ctranslate2
@@ -154,7 +152,7 @@ class EmbeddedEngine:
                 return_logits_vocab=True,
             )
             probabilities |= {
-                tokens: _yes_probability(_to_array(r.logits[0][0]), yes, no)
+                tokens: _yes_probability_of_logits(_to_array(r.logits[0][0]), yes, no)
                 for tokens, r in zip(same_length, results, strict=True)
             }
         return [
@@ -216,14 +214,10 @@ class ModelTokenizer:
 
     def single_token_ids(self, spellings: Sequence[str]) -> list[int]:
         """Ids of those spellings that are one token. Raises ValueError when none is."""
-        encoded = [self.tokenizer.encode(s, add_special_tokens=False).ids for s in spellings]
-        token_ids = sorted({ids[0] for ids in encoded if len(ids) == 1})
+        token_ids = single_token_ids(lambda s: self.tokenizer.encode(s, add_special_tokens=False).ids, spellings)
         if not token_ids:
             raise ValueError(f"no spelling of {spellings[0]!r} is one token; this model cannot be a scorer")
         return token_ids
-
-
-HELP = "run `make pupil`, or name a directory made by ct2-transformers-converter --copy_files tokenizer.json"
 
 
 def open_engine(spec: EmbeddedSpec) -> EmbeddedEngine:
@@ -233,21 +227,7 @@ def open_engine(spec: EmbeddedSpec) -> EmbeddedEngine:
 
 def pin_model(spec: EmbeddedSpec) -> EmbeddedSpec:
     """The same spec with the digest of what is in the directory now. Raises ValueError when it is missing."""
-    return spec.model_copy(update={"digest": content_digest(Path(spec.path))})
-
-
-def content_digest(path: Path) -> str:
-    """sha256 in hex over names and bytes of the directory's files. Raises ValueError when it holds no model."""
-    missing = [name for name in ("model.bin", "tokenizer.json") if not (path / name).is_file()]
-    if missing:
-        raise ValueError(f"no model in {path}: {' and '.join(missing)} missing; {HELP}")
-    digest = hashlib.sha256()
-    for file in sorted(p for p in path.iterdir() if p.is_file()):
-        digest.update(f"{file.name}\0{file.stat().st_size}\0".encode())
-        with file.open("rb") as stream:
-            while block := stream.read(2**20):
-                digest.update(block)
-    return digest.hexdigest()
+    return spec.model_copy(update={"digest": hash_ctranslate2_model(Path(spec.path))})
 
 
 def _keep_freed_memory() -> None:
@@ -282,8 +262,6 @@ def _to_array(view: Any) -> Any:
     return np.asarray(view, dtype=np.float64)
 
 
-def _yes_probability(logits: Any, yes: Sequence[int], no: Sequence[int]) -> float:
-    """Softmax over the two groups of ids."""
-    top = max(logits[i] for i in (*yes, *no))
-    for_yes, for_no = (sum(math.exp(logits[i] - top) for i in ids) for ids in (yes, no))
-    return for_yes / (for_yes + for_no)
+def _yes_probability_of_logits(logits: Any, yes: Sequence[int], no: Sequence[int]) -> float:
+    top = max(logits[i] for i in (*yes, *no))  # of raw logits the exponential might overflow
+    return yes_probability(*([logits[i] - top for i in ids] for ids in (yes, no)))

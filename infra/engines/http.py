@@ -1,6 +1,5 @@
 """A model behind any server that speaks OpenAI's protocol, over aiohttp."""
 
-import math
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,6 +11,7 @@ import orjson
 
 from infra.engines.common.request_window import ConcurrencyLimit, RequestWindow, RetryableError
 from infra.engines.common.server_pool import ServerPool
+from infra.engines.common.yes_no import yes_probability
 from schemas.engine import NO_OBSERVER, Completion, Failure, Reply, Request, RequestObserver
 from schemas.engine_specs import HttpSpec
 from schemas.errors import EngineError
@@ -167,7 +167,8 @@ class HttpEngine:
         logprobs = None
         if token_logprobs := choice.get("logprobs"):
             if is_scored:
-                text = repr(_yes_probability(_first_token_logprobs(token_logprobs, chat)))
+                likely_tokens = _first_token_logprobs(token_logprobs, chat)
+                text = repr(yes_probability(*(_logprobs_of(word, likely_tokens) for word in ("yes", "no"))))
             values = [t["logprob"] for t in token_logprobs["content"]] if chat else token_logprobs["token_logprobs"]
             logprobs = tuple(float(p) for p in values if p is not None)
             completion_tokens = len(logprobs) or completion_tokens
@@ -220,12 +221,9 @@ def _first_token_logprobs(token_logprobs: dict[str, Any], chat: bool) -> dict[st
     return {token: float(p) for token, p in token_logprobs["top_logprobs"][0].items()}
 
 
-def _yes_probability(logprobs: Mapping[str, float]) -> float:
-    """P(yes) over P(yes) + P(no); 0.5 where the model thought of neither."""
-    sides = [
-        sum(math.exp(p) for token, p in logprobs.items() if token.strip().lower() == word) for word in ("yes", "no")
-    ]
-    return sides[0] / sum(sides) if sum(sides) else 0.5
+def _logprobs_of(word: str, logprobs: Mapping[str, float]) -> list[float]:
+    """Of all tokens that spell `word`."""
+    return [p for token, p in logprobs.items() if token.strip().lower() == word]
 
 
 def _parse_retry_after(headers: Mapping[str, str]) -> float | None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from infra.engines import reward_model_chat
 from infra.engines.common.batching import BATCH_SAMPLES, answer_in_batches
-from infra.engines.vllm import content_digest
+from infra.engines.common.digest import check_pinned, hash_safetensors_model
 from schemas.engine import NO_OBSERVER, Completion, Failure, Reply, Request, RequestObserver
 from schemas.engine_specs import RegressorSpec
 from schemas.errors import EngineError
@@ -21,9 +21,7 @@ class Regressor:
     def __init__(self, spec: RegressorSpec) -> None:
         """Raises ValueError where torch or the model is missing, or where the model has no head of one label."""
         self.spec, self.path = spec, Path(spec.path)
-        digest = content_digest(self.path)
-        if spec.digest and spec.digest != digest:
-            raise ValueError(f"the model in {self.path} is not the pinned one ({digest[:12]}, not {spec.digest[:12]})")
+        check_pinned(self.path, spec.digest, hash_safetensors_model(self.path))
         self.torch, self.tokenizer, self.model = _load_model(spec)
         self.context_tokens = int(getattr(self.model.config, "max_position_embeddings", 0)) or 2**31
         self.lock = threading.Lock()
@@ -126,4 +124,4 @@ def open_engine(spec: RegressorSpec) -> Regressor:
 
 def pin_model(spec: RegressorSpec) -> RegressorSpec:
     """The same spec with the digest of what is in the directory now. Raises ValueError where that holds no model."""
-    return spec.model_copy(update={"digest": content_digest(Path(spec.path))})
+    return spec.model_copy(update={"digest": hash_safetensors_model(Path(spec.path))})

@@ -1,17 +1,17 @@
 """A model in this worker, through vLLM: all its shards share one continuous batch, and its processes end with it."""
 
 import asyncio
-import hashlib
 import itertools
 import math
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, cast
 
-from infra.engines import NO_SPELLINGS, YES_SPELLINGS, reward_model_chat
+from infra.engines import reward_model_chat
+from infra.engines.common.digest import check_pinned, hash_safetensors_model
 from infra.engines.common.request_window import RetryableError
 from infra.engines.common.vllm_process import VllmProcess, VllmWindow
+from infra.engines.common.yes_no import NO_SPELLINGS, YES_SPELLINGS, single_token_ids, yes_probability
 from schemas.engine import NO_OBSERVER, Completion, Failure, Reply, Request, RequestObserver
 from schemas.engine_specs import VllmSpec
 from schemas.errors import EngineError
@@ -28,9 +28,7 @@ class VllmEngine:
         """Raises ValueError where vLLM or the model is missing, and `EngineError` where the engine cannot start."""
         self.spec, self.process, self.request_ids = spec, VllmProcess(spec), itertools.count()
         self.vllm, self.tokenizer, self.context_tokens = self.process.vllm, cast(Any, None), 0
-        digest = content_digest(Path(spec.path)) if spec.path else ""
-        if spec.digest and spec.digest != digest:
-            raise ValueError(f"the model in {spec.path} is not the pinned one ({digest[:12]}, not {spec.digest[:12]})")
+        check_pinned(spec.path, spec.digest, hash_safetensors_model(Path(spec.path)) if spec.path else "")
         self.window = VllmWindow(self._send, spec.max_in_flight, self.process.check_stall)
         try:
             self.window.run_coroutine(self.process.start())
@@ -38,7 +36,9 @@ class VllmEngine:
                 self.process.llm.get_tokenizer(),
                 self.process.llm.model_config.max_model_len,
             )
-            self.yes_ids, self.no_ids = self._single_token_ids(YES_SPELLINGS), self._single_token_ids(NO_SPELLINGS)
+            self.yes_ids, self.no_ids = (
+                single_token_ids(self._encode_text, spellings) for spellings in (YES_SPELLINGS, NO_SPELLINGS)
+            )
         except BaseException:
             self.close()
             raise
@@ -131,8 +131,7 @@ class VllmEngine:
             temperature=0.0, max_tokens=1, logprob_token_ids=[*self.yes_ids, *self.no_ids]
         )
         (logprobs,) = [told.outputs[0].logprobs[0] async for told in self._stream_outputs(llm.generate, ids, params)]
-        for_yes, for_no = (sum(math.exp(logprobs[i].logprob) for i in side) for side in (self.yes_ids, self.no_ids))
-        return for_yes / (for_yes + for_no) if for_yes + for_no else 0.5
+        return yes_probability(*([logprobs[i].logprob for i in ids] for ids in (self.yes_ids, self.no_ids)))
 
     async def _classify(self, llm: Any, ids: list[int]) -> float:
         """One label: its sigmoid; several: the softmax of the last one. Labels for each token: of the last one."""
@@ -152,15 +151,13 @@ class VllmEngine:
     def _encode(self, prompt: Prompt) -> list[int]:
         """The prompt's tokens: through the chat template if the model has one, else tagged, as the pupil was taught."""
         if not self.tokenizer.chat_template:
-            return cast(list[int], self.tokenizer.encode(prompt.to_tagged_text(), add_special_tokens=False))
+            return self._encode_text(prompt.to_tagged_text())
         messages = reward_model_chat(prompt) if self.spec.pooling else prompt.to_messages()
         text = self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=not self.spec.pooling)
-        return cast(list[int], self.tokenizer.encode(text, add_special_tokens=False))
+        return self._encode_text(text)
 
-    def _single_token_ids(self, spellings: Sequence[str]) -> list[int]:
-        """Ids of those spellings that are one token."""
-        encoded = [self.tokenizer.encode(spelling, add_special_tokens=False) for spelling in spellings]
-        return sorted({ids[0] for ids in encoded if len(ids) == 1})
+    def _encode_text(self, text: str) -> list[int]:
+        return cast(list[int], self.tokenizer.encode(text, add_special_tokens=False))
 
 
 def open_engine(spec: VllmSpec) -> VllmEngine:
@@ -170,19 +167,4 @@ def open_engine(spec: VllmSpec) -> VllmEngine:
 
 def pin_model(spec: VllmSpec) -> VllmSpec:
     """The same spec with the digest of its directory, if it names one. Raises ValueError where that holds no model."""
-    return spec.model_copy(update={"digest": content_digest(Path(spec.path))}) if spec.path else spec
-
-
-def content_digest(path: Path) -> str:
-    """sha256 in hex over names and digests of the directory's files, some of which are read at once."""
-    if not (path / "config.json").is_file() or not any(path.glob("*.safetensors")):
-        raise ValueError(f"no model in {path}: config.json or safetensors missing; name a directory that holds both")
-    files = sorted(p for p in path.iterdir() if p.is_file())
-    with ThreadPoolExecutor(8) as pool:
-        lines = [f"{file.name} {digest}\n" for file, digest in zip(files, pool.map(_hash_file, files), strict=True)]
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
-
-
-def _hash_file(file: Path) -> str:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    return spec.model_copy(update={"digest": hash_safetensors_model(Path(spec.path))}) if spec.path else spec

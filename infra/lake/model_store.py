@@ -15,6 +15,7 @@ from pathlib import Path
 import fsspec
 
 from infra import engines
+from infra.engines.common.digest import hash_file
 from infra.lake.store import Store, flush_folder, open_store
 from schemas.engine_specs import EmbeddedSpec, EngineSpec, VllmSpec
 from schemas.errors import QuestmillError
@@ -28,7 +29,7 @@ _TRAINABLE_KINDS = " or ".join(FORMATS)
 def upload(store: Store, folder: Path) -> dict[str, str]:
     """Copy a model into the lake; returns its place there as `model`, and the content digest of each of its forms."""
     files = sorted(path for path in folder.rglob("*") if path.is_file())
-    lines = [f"{path.relative_to(folder)} {_hash_file(path)}\n" for path in files]
+    lines = [f"{path.relative_to(folder)} {hash_file(path)}\n" for path in files]
     target = f"models/{hashlib.sha256(''.join(lines).encode()).hexdigest()}"
     for path in files:
         _copy_to_lake(store, path, f"{target}/{path.relative_to(folder)}")
@@ -164,8 +165,3 @@ def _copy_to_lake(store: Store, source: Path, path: str) -> None:
         os.fsync(write.fileno())
     temporary.rename(destination)
     flush_folder(destination.parent)
-
-
-def _hash_file(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
