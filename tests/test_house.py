@@ -1,7 +1,9 @@
 """The house keeps its layout: who may import whom, what lies at the top, and how a module begins."""
 
 import ast
+import importlib.metadata
 import subprocess
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -49,3 +51,10 @@ def test_the_top_of_the_house_is_what_it_says() -> None:
     if listed.returncode:
         pytest.skip("not a checkout")
     assert {line.split("/")[0].strip('"') for line in listed.stdout.splitlines()} <= TOP
+
+
+def test_every_entry_point_names_a_function_that_there_is() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    for group in (project["scripts"], *project["entry-points"].values()):
+        for name, value in group.items():
+            assert callable(importlib.metadata.EntryPoint(name, value, "").load()), value
