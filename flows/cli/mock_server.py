@@ -1,4 +1,4 @@
-"""Runs the stub server as a process of its own: every field of its behaviour is a flag."""
+"""Runs the mock server as a process of its own: every field of its behaviour is a flag."""
 
 import gc
 import threading

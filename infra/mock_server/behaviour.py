@@ -1,4 +1,4 @@
-"""What a stub server is like: how long it takes, how much it says, what goes wrong; all of it repeats by its seed."""
+"""What a mock server is like: how long it takes, how much it says, what goes wrong; all of it repeats by its seed."""
 
 import math
 from hashlib import sha256
@@ -25,7 +25,7 @@ FAULTS = (
 
 
 class MockBehaviour(FrozenModel):
-    """Latency, replies, capacity and chaos of a stub server; the default answers everything at once.
+    """Latency, replies, capacity and chaos of a mock server; the default answers everything at once.
 
     Shares are of requests. Of those that may go wrong (`FAULTS`) at most one is drawn for an attempt, anew for each
     attempt, so that a retry may pass: they must not add up to more than 1.

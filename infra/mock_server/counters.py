@@ -1,4 +1,4 @@
-"""Counts what a stub server was asked and what it answered, by body: what was paid for twice shows here."""
+"""Counts what a mock server was asked and what it answered, by body: what was paid for twice shows here."""
 
 import json
 import time
@@ -12,7 +12,7 @@ CANONICAL_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 
 
 class CounterSnapshot(FrozenModel):
-    """What happened at a stub server since it started, or since its last reset."""
+    """What happened at a mock server since it started, or since its last reset."""
 
     requests: int
     """Requests for completions, of any outcome."""

@@ -1,4 +1,4 @@
-"""Writes what a stub server replies: completions in the two formats of the OpenAI API, and its errors."""
+"""Writes what a mock server replies: completions in the two formats of the OpenAI API, and its errors."""
 
 import json
 import random

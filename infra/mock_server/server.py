@@ -1,4 +1,4 @@
-"""Serves the stub over HTTP on this machine only: in a thread of its own, for as long as it is open."""
+"""Serves the mock over HTTP on this machine only: in a thread of its own, for as long as it is open."""
 
 import asyncio
 import json
@@ -246,7 +246,9 @@ class MockServer:
         )  # early requests wait in its queue
         self._port = listening.getsockname()[1]
         self._loop, self._stop = asyncio.new_event_loop(), asyncio.Event()
-        self._thread = threading.Thread(target=self._run, args=(self._loop, listening), name="stub", daemon=True)
+        self._thread = threading.Thread(
+            target=self._run, args=(self._loop, listening), name="questmill-mock-server", daemon=True
+        )
         self._thread.start()
         return self
 

@@ -21,6 +21,7 @@ SHUTDOWN_SECONDS = 20.0
 """Seconds for an engine to end by itself; one that shares GPUs takes some to leave its group."""
 STACK_DUMP_SECONDS = 1.0
 """Seconds for its processes to write down where they are."""
+# Also in tasks/verification/code_execution/sandbox/seccomp_landlock.py: neither may import the other.
 PR_SET_PDEATHSIG = 1
 
 

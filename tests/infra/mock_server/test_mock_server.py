@@ -1,4 +1,4 @@
-"""The stub server: what it replies, how it breaks, and that it counts right."""
+"""The mock server: what it replies, how it breaks, and that it counts right."""
 
 import asyncio
 import itertools

@@ -58,6 +58,7 @@ _ALLOW, _KILL, _ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
 _NUMBER_OFFSET, _MACHINE_OFFSET = 0, 4
 """Offsets in `struct seccomp_data`; its arguments follow from 16, eight bytes each."""
 _LIBC = ctypes.CDLL(None, use_errno=True)
+# The first is also in infra/engines/common/child_processes.py: neither may import the other.
 _PR_SET_PDEATHSIG, _PR_SET_SECCOMP, _PR_SET_NO_NEW_PRIVS = 1, 22, 38
 _CAPABILITY_VERSION = 0x20080522
 """Version 3 of the call."""
