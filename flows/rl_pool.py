@@ -71,8 +71,8 @@ def with_dataset_version(recipe: RlPool) -> RlPool:
     if recipe.problems is None:
         return recipe
     store = open_store(load_active_profile().store)
-    if (version := store.current_version(recipe.problems)) is None:
-        known = ", ".join(store.list_datasets()) or "none"
+    if (version := store.datasets.current_version(recipe.problems)) is None:
+        known = ", ".join(store.datasets.names()) or "none"
         raise BadInput(f"--problems {recipe.problems}: nothing is published under this name; published: {known}")
     return PinnedRlPool(**dict(recipe), version=version)
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from infra.lake.store import Store, open_store, root_cause
+from infra.lake.file_errors import root_cause
+from infra.lake.store import Store, open_store
 from schemas.errors import QuestmillError
 from schemas.identity import fingerprint
 from schemas.receipts import Part, Receipt

@@ -183,8 +183,8 @@ def _run_doctor(options: argparse.Namespace, _: list[str]) -> int:
 
 def _rollback(options: argparse.Namespace, _: list[str]) -> int:
     store = _open_store(options)
-    before = store.current_version(options.dataset)
-    store.set_current(options.dataset, options.version)
+    before = store.datasets.current_version(options.dataset)
+    store.datasets.set_current(options.dataset, options.version)
     print(f"{options.dataset}: {before} -> {options.version}")
     return 0
 

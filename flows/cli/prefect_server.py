@@ -55,6 +55,7 @@ def ensure_prefect_server() -> Iterator[threading.Event]:
     home.mkdir(parents=True, exist_ok=True)
     with (home / "questmill.lock").open("w") as lock, socket.create_server(("127.0.0.1", 0), backlog=512) as listening:
         # Two servers must not migrate one database at once; the child lets go of the lock when it has started.
+        # Not `filelock`: its release would free the lock for the child too.
         fcntl.flock(lock, fcntl.LOCK_EX)
         inherited_files = (listening.fileno(), lock.fileno())
         # -P: a working folder that holds a `flows` or a `uvicorn.py` of its own must not come before ours.

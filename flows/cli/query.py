@@ -17,7 +17,8 @@ from rich.console import Console
 from rich.table import Table
 
 from infra.lake import catalog
-from infra.lake.store import Store, root_cause
+from infra.lake.file_errors import root_cause
+from infra.lake.store import Store
 from schemas.errors import BadInput, QuestmillError
 from schemas.receipts import Manifest, StepCount
 
@@ -141,7 +142,7 @@ def _list_views(con: duckdb.DuckDBPyConnection) -> list[str]:
 def print_status(store: Store) -> int:
     """Print runs, datasets with their current versions, and the funnel of each."""
     console = Console(width=None if sys.stdout.isatty() else 160)
-    manifests = [m for m in map(store.read_manifest, store.list_datasets()) if m is not None]
+    manifests = [m for m in map(store.datasets.read_manifest, store.datasets.names()) if m is not None]
     runs = _list_runs(store)
     if not manifests and not runs:
         console.print(f"nothing in {store.url} yet; start with: questmill run verify --input attempts.jsonl")
@@ -155,7 +156,7 @@ def print_status(store: Store) -> int:
 
 
 def _dataset_row(store: Store, manifest: Manifest) -> list[str]:
-    earlier = [v for v in dict.fromkeys(store.version_history(manifest.dataset)) if v != manifest.version]
+    earlier = [v for v in dict.fromkeys(store.datasets.version_history(manifest.dataset)) if v != manifest.version]
     size = f"{len(manifest.files)} ({sum(p.size for p in manifest.parts) / 1e6:,.1f} MB)"
     return [
         manifest.dataset,

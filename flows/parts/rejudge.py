@@ -36,9 +36,9 @@ class PublishedVerdicts:
 def load_published_verdicts(dataset: str) -> PublishedVerdicts:
     """The current version of `dataset`; raises `BadInput` where there is none that was made of files of attempts."""
     store = open_store(load_active_profile().store)
-    manifest = store.read_manifest(dataset)
+    manifest = store.datasets.read_manifest(dataset)
     if manifest is None:
-        known = ", ".join(store.list_datasets()) or "none"
+        known = ", ".join(store.datasets.names()) or "none"
         raise BadInput(f"--dataset {dataset}: nothing is published under this name; give --input, or one of: {known}")
     seeds, last = receipts_of_step(store, manifest, "seed"), receipts_of_published(store, manifest)
     if not seeds or "verdict" not in store.read_schema(last[0].parts[0]).names:

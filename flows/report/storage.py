@@ -25,9 +25,10 @@ def report_path(manifest: Manifest) -> str:
 
 def print_report(store: Store, dataset: str, version: str | None, out: str | None) -> int:
     """Print where the report lies; with `out`, make it anew and write it there. Raises `BadInput`."""
-    manifest = store.read_manifest(dataset, version)
+    manifest = store.datasets.read_manifest(dataset, version)
     if manifest is None:
-        known = ", ".join(dict.fromkeys(store.version_history(dataset)) if version else store.list_datasets()) or "none"
+        published = dict.fromkeys(store.datasets.version_history(dataset)) if version else store.datasets.names()
+        known = ", ".join(published) or "none"
         what = f"dataset {dataset!r} has no version {version!r}" if version else f"no dataset {dataset!r} is published"
         raise BadInput(f"report: {what}; published: {known}")
     if out is None:

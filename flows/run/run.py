@@ -203,7 +203,10 @@ class Run:
 
     def require_dataset(self, dataset: str, *columns: str) -> Table:
         """As `find_dataset`, of a dataset that must be there with these columns; raises `BadInput` where it is not."""
-        if self.store.current_version(dataset) is None or (table := self.find_dataset(dataset, *columns)) is None:
+        if (
+            self.store.datasets.current_version(dataset) is None
+            or (table := self.find_dataset(dataset, *columns)) is None
+        ):
             raise BadInput(f"no dataset {dataset!r} is published; publish it first, or name another one")
         return table
 
@@ -215,12 +218,12 @@ class Run:
         would find its own rows there.
         """
         pin = f"pins/{self.id}/{dataset}"
-        self.store.write(pin, (self.store.current_version(dataset) or "none").encode())
+        self.store.write(pin, (self.store.datasets.current_version(dataset) or "none").encode())
         version = (self.store.read(pin) or b"").decode()
         if version == "none":
             self.progress.print_line(f"nothing is published as {dataset} yet")
             return None
-        if (manifest := self.store.read_manifest(dataset, version)) is None:
+        if (manifest := self.store.datasets.read_manifest(dataset, version)) is None:
             raise QuestmillError(f"dataset {dataset!r} has no version {version} any more; restore it, or delete {pin}")
         receipts = receipts_of_published(self.store, manifest)
         column_names = self.store.read_schema(receipts[0].parts[0]).names

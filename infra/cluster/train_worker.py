@@ -102,6 +102,7 @@ def _work_dir(store: Store, key: str) -> Path:
 def _lock_folder(work_dir: Path) -> Iterator[IO[str]]:
     """The only training in `work_dir`: a second one waits, also for a child whose worker was killed a moment ago."""
     path = work_dir.with_suffix(".lock")
+    # Not `filelock`: its release would free the lock for the child too.
     with path.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield lock

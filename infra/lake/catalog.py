@@ -13,7 +13,8 @@ from collections.abc import Iterable
 import duckdb
 import pyarrow as pa
 
-from infra.lake.store import Store, root_cause
+from infra.lake.file_errors import root_cause
+from infra.lake.store import Store
 from schemas.errors import QuestmillError
 from schemas.receipts import Manifest, Part, Receipt
 from schemas.tables import quarantine, rejects
@@ -73,14 +74,25 @@ def create_view(con: duckdb.DuckDBPyConnection, name: str, store: Store, parts: 
 
 def create_files_view(con: duckdb.DuckDBPyConnection, name: str, urls: list[str]) -> None:
     """Let `name` read exactly the Parquet files `urls`; raises `QuestmillError` where one is missing or damaged."""
-    url_list = ", ".join("'" + url.replace("'", "''") + "'" for url in urls)
     try:
-        con.execute(f"CREATE OR REPLACE VIEW {name} AS SELECT * FROM read_parquet([{url_list}], union_by_name = true)")
+        con.execute(f"CREATE OR REPLACE VIEW {name} AS SELECT * FROM {read_parquet_sql(urls, 'union_by_name')}")
     except (duckdb.Error, OSError) as error:
         raise QuestmillError(
             f"view {name} cannot be read: {root_cause(error)}; restore the file, or delete it and the receipts "
             "that name it and run again"
         ) from error
+
+
+def read_parquet_sql(urls: Iterable[str], *options: str) -> str:
+    """The rows of Parquet files as a table of a SQL query; `options` are those of DuckDB's `read_parquet` to set."""
+    url_list = ", ".join("'" + url.replace("'", "''") + "'" for url in urls)
+    return "read_parquet(" + ", ".join([f"[{url_list}]", *(f"{option} = true" for option in options)]) + ")"
+
+
+def read_parts_sql(store: Store, parts: Iterable[Part]) -> str:
+    """The rows of `parts` as a table of a SQL query, with the columns `filename` and `file_row_number`."""
+    urls = [store.object_url(part) for part in parts]
+    return read_parquet_sql(urls, "filename", "file_row_number", "union_by_name")
 
 
 def quote_identifier(name: str) -> str:
@@ -92,7 +104,7 @@ def open_catalog(store: Store) -> duckdb.DuckDBPyConnection:
     """A DuckDB with every view of the lake."""
     con = connect(store)
     receipts = store.read_receipts()
-    manifests = [m for m in map(store.read_manifest, store.list_datasets()) if m is not None]
+    manifests = [m for m in map(store.datasets.read_manifest, store.datasets.names()) if m is not None]
     con.register("receipts", pa.Table.from_pylist([_receipt_row(r) for r in receipts], schema=RECEIPTS_SCHEMA))
     con.register("funnel", pa.Table.from_pylist([r for m in manifests for r in funnel_rows(m)], schema=FUNNEL_SCHEMA))
     con.execute("CREATE SCHEMA step")

@@ -16,7 +16,8 @@ import fsspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from infra.lake.store import call_with_timeout, root_cause
+from infra.lake.file_errors import root_cause
+from infra.lake.file_store import call_with_timeout
 from schemas.errors import BadInput
 from schemas.input import Source, SourceFile
 from schemas.outcomes import Row

@@ -16,7 +16,8 @@ import fsspec
 
 from infra import engines
 from infra.engines.common.digest import hash_file
-from infra.lake.store import Store, flush_folder, open_store
+from infra.lake.exclusive_create import flush_folder
+from infra.lake.store import Store, open_store
 from schemas.engine_specs import EmbeddedSpec, EngineSpec, VllmSpec
 from schemas.errors import QuestmillError
 from schemas.receipts import Receipt

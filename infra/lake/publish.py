@@ -32,8 +32,8 @@ def run_publish(
     parts = [part for receipt in steps[-1] for part in receipt.parts]
     content = hash_content(table for table in map(store.get, parts))
     version = content[:12]
-    if (published := store.read_manifest(dataset, version)) is not None:
-        return store.publish(published)
+    if (published := store.datasets.read_manifest(dataset, version)) is not None:
+        return store.datasets.publish(published)
     files = list(_compact(store, dataset, version, parts))
     manifest = Manifest(
         dataset=dataset,
@@ -49,7 +49,7 @@ def run_publish(
         report=report,
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     )
-    return store.publish(manifest)
+    return store.datasets.publish(manifest)
 
 
 def hash_content(tables: Iterator[pa.Table]) -> str:
@@ -70,7 +70,7 @@ def _compact(store: Store, dataset: str, version: str, parts: list[Part]) -> Ite
     total = max(1, -(-sum(p.rows for p in parts) // PART_ROWS))
     for number, table in enumerate(_regroup(map(store.get, parts)), start=1):
         name = f"{dataset}-{number:05}-of-{total:05}.parquet"
-        data = store.write_part(dataset, version, name, encode_parquet(table))
+        data = store.datasets.write_part(dataset, version, name, encode_parquet(table))
         yield name, Part(digest=hashlib.sha256(data).hexdigest(), rows=table.num_rows, size=len(data))
 
 

@@ -7,11 +7,8 @@ A line is one sample of one row: `{"row": ..., "sample": ..., "reply": {...}}`. 
 its sample is asked for again.
 """
 
-import atexit
 import contextlib
-import functools
 import json
-import logging
 import math
 import os
 import threading
@@ -22,7 +19,10 @@ from pathlib import Path
 
 import orjson
 
-from infra.lake.store import Store, flush_folder, root_cause
+from infra.lake.file_errors import root_cause
+from infra.lake.flush_thread import flush_thread
+from infra.lake.journal_files import AppendFile, SegmentFiles
+from infra.lake.store import Store
 from schemas.engine import Completion
 from schemas.errors import QuestmillError
 
@@ -54,7 +54,7 @@ class Journal:
         self._flush_replies, self.flush_seconds = flush_replies, flush_seconds
         path = f"{self._folder}/{uuid.uuid4().hex}"
         self._sink = (
-            _AppendFile(Path(store.locate(f"{path}.jsonl")), sync) if store.is_local else _SegmentFiles(store, path)
+            AppendFile(Path(store.locate(f"{path}.jsonl")), sync) if store.is_local else SegmentFiles(store, path)
         )
         self._lock = threading.Lock()
         self._flush_lock = threading.Lock()  # never taken by `add`: it is held as long as a disk or a server takes
@@ -89,9 +89,9 @@ class Journal:
             self._sink.add(data)
             before, self._undurable_count = self._undurable_count, self._undurable_count + len(replies)
             if before < self._flush_replies <= self._undurable_count:
-                _flush_thread(os.getpid()).schedule(self, 0.0)
+                flush_thread(os.getpid()).schedule(self, 0.0)
             elif before == 0:
-                _flush_thread(os.getpid()).schedule(self, self.flush_seconds)
+                flush_thread(os.getpid()).schedule(self, self.flush_seconds)
 
     def flush(self) -> None:
         """Make durable what was added so far, or raise what stands in the way; a closed journal sees to itself."""
@@ -141,148 +141,9 @@ class Journal:
             raise
 
     def _unregister(self) -> None:
-        _flush_thread(os.getpid()).forget(self)
+        flush_thread(os.getpid()).forget(self)
         with self._flush_lock:  # a flush that is under way ends first
             self._sink.close()
-
-
-class _AppendFile:
-    """One file of a local store, appended to: in the hands of the kernel at once, on the disk by `flush`."""
-
-    def __init__(self, path: Path, sync: Callable[[int], None]) -> None:
-        self._path, self._sync = path, sync
-        self._lock = threading.Lock()
-        self._unwritten = bytearray()
-        """What the kernel did not take: no room, no permission, no folder."""
-        self._descriptor = -1
-        self._folders_flushed = False
-        self._sync_error: OSError | None = None
-        """Why the disk may lack something; the next sync would not say so again."""
-
-    def add(self, data: bytes) -> None:
-        with self._lock, contextlib.suppress(OSError):
-            self._unwritten += data
-            self._write()
-
-    def flush(self) -> None:
-        with self._lock:
-            self._write()
-        if self._sync_error:
-            raise self._sync_error
-        try:
-            self._sync(self._descriptor)
-        except OSError as error:
-            self._sync_error = error
-            raise
-        if not self._folders_flushed:
-            for folder in self._path.parents[:3]:
-                flush_folder(folder)
-            self._folders_flushed = True
-
-    def close(self) -> None:
-        with self._lock:
-            if self._descriptor >= 0:
-                os.close(self._descriptor)
-            self._descriptor = -1
-
-    def _write(self) -> None:
-        if self._descriptor < 0:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
-        while self._unwritten:
-            del self._unwritten[: os.write(self._descriptor, self._unwritten)]
-
-
-class _SegmentFiles:
-    """Small immutable files of a store that cannot append; replies wait in memory until `flush` has written them."""
-
-    def __init__(self, store: Store, path: str) -> None:
-        self._store, self._path = store, path
-        self._lock = threading.Lock()
-        self._unwritten = bytearray()
-        self._number = 0
-
-    def add(self, data: bytes) -> None:
-        with self._lock:
-            self._unwritten += data
-
-    def flush(self) -> None:
-        with self._lock:
-            data = bytes(self._unwritten)
-        self._number += 1  # a new one for every try: of one that failed nobody knows what is there
-        self._store.write(f"{self._path}-{self._number:06}.jsonl", data)
-        with self._lock:
-            del self._unwritten[: len(data)]
-
-    def close(self) -> None:
-        """Nothing is held open."""
-
-
-class _FlushThread:
-    """The one thread of a process that makes replies durable. It ends when no journal is open."""
-
-    def __init__(self, process: int) -> None:
-        self._owner_pid = process
-        self._condition = threading.Condition()
-        self._due: dict[Journal, float] = {}
-        """Open journals, and when each must be flushed: seconds of the monotonic clock, or infinity."""
-        self._thread: threading.Thread | None = None
-        # Once the process ends, a client of an object store can resolve no name any more: its threads are gone before
-        # `atexit` comes. What is added after the first of the two is seen to by the second.
-        getattr(threading, "_register_atexit", atexit.register)(self._flush_at_exit)
-        atexit.register(self._flush_at_exit)
-
-    def schedule(self, journal: Journal, within: float) -> None:
-        """Let `journal` be flushed `within` seconds from now."""
-        with self._condition:
-            self._due[journal] = min(self._due.get(journal, math.inf), time.monotonic() + within)
-            if self._thread is None or not self._thread.is_alive():
-                self._thread = threading.Thread(target=self._run, name="questmill-journal", daemon=True)
-                with contextlib.suppress(RuntimeError):  # the process is ending: `_flush_at_exit` comes
-                    self._thread.start()
-            self._condition.notify()
-
-    def forget(self, journal: Journal) -> None:
-        """Forget `journal`."""
-        with self._condition:
-            if self._due.pop(journal, None) is not None:
-                self._condition.notify()
-
-    def _run(self) -> None:
-        while journal := self._wait_for_next():
-            try:
-                journal.flush()
-            except Exception:
-                with self._condition:
-                    if journal in self._due:
-                        self._due[journal] = time.monotonic() + journal.flush_seconds
-
-    def _wait_for_next(self) -> Journal | None:
-        """The next journal to flush, once its time has come; None where no journal is open."""
-        with self._condition:
-            while self._due:
-                journal, due = min(self._due.items(), key=lambda item: item[1])
-                wait = due - time.monotonic()
-                if wait <= 0:
-                    self._due[journal] = math.inf
-                    return journal
-                self._condition.wait(None if math.isinf(wait) else wait)
-            self._thread = None
-            return None
-
-    def _flush_at_exit(self) -> None:
-        """Keep what can be kept at the end of the process; a forked child leaves its parent's alone."""
-        for journal in list(self._due) if os.getpid() == self._owner_pid else []:
-            try:
-                journal.flush()
-            except Exception as error:
-                logging.getLogger(__name__).warning("a journal could not be kept: %s", root_cause(error))
-
-
-@functools.cache
-def _flush_thread(process: int) -> _FlushThread:
-    """Of this process: a fork copies no thread, and locks as they were."""
-    return _FlushThread(process)
 
 
 def _encode_line(row: str, sample: int, reply: Completion) -> bytes:

@@ -16,11 +16,12 @@ from typing import Any
 import duckdb
 
 from infra.lake import catalog
-from infra.lake.store import Store, open_store, root_cause
+from infra.lake.file_errors import root_cause
+from infra.lake.store import Store, open_store
 from infra.report_data import column_profiles, generator_funnels
 from schemas.errors import QuestmillError
 from schemas.outcomes import Row
-from schemas.receipts import Manifest, Part, Receipt, StepCount
+from schemas.receipts import Manifest, Receipt, StepCount
 from schemas.tables import error_rates
 
 SAMPLE_ROWS = 8
@@ -206,7 +207,7 @@ def _count_dropped(
         groups = con.execute(
             "SELECT stage, reason, count(*), "
             f"arg_min(struct_pack(row_id := row_id, file := filename), md5(row_id), {EXAMPLE_ROWS}) "
-            f"FROM {_read_parquet_sql(store, parts)} GROUP BY ALL"
+            f"FROM {catalog.read_parts_sql(store, parts)} GROUP BY ALL"
         ).fetchall()
         examples = _read_examples(con, groups, failed)
         dropped += [DroppedRows(step, why, failed, n, tuple(examples[step, why])) for step, why, n, _ in groups]
@@ -228,11 +229,6 @@ def _read_examples(con: duckdb.DuckDBPyConnection, groups: list[Any], failed: bo
             wanted.discard((step, why, row_id))
             examples[step, why].append({"row_id": row_id, "row": row} | ({"error": error} if failed else {}))
     return examples
-
-
-def _read_parquet_sql(store: Store, parts: list[Part]) -> str:
-    url_list = ", ".join("'" + store.object_url(part).replace("'", "''") + "'" for part in parts)
-    return f"read_parquet([{url_list}], filename = true)"
 
 
 def _verifier_error_rates(manifest: Manifest) -> list[Row]:
@@ -264,7 +260,7 @@ def _explain_unmeasured(manifest: Manifest) -> list[str]:
 
 def _lake_error_rates(con: duckdb.DuckDBPyConnection, store: Store) -> list[Row]:
     """What the lake's dataset of that name says; a dataset of another shape is none of ours."""
-    if (manifest := store.read_manifest(ERROR_RATES_DATASET)) is None:
+    if (manifest := store.datasets.read_manifest(ERROR_RATES_DATASET)) is None:
         return []
     _create_published_view(con, ERROR_RATES_DATASET, store, manifest)
     columns = {str(name) for name, *_ in con.execute(f"DESCRIBE {ERROR_RATES_DATASET}").fetchall()}

@@ -42,7 +42,7 @@ def test_the_verify_deployment_runs_and_its_form_explains_every_field(tmp_path: 
     _prefect("worker", "start", "--pool", "questmill", "--limit", "1", "--run-once", env=env)
     ended = asyncio.run(_read(run.id))
     assert ended.state.is_completed(), ended.state
-    manifest = Store(str(lake)).read_manifest("verified")
+    manifest = Store(str(lake)).datasets.read_manifest("verified")
     assert manifest is not None
     assert manifest.recipe["input"] == ["data/seeds/attempts.jsonl"]
     assert manifest.rows > 250

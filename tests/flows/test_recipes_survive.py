@@ -41,8 +41,8 @@ def test_a_recipe_that_is_killed_in_a_bucket_continues_to_the_rows_of_one_that_w
     assert outcome.code == 0, outcome.err
     assert "found done" in outcome.err
     ours, theirs = (
-        store.read_manifest(PUBLISHED[recipe]),
-        Store(str(tmp_path / "lake")).read_manifest(PUBLISHED[recipe]),
+        store.datasets.read_manifest(PUBLISHED[recipe]),
+        Store(str(tmp_path / "lake")).datasets.read_manifest(PUBLISHED[recipe]),
     )
     assert ours is not None and theirs is not None and ours.rows > 0
     assert ours.content == theirs.content
@@ -55,10 +55,10 @@ def test_a_spent_budget_ends_lemma_and_a_higher_one_continues_it(
     words = ("run", "lemma", "--preset", "pupil", *RECIPES["lemma"], "--profile", "ci", "--store")
     poor = command(*words, tmp_path / "poor", "--budget-tokens", "4000")
     assert poor.code == 4 and "owed" in poor.err
-    assert Store(str(tmp_path / "poor")).read_manifest("corrections") is None
+    assert Store(str(tmp_path / "poor")).datasets.read_manifest("corrections") is None
     richer = command(*words, tmp_path / "poor", "--budget-tokens", "10000000")
     assert richer.code == 0, richer.err
-    made = Store(str(tmp_path / "poor")).read_manifest("corrections")
+    made = Store(str(tmp_path / "poor")).datasets.read_manifest("corrections")
     assert made is not None and made.rows > 0
     for step in made.ledger:
         assert step.rows_in == step.kept + sum(step.rejected.values()) + sum(step.quarantined.values())

@@ -31,8 +31,8 @@ def test_problems_of_the_proving_ground_become_a_pool_with_rates_and_intervals(
             and abs(high - wilson_interval(passes, samples)[1]) < 1e-6
         )
     assert sum(row[3] for row in rows) > 20, "the pupil passes more often than not"
-    manifest = store.read_manifest("rl_pool")
-    assert manifest and manifest.recipe["version"] == store.current_version("problems")
+    manifest = store.datasets.read_manifest("rl_pool")
+    assert manifest and manifest.recipe["version"] == store.datasets.current_version("problems")
     steps = [(count.step, count.rows_in, count.kept) for count in manifest.ledger]
     assert steps == [
         ("sample_responses", 20, 20),

@@ -98,7 +98,7 @@ def test_the_same_command_again_works_no_shard_and_publishes_the_same_version(ba
         "297 / 297 rows, 297 found done",
     ]
     assert _objects(store) == before
-    assert store.version_history("verified") == [baseline.manifest.version]
+    assert store.datasets.version_history("verified") == [baseline.manifest.version]
 
 
 @pytest.mark.skipif(not SOLUTIONS.is_file(), reason=SKIP_REASON)

@@ -37,7 +37,7 @@ class Lake(NamedTuple):
     @property
     def manifest(self) -> Manifest:
         """Of the current version of `verified`."""
-        found = self.store.read_manifest("verified")
+        found = self.store.datasets.read_manifest("verified")
         assert found is not None
         return found
 

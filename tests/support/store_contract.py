@@ -39,11 +39,11 @@ class StoreContract:
     """Subclasses define the fixture `store`: an empty lake."""
 
     def test_an_empty_lake_can_be_read(self, store: Store) -> None:
-        assert store.read_receipts() == [] and store.list_datasets() == [] and store.list_paths("runs") == []
-        assert store.read_receipt("solve", "k") is None and store.read_manifest("verified") is None
+        assert store.read_receipts() == [] and store.datasets.names() == [] and store.list_paths("runs") == []
+        assert store.read_receipt("solve", "k") is None and store.datasets.read_manifest("verified") is None
         assert (
-            store.version_history("verified") == []
-            and store.current_version("verified") is None
+            store.datasets.version_history("verified") == []
+            and store.datasets.current_version("verified") is None
             and store.read("no/file") is None
         )
         assert not store.exists()
@@ -109,40 +109,44 @@ class StoreContract:
         assert [r.key for r in store.read_receipts()] == ["k1", "k2", "k3"]
 
     def test_a_dataset_is_invisible_before_its_manifest_and_pointer(self, store: Store) -> None:
-        store.write_part("verified", "v1", "verified-00001-of-00001.parquet", b"rows")
+        store.datasets.write_part("verified", "v1", "verified-00001-of-00001.parquet", b"rows")
         assert (
-            store.list_datasets() == []
-            and store.read_manifest("verified") is None
-            and store.read_manifest("verified", "v1") is None
+            store.datasets.names() == []
+            and store.datasets.read_manifest("verified") is None
+            and store.datasets.read_manifest("verified", "v1") is None
         )
-        store.publish(make_manifest("v1"))
-        assert store.list_datasets() == ["verified"]
-        current = store.read_manifest("verified")
+        store.datasets.publish(make_manifest("v1"))
+        assert store.datasets.names() == ["verified"]
+        current = store.datasets.read_manifest("verified")
         assert current is not None and current.version == "v1"
 
     def test_a_file_that_a_crashed_publish_left_stays_as_it_is(self, store: Store) -> None:
-        assert store.write_part("verified", "v1", "one.parquet", b"first") == b"first"
-        assert store.write_part("verified", "v1", "one.parquet", b"later") == b"first"
+        assert store.datasets.write_part("verified", "v1", "one.parquet", b"first") == b"first"
+        assert store.datasets.write_part("verified", "v1", "one.parquet", b"later") == b"first"
 
     def test_equal_content_published_twice_is_one_version(self, store: Store) -> None:
-        first = store.publish(make_manifest("v1"))
-        later = store.publish(first.model_copy(update={"created": "2027-01-01T00:00:00+00:00"}))
-        assert later == first and store.version_history("verified") == ["v1"]
+        first = store.datasets.publish(make_manifest("v1"))
+        later = store.datasets.publish(first.model_copy(update={"created": "2027-01-01T00:00:00+00:00"}))
+        assert later == first and store.datasets.version_history("verified") == ["v1"]
 
     def test_current_moves_forward_and_back(self, store: Store) -> None:
         for version in ("v1", "v2"):
-            store.publish(make_manifest(version))
-        assert store.current_version("verified") == "v2"
-        store.set_current("verified", "v1")
-        store.set_current("verified", "v1")
-        assert store.current_version("verified") == "v1" and store.version_history("verified") == ["v1", "v2", "v1"]
+            store.datasets.publish(make_manifest(version))
+        assert store.datasets.current_version("verified") == "v2"
+        store.datasets.set_current("verified", "v1")
+        store.datasets.set_current("verified", "v1")
+        assert store.datasets.current_version("verified") == "v1" and store.datasets.version_history("verified") == [
+            "v1",
+            "v2",
+            "v1",
+        ]
 
     def test_a_lost_pointer_does_not_stop_the_next(self, store: Store) -> None:
         for version in ("v1", "v2", "v3"):
-            store.publish(make_manifest(version))
+            store.datasets.publish(make_manifest(version))
         store.fs.rm_file(f"{store.root}/datasets/verified/current/000002.json")
-        store.publish(make_manifest("v4"))
-        assert store.version_history("verified") == ["v1", "v3", "v4"]
+        store.datasets.publish(make_manifest("v4"))
+        assert store.datasets.version_history("verified") == ["v1", "v3", "v4"]
 
     def test_of_two_that_publish_at_once_each_points_once(self, store: Store) -> None:
         versions = ("v1", "v2", "v3")
@@ -152,14 +156,14 @@ class StoreContract:
 
         def point(version: str) -> None:
             start.wait()
-            store.set_current("verified", version)
+            store.datasets.set_current("verified", version)
 
         threads = [threading.Thread(target=point, args=(version,)) for version in versions]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-        assert sorted(store.version_history("verified")) == sorted(versions)
+        assert sorted(store.datasets.version_history("verified")) == sorted(versions)
 
     def test_a_damaged_receipt_or_manifest_is_named(self, store: Store) -> None:
         store.write("receipts/solve/k1.json", b"{")
@@ -168,15 +172,15 @@ class StoreContract:
                 read()
         store.write("datasets/verified/v1/manifest.json", b"")
         with pytest.raises(QuestmillError, match=r"^datasets/verified/v1/manifest.json of .* is damaged: "):
-            store.read_manifest("verified", "v1")
+            store.datasets.read_manifest("verified", "v1")
 
     def test_rolling_back_to_an_unknown_version_names_the_known_ones(self, store: Store) -> None:
         with pytest.raises(BadInput, match="dataset 'verified' has no version 'v1'; published: none"):
-            store.set_current("verified", "v1")
+            store.datasets.set_current("verified", "v1")
         for version in ("v1", "v2"):
-            store.publish(make_manifest(version))
+            store.datasets.publish(make_manifest(version))
         with pytest.raises(BadInput, match=r"dataset 'verified' has no version 'v9'; published: v1, v2$"):
-            store.set_current("verified", "v9")
+            store.datasets.set_current("verified", "v9")
 
     def test_a_half_written_shard_is_invisible(self, store: Store) -> None:
         store.put(pa.table({"row_id": ["orphan"], "n": [0]}))

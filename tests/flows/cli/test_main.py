@@ -116,7 +116,7 @@ def test_overrides_come_from_a_file_and_from_flags_and_the_later_one_wins(
     overrides.write_text(f'input = ["{good}"]\ndataset = "theirs"\nshard_rows = 7\n[judge]\ndeadline = 3.0\n')
     done = command(*RUN, f"@{overrides}", "--dataset=ours", "--answer_match.deadline", "2", "--store", lake)
     assert done.code == 0, done.err
-    manifest = Store(str(lake)).read_manifest("ours")
+    manifest = Store(str(lake)).datasets.read_manifest("ours")
     assert manifest is not None
     assert (manifest.recipe["shard_rows"], manifest.recipe["judge"]["deadline"]) == (7, 2.0)
 
@@ -361,7 +361,7 @@ def test_ctrl_c_on_a_terminal_ends_the_live_bars_and_every_process_and_says_how_
     assert "Traceback" not in text
     assert text.rindex("\x1b[?25h") > text.rindex("\x1b[?25l"), "the cursor is back"
     wait_until(lambda: not any(p.is_running() and p.status() != psutil.STATUS_ZOMBIE for p in family), timeout=20)
-    assert store.current_version("verified") is None
+    assert store.datasets.current_version("verified") is None
 
 
 @contextlib.contextmanager

@@ -40,12 +40,12 @@ def test_another_verifier_judges_what_was_published_and_says_what_it_changed(
         Store(str(tmp_path / "lake")),
     )
     judged("--input", source)
-    before = store.read_manifest("verified")
+    before = store.datasets.read_manifest("verified")
     source.unlink()  # the attempts are in the lake
     told = judged("--dataset", "verified", "--answer_match.tolerance", "0.01").err
     assert f"against verified {before.version if before else ''}: 3 same, 2 gained, 0 lost, 0 other" in told
     assert "gained           2  wrong by rational -> correct by " in told
-    after = store.read_manifest("verified")
+    after = store.datasets.read_manifest("verified")
     assert before and after and after.version != before.version
     assert [(c.step, c.rows_in, c.kept, sum(c.quarantined.values())) for c in after.ledger] == [
         (c.step, c.rows_in, c.kept, sum(c.quarantined.values())) for c in before.ledger
@@ -61,7 +61,7 @@ def test_another_verifier_judges_what_was_published_and_says_what_it_changed(
     back = judged("--dataset", "verified").err
     assert "3 same, 0 gained, 2 lost, 0 other" in back
     assert "verify         5 / 5 rows, 5 found done" in back, "what was judged once is not judged again"
-    assert store.current_version("verified") == before.version
+    assert store.datasets.current_version("verified") == before.version
 
 
 def test_a_dataset_that_is_not_there_or_was_not_made_of_attempts_is_told_with_the_way_out(

@@ -93,10 +93,10 @@ def _running(
 
 def _assert_same(store: Store, baseline: Lake) -> None:
     """One version, with the rows of the undisturbed run: none lost, none twice."""
-    manifest = store.read_manifest("verified")
+    manifest = store.datasets.read_manifest("verified")
     assert manifest is not None
     assert manifest.content == baseline.manifest.content
-    assert store.version_history("verified") == [manifest.version]
+    assert store.datasets.version_history("verified") == [manifest.version]
     assert len([p for p in store.list_paths("datasets/verified") if p.endswith("manifest.json")]) == 1
     assert query(store, "SELECT count(*), count(DISTINCT row_id) FROM verified") == [(297, 297)]
     assert query(store, "SELECT count(*) FROM quarantine") == [(3,)]
@@ -118,7 +118,7 @@ def _reached(store: Store, moment: int, run: Process) -> bool:
 
 def _leftovers(store: Store) -> list[Path]:
     """Files of published folders that no manifest names."""
-    manifest = store.read_manifest("verified")
+    manifest = store.datasets.read_manifest("verified")
     assert manifest is not None
     folder = Path(store.root, "datasets/verified", manifest.version)
     return [p for p in folder.iterdir() if p.name not in (*manifest.files, "manifest.json") and p.name[0] != "."]

@@ -79,7 +79,7 @@ def test_objects_without_a_receipt_are_invisible(lake: str) -> None:
 
 def test_files_without_a_manifest_are_invisible(lake: str) -> None:
     store = open_store(lake)
-    store.write_part("verified", "v1", "verified-00001-of-00001.parquet", b"half a file")
+    store.datasets.write_part("verified", "v1", "verified-00001-of-00001.parquet", b"half a file")
     with pytest.raises(duckdb.CatalogException, match="verified"):
         catalog.open_catalog(store).sql("SELECT * FROM verified")
 
@@ -117,8 +117,8 @@ def test_names_may_hold_quotes_and_spaces(lake: str) -> None:
     data = store.read(f"objects/{store.put(pa.table({'row_id': ['a']})).digest}.parquet") or b""
     name = """it's "mine" """.strip()
     commit(store, name, "k", pa.table({"row_id": ["a"], 'the "n"': [1]}))
-    store.write_part(name, "v", "one file.parquet", data)
-    store.publish(
+    store.datasets.write_part(name, "v", "one file.parquet", data)
+    store.datasets.publish(
         Manifest(
             dataset=name,
             version="v",
@@ -146,7 +146,7 @@ def test_readers_see_the_version_that_current_points_at(lake: str, tmp_path: Pat
         path = write_jsonl(tmp_path / f"{n}.jsonl", [make_attempt(i) for i in range(n)])
         versions.append(verify(Source(input=(path,)), Compare(), lake).version)
     assert catalog.open_catalog(store).sql("SELECT count(*) FROM verified").fetchall() == [(6,)]
-    store.set_current("verified", versions[0])
+    store.datasets.set_current("verified", versions[0])
     assert catalog.open_catalog(store).sql("SELECT count(*) FROM verified").fetchall() == [(4,)]
 
 

@@ -78,7 +78,7 @@ def snapshot(store: Store) -> dict[str, bytes]:
 def facts(store: Store) -> dict[str, Any]:
     """What must not depend on crashes: all but times."""
     receipts = [r.model_dump(exclude={"seconds"}) for r in store.read_receipts()]
-    manifest = store.read_manifest("verified")
+    manifest = store.datasets.read_manifest("verified")
     assert manifest is not None
     shown = manifest.model_dump(exclude={"created", "ledger"})
     ledger = [count.model_dump(exclude={"seconds"}) for count in manifest.ledger]
@@ -86,8 +86,8 @@ def facts(store: Store) -> dict[str, Any]:
         "receipts": receipts,
         "manifest": shown,
         "ledger": ledger,
-        "current": store.current_version("verified"),
-        "history": store.version_history("verified"),
+        "current": store.datasets.current_version("verified"),
+        "history": store.datasets.version_history("verified"),
         "files": sorted(store.list_paths("")),
         "rows": catalog.open_catalog(store).sql("FROM verified").fetchall(),
     }
@@ -107,8 +107,8 @@ def die(source: Source, stage: Stage, lake: str, write: int, when: When) -> bool
 
 def assert_whole_or_nothing(store: Store, expected: Manifest) -> None:
     """What a reader sees after a crash: the dataset as it will be, or none."""
-    seen = store.read_manifest("verified")
-    assert (seen is not None) == (store.list_datasets() == ["verified"])
+    seen = store.datasets.read_manifest("verified")
+    assert (seen is not None) == (store.datasets.names() == ["verified"])
     if seen is not None:
         assert seen.content == expected.content
     for receipt in store.read_receipts():
@@ -155,7 +155,7 @@ def test_no_write_that_follows_the_pointer_changes_what_readers_see(source: Sour
     assert die(source, Compare(), "crash://last", total, "after"), "the last write"
     store = open_store("crash://last")
     visible = snapshot(store)
-    assert store.read_manifest("verified") is not None
+    assert store.datasets.read_manifest("verified") is not None
     verify(source, Compare(), "crash://last")
     assert snapshot(store) == visible
 

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 import pytest
 import s3fs
 
-from infra.lake.store import TRIES, Store
+from infra.lake.exclusive_create import TRIES
+from infra.lake.store import Store
 from schemas.errors import BadInput
 from tests.support.gateway import Gateway, as_page, gateway, without_body, without_condition
 from tests.support.store_contract import StoreContract
@@ -44,7 +45,7 @@ def test_the_second_of_two_writers_is_told_whatever_the_words(
 @WORDINGS
 def test_an_upload_in_parts_is_told_apart_too(gate: Gateway, s3_lake: str, body: Callable[[int, bytes], bytes]) -> None:
     gate.body, store = body, Store(s3_lake)
-    store.whole = 10 * MIB
+    store.whole_bytes = 10 * MIB
     data = bytes(12 * MIB)
     assert store.write("objects/big", data)
     assert len([answer for answer in gate.seen if answer[0] == "POST"]) == 2, "it is begun and completed"
@@ -54,7 +55,7 @@ def test_an_upload_in_parts_is_told_apart_too(gate: Gateway, s3_lake: str, body:
 
 def test_an_upload_in_parts_that_is_overtaken_is_told_so_at_its_end(gate: Gateway, s3_lake: str) -> None:
     slow, fast = Store(s3_lake), Store(s3_lake)
-    slow.whole, gate.body = 10 * MIB, without_condition
+    slow.whole_bytes, gate.body = 10 * MIB, without_condition
 
     def overtake(request: str) -> None:
         if request.startswith("POST") and "uploadId=" in request:
@@ -67,7 +68,7 @@ def test_an_upload_in_parts_that_is_overtaken_is_told_so_at_its_end(gate: Gatewa
 
 def test_an_upload_in_parts_whose_last_answer_is_lost_is_there(gate: Gateway, s3_lake: str) -> None:
     store = Store(s3_lake)
-    store.whole, gate.body = 10 * MIB, without_body
+    store.whole_bytes, gate.body = 10 * MIB, without_body
 
     def lose(request: str) -> None:
         if request.startswith("POST") and "uploadId=" in request and ("POST", 0) not in gate.seen:

@@ -165,7 +165,7 @@ def test_equal_content_is_one_version_and_the_first_manifest_stays(lake: str) ->
     store = open_store(lake)
     first = published(store, [table([1, 2])])
     assert published(store, [table([1], 7.0), table([2], 8.0)]) == first
-    assert store.version_history("numbers") == [first.version] and first.version == first.content[:12]
+    assert store.datasets.version_history("numbers") == [first.version] and first.version == first.content[:12]
 
 
 def test_a_file_that_a_crashed_publish_left_is_the_one_the_manifest_names(lake: str) -> None:
@@ -173,15 +173,17 @@ def test_a_file_that_a_crashed_publish_left_is_the_one_the_manifest_names(lake: 
     manifest = published(store, [table([1, 2], 7.0)])
     left = store.read(f"datasets/numbers/{manifest.version}/{manifest.files[0]}")
     other = open_store(f"{lake}-2")
-    other.write_part("numbers", manifest.version, manifest.files[0], left or b"")
+    other.datasets.write_part("numbers", manifest.version, manifest.files[0], left or b"")
     assert published(other, [table([1, 2], 8.0)]).parts == manifest.parts
 
 
 def test_new_content_is_a_new_version_and_can_be_rolled_back(lake: str) -> None:
     store = open_store(lake)
     first, second = published(store, [table([1])]), published(store, [table([2])])
-    assert store.read_manifest("numbers") == second
-    store.set_current("numbers", first.version)
-    assert store.read_manifest("numbers") == first
-    assert published(store, [table([2])]) == second == store.read_manifest("numbers"), "publishing again moves forward"
-    assert store.version_history("numbers") == [first.version, second.version, first.version, second.version]
+    assert store.datasets.read_manifest("numbers") == second
+    store.datasets.set_current("numbers", first.version)
+    assert store.datasets.read_manifest("numbers") == first
+    assert published(store, [table([2])]) == second == store.datasets.read_manifest("numbers"), (
+        "publishing again moves forward"
+    )
+    assert store.datasets.version_history("numbers") == [first.version, second.version, first.version, second.version]
