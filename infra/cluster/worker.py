@@ -20,6 +20,7 @@ from schemas.identity import fingerprint
 from schemas.input import Source, SourceFile
 from schemas.outcomes import Quarantine, Reject, Row
 from schemas.receipts import Part, Receipt, Usage
+from schemas.row_ids import empty_row_id, file_row_id, parent_id
 from schemas.steps import Merge, Stage
 from schemas.tables import attempts, empty_rows, quarantine, rejects
 
@@ -59,10 +60,9 @@ def run_seed(
     names = input_files.resolve_name_clashes(list(types), [*reserved_names, "reject"])
     extra = [user_column(names[n], input_files.TYPE_OF_NAME.get(kind, pa.string())) for n, kind in types.items()]
     schema = pa.schema([*attempts.SCHEMA, *extra])
-    id_prefix = file.digest[:12] + (f"+{copy_number}" if copy_number else "")
     writer = _OutcomeWriter(store, "seed", schema, source.shard_rows)
     for number, ours, others in input_files.read_rows(file, source, types):
-        row = {"row_id": f"{id_prefix}:{number:08}"} | ours | dict.fromkeys(names.values())
+        row = {"row_id": file_row_id(file.digest, copy_number, number)} | ours | dict.fromkeys(names.values())
         row |= {names[name]: value for name, value in others.items()}
         empty = [n for n in ("question", "response", "answer") if row[n] is None]
         writer.add(Quarantine(row, f"null {empty[0]}", f"column {empty[0]!r} is null", 1) if empty else row)
@@ -80,7 +80,7 @@ def run_empty_rows(rows: int, shard_rows: int, lake: str, id_prefix: str = "") -
         return done
     writer = _OutcomeWriter(store, "empty_rows", empty_rows.SCHEMA, shard_rows)
     for number in range(rows):
-        writer.add({"row_id": f"{id_prefix}{number:09}", "number": number})
+        writer.add({"row_id": empty_row_id(id_prefix, number), "number": number})
     return store.commit(writer.finish(key, (), rows, started))
 
 
@@ -290,7 +290,7 @@ def _row_of(outcome: Outcome) -> Row:
 def _find_input_row(row_id: Any, input_ids: Container[str]) -> str | None:
     """The input row that a yielded row comes from: itself, or what its id begins with, `7` of `7/1`."""
     while isinstance(row_id, str) and row_id not in input_ids and "/" in row_id:
-        row_id = row_id.rpartition("/")[0]
+        row_id = parent_id(row_id)
     return row_id if row_id in input_ids else None
 
 

@@ -1,21 +1,18 @@
 """The funnel of each generator: whose rows went into a step, and what became of them.
 
-A row's id begins with its generator's name and a colon, `questioner:000000012/0`; rows of a file begin with the first
-12 digits of its digest instead, and are nobody's.
+A row's id begins with its generator's name and a colon; rows of a file belong to none. See `schemas/row_ids.py`.
 """
 
-import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 
 import duckdb
 
-from infra.lake.catalog import unique_parts
+from infra.lake.catalog import read_parts_sql, unique_parts
 from infra.lake.store import Store
 from schemas.receipts import Part, Receipt, StepCount, Usage
+from schemas.row_ids import generator_sql, is_file_prefix, parent_id_sql
 
-FILE_ROW_PREFIX = re.compile(r"[0-9a-f]{12}(\+\d+)?")
-GENERATOR_OF_ROW = "CASE WHEN contains(row_id, ':') THEN split_part(row_id, ':', 1) ELSE '' END"
 NO_GENERATOR = ""
 """Stands for the rows that no generator has made."""
 
@@ -57,7 +54,7 @@ def _count_rows(con: duckdb.DuckDBPyConnection, store: Store, parts: list[Part])
     if not parts:
         return row_counts
     for path, prefix, rows in con.execute(
-        f"SELECT filename, {GENERATOR_OF_ROW} AS mark, count(*) FROM {_read_parquet_sql(store, parts)} GROUP BY ALL"
+        f"SELECT filename, {generator_sql()} AS prefix, count(*) FROM {read_parts_sql(store, parts)} GROUP BY ALL"
     ).fetchall():
         digest = path.rpartition("/")[2].removesuffix(".parquet")
         row_counts[digest][_generator_name(prefix)] += rows
@@ -65,7 +62,7 @@ def _count_rows(con: duckdb.DuckDBPyConnection, store: Store, parts: list[Part])
 
 
 def _generator_name(prefix: str) -> str:
-    return NO_GENERATOR if FILE_ROW_PREFIX.fullmatch(prefix) else prefix
+    return NO_GENERATOR if is_file_prefix(prefix) else prefix
 
 
 def _count_inputs(receipt: Receipt, row_counts: dict[str, RowCounts]) -> RowCounts:
@@ -102,9 +99,9 @@ def _count_from_rows(
         for name in ("rejects", "quarantine")
     ]
     outcomes = " UNION ALL ".join(
-        [f"SELECT row_id, 0 AS fate, '' AS reason, 0 AS place FROM {_read_parquet_sql(store, kept)}"]
+        [f"SELECT row_id, 0 AS fate, '' AS reason, 0 AS place FROM {read_parts_sql(store, kept)}"]
         + [
-            f"SELECT row_id, {fate} AS fate, reason, file_row_number AS place FROM {_read_parquet_sql(store, table)}"
+            f"SELECT row_id, {fate} AS fate, reason, file_row_number AS place FROM {read_parts_sql(store, table)}"
             for fate, table in enumerate(dropped, start=1)
             if table
         ]
@@ -112,15 +109,15 @@ def _count_from_rows(
     if sum(part.rows for table in (kept, *dropped) for part in table) != sum(receipt.rows_in for receipt in receipts):
         input_digests = {digest for receipt in receipts for digest in receipt.inputs}
         inputs = [part for part in parts if part.digest in input_digests]
-        origin = "coalesce(given.row_id, regexp_replace(outcomes.row_id, '/[^/]*$', ''))"
+        origin = f"coalesce(given.row_id, {parent_id_sql('outcomes.row_id')})"
         outcomes = (
             f"SELECT {origin} AS row_id, min(fate) AS fate, arg_min(reason, (fate, place)) AS reason FROM ({outcomes}) "
-            f"AS outcomes LEFT JOIN (SELECT row_id FROM {_read_parquet_sql(store, inputs)}) AS given "
+            f"AS outcomes LEFT JOIN (SELECT row_id FROM {read_parts_sql(store, inputs)}) AS given "
             "USING (row_id) GROUP BY 1"
         )
     outcome_counts: OutcomeCounts = Counter()
     for prefix, fate, reason, n in con.execute(
-        f"SELECT {GENERATOR_OF_ROW} AS mark, fate, reason, count(*) FROM ({outcomes}) GROUP BY ALL ORDER BY ALL"
+        f"SELECT {generator_sql()} AS prefix, fate, reason, count(*) FROM ({outcomes}) GROUP BY ALL ORDER BY ALL"
     ).fetchall():
         outcome_counts[_generator_name(prefix), fate, reason] += n
     return outcome_counts
@@ -159,9 +156,3 @@ def _scale_usage(usage: Usage, share: float) -> Usage:
         usd=usage.usd * share,
         gpu_seconds=usage.gpu_seconds * share,
     )
-
-
-def _read_parquet_sql(store: Store, parts: list[Part]) -> str:
-    """The rows of these objects, as SQL reads them."""
-    url_list = ", ".join("'" + store.object_url(part).replace("'", "''") + "'" for part in parts)
-    return f"read_parquet([{url_list}], filename = true, file_row_number = true, union_by_name = true)"

@@ -10,6 +10,7 @@ from schemas.engine import Completion
 from schemas.errors import BadInput
 from schemas.outcomes import Reject, Row
 from schemas.prompts import Prompt, Sampling
+from schemas.row_ids import child_id, child_id_sql
 from schemas.steps import Merge
 from schemas.tables import rl_pool
 from tasks.base.ask import Ask, Outcome
@@ -52,7 +53,7 @@ class SampleResponses(Ask):
             yield Reject(row, "no gold")
         for sample, reply in enumerate(replies):
             yield {
-                "row_id": f"{row['row_id']}/{self.model}/{sample}",
+                "row_id": child_id(row["row_id"], self.model, sample),
                 "problem_id": row["row_id"],
                 "question": row["question"],
                 "response": reply.text.strip(),
@@ -88,7 +89,7 @@ class PassRate(Merge):
                 FROM judged GROUP BY problem_id
             ),
             rated AS ({with_wilson_interval("counted")})
-            SELECT concat(problems.row_id, '/{self.model}') AS row_id, problems.row_id AS problem_id,
+            SELECT {child_id_sql("problems.row_id", self.model)} AS row_id, problems.row_id AS problem_id,
                 problems.question AS question, problems.answer AS answer, '{self.model}' AS model,
                 coalesce(n, 0) AS samples, coalesce(k, 0) AS passes, {self.samples_requested} - coalesce(n, 0) AS
                 unverified,

@@ -11,6 +11,7 @@ from pydantic import Field
 from schemas.engine import Completion
 from schemas.outcomes import Reject, Row
 from schemas.prompts import Prompt, Sampling
+from schemas.row_ids import child_id
 from schemas.tables import answers
 from tasks.answers.final_answer import answer_key, final_answer
 from tasks.base.ask import Ask, Outcome
@@ -69,7 +70,7 @@ class Solve(Ask):
             else:
                 solution = reply.text.strip()
                 yield {
-                    "row_id": f"{row['row_id']}/{sample}",
+                    "row_id": child_id(row["row_id"], sample),
                     "question_id": row["row_id"],
                     "question": row["question"],
                     "solution": solution,

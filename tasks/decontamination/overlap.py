@@ -10,6 +10,7 @@ import pyarrow as pa
 from pydantic import Field, field_validator
 
 from schemas.outcomes import Reject, Row
+from schemas.row_ids import child_id
 from schemas.steps import Merge, Stage
 from schemas.tables import benchmark_overlaps
 from schemas.tables.benchmark_overlaps import OverlapRule
@@ -77,7 +78,7 @@ class FindOverlaps(Stage):
                 for n, match in enumerate(matches.get(place, ())):
                     benchmark, line = index.sources[match.item]
                     yield {
-                        "row_id": f"{row['row_id']}/{n}",
+                        "row_id": child_id(row["row_id"], n),
                         "question_id": row["row_id"],
                         "benchmark": benchmark,
                         "item": line,

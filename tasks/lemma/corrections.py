@@ -10,6 +10,7 @@ from pydantic import Field
 from schemas.engine import Completion
 from schemas.outcomes import Reject, Row
 from schemas.prompts import Prompt, Sampling
+from schemas.row_ids import child_id
 from schemas.tables import corrections
 from tasks.answers.final_answer import answer_key, final_answer
 from tasks.base.ask import Ask, Outcome
@@ -70,7 +71,7 @@ class WriteCorrection(Ask):
         if best != "":
             continuation = parse_continuation(replies[faults.index(best)].text)
             yield join_trajectory(row, continuation) | {
-                "row_id": f"{row['row_id']}/{self.strategy}",
+                "row_id": child_id(row["row_id"], self.strategy),
                 "strategy": self.strategy,
                 "teacher": self.role,
             }

@@ -8,6 +8,7 @@ import pyarrow as pa
 from pydantic import Field
 
 from schemas.outcomes import Reject, Row
+from schemas.row_ids import child_id
 from schemas.steps import Merge, Stage
 from schemas.tables import error_draws
 from tasks.lemma.error_types import ERROR_TYPES, INJECTABLE_TYPES, InjectableType
@@ -84,7 +85,7 @@ class DrawErrorTypes(Stage):
             for n in range(self.injections):
                 yield {
                     **{name: row[name] for name in ("question", "answer", "reference", "student")},
-                    "row_id": f"{row['row_id']}/i{n}",
+                    "row_id": child_id(row["row_id"], f"i{n}"),
                     "question_id": row["row_id"],
                     "type": self._type_at((n + start) / self.injections, shares),
                     "types": list(self.types),

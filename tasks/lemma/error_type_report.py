@@ -6,7 +6,7 @@ import pyarrow as pa
 
 from schemas.steps import Merge
 from tasks.lemma.error_types import ERROR_TYPES
-from tasks.lemma.select_corrections import target_shares
+from tasks.lemma.select_corrections import ERROR_ID, target_shares
 
 
 class MeasureErrorTypes(Merge):
@@ -27,9 +27,9 @@ class MeasureErrorTypes(Merge):
 
     def sql(self) -> str:
         """Shares of nothing are 0."""
-        return """
+        return f"""
             WITH published AS (
-                SELECT type, count(DISTINCT regexp_replace(row_id, '/[^/]+$', '')) AS n
+                SELECT type, count(DISTINCT {ERROR_ID}) AS n
                 FROM corrections WHERE source = 'injected' GROUP BY type
             ),
             counted AS (

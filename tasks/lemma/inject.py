@@ -10,6 +10,7 @@ from pydantic import Field
 from schemas.engine import Completion
 from schemas.outcomes import Reject, Row
 from schemas.prompts import Prompt, Sampling
+from schemas.row_ids import child_id
 from schemas.tables import student_solutions
 from tasks.answers.final_answer import ANSWER_PREFIX, answer_key, final_answer
 from tasks.base.ask import Ask, Outcome
@@ -75,7 +76,7 @@ class Inject(Ask):
             columns = ("question_id", "question", "answer", "reference", "student", "type")
             yield {
                 **{name: row[name] for name in columns},
-                "row_id": f"{row['row_id']}/{at}",
+                "row_id": child_id(row["row_id"], at),
                 "response": solution,
                 "source": "injected",
                 "line": line,

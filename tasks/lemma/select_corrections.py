@@ -6,13 +6,14 @@ from typing import Any, ClassVar
 import pyarrow as pa
 from pydantic import Field
 
+from schemas.row_ids import parent_id_sql
 from schemas.steps import Merge
 
-ERROR_ID = "regexp_replace({}.row_id, '/[^/]+$', '')"
+ERROR_ID = parent_id_sql("corrections.row_id")
 """SQL: the error that a correction is of."""
 SAME_CORRECTIONS = f"""
     WITH told AS (
-        SELECT row_id, strategy, {ERROR_ID.format("corrections")} AS error,
+        SELECT row_id, strategy, {ERROR_ID} AS error,
             trim(lower(regexp_replace(substr(trajectory, correction_start + 1), '\\W+', ' ', 'g'))) AS said
         FROM corrections
     )
@@ -60,7 +61,7 @@ class SelectCorrections(Merge):
             group, limit = "question_id, source", f"round({self.per_question} / 2 * failure)"
         return f"""
             WITH errors AS (
-                SELECT {ERROR_ID.format("corrections")} AS error, question_id, source, type, count(*) AS told,
+                SELECT {ERROR_ID} AS error, question_id, source, type, count(*) AS told,
                     count(DISTINCT strategy) AS strategies
                 FROM corrections ANTI JOIN twins USING (row_id) GROUP BY ALL
             ),
@@ -90,7 +91,7 @@ class SelectCorrections(Merge):
                 WHEN NOT within THEN 'enough of this question'
                 WHEN injected AND nth > most THEN 'enough of this type'
             END AS reject
-            FROM corrections LEFT JOIN chosen ON {ERROR_ID.format("corrections")} = chosen.error
+            FROM corrections LEFT JOIN chosen ON {ERROR_ID} = chosen.error
                 LEFT JOIN allowed ON chosen.type = allowed.type
                 LEFT JOIN counts ON corrections.question_id = counts.row_id
                 LEFT JOIN twins ON corrections.row_id = twins.row_id

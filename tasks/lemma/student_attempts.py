@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from schemas.engine import Completion
 from schemas.outcomes import Quarantine, Reject, Row
 from schemas.prompts import Sampling
+from schemas.row_ids import child_id
 from schemas.steps import Stage
 from schemas.tables import student_solutions
 from tasks.answers.final_answer import ANSWER_PREFIX, final_answer
@@ -75,7 +76,7 @@ class SampleStudent(Solve):
             else:
                 yield {
                     **{name: row[name] for name in ("question", "answer", "reference")},
-                    "row_id": f"{row['row_id']}/{sample}",
+                    "row_id": child_id(row["row_id"], sample),
                     "question_id": row["row_id"],
                     "response": reply.text.strip(),
                     "source": "student",

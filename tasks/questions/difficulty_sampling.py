@@ -9,6 +9,7 @@ import pyarrow as pa
 from pydantic import Field, field_validator, model_validator
 
 from schemas.errors import QuestmillError
+from schemas.row_ids import generator_sql
 from schemas.steps import Merge
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -119,10 +120,10 @@ class SampleByDifficulty(Merge):
 
 _BINS_SCHEMA = pa.schema([("generator", pa.string()), *((name, pa.float64()) for name in ("above", "bound", "share"))])
 
-_RATED_SQL = """
+_RATED_SQL = f"""
     SELECT row_id, sha256(row_id) AS tie, fail_rate, side,
         fail_rate IS NOT NULL AND coalesce(side, 'inside') = 'inside' AS known,
-        CASE WHEN contains(row_id, ':') THEN split_part(row_id, ':', 1) ELSE '' END AS generator
+        {generator_sql()} AS generator
     FROM (SELECT row_id FROM questions) LEFT JOIN difficulty USING (row_id)
 """
 """Every question with its generator and what is known of its difficulty; outside a band it counts for no share."""

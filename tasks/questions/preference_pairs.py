@@ -10,6 +10,7 @@ from pydantic import Field
 from schemas.engine import Completion
 from schemas.outcomes import Reject, Row
 from schemas.prompts import Prompt, Sampling
+from schemas.row_ids import child_id
 from schemas.steps import Merge
 from schemas.tables import question_preferences
 from tasks.base.ask import Ask, Outcome, load_instruction
@@ -59,7 +60,7 @@ class ImproveQuestion(Ask):
                 yield Reject(row, "unchanged")
             else:
                 yield {
-                    "row_id": f"{row['row_id']}/{sample}",
+                    "row_id": child_id(row["row_id"], sample),
                     "question": text,
                     "original": row["question"],
                     "direction": self.choose_direction(row),

@@ -8,6 +8,7 @@ import pyarrow as pa
 from schemas.engine import Completion
 from schemas.outcomes import Reject, Row
 from schemas.prompts import Prompt, Sampling
+from schemas.row_ids import child_id
 from schemas.tables import questions
 from tasks.base.ask import Ask, Outcome
 
@@ -53,4 +54,4 @@ def parse_questions(row: Row, replies: list[Completion]) -> Iterator[Outcome]:
         elif not text:
             yield Reject(row, "empty")
         else:
-            yield {"row_id": f"{row['row_id']}/{sample}", "question": text}
+            yield {"row_id": child_id(row["row_id"], sample), "question": text}
