@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 from prefect.artifacts import create_markdown_artifact
 
-from flows.run.run import Run, Table, load_active_profile, receipts_of_published, receipts_of_step
+from flows.run.history import receipts_of_published, receipts_of_step
+from flows.run.options import load_active_profile
+from flows.run.run import Run, Table
 from infra.lake import catalog
 from infra.lake.store import open_store
 from schemas.errors import BadInput
