@@ -38,6 +38,7 @@ def _build_sections(summary: DatasetSummary) -> Iterator[Section]:
         yield Section(f"Generator {name}" if name else "Rows of no generator", _build_funnel(ledger))
     labels = [*_build_error_rates(summary.error_rates), *(Paragraph(line) for line in summary.unmeasured_verifiers)]
     yield Section("What the labels are worth", labels)
+    yield Section("Warnings", [Paragraph(line) for line in manifest.warnings])
     yield Section("Warnings of the gate", [Paragraph(line) for line in summary.warnings])
     small = len(summary.samples) == manifest.rows and _chart_rows(summary.samples)
     if small:

@@ -4,7 +4,7 @@
 are the only barriers, and each is a word in the recipe. Tasks exchange receipts, never rows.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import cast
@@ -12,6 +12,7 @@ from typing import cast
 from prefect.artifacts import create_markdown_artifact
 from prefect.context import FlowRunContext
 from prefect.exceptions import UnfinishedRun
+from prefect.logging import get_logger, get_run_logger
 
 from flows.report import storage
 from flows.run.dask_runner import (
@@ -29,7 +30,7 @@ from flows.run.dask_runner import (
     io_bound,
 )
 from flows.run.history import RunRecord, format_funnel, pinned_manifest, receipts_of_published
-from flows.run.options import load_active_budget, load_active_profile
+from flows.run.options import load_active_budget, load_active_profile, load_code_policy
 from flows.run.progress import Progress
 from flows.run.roles import Roles
 from flows.run.table import Future, Table
@@ -37,6 +38,7 @@ from infra import engines
 from infra.cluster import budget
 from infra.lake import input_files, model_store
 from infra.lake.lake_format import mark_format
+from infra.lake.ledger import describe_earlier_work
 from infra.lake.store import open_store
 from schemas.budget import Account
 from schemas.errors import BadInput, BudgetSpent, GateFailed, QuestmillError
@@ -44,7 +46,7 @@ from schemas.identity import FrozenModel, fingerprint
 from schemas.input import Source
 from schemas.profile import Profile
 from schemas.receipts import Manifest, Receipt
-from schemas.steps import Expectation, Merge, Stage, TrainingStep
+from schemas.steps import Expectation, Merge, Stage, Step, TrainingStep
 from schemas.tables import attempts
 
 __all__ = ["Run", "Table", "dask_runner"]
@@ -62,6 +64,10 @@ class Run:
         self.tables: list[Table] = []
         self.gate_reports: dict[str, str] = {}
         """Of the gates that were passed, by suite."""
+        self.code_policy = load_code_policy()
+        self.noted_receipts: set[str] = set()
+        """Keys of receipts whose earlier work was told of."""
+        self.warnings: list[str] = []
         self.progress = Progress(self.id)
         self.record = RunRecord(self.store, self.id)
         before = budget.load_earlier_usage(self.store, self.id)
@@ -71,8 +77,10 @@ class Run:
     def open(cls, recipe: FrozenModel) -> "Run":
         """A run on the active profile. The same recipe is the same run: what it did before is not done again.
 
-        Raises `BadInput` where a stage of the recipe wants a role that the profile does not offer.
+        Raises `BadInput` where a stage of the recipe wants a role that the profile does not offer, or a step that is
+        to be worked again is none.
         """
+        check_labels(load_code_policy().redo)
         run = cls(recipe, load_active_profile())
         context = FlowRunContext.get()
         if context is not None and isinstance(context.task_runner, DaskRunner):
@@ -144,22 +152,30 @@ class Run:
         self.progress.add_step(stage.label, table.rows, futures, len(table.shards))
         with io_bound(spec is not None and engines.is_io_bound(spec)):
             for receipt, index in table.shards:
-                futures.append(submit(stage, spec, cast(Receipt, receipt), index, self.store.url, self.account))
+                futures.append(
+                    submit(stage, spec, cast(Receipt, receipt), index, self.store.url, self.account, self.code_policy)
+                )
         return self._register(Table(stage.label, [(future, 0) for future in futures], table.rows))
 
     def merge(self, merge: Merge, *tables: Table, shard_rows: int = 4096) -> Table:
         """Wait for `tables`, run the merge over all of their rows, and cut the result into shards."""
         receipts = [self._wait_for_receipts(table) for table in tables]
-        future = MERGE_TASK.with_options(task_run_name=merge.label).submit(merge, receipts, shard_rows, self.store.url)
+        future = MERGE_TASK.with_options(task_run_name=merge.label).submit(
+            merge, receipts, shard_rows, self.store.url, self.code_policy
+        )
         return self._finish(merge.label, [future], tables[0].rows)
 
     def train(self, step: TrainingStep, *tables: Table) -> Receipt:
         """Wait for `tables` and train on them, from the model of the step's role; the receipt names the new one."""
         spec = self.roles.find_base_engine(step)
         receipts = [self._wait_for_receipts(table) for table in tables]
-        future = TRAIN_TASK.with_options(task_run_name=step.label).submit(step, spec, receipts, self.store.url)
+        future = TRAIN_TASK.with_options(task_run_name=step.label).submit(
+            step, spec, receipts, self.store.url, self.code_policy
+        )
         self.progress.add_step(step.label, tables[0].rows, [future], 1)
-        return self._wait_for_receipt(future)
+        receipt = self._wait_for_receipt(future)
+        self._note_earlier_work([receipt])
+        return receipt
 
     def export_model(self, trained: Receipt, folder: Path) -> None:
         """Copy a trained model out of the lake."""
@@ -209,7 +225,8 @@ class Run:
         create_markdown_artifact(key=f"funnel-{dataset}".replace("_", "-"), markdown=format_funnel(manifest.ledger))
         state = f"published {manifest.dataset} {manifest.version}"
         self.record.record_event(
-            f"published-{dataset}", {"state": state, "version": manifest.version, "report": manifest.report}
+            f"published-{dataset}",
+            {"state": state, "version": manifest.version, "report": manifest.report, "warnings": self.warnings},
         )
         self._save_report(manifest)
         return manifest
@@ -237,7 +254,21 @@ class Run:
         receipts = {
             id(made): made if isinstance(made, Receipt) else self._wait_for_receipt(made) for made, _ in table.shards
         }
+        self._note_earlier_work(list(receipts.values()))
         return list(receipts.values())
+
+    def _note_earlier_work(self, receipts: list[Receipt]) -> None:
+        """Say once of a step that it takes rows which other code has worked, or that it is worked again."""
+        if {receipt.key for receipt in receipts} & self.noted_receipts:
+            return
+        self.noted_receipts |= {receipt.key for receipt in receipts if receipt.earlier_work}
+        for what, line in describe_earlier_work(receipts).items():
+            self.warnings += [line] if what == "used" else []
+            self.progress.print_line(f"warning: {line}" if what == "used" else line)
+            logger = get_run_logger() if FlowRunContext.get() is not None else get_logger()
+            logger.warning(line)
+            key = f"{what}-{receipts[0].step}".replace("_", "-")
+            create_markdown_artifact(key=key, markdown=line)
 
     def _wait_for_receipt(self, future: Future) -> Receipt:
         """Wait for one receipt. Where it fails because another one did, that one's error is raised, one of ours first.
@@ -269,3 +300,17 @@ class Run:
     def _register(self, table: Table) -> Table:
         self.tables.append(table)
         return table
+
+
+def check_labels(labels: Iterable[str]) -> None:
+    """Raises `BadInput` where one of `labels` is that of no step which the program or the recipe has."""
+    known, waiting = set[str](), [Step]
+    while waiting:
+        subclasses = waiting.pop().__subclasses__()
+        known |= {kind.label for kind in subclasses if not kind.__module__.startswith("schemas.")}
+        waiting += subclasses
+    for label in labels:
+        if label not in known:
+            raise BadInput(
+                f"step {label!r}, which is to be worked again, is none; there are: {', '.join(sorted(known))}"
+            )
