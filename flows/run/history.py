@@ -7,6 +7,7 @@ from typing import Any
 
 from infra.lake.store import Store
 from schemas.errors import QuestmillError
+from schemas.markdown_table import format_table
 from schemas.receipts import Manifest, Receipt, StepCount
 
 
@@ -63,13 +64,19 @@ def _receipts_of(store: Store, manifest: Manifest, names: Iterable[str]) -> list
 
 def format_funnel(ledger: tuple[StepCount, ...]) -> str:
     """The funnel as a table for people."""
-    lines = ["| step | rows in | kept | rejected | quarantined | seconds |", "|---|--:|--:|--:|--:|--:|"]
-    for c in ledger:
-        lines.append(
-            f"| {c.step} | {c.rows_in:,} | {c.kept:,} | {sum(c.rejected.values()):,} "
-            f"| {sum(c.quarantined.values()):,} | {c.seconds:,.1f} |"
+    columns = ["step", "rows in", "kept", "rejected", "quarantined", "seconds"]
+    rows = [
+        (
+            count.step,
+            f"{count.rows_in:,}",
+            f"{count.kept:,}",
+            f"{sum(count.rejected.values()):,}",
+            f"{sum(count.quarantined.values()):,}",
+            f"{count.seconds:,.1f}",
         )
-    return "\n".join(lines) + "\n"
+        for count in ledger
+    ]
+    return format_table(columns, rows, right_aligned=range(1, len(columns))) + "\n"
 
 
 def _utc_now() -> datetime.datetime:
