@@ -6,7 +6,8 @@ from prefect import flow
 from pydantic import Field, model_validator
 
 from flows.parts.verification import Verifiers, verify_attempts
-from flows.run.run import Run, Table, dask_runner, load_active_profile
+from flows.run.options import load_active_profile
+from flows.run.run import Run, Table, dask_runner
 from infra.lake.store import open_store
 from schemas.errors import BadInput
 from schemas.input import Source

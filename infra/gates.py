@@ -11,6 +11,7 @@ from infra.lake.file_errors import root_cause
 from infra.lake.store import Store, open_store
 from schemas.errors import QuestmillError
 from schemas.identity import fingerprint
+from schemas.markdown_table import format_table
 from schemas.receipts import Part, Receipt
 from schemas.steps import Expectation
 
@@ -119,11 +120,11 @@ def _find_exception(info: dict[str, Any]) -> str | None:
 
 
 def _render_markdown(suite: str, rows: int, results: list[tuple[Expectation, dict[str, Any]]]) -> str:
-    lines = [f"# Gate `{suite}`", "", f"{rows} rows, {len(results)} expectations.", ""]
-    lines += ["| | severity | expectation | found |", "|---|---|---|---|"]
+    cells = []
     for expect, result in results:
         arguments = ", ".join(f"{k}={v!r}" for k, v in expect.arguments.items())
         outcome = "as expected" if result["success"] else _format_result(expect, result)
         mark = "pass" if result["success"] else ("FAIL" if expect.severity == "critical" else "warn")
-        lines.append(f"| {mark} | {expect.severity} | `{expect.kind}` {arguments} | {outcome} |")
-    return "\n".join(lines) + "\n"
+        cells.append((mark, expect.severity, f"`{expect.kind}` {arguments}", outcome))
+    table = format_table(["", "severity", "expectation", "found"], cells)
+    return f"# Gate `{suite}`\n\n{rows} rows, {len(results)} expectations.\n\n{table}\n"

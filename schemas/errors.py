@@ -6,6 +6,7 @@ QuestmillError        1  the run failed
   ShapeError          1  a stage yielded rows that do not fit its table
   LedgerError         1  rows in are not kept + rejected + quarantined
   EngineError         1  a model cannot be asked: no server, a key that is refused, no money left
+  CodeChanged         1  other code has worked a step before, and the run is to stop there
   BudgetSpent         4  the budget is spent; what is whole is committed, the same command with more continues
   VerifierBroken      1  a canary pair got the wrong verdict: no verdict of this worker can be trusted
 """
@@ -41,6 +42,10 @@ class LedgerError(QuestmillError):
 
 class EngineError(QuestmillError):
     """A model cannot be asked at all: no server, a key that is refused, no money left. Asking again would not help."""
+
+
+class CodeChanged(QuestmillError):
+    """Other code of a step has worked a shard before, and the run was started with `--on-changed-code stop`."""
 
 
 class BudgetSpent(QuestmillError):

@@ -4,7 +4,7 @@ Rows travel inside a worker as plain dicts, between workers as Parquet objects, 
 between tasks only a `Receipt` moves.
 """
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -66,7 +66,7 @@ class Receipt(FrozenModel):
 
     step: str
     key: str
-    """`fingerprint` of the step, its engine and its inputs."""
+    """`fingerprint` of the step, its engine and its inputs; of that and its code where it was worked again."""
     inputs: tuple[str, ...]
     """Digests of the objects whose rows are `rows_in`, or of the source file."""
     other_inputs: tuple[str, ...] = ()
@@ -88,8 +88,12 @@ class Receipt(FrozenModel):
     """What its models cost, replies of earlier starts included."""
     details: dict[str, str] = {}
     """What a reader of the lake wants to know of a seed or a gate: source, report."""
+    code: str = ""
+    """Digest of the code of the step that worked it, no part of `key`; empty where it is not known."""
     was_cached: bool = Field(default=False, exclude=True)
     """Not stored: the receipt was there already, so that nothing was worked for it this time."""
+    earlier_work: Literal["used", "redone"] | None = Field(default=None, exclude=True)
+    """Not stored: other code of the step worked it, and its rows are used; or it was worked before, and now again."""
 
     @property
     def is_balanced(self) -> bool:
@@ -135,5 +139,7 @@ class Manifest(FrozenModel):
     """The recipe as it was run."""
     report: str | None = None
     """Path of the gate's report in the lake."""
+    warnings: tuple[str, ...] = ()
+    """What a reader of the rows should know, e.g. that a step took rows which other code of it had worked."""
     created: str
     """UTC, ISO 8601."""

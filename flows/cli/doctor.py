@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import distributed
 
-from flows.run.run import load_active_profile
+from flows.run.options import load_active_profile
 from infra.cluster import dask_cluster
 from infra.lake.store import open_store
 from schemas.errors import BadInput, VerifierBroken

@@ -9,7 +9,8 @@ from prefect import Flow
 from pydantic import BaseModel
 
 from flows.report import storage
-from flows.run.run import format_funnel, load_active_profile
+from flows.run.history import format_funnel
+from flows.run.options import load_active_profile
 from infra.lake import input_files
 from infra.lake.lake_format import check_format
 from infra.lake.store import open_store

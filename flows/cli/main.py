@@ -100,6 +100,12 @@ def _build_parser() -> argparse.ArgumentParser:
     run.add_argument("--verbose", action="store_true", help="show Prefect's log")
     for name, what in BUDGET_FLAGS.items():
         run.add_argument(f"--budget-{name}", metavar="N", help=f"stop asking after {what}, over all starts of this run")
+    run.add_argument(
+        "--on-changed-code",
+        choices=["use", "redo", "stop"],
+        help="rows that other code of a step has worked: use them with a warning (default), work them again, or stop",
+    )
+    run.add_argument("--redo", action="append", metavar="STEP", help="work this step again, once for each of its codes")
     run.add_argument("-h", "--help", action="store_true", help="show the recipe's fields")
     query = add_verb("query", _query, "ask the lake in SQL")
     query.add_argument("sql", help='e.g. "SELECT verdict, count(*) FROM verified GROUP BY ALL"')
@@ -138,6 +144,7 @@ def _run(options: argparse.Namespace, rest: list[str]) -> int:
         return _describe(options.recipe, known_recipes[options.recipe])
     _set_profile_and_store(options)
     _set_budget(options)
+    _set_code_policy(options)
     from flows.cli.prefect_server import ensure_prefect_server
 
     with ensure_prefect_server() as server_used:  # first of all: it starts while the rest is imported
@@ -217,6 +224,14 @@ def _set_budget(options: argparse.Namespace) -> None:
             except ValidationError as error:
                 raise BadInput(f"--budget-{name.replace('_', '-')}: {value!r} is not a number from 0 up") from error
             os.environ[f"QUESTMILL_BUDGET_{name.upper()}"] = value
+
+
+def _set_code_policy(options: argparse.Namespace) -> None:
+    """Hand it to the flow, as a deployment would: by environment."""
+    if options.on_changed_code is not None:
+        os.environ["QUESTMILL_ON_CHANGED_CODE"] = options.on_changed_code
+    if options.redo is not None:
+        os.environ["QUESTMILL_REDO"] = ",".join(options.redo)
 
 
 def _open_store(options: argparse.Namespace) -> "Store":

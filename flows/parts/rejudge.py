@@ -6,10 +6,13 @@ from dataclasses import dataclass
 
 from prefect.artifacts import create_markdown_artifact
 
-from flows.run.run import Run, Table, load_active_profile, receipts_of_published, receipts_of_step
+from flows.run.history import receipts_of_published, receipts_of_step
+from flows.run.options import load_active_profile
+from flows.run.run import Run, Table
 from infra.lake import catalog
 from infra.lake.store import open_store
 from schemas.errors import BadInput
+from schemas.markdown_table import format_table
 from schemas.receipts import Receipt
 from schemas.tables.verdict_changes import CHANGES
 
@@ -68,10 +71,5 @@ def report_changes(run: Run, before: str, changed: Table) -> None:
 
 def format_changes(before: str, counts: str, moves: Iterable[tuple[object, ...]]) -> str:
     """The changes as a table for people."""
-    lines = [
-        f"Against {before}: {counts}.",
-        "",
-        "| change | before | by | now | by | rows |",
-        "|---|---|---|---|---|--:|",
-    ]
-    return "\n".join([*lines, *("| " + " | ".join(map(str, move)) + " |" for move in moves)]) + "\n"
+    columns = ["change", "before", "by", "now", "by", "rows"]
+    return f"Against {before}: {counts}.\n\n{format_table(columns, moves, right_aligned=[5])}\n"

@@ -1,134 +1,108 @@
-"""A story as one HTML file that needs nothing else: no script, nothing fetched, pictures drawn here as SVG."""
+"""A report as one HTML file that needs nothing else: no script, nothing fetched, charts drawn here as SVG."""
 
-from html import escape
+from dataclasses import dataclass
 from itertools import accumulate
+from typing import Any
 
-from flows.report.document import BarChart, Block, CodeBlock, ColumnChart, Details, Paragraph, Report, Section, Table
-from flows.report.style import STYLESHEET
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from flows.report.document import BarChart, Block, ColumnChart, Report
 from infra.report_data.column_profiles import format_number
 
+TEMPLATE = "report.html.j2"
 VIEWBOX_WIDTH = 1000
-"""Units of a picture's width; it is stretched to the place that it has."""
+"""Units of a chart's width; it is stretched to the place that it has."""
 VIEWBOX_HEIGHT = 100
+MIN_BAR_HEIGHT = 1.5
+"""Units of the smallest bar: one row among thousands is still to be seen."""
 
-HTML_HEAD = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-"""
-"""The policy lets a browser load and run nothing, whatever a row may hold."""
+
+@dataclass(frozen=True)
+class Rectangle:
+    """One bar, or a piece of one; its sizes are texts in units of the view box."""
+
+    colour: int
+    x: str
+    y: str
+    width: str
+    height: str
+    tooltip: str
 
 
 def render_html(report: Report) -> str:
     """The whole file."""
-    tiles = "".join(f"<div><b>{_escape_text(n)}</b><span>{_escape_text(what)}</span></div>" for what, n in report.tiles)
-    return (
-        f"{HTML_HEAD}<title>{_escape_text(report.title)}: {_escape_text(report.subtitle)}</title>\n"
-        f"<style>{STYLESHEET}</style>\n</head>\n<body>\n"
-        f"<header><h1>{_escape_text(report.title)}</h1><p>{_escape_text(report.subtitle)}</p>\n"
-        f'<div class="tiles">{tiles}</div></header>\n'
-        f"<main>\n{''.join(map(_render_section, report.sections))}</main>\n</body>\n</html>\n"
+    return _environment().get_template(TEMPLATE).render(report=report)
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("flows.report", ""),
+        autoescape=True,
+        undefined=StrictUndefined,
+        keep_trailing_newline=True,
+        finalize=_replace_control_characters,
     )
+    environment.globals |= {"viewbox_width": VIEWBOX_WIDTH, "viewbox_height": VIEWBOX_HEIGHT}
+    environment.filters |= {
+        "kind": _kind,
+        "bars": _draw_bars,
+        "legend": _legend,
+        "columns": _draw_columns,
+        "tallest": lambda chart: f"{max((n for _, n in chart.bars), default=0) or 1:,}",
+    }
+    return environment
 
 
-def _render_section(section: Section) -> str:
-    attribute = ' class="beside"' if section.side_by_side else ""
-    blocks = "\n".join(map(_render_block, section.blocks))
-    return f"<section><h2>{_escape_text(section.title)}</h2>\n<div{attribute}>\n{blocks}\n</div></section>\n"
+def _kind(block: Block) -> str:
+    return type(block).__name__
 
 
-def _render_block(block: Block) -> str:
-    match block:
-        case Paragraph(text):
-            return f"<p>{_escape_text(text)}</p>"
-        case CodeBlock(text):
-            return f"<pre><code>{_escape_text(text)}</code></pre>"
-        case Table():
-            return _render_table(block)
-        case BarChart():
-            return _render_bar_chart(block)
-        case ColumnChart():
-            return _render_column_chart(block)
-        case Details(title, texts, is_open):
-            inner = "".join(f"<dt>{_escape_text(name)}</dt><dd>{_escape_text(text)}</dd>" for name, text in texts)
-            mark = " open" if is_open else ""
-            return f"<details{mark}><summary>{_escape_text(title)}</summary><dl>{inner}</dl></details>"
+def _replace_control_characters(value: Any) -> Any:
+    """Control characters, which HTML forbids, as the sign for what cannot be shown; markup of our own as it is."""
+    if not isinstance(value, str) or hasattr(value, "__html__"):
+        return value
+    shown = "".join(c if c.isprintable() or c in "\n\t" or ord(c) > 159 else "\N{REPLACEMENT CHARACTER}" for c in value)
+    return shown.replace("\r\n", "\n")
 
 
-def _render_table(table: Table) -> str:
-    kinds = ["" if name in table.text_columns else ' class="n"' for name in table.columns]
-    head = "".join(f"<th{k}>{_escape_text(name)}</th>" for name, k in zip(table.columns, kinds, strict=True))
-    rows = "".join(
-        "<tr>" + "".join(f"<td{k}>{_escape_text(cell)}</td>" for cell, k in zip(row, kinds, strict=True)) + "</tr>\n"
-        for row in table.rows
-    )
-    # What scrolls must be reached by keyboard too.
-    return f'<div class="wide" tabindex="0"><table><thead><tr>{head}</tr></thead><tbody>\n{rows}</tbody></table></div>'
-
-
-def _render_bar_chart(chart: BarChart) -> str:
-    """Each line a picture of its own, so that labels keep their size however narrow the window is."""
+def _draw_bars(chart: BarChart) -> list[list[Rectangle]]:
+    """The pieces of each line; all lines are of one scale."""
     most = max((sum(amounts) for _, amounts, _ in chart.lines), default=0) or 1
-    lines = []
-    for label, amounts, value_text in chart.lines:
-        starts = [0, *accumulate(amounts)]
-        rects = "".join(
-            _render_rect(
+    return [
+        [
+            _rectangle(
                 number,
                 start / most * VIEWBOX_WIDTH,
                 0,
                 amount / most * VIEWBOX_WIDTH,
                 VIEWBOX_HEIGHT,
-                f"{kind} {format_number(amount)}",
+                f"{name} {format_number(amount)}",
             )
-            for number, (kind, amount, start) in enumerate(zip(chart.series, amounts, starts, strict=False))
+            for number, (name, amount, start) in enumerate(
+                zip(chart.series, amounts, [0, *accumulate(amounts)], strict=False)
+            )
             if amount
-        )
-        lines.append(
-            f"<span>{_escape_text(label)}</span>{_render_svg(rects, f'{label}: {value_text}')}"
-            f"<span>{_escape_text(value_text)}</span>"
-        )
-    shown = [(i, kind) for i, kind in enumerate(chart.series) if any(amounts[i] for _, amounts, _ in chart.lines)]
-    key = "".join(f'<i class="c{i}"></i>{_escape_text(kind)} ' for i, kind in shown) if len(chart.series) > 1 else ""
-    caption = f"<figcaption>{_escape_text(chart.title)} {key}</figcaption>"
-    note = f"<p>{_escape_text(chart.note)}</p>" if chart.note else ""
-    return f'<figure>{caption}<div class="bars">{"".join(lines)}</div>{note}</figure>'
+        ]
+        for _, amounts, _ in chart.lines
+    ]
 
 
-def _render_column_chart(chart: ColumnChart) -> str:
+def _legend(chart: BarChart) -> list[tuple[int, str]]:
+    """Colour and name of every series that some line has; none where there is only one series."""
+    shown = [(i, name) for i, name in enumerate(chart.series) if any(amounts[i] for _, amounts, _ in chart.lines)]
+    return shown if len(chart.series) > 1 else []
+
+
+def _draw_columns(chart: ColumnChart) -> list[Rectangle]:
     most = max((n for _, n in chart.bars), default=0) or 1
     width = VIEWBOX_WIDTH / max(1, len(chart.bars))
-    rects = "".join(
-        _render_rect(
-            0, i * width + width * 0.06, VIEWBOX_HEIGHT - bar_height, width * 0.88, bar_height, f"{label}: {n:,}"
-        )
-        for i, (label, n) in enumerate(chart.bars)
-        # A bar of one row among thousands is still to be seen.
-        if n and (bar_height := max(1.5, n / most * VIEWBOX_HEIGHT))
-    )
-    ends = [label for label, _ in (chart.bars[:1] + chart.bars[-1:] if len(chart.bars) > 1 else chart.bars)]
-    axis = "".join(f"<span>{_escape_text(label)}</span>" for label in ends)
-    return (
-        f"<figure><figcaption>{_escape_text(chart.title)}</figcaption>"
-        f'<div class="tall">{_render_svg(rects, f"{chart.title}: {chart.note}")}</div>'
-        f'<div class="axis">{axis}</div><p>{_escape_text(chart.note)}; tallest bar {most:,} rows</p></figure>'
-    )
+    heights = [max(MIN_BAR_HEIGHT, n / most * VIEWBOX_HEIGHT) for _, n in chart.bars]
+    return [
+        _rectangle(0, i * width + width * 0.06, VIEWBOX_HEIGHT - height, width * 0.88, height, f"{label}: {n:,}")
+        for i, ((label, n), height) in enumerate(zip(chart.bars, heights, strict=True))
+        if n
+    ]
 
 
-def _render_rect(colour: int, x: float, y: float, width: float, height: float, tooltip: str) -> str:
-    box = f'x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}"'
-    return f'<rect class="c{colour}" {box}><title>{_escape_text(tooltip)}</title></rect>'
-
-
-def _render_svg(inner: str, description: str) -> str:
-    box = f'viewBox="0 0 {VIEWBOX_WIDTH} {VIEWBOX_HEIGHT}" preserveAspectRatio="none"'
-    return f'<svg {box} role="img" aria-label="{_escape_text(description)}">{inner}</svg>'
-
-
-def _escape_text(text: str) -> str:
-    """Escaped; control characters, which HTML forbids, as the sign for what cannot be shown."""
-    shown = "".join(c if c.isprintable() or c in "\n\t" or ord(c) > 159 else "\N{REPLACEMENT CHARACTER}" for c in text)
-    return escape(shown.replace("\r\n", "\n"))
+def _rectangle(colour: int, x: float, y: float, width: float, height: float, tooltip: str) -> Rectangle:
+    return Rectangle(colour, f"{x:.1f}", f"{y:.1f}", f"{width:.1f}", f"{height:.1f}", tooltip)

@@ -3,6 +3,7 @@
 import re
 
 from flows.report.document import BarChart, Block, CodeBlock, ColumnChart, Details, Paragraph, Report, Section, Table
+from schemas.markdown_table import format_table
 
 MAX_BAR_CHARACTERS = 24
 """Characters of the longest bar."""
@@ -31,28 +32,23 @@ def _render_block(block: Block) -> str:
         case CodeBlock(text):
             return _fence(text)
         case Table(columns, rows, left):
-            return _render_table(columns, ["---" if name in left else "--:" for name in columns], rows)
+            return _render_table(columns, [number for number, name in enumerate(columns) if name not in left], rows)
         case BarChart(title, _, lines, note):
             most = max((sum(amounts) for _, amounts, _ in lines), default=0) or 1
             bar_rows = [[label, _draw_bar(amounts[0] / most), value_text] for label, amounts, value_text in lines]
-            return _render_table([title, "", ""], ["---", "---", "--:"], bar_rows) + (
-                f"\n\n{_escape_line(note)}" if note else ""
-            )
+            return _render_table([title, "", ""], [2], bar_rows) + (f"\n\n{_escape_line(note)}" if note else "")
         case ColumnChart(title, bars, note):
             most = max((n for _, n in bars), default=0) or 1
             bar_rows = [[label, _draw_bar(n / most), f"{n:,}"] for label, n in bars]
-            return _render_table([title, "", "rows"], ["--:", "---", "--:"], bar_rows) + f"\n\n{_escape_line(note)}"
+            return _render_table([title, "", "rows"], [0, 2], bar_rows) + f"\n\n{_escape_line(note)}"
         case Details(title, texts):
             return "\n\n".join(
                 [f"**{_escape_line(title)}**", *(f"{_escape_line(name)}\n\n{_fence(text)}" for name, text in texts)]
             )
 
 
-def _render_table(columns: list[str], alignments: list[str], rows: list[list[str]]) -> str:
-    lines = [columns, alignments, *rows]
-    return "\n".join(
-        "| " + " | ".join(cells if cells is alignments else map(_escape_line, cells)) + " |" for cells in lines
-    )
+def _render_table(columns: list[str], right_aligned: list[int], rows: list[list[str]]) -> str:
+    return format_table([*map(_escape_line, columns)], ([*map(_escape_line, cells)] for cells in rows), right_aligned)
 
 
 def _draw_bar(share: float) -> str:

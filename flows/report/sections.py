@@ -32,21 +32,22 @@ def build_report(summary: DatasetSummary) -> Report:
 
 def _build_sections(summary: DatasetSummary) -> Iterator[Section]:
     manifest = summary.manifest
-    yield Section("From the first row to the last", _build_funnel(manifest.ledger))
-    yield Section("The generators", _build_generators(summary.generators))
+    yield Section("Rows by step", _build_funnel(manifest.ledger))
+    yield Section("Generators", _build_generators(summary.generators))
     for name, ledger in summary.generators.items() if len(summary.generators) > 1 else ():
         yield Section(f"Generator {name}" if name else "Rows of no generator", _build_funnel(ledger))
     labels = [*_build_error_rates(summary.error_rates), *(Paragraph(line) for line in summary.unmeasured_verifiers)]
-    yield Section("What the labels are worth", labels)
+    yield Section("Measured error rates", labels)
+    yield Section("Warnings", [Paragraph(line) for line in manifest.warnings])
     yield Section("Warnings of the gate", [Paragraph(line) for line in summary.warnings])
     small = len(summary.samples) == manifest.rows and _chart_rows(summary.samples)
     if small:
-        yield Section("Row by row", small, side_by_side=True)
+        yield Section("Every row", small, side_by_side=True)
     else:
-        yield Section("What the columns hold", _build_columns(summary.columns), side_by_side=True)
-    yield Section("The mix", _build_combinations(summary.mix))
-    yield Section("A few rows, drawn by chance", _build_samples(summary.samples))
-    yield Section("What was dropped, and why", list(_build_dropped_rows(summary.dropped)))
+        yield Section("Columns", _build_columns(summary.columns), side_by_side=True)
+    yield Section("Combinations of values", _build_combinations(summary.mix))
+    yield Section("Random samples", _build_samples(summary.samples))
+    yield Section("Dropped rows", list(_build_dropped_rows(summary.dropped)))
     yield Section("How to get it", _build_how_to_get_it(summary))
 
 
@@ -56,7 +57,7 @@ def _build_tiles(summary: DatasetSummary) -> list[tuple[str, str]]:
     usage = sum((count.usage for count in manifest.ledger), Usage())
     tiles = [("rows", f"{manifest.rows:,}")]
     if manifest.ledger and (first := sum(c.rows_in for c in manifest.ledger if c.step == manifest.ledger[0].step)):
-        tiles.append((f"published, of {first:,} begun with", f"{manifest.rows / first:.1%}"))
+        tiles.append((f"published, of {first:,} rows in", f"{manifest.rows / first:.1%}"))
     return tiles + [(f"{what} a published row", text) for what, text in _format_prices(usage, manifest.rows)]
 
 
@@ -74,7 +75,7 @@ def _build_generators(ledgers: dict[str, tuple[StepCount, ...]]) -> list[Block]:
         rows.append([name or "(none)", f"{first:,}", f"{last:,}", f"{last / max(1, first):.1%}"])
     named = [what for what in USAGE_UNITS if any(what in price for price in prices)]
     cells = [row + [price.get(what, "0") for what in named] for row, price in zip(rows, prices, strict=True)]
-    columns = ["generator", "begun with", "published", "share", *(f"{what} a published row" for what in named)]
+    columns = ["generator", "rows in", "published", "share", *(f"{what} a published row" for what in named)]
     return [Table(columns, cells, frozenset({"generator"}))] if rows else []
 
 
@@ -119,8 +120,8 @@ def _build_error_rates(rows: Iterable[Row]) -> list[Block]:
         [r["figure"], f"{r['value']:.2%}", f"{r['low']:.2%} to {r['high']:.2%}", f"{r['n']:,}", r["note"] or ""]
         for r in rows
     ]
-    columns = ["figure", "measured", "95 % interval", "of rows", "note"]
-    return [Table(columns, cells, frozenset({"figure", "note"}))] if cells else []
+    columns = ["metric", "measured", "95 % interval", "of rows", "note"]
+    return [Table(columns, cells, frozenset({"metric", "note"}))] if cells else []
 
 
 def _build_columns(columns: Iterable[Distribution | TopValues]) -> list[Block]:

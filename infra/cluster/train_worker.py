@@ -22,10 +22,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from infra import engines
+from infra.cluster.earlier_work import find_work
 from infra.engines.common import child_processes
 from infra.engines.no_model import NoModelSpec
 from infra.lake import catalog, model_store
 from infra.lake.store import Store, open_store
+from schemas.code_policy import CodePolicy
 from schemas.engine_specs import EngineSpec
 from schemas.errors import QuestmillError
 from schemas.identity import fingerprint
@@ -34,11 +36,18 @@ from schemas.steps import TrainingStep
 
 NO_PROGRESS_BARS = {"TQDM_DISABLE": "1", "HF_DATASETS_DISABLE_PROGRESS_BARS": "1"}
 """A log is no place for progress bars."""
+USE_EARLIER_WORK = CodePolicy()
 LOG_LINE_CHARACTERS = 300
 """Characters of a failed training's last line that its error repeats."""
 
 
-def run_train(step: TrainingStep, spec: EngineSpec, tables: list[list[Receipt]], lake: str) -> Receipt:
+def run_train(
+    step: TrainingStep,
+    spec: EngineSpec,
+    tables: list[list[Receipt]],
+    lake: str,
+    policy: CodePolicy = USE_EARLIER_WORK,
+) -> Receipt:
     """Train from the model of `spec`; the receipt's `detail` names the model, which was written before it.
 
     Raises `QuestmillError` where the training ends in an error, and ValueError where `spec` has no weights.
@@ -48,17 +57,18 @@ def run_train(step: TrainingStep, spec: EngineSpec, tables: list[list[Receipt]],
     base = model_store.fetch_base(spec)
     base_digest = model_store.model_digest(base)
     key = fingerprint(step, base_digest, [[p.digest for p in table] for table in parts])
-    work_dir = _work_dir(store, key)
-    if done := store.read_receipt(step.label, key):  # a process may have ended between the receipt and the last line
+    work = find_work(store, step, key, policy)
+    work_dir = _work_dir(store, work.key)
+    if work.done is not None:  # a process may have ended between the receipt and the last line
         shutil.rmtree(work_dir, ignore_errors=True)
-        return done
+        return work.done
     work_dir.mkdir(parents=True, exist_ok=True)
     with _lock_folder(work_dir) as lock:
-        if done := store.read_receipt(step.label, key):
+        if done := store.read_receipt(step.label, work.key):
             return done
         if not (work_dir / "measured.json").is_file():
             _train(step, base, work_dir, {n: (store, t) for n, t in zip(step.inputs, parts, strict=True)}, lock)
-        receipt = store.commit(_make_receipt(step, store, key, work_dir, parts, base_digest, started))
+        receipt = store.commit(work.sign(_make_receipt(step, store, work.key, work_dir, parts, base_digest, started)))
         shutil.rmtree(work_dir, ignore_errors=True)
     return receipt
 

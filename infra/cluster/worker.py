@@ -11,10 +11,12 @@ from typing import Any
 
 import pyarrow as pa
 
+from infra.cluster.earlier_work import find_work
 from infra.lake import catalog, input_files
 from infra.lake.store import Store, open_store
 from schemas.arrow import conform, is_user_column, user_column
 from schemas.budget import Account
+from schemas.code_policy import CodePolicy
 from schemas.errors import LedgerError, QuestmillError
 from schemas.identity import fingerprint
 from schemas.input import Source, SourceFile
@@ -27,7 +29,7 @@ from schemas.tables import attempts, empty_rows, quarantine, rejects
 MAX_FAILED_ROWS = 8
 """Rows of one shard that may fail by exception before the stage, not the rows, is taken to be at fault."""
 
-NO_ACCOUNT, NO_USAGE = Account(), Usage()
+NO_ACCOUNT, NO_USAGE, USE_EARLIER_WORK = Account(), Usage(), CodePolicy()
 
 Outcome = Row | Reject | Quarantine
 
@@ -85,7 +87,13 @@ def run_empty_rows(rows: int, shard_rows: int, lake: str, id_prefix: str = "") -
 
 
 def run_shard(
-    stage: Stage, spec: Any, upstream: Receipt, index: int, lake: str, account: Account = NO_ACCOUNT
+    stage: Stage,
+    spec: Any,
+    upstream: Receipt,
+    index: int,
+    lake: str,
+    account: Account = NO_ACCOUNT,
+    policy: CodePolicy = USE_EARLIER_WORK,
 ) -> Receipt:
     """Work one part of `upstream` by `stage`; `spec` is the engine that plays the stage's role, or None.
 
@@ -94,22 +102,22 @@ def run_shard(
     """
     store, started = open_store(lake), time.monotonic()
     part = upstream.parts[index]
-    key = fingerprint(stage, spec, part.digest)
-    if done := store.read_receipt(stage.label, key):
-        if journal_key := done.details.get("journal"):  # a process may have ended between the receipt and its last line
+    work = find_work(store, stage, fingerprint(stage, spec, part.digest), policy)
+    if work.done is not None:
+        if journal_key := work.done.details.get("journal"):  # a process may have ended between receipt and last line
             store.remove(f"journal/{journal_key}")
-        return done
+        return work.done
     table = store.get(part)
     writer = _OutcomeWriter(store, stage.label, stage.output_schema(table.schema), shard_rows=None)
     if spec is None:
         _record_outcomes(stage, table.to_pylist(), None, writer)
-        return store.commit(writer.finish(key, (part.digest,), part.rows, started))
+        return store.commit(work.sign(writer.finish(work.key, (part.digest,), part.rows, started)))
     from infra import engines
     from infra.cluster import budget, metered_engine
     from infra.lake import model_store, reply_journal  # only a stage that asks a model pays for them
 
     rows = table.to_pylist()
-    journal_key = stage.journal_key(rows, fingerprint(spec)) or key
+    journal_key = stage.journal_key(rows, fingerprint(spec)) or work.key
     journal = reply_journal.Journal(store, journal_key)
     tracker = budget.tracker_for(account, store)
     with (
@@ -118,7 +126,8 @@ def run_shard(
     ):
         _record_outcomes(stage, rows, metered, writer)
     details = {"journal": journal_key}
-    receipt = store.commit(writer.finish(key, (part.digest,), part.rows, started, details, metered.usage))
+    receipt = work.sign(writer.finish(work.key, (part.digest,), part.rows, started, details, metered.usage))
+    receipt = store.commit(receipt)
     journal.remove()
     return receipt
 
@@ -143,13 +152,17 @@ def _record_outcomes(stage: Stage, rows: list[Row], engine: Any, writer: "_Outco
         raise LedgerError(f"stage {stage.label} lost row {min(missing_ids)!r}: yield it, or a Reject with a reason")
 
 
-def run_merge(merge: Merge, tables: list[list[Receipt]], shard_rows: int, lake: str) -> Receipt:
+def run_merge(
+    merge: Merge, tables: list[list[Receipt]], shard_rows: int, lake: str, policy: CodePolicy = USE_EARLIER_WORK
+) -> Receipt:
     """Run the merge's SQL over whole tables; the result is cut into shards as it streams out of DuckDB."""
     store, started = open_store(lake), time.monotonic()
     parts = [catalog.unique_parts(p for receipt in table for p in receipt.parts) for table in tables]
-    key = fingerprint(merge, shard_rows, [[p.digest for p in table] for table in parts])
-    if done := store.read_receipt(merge.label, key):
-        return done
+    work = find_work(
+        store, merge, fingerprint(merge, shard_rows, [[p.digest for p in table] for table in parts]), policy
+    )
+    if work.done is not None:
+        return work.done
     con = catalog.connect(store)
     for name, table in zip(merge.inputs, parts, strict=True):
         catalog.create_view(con, name, store, table)
@@ -165,7 +178,7 @@ def run_merge(merge: Merge, tables: list[list[Receipt]], shard_rows: int, lake: 
             writer.add(Reject(row, reason) if reason else row)
     rows_in = sum(p.rows for p in parts[0])
     first, *others = [tuple(p.digest for p in table) for table in parts]
-    receipt = writer.finish(key, first, rows_in, started)
+    receipt = work.sign(writer.finish(work.key, first, rows_in, started))
     return store.commit(receipt.model_copy(update={"other_inputs": tuple(d for other in others for d in other)}))
 
 

@@ -45,6 +45,7 @@ RECEIPTS_SCHEMA = pa.schema(
     [
         ("step", pa.string()),
         ("key", pa.string()),
+        ("code", pa.string()),
         ("rows_in", pa.int64()),
         ("kept", pa.int64()),
         ("rejected", pa.int64()),
@@ -149,7 +150,7 @@ def funnel_rows(manifest: Manifest) -> list[dict[str, object]]:
 
 def _receipt_row(receipt: Receipt) -> dict[str, object]:
     return {
-        **receipt.model_dump(include={"step", "key", "rows_in", "kept", "seconds"}),
+        **receipt.model_dump(include={"step", "key", "code", "rows_in", "kept", "seconds"}),
         **receipt.usage.model_dump(),
         "rejected": sum(receipt.rejected.values()),
         "quarantined": sum(receipt.quarantined.values()),

@@ -1,5 +1,7 @@
 """The ledger of a published version: every row of every step that it stands on is accounted for, once."""
 
+from typing import Literal
+
 from schemas.errors import LedgerError
 from schemas.receipts import Receipt, StepCount, Usage
 
@@ -29,6 +31,20 @@ def balance(steps: list[list[Receipt]]) -> tuple[StepCount, ...]:
     for step in steps:
         _check_fully_read(step, [other for other in steps if other is not step])
     return tuple(count_step(step) for step in steps)
+
+
+def describe_earlier_work(step: list[Receipt]) -> dict[Literal["used", "redone"], str]:
+    """What to say of a step whose rows other code worked, or that was worked again; empty where there is nothing."""
+    used, redone = (sum(receipt.earlier_work == what for receipt in step) for what in ("used", "redone"))
+    lines: dict[Literal["used", "redone"], str] = {}
+    if used:
+        lines["used"] = (
+            f"step {step[0].step}: {used:,} of {len(step):,} shards were worked by other code, and their rows are "
+            "used; --on-changed-code redo works them again"
+        )
+    if redone:
+        lines["redone"] = f"step {step[0].step}: {redone:,} of {len(step):,} shards are worked again"
+    return lines
 
 
 def find_upstream(steps: list[list[Receipt]]) -> list[list[Receipt]]:

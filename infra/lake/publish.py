@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from infra.lake.ledger import balance, find_upstream
+from infra.lake.ledger import balance, describe_earlier_work, find_upstream
 from infra.lake.store import Store, encode_parquet, open_store
 from schemas.arrow import is_measured
 from schemas.receipts import Manifest, Part, Receipt
@@ -47,6 +47,7 @@ def run_publish(
         rows_of=tuple(f"{r.step}/{r.key}" for r in steps[-1]),
         recipe=recipe,
         report=report,
+        warnings=tuple(lines["used"] for lines in map(describe_earlier_work, steps) if "used" in lines),
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     )
     return store.datasets.publish(manifest)

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from schemas.markdown_table import format_table
+
 CARD_FILE, METRICS_FILE = "README.md", "metrics.json"
 
 
@@ -43,10 +45,7 @@ def write_card(
         for name, value in sorted(measures.items())
     ]
     (folder / METRICS_FILE).write_text(json.dumps(figures, indent=1) + "\n")
-    rows = [
-        f"| {f['id']} | {_target_of(str(f['id'])).meaning} | {f['value']:,} {f['unit']} | {f['asked']} |"
-        for f in figures
-    ]
+    rows = [(f["id"], _target_of(str(f["id"])).meaning, f"{f['value']:,} {f['unit']}", f["asked"]) for f in figures]
     lines = [
         "# The pupil",
         "",
@@ -57,9 +56,7 @@ def write_card(
         "",
         "Measured on problems drawn with seeds that training never used:",
         "",
-        "| figure | measure | value | asked |",
-        "|---|---|--:|---|",
-        *rows,
+        format_table(["figure", "measure", "value", "asked"], rows, right_aligned=[2]),
         "",
         "The recipe:",
         "",

@@ -4,13 +4,11 @@ Refresh `tests/golden/identities.json` with `make golden`.
 """
 
 import ast
-import functools
-import hashlib
-import importlib.util
 import json
 from pathlib import Path
 from typing import Any
 
+from infra.cluster.code_digest import digest_of_module, digest_of_step, shape
 from infra.lake import input_files
 from tests.support.steps import find_steps
 
@@ -18,47 +16,15 @@ ROOT = Path(__file__).parents[2]
 GOLDEN = ROOT / "tests" / "golden" / "identities.json"
 
 
-def shape(node: Any) -> Any:
-    """A syntax tree as lists, without positions and docstrings: the same for every Python version that we support."""
-    if isinstance(node, list):
-        return [shape(n) for n in node if not (isinstance(n, ast.Expr) and isinstance(n.value, ast.Constant))]
-    if not isinstance(node, ast.AST):
-        return repr(node)
-    fields = ((name, shape(value)) for name, value in ast.iter_fields(node) if value not in (None, []))
-    return [type(node).__name__, *fields]
-
-
-def code(module: str, seen: set[str] | None = None) -> list[Any]:
-    """The code of a module of tasks, and of those that it imports from there."""
-    seen = {module} if seen is None else seen | {module}
-    spec = importlib.util.find_spec(module)  # found, not imported: what it imports may be an extra
-    tree = ast.parse(Path(str(spec and spec.origin)).read_text())
-    found = [shape(tree.body)]
-    for node in ast.walk(tree):
-        names = (
-            [f"{node.module}", *(f"{node.module}.{a.name}" for a in node.names)]
-            if isinstance(node, ast.ImportFrom)
-            else []
-        )
-        for name in names:
-            if name not in seen and (ROOT / f"{name.replace('.', '/')}.py").is_file() and name.startswith("tasks."):
-                seen.add(name)
-                found += code(name, seen)
-    return found
-
-
-@functools.cache
-def digest(module: str) -> str:
-    """The first 16 hex digits of what names the code of a module."""
-    return hashlib.sha256(json.dumps(code(module)).encode()).hexdigest()[:16]
-
-
 def identities() -> dict[str, dict[str, Any]]:
     """Version and code of every step, and of what reads input: its `version` is `SEED_VERSION`."""
     listed = {}
     for kind in find_steps():
-        listed[f"{kind.__module__}.{kind.__name__}"] = {"version": kind.version, "code": digest(kind.__module__)}
-    listed["infra.lake.input_files"] = {"version": input_files.SEED_VERSION, "code": digest("infra.lake.input_files")}
+        listed[f"{kind.__module__}.{kind.__name__}"] = {"version": kind.version, "code": digest_of_step(kind)}
+    listed["infra.lake.input_files"] = {
+        "version": input_files.SEED_VERSION,
+        "code": digest_of_module("infra.lake.input_files"),
+    }
     return dict(sorted(listed.items()))
 
 

@@ -84,16 +84,16 @@ def titles(story: Report) -> list[str]:
 
 def test_the_mix_is_told_with_shares() -> None:
     mix = ({"source": "student", "type": "operator", "rows": 3}, {"source": "injected", "type": None, "rows": 1})
-    [section] = [each for each in build_report(figures(mix=mix)).sections if each.title == "The mix"]
+    [section] = [each for each in build_report(figures(mix=mix)).sections if each.title == "Combinations of values"]
     [grid] = section.blocks
     assert isinstance(grid, Table) and grid.columns == ["source", "type", "rows", "share"]
     assert grid.rows == [["student", "operator", "3", "75.0%"], ["injected", "null", "1", "25.0%"]]
 
 
 def test_a_section_is_there_where_its_data_is() -> None:
-    assert titles(build_report(figures())) == ["From the first row to the last", "How to get it"]
+    assert titles(build_report(figures())) == ["Rows by step", "How to get it"]
     alone = figures(generators={"ann": LEDGER})
-    assert titles(build_report(alone)) == ["From the first row to the last", "The generators", "How to get it"]
+    assert titles(build_report(alone)) == ["Rows by step", "Generators", "How to get it"]
     more = figures(
         generators={"ann": LEDGER, "bob": LEDGER},
         columns=(TopValues("topic", 0, 2, (("area", 30), ("time", 20)), 0),),
@@ -103,15 +103,15 @@ def test_a_section_is_there_where_its_data_is() -> None:
         error_rates=({"figure": "false accepts", "value": 0.01, "low": 0.0, "high": 0.02, "n": 700, "note": None},),
     )
     assert titles(build_report(more)) == [
-        "From the first row to the last",
-        "The generators",
+        "Rows by step",
+        "Generators",
         "Generator ann",
         "Generator bob",
-        "What the labels are worth",
+        "Measured error rates",
         "Warnings of the gate",
-        "What the columns hold",
-        "A few rows, drawn by chance",
-        "What was dropped, and why",
+        "Columns",
+        "Random samples",
+        "Dropped rows",
         "How to get it",
     ]
     assert "| false accepts | 1.00% | 0.00% to 2.00% | 700 |  |" in render_markdown(build_report(more))
@@ -121,7 +121,7 @@ def test_a_section_is_there_where_its_data_is() -> None:
 def test_the_price_of_a_published_row_is_that_of_every_row_that_was_asked_about() -> None:
     assert build_report(figures()).tiles == [
         ("rows", "50"),
-        ("published, of 100 begun with", "50.0%"),
+        ("published, of 100 rows in", "50.0%"),
         ("tokens a published row", "20"),
         ("USD a published row", "0.01"),
         ("GPU seconds a published row", "0.5"),
@@ -196,8 +196,8 @@ def test_a_small_table_is_a_picture_of_its_rows() -> None:
     told = build_report(
         figures(manifest=manifest, samples=rows, columns=(TopValues("topic", 0, 2, (("area", 30),), 0),))
     )
-    assert "Row by row" in titles(told) and "What the columns hold" not in titles(told)
-    (section,) = [section for section in told.sections if section.title == "Row by row"]
+    assert "Every row" in titles(told) and "Columns" not in titles(told)
+    (section,) = [section for section in told.sections if section.title == "Every row"]
     assert [(block.title, block.lines[2]) for block in section.blocks if isinstance(block, BarChart)] == [
         ("student", ("missing_step", (6,), "6")),
         ("share", ("missing_step", (0.5,), "0.5")),

@@ -295,7 +295,7 @@ def test_a_report_tells_the_rates_of_every_verifier_or_why_there_are_none(lake: 
     )
     assert rates or "no rates were measured for" in lines[0]
     assert all(line.startswith(f"{step}: ") and line.endswith(".") and "\n" not in line for line in lines)
-    (section,) = [each for each in build_report(found).sections if each.title == "What the labels are worth"]
+    (section,) = [each for each in build_report(found).sections if each.title == "Measured error rates"]
     assert section.blocks[-len(lines) :] == [Paragraph(line) for line in lines] if lines else len(section.blocks) == 1
 
 

@@ -1,0 +1,32 @@
+"""Options of a run that are no part of its recipe, each an environment variable: profile, store, budget and redo."""
+
+import os
+
+from pydantic import ValidationError
+
+from infra.cluster import profiles
+from schemas.budget import Budget
+from schemas.code_policy import CodePolicy
+from schemas.errors import BadInput
+from schemas.profile import Profile
+
+
+def load_active_budget() -> Budget:
+    """The budget in `QUESTMILL_BUDGET_TOKENS`, `QUESTMILL_BUDGET_USD` and `QUESTMILL_BUDGET_GPU_HOURS`."""
+    given = {name: os.environ.get(f"QUESTMILL_BUDGET_{name.upper()}") for name in Budget.model_fields}
+    return Budget.model_validate_strings({name: value for name, value in given.items() if value})
+
+
+def load_active_profile() -> Profile:
+    """The profile that `QUESTMILL_PROFILE` names (default `local`), with the store of `QUESTMILL_STORE`."""
+    return profiles.load_profile(os.environ.get("QUESTMILL_PROFILE", "local"), os.environ.get("QUESTMILL_STORE"))
+
+
+def load_code_policy() -> CodePolicy:
+    """What to do with work of other code: `QUESTMILL_ON_CHANGED_CODE`, and `QUESTMILL_REDO`, labels with commas."""
+    on_changed_code = os.environ.get("QUESTMILL_ON_CHANGED_CODE") or "use"
+    redo = tuple(filter(None, (label.strip() for label in os.environ.get("QUESTMILL_REDO", "").split(","))))
+    try:
+        return CodePolicy.model_validate({"on_changed_code": on_changed_code, "redo": redo})
+    except ValidationError as error:
+        raise BadInput(f"QUESTMILL_ON_CHANGED_CODE is {on_changed_code!r}; give use, redo or stop") from error

@@ -1,0 +1,83 @@
+"""A digest of a step's code, so that work of other code is noticed; comments, docstrings and layout do not count.
+
+Code is the syntax tree of the module that defines the step and of every module of `tasks` that it imports, directly
+or through others. Of what `schemas` and libraries do, the version of a step must tell.
+"""
+
+import ast
+import functools
+import hashlib
+import importlib.util
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+PACKAGE = "tasks"
+"""The package whose modules count where they are imported."""
+DIGEST_CHARACTERS = 16
+
+
+@functools.cache
+def digest_of_step(kind: type) -> str:
+    """The digest of the code of a step's class when this process first asked; empty where no file holds it."""
+    return digest_of_module(kind.__module__)
+
+
+def digest_of_module(module: str) -> str:
+    """The first 16 hex digits of what names the code of a module now; empty where no file holds it."""
+    digests: dict[str, str] = {}
+    waiting = [module]
+    while waiting:
+        name = waiting.pop()
+        if name not in digests and (source := _read_source(name)) is not None:
+            digests[name], imported = _read_code(source)
+            waiting += imported
+    if module not in digests:
+        return ""
+    own = digests.pop(module)
+    text = json.dumps([own, sorted(digests.values())])
+    return hashlib.sha256(text.encode()).hexdigest()[:DIGEST_CHARACTERS]
+
+
+def shape(node: Any) -> Any:
+    """A syntax tree as lists, without positions and docstrings: the same for every Python version that we support."""
+    if isinstance(node, ast.AST):
+        fields = [(name, getattr(node, name, None)) for name in node._fields]
+        return [type(node).__name__, *[[name, shape(value)] for name, value in fields if value not in (None, [])]]
+    if isinstance(node, list):
+        return [shape(n) for n in node if not (isinstance(n, ast.Expr) and isinstance(n.value, ast.Constant))]
+    return repr(node)
+
+
+def _read_source(module: str) -> bytes | None:
+    """The text of a module, which is not imported for it: what it imports may be an extra."""
+    if module.startswith(f"{PACKAGE}."):
+        relative = Path(*module.split(".")[1:]).with_suffix(".py")
+        paths = [Path(folder) / relative for folder in _package_folders()]
+    else:
+        loaded = sys.modules.get(module)
+        spec = None if loaded is not None or "." in module else importlib.util.find_spec(module)
+        paths = [Path(file) for file in (getattr(loaded, "__file__", None), spec and spec.origin) if file]
+    return next((path.read_bytes() for path in paths if path.suffix == ".py" and path.is_file()), None)
+
+
+def _package_folders() -> list[str]:
+    if (loaded := sys.modules.get(PACKAGE)) is not None:
+        return list(loaded.__path__)
+    spec = importlib.util.find_spec(PACKAGE)
+    return list((spec and spec.submodule_search_locations) or ())
+
+
+@functools.lru_cache(maxsize=1024)
+def _read_code(source: bytes) -> tuple[str, tuple[str, ...]]:
+    """The digest of a module alone, and the names it imports from `tasks`, each a module or what a module holds."""
+    tree = ast.parse(source)
+    names: list[str] = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and not node.level:
+            names += [f"{node.module}", *(f"{node.module}.{alias.name}" for alias in node.names)]
+        elif isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+    imported = tuple(sorted({name for name in names if name.startswith(f"{PACKAGE}.")}))
+    return hashlib.sha256(json.dumps(shape(tree.body)).encode()).hexdigest(), imported

@@ -1,0 +1,60 @@
+"""Whether a step's work was done before, by which code of it, and under which key it is done now.
+
+Work that is done again keeps the receipt of before, which published versions may stand on, and gets a key of its own:
+that of before, salted with the code. So a run that is started again finds what it has worked again, and so does
+every later run with that code.
+"""
+
+from dataclasses import dataclass
+
+from infra.cluster.code_digest import digest_of_step
+from infra.lake.store import Store
+from schemas.code_policy import CodePolicy
+from schemas.errors import CodeChanged
+from schemas.identity import fingerprint
+from schemas.receipts import Receipt
+from schemas.steps import Step
+
+
+@dataclass(frozen=True)
+class Work:
+    """The work of a step on one input: its receipt where it is done, else what to sign its receipt with."""
+
+    key: str
+    code: str
+    done: Receipt | None = None
+    is_redone: bool = False
+
+    def sign(self, receipt: Receipt) -> Receipt:
+        """`receipt` with the code that worked it."""
+        return receipt.model_copy(update={"code": self.code, "earlier_work": "redone" if self.is_redone else None})
+
+
+def find_work(store: Store, step: Step, key: str, policy: CodePolicy) -> Work:
+    """Find the receipt of `key`, one of this code first; raises `CodeChanged` where the run is to stop at other code.
+
+    A receipt that names no code is taken for one of this code.
+    """
+    code = digest_of_step(type(step))
+    redo_key = fingerprint("redo", key, code)
+    if (redone := store.read_receipt(step.label, redo_key)) is not None:
+        return Work(redo_key, code, redone)
+    done = store.read_receipt(step.label, key)
+    if step.label in policy.redo:
+        return Work(redo_key, code, is_redone=done is not None)
+    if done is None or not _is_of_other_code(done, code):
+        return Work(key, code, done)
+    match policy.on_changed_code:
+        case "use":
+            return Work(key, code, done.model_copy(update={"earlier_work": "used"}))
+        case "redo":
+            return Work(redo_key, code, is_redone=True)
+        case "stop":
+            raise CodeChanged(
+                f"step {step.label}: shard {key[:12]} was worked by other code ({done.code}, now {code}); "
+                "take its rows by --on-changed-code use, or work it again by --on-changed-code redo"
+            )
+
+
+def _is_of_other_code(receipt: Receipt, code: str) -> bool:
+    return bool(receipt.code and code) and receipt.code != code
