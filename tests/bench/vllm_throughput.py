@@ -49,7 +49,7 @@ def bare() -> float:
     asked = stage.sampling.model_dump(include={"temperature", "top_p", "max_tokens"})
     seeds = [seed for row in range(PROMPTS) for seed in derive_seeds("bare", str(row), 1)]
     params = [SamplingParams(**asked, seed=seed) for seed in seeds]
-    text = stage.prompt({}).tagged()
+    text = stage.prompt({}).to_tagged_text()
     llm = LLM(str(MODEL), dtype="float32", max_num_seqs=SEQUENCES, kv_cache_memory_bytes=2**29)
     llm.generate([text] * SEQUENCES, params[:SEQUENCES], use_tqdm=False)
     started = time.monotonic()
