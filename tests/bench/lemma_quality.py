@@ -61,7 +61,7 @@ def turned_down(store: Store, step: str) -> list[Row]:
 
 def published(store: Store) -> Iterator[Figure]:
     """Answers, first wrong steps and types of published corrections, one by one against the oracle."""
-    made, whole = rows(store, "balance"), {row["row_id"]: row for row in rows(store, "check")}
+    made, whole = rows(store, "select_corrections"), {row["row_id"]: row for row in rows(store, "validate_correction")}
     found = [told(whole[row["row_id"]]) for row in made]
     yield figure("published.right_answer", [ends_right(row) for row in made], "= 100")
     first = [one.first_wrong_step == row["step"] - 1 for row, one in zip(made, found, strict=True)]
@@ -114,9 +114,9 @@ def judged(asked: list[Row], replied: list[Row], right: Callable[[Row], bool]) -
 
 def mixed(store: Store) -> Iterator[Figure]:
     """Errors of which both strategies passed, and how far the types are from those that were to be made."""
-    gone = {row["row_id"] for step in ("check", "smooth") for row in turned_down(store, step)}
-    passed = [row for row in rows(store, "check") if row["row_id"] not in gone]
-    for name, there, target in (("published", rows(store, "balance"), ">= 90"), ("passed", passed, "")):
+    gone = {row["row_id"] for step in ("validate_correction", "smooth") for row in turned_down(store, step)}
+    passed = [row for row in rows(store, "validate_correction") if row["row_id"] not in gone]
+    for name, there, target in (("published", rows(store, "select_corrections"), ">= 90"), ("passed", passed, "")):
         made = Counter(row["row_id"].rpartition("/")[0] for row in there)
         note = "published: errors with one are left out" if name == "published" else "passed, before any is left out"
         yield figure(f"both_strategies.{name}", [count == len(STRATEGIES) for count in made.values()], target, note)

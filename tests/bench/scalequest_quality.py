@@ -41,9 +41,9 @@ def run(lake: str, *words: str) -> dict[str, Any]:
     """One run; its measured noise by figure, and the tokens of its solutions and rewards."""
     size = ("--questions", str(QUESTIONS), "--shard_rows", "250", "--measure_error_rates", "true")
     questmill("run", "scalequest", "--preset", "pupil", *size, *words, "--profile", "ci", "--store", lake)
-    noise = {row["figure"]: row for row in ask(lake, "SELECT * FROM noise")}
+    noise = {row["figure"]: row for row in ask(lake, "SELECT * FROM error_rates")}
     spent = "SELECT sum(prompt_tokens + completion_tokens) AS value FROM funnel WHERE dataset = 'scalequest' "
-    (noise["tokens"],) = ask(lake, spent + "AND step IN ('solve', 'judge_answer')")
+    (noise["tokens"],) = ask(lake, spent + "AND step IN ('solve', 'score_answer')")
     return noise
 
 
