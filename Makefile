@@ -50,7 +50,7 @@ lint: $(READY)
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 
-# One benchmark a file, each prints its row and writes it to tests/bench/results.json: make bench [ONLY=spine.b]
+# One benchmark a file; each prints its figures and writes them to tests/bench/results.json: make bench [ONLY=near_duplicates]
 bench: $(READY)
 	@$(BIN)/python -m tests.bench $(ONLY)
 

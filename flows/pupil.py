@@ -121,11 +121,11 @@ def export_and_evaluate(recipe: Pupil, work: Path, dataset: DatasetInfo) -> str:
     spec = EmbeddedSpec(path=str(int8_path))
     started = time.perf_counter()
     engine = engines.load(spec)
-    metrics = {"pupil.g.load": time.perf_counter() - started, "pupil.g": measure_tokens_per_second(engine)}
+    metrics = {"load_seconds": time.perf_counter() - started, "tokens_per_second": measure_tokens_per_second(engine)}
     log_line("exam: some minutes")
     metrics |= evaluate(engine, recipe.eval_size)
     engines.unload()
-    metrics["pupil.i"] = folder_megabytes(target)
+    metrics["size_megabytes"] = folder_megabytes(target)
     state = torch.load(work / "checkpoints" / "latest.pt", map_location="cpu", weights_only=False)
     write_card(target, metrics, _card_facts(recipe, dataset, state), json.loads(recipe.model_dump_json()))
     create_markdown_artifact(key="pupil-card", markdown=(target / CARD_FILE).read_text())

@@ -31,7 +31,7 @@ SMALL_TABLE_ROWS = 16
 EXAMPLE_ROWS = 2
 """Dropped rows that are shown for each step and reason."""
 ERROR_RATES_FILE = Path(__file__).parent / "verifier_error_rates.toml"
-"""What the ladder's verdicts are worth, as `make bench ONLY=verify.d` measured it."""
+"""What the ladder's verdicts are worth, as `make bench ONLY=verifier_error_rates` measured it."""
 ANSWER_MATCH_STEPS: dict[str, tuple[str, ...]] = {
     "verify": ("answer_match",),
     "keep_decided": ("keep_decided", "answer_match"),

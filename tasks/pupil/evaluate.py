@@ -1,6 +1,7 @@
 """The pupil's examination: what it can do, on problems that training never saw, judged by the oracle.
 
-Ids are those of the model card (`pupil.a` ...). The engine is an argument: any Generator that is also a Scorer.
+Ids are those of the model card (`solve_greedy_accuracy` ...). The engine is an argument: any Generator that is also a
+Scorer.
 """
 
 from bisect import bisect_left, bisect_right
@@ -32,11 +33,11 @@ class EvalSize(FrozenModel):
     """How much is measured. The defaults take some minutes on one core."""
 
     problems: int = 1000
-    """For a, b, f, h and as many questions for e."""
+    """Problems to solve, and as many questions whose solvability is judged."""
     samples: int = 8
-    """Solutions of one problem for b, f and h."""
+    """Sampled solutions of each problem, which also show the rewards and the kinds of errors."""
     questions: int = 10_000
-    """Blank prompts for c and d."""
+    """Questions that are written, each from a blank prompt."""
     temperature: float = 0.7
     """Of the sampled solutions."""
     batch: int = 512
@@ -44,7 +45,7 @@ class EvalSize(FrozenModel):
 
 
 def evaluate(engine: PupilEngine, size: EvalSize = EvalSize()) -> Measures:  # noqa: B008 - frozen
-    """Measures a to f and h, by id; shares lie in [0, 1]."""
+    """What the model can do, by metric id; shares lie in [0, 1]. Speed and size are measured elsewhere."""
     problems = [library.draw_problem(EVALUATION_SEEDS[i]) for i in range(size.problems)]
     sampled, diagnoses = sample_solutions(engine, problems, size)
     return {
@@ -79,19 +80,19 @@ def sample_solutions(
 def measure_solving(
     engine: Generator, problems: Sequence[Problem], diagnoses: list[list[OracleDiagnosis]], size: EvalSize
 ) -> Measures:
-    """a: right, greedily. b: right when sampled once, and in at least one of the samples."""
+    """Right greedily, right when sampled once, and right in at least one of the samples."""
     prompts = [Solve().make_prompt(question=problem.question) for problem in problems]
     greedy = ask_all(engine, prompts, Sampling(max_tokens=256), size.batch)
     right = [diagnose_solution(p, each[0].text).correct for p, each in zip(problems, greedy, strict=True)]
     return {
-        "pupil.a": share_true(right),
-        "pupil.b": share_true([one.correct for each in diagnoses for one in each]),
-        f"pupil.b.pass_{size.samples}": share_true([any(one.correct for one in each) for each in diagnoses]),
+        "solve_greedy_accuracy": share_true(right),
+        "solve_sampled_accuracy": share_true([one.correct for each in diagnoses for one in each]),
+        f"solve_pass_at_{size.samples}": share_true([any(one.correct for one in each) for each in diagnoses]),
     }
 
 
 def measure_writing(engine: Generator, size: EvalSize) -> Measures:
-    """c: questions that belong, and of those, solvable. d: distinct; largest distance of a topic's share, in points."""
+    """Questions that belong, and of those, solvable; distinct ones; largest distance of a topic's share, in points."""
     prompts = [WriteQuestion().make_prompt()] * size.questions
     replies = ask_all(engine, prompts, Sampling(temperature=1.0, max_tokens=256), size.batch)
     texts = [each[0].text.strip() for each in replies]
@@ -102,15 +103,15 @@ def measure_writing(engine: Generator, size: EvalSize) -> Measures:
         topics[t] / max(1, len(readable)) - library_topics[t] / len(library.TEMPLATES) for t in library.list_topics()
     ]
     return {
-        "pupil.c": len(readable) / len(texts),
-        "pupil.c.solvable": share_true([reading.unsolvable is None for reading in readable]),
-        "pupil.d": len(set(texts)) / len(texts),
-        "pupil.d.topics": 100 * max(map(abs, topic_distances)),
+        "written_in_distribution": len(readable) / len(texts),
+        "written_solvable": share_true([reading.unsolvable is None for reading in readable]),
+        "written_distinct": len(set(texts)) / len(texts),
+        "written_topic_distance": 100 * max(map(abs, topic_distances)),
     }
 
 
 def measure_judging(engine: Generator, size: EvalSize) -> Measures:
-    """e: mean of the shares of solvable and of unsolvable questions that are judged right."""
+    """Mean of the shares of solvable and of unsolvable questions that are judged right."""
     half = size.problems // 2
     kinds = [i < half for i in range(2 * half)]
     drawn = [
@@ -123,12 +124,16 @@ def measure_judging(engine: Generator, size: EvalSize) -> Measures:
         share_true([v is kind for v, k in zip(verdicts, kinds, strict=True) if k is kind]) for kind in (True, False)
     ]
     by_reason = {
-        f"pupil.e.{reason}": share_true(
+        f"judge_solvable_accuracy.{reason}": share_true(
             [v is False for v, p in zip(verdicts, drawn, strict=True) if p.unsolvable == reason]
         )
         for reason in ("missing_condition", "contradiction", "non_integer")
     }
-    return {"pupil.e": sum(sides) / 2, "pupil.e.solvable": sides[0], **by_reason}
+    return {
+        "judge_solvable_balanced_accuracy": sum(sides) / 2,
+        "judge_solvable_accuracy.solvable": sides[0],
+        **by_reason,
+    }
 
 
 def measure_rewards(
@@ -138,7 +143,7 @@ def measure_rewards(
     diagnoses: list[list[OracleDiagnosis]],
     size: EvalSize,
 ) -> Measures:
-    """f: chance that a right solution of the pupil's own gets more reward than a wrong one."""
+    """Chance that a right solution of the pupil's own gets more reward than a wrong one."""
     judged = [
         (ScoreAnswer().make_prompt(question=problem.question, solution=text.strip()), one.correct)
         for problem, texts, each in zip(problems, sampled, diagnoses, strict=True)
@@ -148,15 +153,15 @@ def measure_rewards(
     for at in range(0, len(judged), size.batch):
         scores += score(engine, [prompt for prompt, _ in judged[at : at + size.batch]])
     sides = [[s for s, (_, ok) in zip(scores, judged, strict=True) if ok is side] for side in (True, False)]
-    return {"pupil.f": roc_auc(*sides)}
+    return {"reward_auc": roc_auc(*sides)}
 
 
 def measure_error_kinds(diagnoses: list[list[OracleDiagnosis]]) -> Measures:
-    """h: shares of the kinds of faults among the wrong sampled solutions, and the least of the three asked for."""
+    """Shares of the kinds of faults among the wrong sampled solutions, and the least of the three asked for."""
     kinds = Counter(one.kind for each in diagnoses for one in each if not one.correct)
     shares = {kind: count / kinds.total() for kind, count in sorted(kinds.items())}
     least = min(shares.get(kind, 0.0) for kind in ("arithmetic_slip", "wrong_operation", "missing_step"))
-    return {"pupil.h": least, **{f"pupil.h.{kind}": value for kind, value in shares.items()}}
+    return {"least_error_kind_share": least, **{f"error_kind_share.{kind}": value for kind, value in shares.items()}}
 
 
 def roc_auc(right: Sequence[float], wrong: Sequence[float]) -> float:

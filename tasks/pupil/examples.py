@@ -58,7 +58,7 @@ class Example(NamedTuple):
     stage: str
     """That asks, or `drill`."""
     prompt: str
-    """As `Prompt.tagged()` writes it."""
+    """As `Prompt.to_tagged_text()` writes it."""
     reply: str
     """Without the end token."""
     line_verdicts: tuple[bool, ...] = ()

@@ -1,6 +1,7 @@
 """A verdict by consensus: what most samples of a question agree on is right, unless too few of them do.
 
-It needs no gold, and knows nothing of errors that a model makes each time; `verify.h` measures what it is worth.
+It needs no gold, and knows nothing of errors that a model makes each time; `make bench ONLY=majority_vote_accuracy`
+measures what it is worth.
 """
 
 import time

@@ -27,8 +27,8 @@ from schemas.prompts import Prompt, Sampling
 from schemas.receipts import Receipt, Usage
 from tasks.base.ask import Ask
 from tasks.base.score import Score
-from tests.bench.stubs import asked as asked_again
-from tests.bench.stubs import begin, served
+from tests.bench.support.mock_servers import asked as asked_again
+from tests.bench.support.mock_servers import begin, served
 
 TOKENS = 41
 """Of a reply of the stub, its end counted."""

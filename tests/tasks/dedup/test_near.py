@@ -17,7 +17,7 @@ from schemas.steps import Merge
 from tasks.dedup.exact import DropExactDuplicates
 from tasks.dedup.near import DropNearDuplicates
 from tasks.dedup.published import DropPublished
-from tests.bench.figures import ROOT
+from tests.bench.support.results import ROOT
 from tests.support.recorded import SHARED_DATA
 
 CON = duckdb.connect()

@@ -25,7 +25,7 @@ from tasks.lemma.validate import ValidateCorrection, trajectory_part
 from tasks.proving_ground.draw_problems import DrawProblem
 from tasks.proving_ground.oracle import read_question
 from tasks.pupil.error_examples import make_error_case
-from tests.bench.lemma_e import recorded, worked
+from tests.bench.lemma_recorded_errors import recorded, worked
 from tests.support.recorded import SKIP_REASON, SOLUTIONS
 from tests.support.staged import StageRunner, make_empty_rows
 from tests.support.teacher import reply

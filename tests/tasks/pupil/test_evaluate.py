@@ -22,16 +22,27 @@ def perfect(prompt: Prompt, seed: int) -> str:
 
 def test_a_perfect_pupil_gets_full_marks() -> None:
     marks = evaluate(FakeEngine(perfect), EXAM)
-    assert marks["pupil.a"] == marks["pupil.b"] == marks["pupil.b.pass_2"] == marks["pupil.e"] == 1.0
-    assert marks["pupil.c"] == 1.0 and 0.65 < marks["pupil.c.solvable"] < 0.85
-    assert marks["pupil.d"] > 0.95 and marks["pupil.d.topics"] < 8
-    assert not [key for key in marks if key.startswith("pupil.h.")]
+    assert (
+        marks["solve_greedy_accuracy"]
+        == marks["solve_sampled_accuracy"]
+        == marks["solve_pass_at_2"]
+        == marks["judge_solvable_balanced_accuracy"]
+        == 1.0
+    )
+    assert marks["written_in_distribution"] == 1.0 and 0.65 < marks["written_solvable"] < 0.85
+    assert marks["written_distinct"] > 0.95 and marks["written_topic_distance"] < 8
+    assert not [key for key in marks if key.startswith("error_kind_share.")]
 
 
 def test_a_silent_pupil_fails() -> None:
     marks = evaluate(FakeEngine(), EXAM)
-    assert marks["pupil.a"] == marks["pupil.c"] == marks["pupil.e"] == 0.0
-    assert marks["pupil.f"] == 0.5 and marks["pupil.h.no_answer"] == 1.0
+    assert (
+        marks["solve_greedy_accuracy"]
+        == marks["written_in_distribution"]
+        == marks["judge_solvable_balanced_accuracy"]
+        == 0.0
+    )
+    assert marks["reward_auc"] == 0.5 and marks["error_kind_share.no_answer"] == 1.0
 
 
 def test_a_reward_that_ranks_right_over_wrong_has_area_one() -> None:

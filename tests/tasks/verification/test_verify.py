@@ -344,7 +344,7 @@ def test_a_percent_sign_behind_a_formula_is_not_forgiven(answer: str) -> None:
 def test_what_reports_say_of_the_verifier_was_measured_of_this_one() -> None:
     told = tomllib.loads(ERROR_RATES_FILE.read_text())
     assert told["verifier"] == f"questmill.answer_match {Verify.version} with {pool.describe_library()}", (
-        "make bench ONLY=verify.d"
+        "make bench ONLY=verifier_error_rates"
     )
     assert [row["figure"] for row in told["figures"]] == ["verifier: false accepts", "verifier: false rejects"]
     assert all(row.keys() == set(error_rates.SCHEMA.names) and row["n"] > 2000 for row in told["figures"])

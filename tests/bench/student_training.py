@@ -5,10 +5,9 @@ from collections.abc import Iterator
 from statistics import mean
 
 from infra.lake.store import open_store
-from tests.bench.figures import Figure, questmill
-from tests.bench.lemma_a import rows, run
+from tests.bench.lemma_quality import rows, run
+from tests.bench.support.results import Figure, questmill
 
-IDS = ("lemma.f",)
 PROBLEMS = 1000
 """Problems whose errors become rows."""
 KINDS = ("student", "solutions", "corrections", "masked")
@@ -26,4 +25,4 @@ def measure() -> Iterator[Figure]:
             shares = [100 * row[name] for row in same]
             each = ", ".join(f"{share:.1f}" for share in shares)
             erred = f", of {sum(row['erred'] for row in same):,}" if name == "corrected" else ""
-            yield Figure(f"lemma.f.{kind}.{name}", round(mean(shares), 1), "%", "", f"{what}: {each}{erred}")
+            yield Figure(f"{kind}.{name}", round(mean(shares), 1), "%", "", f"{what}: {each}{erred}")

@@ -20,10 +20,9 @@ from tasks.decontamination.benchmark import Benchmark
 from tasks.decontamination.ngram_index import ngrams, normalize_words
 from tasks.decontamination.overlap import DropOverlaps, FindOverlaps
 from tasks.proving_ground import library
-from tests.bench.figures import Figure
+from tests.bench.support.results import Figure
 from tests.support.recorded import SHARED_DATA
 
-IDS = ("scalequest.f",)
 ROWS, SHARD_ROWS, WORKERS = 100_000, 2_500, 2
 ITEMS = 300
 """Of each benchmark, planted once in every disguise."""
@@ -39,7 +38,7 @@ Disguise = Callable[[str, Random], str]
 def measure(rows: int = ROWS, items: int = ITEMS) -> Iterator[Figure]:
     """Recall of each disguise, what is told of the rest, and questions a second of workers that are warm."""
     if missing := [path for path in (TRAIN, *(SHARED_DATA / file for _, file, _ in NAMED)) if not path.exists()]:
-        print(f"scalequest.f: skipped: needs {missing[0].name} in ../shared/data/{missing[0].parent.name}/")
+        print(f"decontamination: skipped: needs {missing[0].name} in ../shared/data/{missing[0].parent.name}/")
         return
     texts = {name: [json.loads(line)[column] for line in _lines(file)] for name, file, column in NAMED}
     benchmarks = tuple(Benchmark(name=n, path=str(SHARED_DATA / file), column=c) for n, file, c in NAMED)
@@ -55,7 +54,7 @@ def measure(rows: int = ROWS, items: int = ITEMS) -> Iterator[Figure]:
     yield _alarms(stage, texts)
     note = f"{rows:,} questions, {sum(map(len, texts.values())):,} items, {WORKERS} workers"
     note += f"; {rows / cpu:,.0f} rows a CPU second"
-    yield Figure("scalequest.f.speed", round(rows / seconds), "rows/s", ">= 10000", note)
+    yield Figure("speed", round(rows / seconds), "rows/s", ">= 10000", note)
 
 
 def _lines(file: str) -> list[str]:
@@ -136,12 +135,12 @@ def _warm(stage: FindOverlaps) -> None:
 def _recall(planted: list[tuple[str, str, int, str]], matches: list[Row], kept: set[str]) -> Iterator[Figure]:
     """Found: told as a match of the very item that it is a copy of."""
     found = {(row["question_id"], row["benchmark"], row["item"]) for row in matches}
-    for kind, (_, asked) in DISGUISES.items():
+    for kind, (_, target) in DISGUISES.items():
         copies = [(f"p{i}", name, item) for i, (of, name, item, _) in enumerate(planted) if of == kind]
         share = 100 * sum(copy in found for copy in copies) / len(copies)
         ids = {row_id for row_id, *_ in copies}
         note = f"{len(copies):,} copies, {len(ids - kept):,} of them dropped; told by {_by_rule(matches, ids)}"
-        yield Figure(f"scalequest.f.{kind}", round(share, 2), "%", asked, note)
+        yield Figure(f"recall.{kind}", round(share, 2), "%", target, note)
 
 
 def _by_rule(matches: list[Row], ids: set[str]) -> str:
@@ -156,7 +155,7 @@ def _others(matches: list[Row], kept: set[str], others: int) -> Figure:
     note = (
         f"of {others:,} problems of the proving ground, {len(ids - kept):,} dropped; told by {_by_rule(matches, ids)}"
     )
-    return Figure("scalequest.f.others", len(ids), "rows", "", note)
+    return Figure("other_matches", len(ids), "rows", "", note)
 
 
 def _alarms(stage: FindOverlaps, texts: dict[str, list[str]]) -> Figure:
@@ -178,4 +177,4 @@ def _alarms(stage: FindOverlaps, texts: dict[str, list[str]]) -> Figure:
     false = [m for m in told if (int(m["question_id"]), m["benchmark"], m["item"]) not in TRUE]
     listed = "; ".join(f"{m['question_id']} and {m['benchmark']} {m['item']}: {m['ngram']}" for m in told)
     note = f"{len(rows):,} questions, {len(sharing)} share {stage.contamination_ngram} words with an item: {listed}"
-    return Figure("scalequest.f.false_alarms", len(false), "rows", "0", note)
+    return Figure("false_alarms", len(false), "rows", "0", note)

@@ -24,9 +24,8 @@ from tasks.base.ask import Ask
 from tasks.base.confidence import wilson_interval
 from tasks.proving_ground.oracle import OracleDiagnosis, diagnose_solution, read_question
 from tasks.pupil.error_examples import ERROR_TYPE_OF_KIND
-from tests.bench.figures import ROOT, Figure, questmill
+from tests.bench.support.results import ROOT, Figure, questmill
 
-IDS = ("lemma.a", "lemma.b", "lemma.c", "lemma.d")
 PROBLEMS = 500
 
 
@@ -35,7 +34,7 @@ def measure() -> Iterator[Figure]:
     with tempfile.TemporaryDirectory() as folder:
         started = time.monotonic()
         run(folder)
-        yield Figure("lemma.a", round(time.monotonic() - started, 1), "s", "<= 180", f"{PROBLEMS} problems, n = 4")
+        yield Figure("wall_time", round(time.monotonic() - started, 1), "s", "<= 180", f"{PROBLEMS} problems, n = 4")
         store = open_store(folder)
         yield from published(store)
         yield from teacher(store)
@@ -61,18 +60,18 @@ def turned_down(store: Store, step: str) -> list[Row]:
 
 
 def published(store: Store) -> Iterator[Figure]:
-    """b: answers, first wrong steps and types of published corrections, one by one against the oracle."""
-    made, whole = rows(store, "balance"), {row["row_id"]: row for row in rows(store, "check")}
+    """Answers, first wrong steps and types of published corrections, one by one against the oracle."""
+    made, whole = rows(store, "select_corrections"), {row["row_id"]: row for row in rows(store, "validate_correction")}
     found = [told(whole[row["row_id"]]) for row in made]
-    yield figure("lemma.b.answer", [ends_right(row) for row in made], "= 100")
+    yield figure("published.right_answer", [ends_right(row) for row in made], "= 100")
     first = [one.first_wrong_step == row["step"] - 1 for row, one in zip(made, found, strict=True)]
-    yield figure("lemma.b.step", first, ">= 95")
+    yield figure("published.right_step", first, ">= 95")
     kinds = [ERROR_TYPE_OF_KIND.get(one.kind) == row["type"] for row, one in zip(made, found, strict=True)]
-    yield figure("lemma.b.type", kinds, ">= 80")
+    yield figure("published.right_type", kinds, ">= 80")
 
 
 def teacher(store: Store) -> Iterator[Figure]:
-    """c: one reply for each that the run asked about, before any filter; beside it what the run made of all of them.
+    """One reply for each that the run asked about, before any filter; beside it what the run made of all of them.
 
     Of a reply to `fresh_restart` only the answer counts here: whether it goes another way is a filter's question.
     """
@@ -87,9 +86,9 @@ def teacher(store: Store) -> Iterator[Figure]:
     for step, (name, right, least) in MEASURED.items():
         asked = given(store, step)
         replied = [row for row in once[step].rows(asked, engine) if isinstance(row, dict)]
-        yield from by_type(f"lemma.c.{name}", judged(asked, replied, right), f">= {least}", "one reply to each")
+        yield from by_type(f"teacher.{name}", judged(asked, replied, right), f">= {least}", "one reply to each")
         made = [fact for _, fact in judged(asked, rows(store, step), right)]
-        yield figure(f"lemma.c.{name}.run", made, "", "asked again, and what was turned down is none")
+        yield figure(f"teacher.{name}.run", made, "", "asked again, and what was turned down is none")
     engines.unload()
 
 
@@ -114,15 +113,15 @@ def judged(asked: list[Row], replied: list[Row], right: Callable[[Row], bool]) -
 
 
 def mixed(store: Store) -> Iterator[Figure]:
-    """d: errors of which both strategies passed, and how far the types are from those that were to be made."""
-    gone = {row["row_id"] for step in ("check", "smooth") for row in turned_down(store, step)}
-    passed = [row for row in rows(store, "check") if row["row_id"] not in gone]
-    for name, there, asked in (("both", rows(store, "balance"), ">= 90"), ("before", passed, "")):
+    """Errors of which both strategies passed, and how far the types are from those that were to be made."""
+    gone = {row["row_id"] for step in ("validate_correction", "smooth") for row in turned_down(store, step)}
+    passed = [row for row in rows(store, "validate_correction") if row["row_id"] not in gone]
+    for name, there, target in (("published", rows(store, "select_corrections"), ">= 90"), ("passed", passed, "")):
         made = Counter(row["row_id"].rpartition("/")[0] for row in there)
-        note = "published: errors with one are left out" if name == "both" else "passed, before any is left out"
-        yield figure(f"lemma.d.{name}", [count == len(STRATEGIES) for count in made.values()], asked, note)
+        note = "published: errors with one are left out" if name == "published" else "passed, before any is left out"
+        yield figure(f"both_strategies.{name}", [count == len(STRATEGIES) for count in made.values()], target, note)
     (distance,) = {row["distance"] for row in rows(store, "measure_error_types")}
-    yield Figure("lemma.d.distance", round(distance, 4), "", "<= 0.1", "total variation of types, target to published")
+    yield Figure("type_distance", round(distance, 4), "", "<= 0.1", "total variation of types, target to published")
 
 
 def ends_right(row: Row) -> bool:
@@ -144,18 +143,18 @@ MEASURED: dict[str, tuple[str, Callable[[Row], bool], int]] = {
     "fix_continue": ("fix_continue", ends_right, 70),
     "fresh_restart": ("fresh_restart", ends_right, 70),
 }
-"""Step -> the figure, what is right, and the least share that is asked for, in percent."""
+"""Step -> the figure, what is right, and the least share to reach, in percent."""
 
 
-def figure(name: str, facts: list[bool], asked: str, more: str = "") -> Figure:
+def figure(name: str, facts: list[bool], target: str, more: str = "") -> Figure:
     """A share in percent with its interval."""
     low, high = wilson_interval(sum(facts), max(1, len(facts)))
     note = f"95 %: {100 * low:.1f} to {100 * high:.1f}, of {len(facts):,}" + (f"; {more}" if more else "")
-    return Figure(name, round(100 * sum(facts) / max(1, len(facts)), 1), "%", asked, note)
+    return Figure(name, round(100 * sum(facts) / max(1, len(facts)), 1), "%", target, note)
 
 
-def by_type(name: str, facts: list[tuple[str, bool]], asked: str, more: str = "") -> Iterator[Figure]:
+def by_type(name: str, facts: list[tuple[str, bool]], target: str, more: str = "") -> Iterator[Figure]:
     """The share over all, and for each type; errors of the student were not asked for by type."""
-    yield figure(name, [fact for _, fact in facts], asked, more)
+    yield figure(name, [fact for _, fact in facts], target, more)
     for kind in sorted({kind for kind, _ in facts if kind}):
         yield figure(f"{name}.{kind}", [fact for found, fact in facts if found == kind], "")

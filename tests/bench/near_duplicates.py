@@ -27,10 +27,9 @@ from tasks.answers.final_answer import answer_key, final_answer
 from tasks.dedup.near import DropNearDuplicates
 from tasks.dedup.published import DropPublished
 from tasks.proving_ground import library
-from tests.bench.figures import ROOT, Figure
+from tests.bench.support.results import ROOT, Figure
 from tests.support.recorded import SHARED_DATA
 
-IDS = ("scalequest.e",)
 TRAIN = SHARED_DATA / "gsm8k" / "train.jsonl"
 MATH = SHARED_DATA / "math" / "test.jsonl"
 CHUNK = 5000
@@ -44,44 +43,44 @@ Rows = list[dict[str, Any]]
 
 
 def measure() -> Iterator[Figure]:
-    """The asked figures on the proving ground, then the same on real text and against a published table."""
+    """The figures with a target on the proving ground, then the same on real text and against a published table."""
     yield from figures(planted(drawn(160_000), copies=20_000))
     if TRAIN.exists():
         real = [json.loads(line) for line in TRAIN.read_text().splitlines()]
         texts = [(row["question"], row["answer"].rpartition("####")[2].strip()) for row in real]
         found = judge(planted(texts, copies=len(texts) // 8))
         note = f"{found['rows']:,} questions of GSM8K's training set and planted ones; recall by edit: {found['edits']}"
-        yield Figure("scalequest.e.gsm8k", found["recall"], "share", "", note)
-        yield Figure("scalequest.e.gsm8k.false", found["false"], "%", "", f"{found['merged']} real ones merged")
+        yield Figure("gsm8k.recall", found["recall"], "share", "", note)
+        yield Figure("gsm8k.false_merges", found["false"], "%", "", f"{found['merged']} real ones merged")
     if MATH.exists():
         real = [json.loads(line) for line in MATH.read_text().splitlines()]
         texts = [(row["problem"], answer_key(final_answer(row["solution"]) or "")) for row in real]
         found = judge(planted(texts, copies=0))
         note = f"of {found['rows']:,} problems of MATH's test set; of them {found['answers']:.0%} have another answer"
-        yield Figure("scalequest.e.math.merged", found["merged"], "rows", "", note)
+        yield Figure("math.merged", found["merged"], "rows", "", note)
 
 
 def figures(rows: Rows) -> Iterator[Figure]:
-    """What is asked of `rows`, and what they show besides."""
+    """The figures with a target, and what `rows` show besides."""
     found, note = judge(rows), f"{len(rows):,} questions"
-    yield Figure("scalequest.e", found["recall"], "share", ">= 0.98", f"{note}; by edit: {found['edits']}")
-    yield Figure("scalequest.e.false", found["false"], "%", "<= 0.5", "of copies with other numbers")
+    yield Figure("recall", found["recall"], "share", ">= 0.98", f"{note}; by edit: {found['edits']}")
+    yield Figure("false_merges", found["false"], "%", "<= 0.5", "of copies with other numbers")
     yield Figure(
-        "scalequest.e.answers", found["answers"], "share", "", f"other answer, of {found['merged']} merged draws"
+        "merged_other_answer", found["answers"], "share", "", f"other answer, of {found['merged']} merged draws"
     )
-    yield Figure("scalequest.e.speed", found["speed"], "rows/s", ">= 20000", "wall time of the merge on 2 cores")
-    yield Figure("scalequest.e.cpu", found["cpu"], "rows/CPU s", "", "the same by CPU time")
-    yield Figure("scalequest.e.peak", found["peak"], "MiB", "<= 1536", "of the process")
+    yield Figure("speed", found["speed"], "rows/s", ">= 20000", "wall time of the merge on 2 cores")
+    yield Figure("cpu_speed", found["cpu"], "rows/CPU s", "", "the same by CPU time")
+    yield Figure("peak_memory", found["peak"], "MiB", "<= 1536", "of the process")
     old = [row for row in rows if row["kind"] == "draw"]
     new = [row for row in rows if row["kind"] != "draw"]
     told = merged("published", new, old)
     copies = [told["rows"][row["row_id"]] for row in new if row["kind"] in EDITS]
     others = [told["rows"][row["row_id"]] for row in new if row["kind"] not in EDITS]
     note = f"{len(new):,} against {len(old):,}, {told['seconds']:.1f} s, {told['peak']:,.0f} MiB"
-    yield Figure("scalequest.e.published", share(each["reject"] for each in copies), "share", "", note)
+    yield Figure("published.recall", share(each["reject"] for each in copies), "share", "", note)
     origins = {row["row_id"]: row["origin"] for row in new}
     wrong = round(100 * share(each["cluster"] == origins[each["row_id"]] for each in others), 3)
-    yield Figure("scalequest.e.published.false", wrong, "%", "", "of copies with other numbers, taken for their origin")
+    yield Figure("published.false_merges", wrong, "%", "", "of copies with other numbers, taken for their origin")
 
 
 def drawn(count: int) -> list[tuple[str, str]]:
@@ -229,7 +228,7 @@ def merged(which: str, *tables: Rows) -> dict[str, Any]:
         for number, table in enumerate(tables):
             columns = [{name: row[name] for name in ("row_id", "question")} for row in table]
             pq.write_table(pa.Table.from_pylist(columns), f"{folder}/{number}.parquet")
-        command = [sys.executable, "-m", "tests.bench.scalequest_e", which, folder]
+        command = [sys.executable, "-m", "tests.bench.near_duplicates", which, folder]
         told = subprocess.run(command, cwd=ROOT, check=True, text=True, stdout=subprocess.PIPE).stdout
         rows = pq.read_table(f"{folder}/out.parquet").to_pylist()
     return {**json.loads(told), "rows": {row["row_id"]: row for row in rows}}

@@ -22,9 +22,8 @@ from tasks.proving_ground import library
 from tasks.pupil.examples import EVALUATION_SEEDS
 from tasks.questions.difficulty import PUPIL_DIFFICULTY, FailRate, ScoreDifficulty, TrainDifficultyModel
 from tasks.questions.difficulty_sampling import SampleByDifficulty
-from tests.bench.figures import ROOT, Figure
+from tests.bench.support.results import ROOT, Figure
 
-IDS = ("scalequest.difficulty",)
 PUPIL = ROOT / "data" / "models" / "pupil"
 LEARNT, HELD = 1_500, 400
 """Problems whose fail rates are learnt, and those on which the prediction is measured."""
@@ -43,7 +42,7 @@ def measure(
 ) -> Iterator[Figure]:
     """Fail rates of the pupil by eight samples, held against exact answers; a head on the pupil learns them."""
     if find_spec("torch") is None or not (pupil / "int8").is_dir():
-        print("scalequest.difficulty: skipped: needs the pupil, and the extra `train`")
+        print("difficulty_prediction: skipped: needs the pupil, and the extra `train`")
         return
     with tempfile.TemporaryDirectory() as lake:
         spec = engines.pin_model(EmbeddedSpec(path=str(pupil / "int8")))
@@ -78,7 +77,7 @@ def _rates(receipt: Receipt, lake: str) -> dict[str, float]:
 def _counted(rates: dict[str, float]) -> Figure:
     values = list(rates.values())
     note = f"of {len(values):,} problems {values.count(0.0):,} never fail, {values.count(1.0):,} always"
-    return Figure("scalequest.difficulty", round(100 * float(np.mean(values)), 1), "%", "", f"mean fail rate; {note}")
+    return Figure("mean_fail_rate", round(100 * float(np.mean(values)), 1), "%", "", f"mean fail rate; {note}")
 
 
 def _repeated(
@@ -92,10 +91,10 @@ def _repeated(
 
     again = agreement(PROBE.model_copy(update={"template": "Solve once more."}), asked)
     note = "Spearman between two counts of 8 samples; a perfect prediction of one comes to its root"
-    yield Figure("scalequest.difficulty.again", again, "", "", note)
+    yield Figure("repeat_correlation", again, "", "", note)
     without = agreement(PROBE, _put([row | {"answer": None} for row in rows], lake))
     note = "Spearman between fail rates against the exact answer and against the majority of the same samples"
-    yield Figure("scalequest.difficulty.majority", without, "", "", note)
+    yield Figure("majority_correlation", without, "", "", note)
     banded = _rows(worker.run_shard(PROBE.model_copy(update={"band": BAND}), spec, asked, 0, lake), lake)
     took = sum(row["samples"] for row in banded)
     sides = [row["side"] for row in banded]
@@ -103,7 +102,7 @@ def _repeated(
         f"{sides.count(side):,} {side}" for side in ("below", "inside", "above")
     )
     saved = 100 - 100 * took / (len(banded) * PROBE.sampling.n)
-    yield Figure("scalequest.difficulty.saved", round(saved, 1), "%", "", note)
+    yield Figure("samples_saved_by_band", round(saved, 1), "%", "", note)
 
 
 def _predicted(rates: dict[str, float], scored: Receipt, asked: Receipt, made: Receipt, lake: str) -> Iterator[Figure]:
@@ -113,14 +112,14 @@ def _predicted(rates: dict[str, float], scored: Receipt, asked: Receipt, made: R
     error = float(np.mean((told - truth) ** 2))
     note = f"Spearman of score and fail rate; squared error {error:.4f}, of their mean {truth.var():.4f}; "
     note += f"{made.rows_in:,} questions, {float(made.details['steps']):.0f} steps"
-    yield Figure("scalequest.difficulty.head", _order(truth, told), "", "", note)
+    yield Figure("predicted_correlation", _order(truth, told), "", "", note)
     cut = worker.run_merge(SampleByDifficulty(drop_easy={"": DROPPED}), [[asked], [scored]], len(rates), lake)
     kept = {row["row_id"] for row in _rows(cut, lake)}
     left, dropped = ([rates[i] for i in rates if (i in kept) is side] for side in (True, False))
     never = [100 * np.mean(np.array(each) == 0) for each in (dropped, left)]
     note = f"mean fail rate of the {len(dropped):,} questions that are dropped as easy, {100 * np.mean(left):.1f} % of "
     note += f"those kept; never failed: {never[0]:.0f} % and {never[1]:.0f} %"
-    yield Figure("scalequest.difficulty.dropped", round(100 * float(np.mean(dropped)), 1), "%", "", note)
+    yield Figure("dropped_fail_rate", round(100 * float(np.mean(dropped)), 1), "%", "", note)
 
 
 def _order(one: Any, other: Any) -> float:

@@ -8,10 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tests.bench.figures import Figure
-from tests.bench.stubs import Served, asked, begin, served
+from tests.bench.support.mock_servers import Served, asked, begin, served
+from tests.bench.support.results import Figure
 
-IDS = ("window.d", "window.e", "window.f", "window.g", "window.i")
 CHAOS = {"too_many": 0.02, "fails": 0.01, "cut": 0.005, "forbidden": 0.001, "hangs": 0.001}
 
 
@@ -41,8 +40,10 @@ def _killed() -> Iterator[Figure]:
                 told = asked(**job)
             worst = max(worst, stub.counts()["answered_more_than_once"])
             lost = max(lost, abs(told["kept"] - rows))
-    yield Figure("window.d", worst, "requests", "<= 8", "answered and asked again after a kill, worst of 4 moments")
-    yield Figure("window.d.rows", lost, "rows", "<= 0", "lost or doubled")
+    yield Figure(
+        "kill.repeated_requests", worst, "requests", "<= 8", "answered and asked again after a kill, worst of 4 moments"
+    )
+    yield Figure("kill.lost_rows", lost, "rows", "<= 0", "lost or doubled")
 
 
 def _chaos() -> Iterator[Figure]:
@@ -59,9 +60,11 @@ def _chaos() -> Iterator[Figure]:
     fair = whole == 5000 and chaotic["quarantined"] == ({"refused with 400": forbidden} if forbidden else {})
     ratio = chaotic["seconds"] / clean["seconds"]
     yield Figure(
-        "window.e", round(ratio, 2), "x clean", "<= 1.5", f"quarantined {chaotic['quarantined']}, hangs within"
+        "chaos.time_ratio", round(ratio, 2), "x clean", "<= 1.5", f"quarantined {chaotic['quarantined']}, hangs within"
     )
-    yield Figure("window.e.rows", "all" if fair else "NOT ALL", "", "all", "answerable rows kept, forbidden ones named")
+    yield Figure(
+        "chaos.rows_kept", "all" if fair else "NOT ALL", "", "all", "answerable rows kept, forbidden ones named"
+    )
 
 
 def _distinct(stub: Served) -> Figure:
@@ -70,7 +73,7 @@ def _distinct(stub: Served) -> Figure:
         told = asked(url=stub.url, lake=lake, rows=10_000, shard_rows=500, blank=True)
     seeds = stub.counts()["seeded"]
     return Figure(
-        "window.f", seeds, "samples", ">= 10000", f"distinct seeds of 10,000 blank prompts, {told['kept']:,} kept"
+        "distinct_seeds", seeds, "samples", ">= 10000", f"distinct seeds of 10,000 blank prompts, {told['kept']:,} kept"
     )
 
 
@@ -86,7 +89,7 @@ def _changed() -> Figure:
             asked(url=one.url if change else other.url, **job, **change)
             again.append(one.counts()["requests"] + other.counts()["requests"])
     note = "asked again after a change of system prompt, temperature, model, base_url"
-    return Figure("window.g", "/".join(map(str, again)), "rows", "500/500/500/0", note)
+    return Figure("asked_again_after_change", "/".join(map(str, again)), "rows", "500/500/500/0", note)
 
 
 def _budget() -> Iterator[Figure]:
@@ -100,5 +103,13 @@ def _budget() -> Iterator[Figure]:
     same = rich["parts"] == whole["parts"] and rich["spent"] == whole["spent"]
     window = 32 * whole["spent"] / 1000
     note = f"spent {poor['spent']:,} of {budget:,}, then {rich['spent']:,}; {poor['unfinished']} shards owed at first"
-    yield Figure("window.i", round(max(0.0, poor["spent"] - budget) / window, 2), "windows", "<= 1", note)
-    yield Figure("window.i.same", "same" if same else "NOT THE SAME", "", "same", "rows and cost of the continued run")
+    yield Figure(
+        "budget.overspent_windows", round(max(0.0, poor["spent"] - budget) / window, 2), "windows", "<= 1", note
+    )
+    yield Figure(
+        "budget.same_rows_and_cost",
+        "same" if same else "NOT THE SAME",
+        "",
+        "same",
+        "rows and cost of the continued run",
+    )

@@ -4,22 +4,20 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.bench.figures import Figure
-from tests.bench.judging import adjudicated, judged, show, solutions
+from tests.bench.support.results import Figure
+from tests.bench.support.verdicts import adjudicated, judged, show, solutions
 from tests.support.recorded import SKIP_REASON, SOLUTIONS
-
-IDS = ("verify.a",)
 
 
 def measure() -> Iterator[Figure]:
     """The share of verdicts that agree, and the differences that nobody has looked at."""
     if not SOLUTIONS.exists():
-        print(f"verify.a: skipped: {SKIP_REASON}")
+        print(f"verdict_label_agreement: skipped: {SKIP_REASON}")
         return
     with tempfile.TemporaryDirectory() as folder:
         items = solutions(Path(folder))
     rulings = judged(item for item, _ in items)
-    known = adjudicated("verify.a")
+    known = adjudicated("verdict_label_agreement")
     show(((ruling.verdict, f"label {label}") for (_, label), ruling in zip(items, rulings, strict=True)), "verdict", "")
     differ = [
         item for (item, label), ruling in zip(items, rulings, strict=True) if (ruling.verdict == "correct") != label
@@ -27,6 +25,6 @@ def measure() -> Iterator[Figure]:
     for item in differ:
         print(f"  {item.name}: gold {item.gold!r}, answer {item.answer!r}: {known.get(item.name, 'not looked at')}")
     share = 100 * (1 - len(differ) / len(items))
-    yield Figure("verify.a", round(share, 3), "%", "100", f"{len(items):,} recorded solutions")
+    yield Figure("agreement", round(share, 3), "%", "100", f"{len(items):,} recorded solutions")
     unknown = [item for item in differ if item.name not in known]
-    yield Figure("verify.a.unexplained", len(unknown), "solutions", "0")
+    yield Figure("unexplained", len(unknown), "solutions", "0")

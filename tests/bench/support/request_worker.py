@@ -1,6 +1,6 @@
 """A worker that asks a server about many rows, as a process of its own: what the benchmarks of the window measure.
 
-`python -m tests.bench.asking '{"url": ..., "lake": ..., "rows": ...}'` prints what it took, as JSON.
+`python -m tests.bench.support.request_worker '{"url": ..., "lake": ..., "rows": ...}'` prints what it took, as JSON.
 """
 
 import json

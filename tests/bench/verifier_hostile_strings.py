@@ -11,10 +11,9 @@ from typing import NamedTuple
 from tasks.verification.equivalence.compare import compare, parse_answer
 from tasks.verification.extraction.rules import extract
 from tasks.verification.math_verify.pool import DEADLINE_SECONDS, MathVerifyProcess, Pair
-from tests.bench.figures import Figure
+from tests.bench.support.results import Figure
 from tests.support.strings import HOSTILE_STRINGS, generate_by_grammar, generate_by_hypothesis
 
-IDS = ("verify.e",)
 STRINGS = int(os.environ.get("FUZZ", "200000"))
 """Half of them by hypothesis, half by a grammar; Math-Verify is asked about every third, some 10 ms each."""
 THREADS = 2
@@ -42,12 +41,12 @@ def measure() -> Iterator[Figure]:
     verdicts = sum((each.verdicts for each in seen), Counter[str]())
     print("  " + ", ".join(f"{name} {count:,}" for name, count in verdicts.most_common()))
     judged = sum(count for name, count in verdicts.items() if name != "crash")
-    yield Figure("verify.e", judged, "verdicts", f"{len(strings)}", f"{len(HOSTILE_STRINGS)} of the strings are poison")
-    yield Figure("verify.e.crashes", verdicts["crash"], "strings", "0")
+    yield Figure("verdicts", judged, "verdicts", f"{len(strings)}", f"{len(HOSTILE_STRINGS)} of the strings are poison")
+    yield Figure("crashes", verdicts["crash"], "strings", "0")
     longest = round(max(each.longest for each in seen), 2)
-    yield Figure("verify.e.longest", longest, "s", f"<= {DEADLINE_SECONDS + 1}", "for a pair")
-    yield Figure("verify.e.growth", round(grown), "MB", "flat", "of this process")
-    yield Figure("verify.e.child", round(max(each.grown for each in seen)), "MB", "flat", "of a child, at most")
+    yield Figure("longest_pair", longest, "s", f"<= {DEADLINE_SECONDS + 1}", "for a pair")
+    yield Figure("memory_growth", round(grown), "MB", "flat", "of this process")
+    yield Figure("child_memory_growth", round(max(each.grown for each in seen)), "MB", "flat", "of a child, at most")
 
 
 def judge(strings: Sequence[str]) -> Seen:

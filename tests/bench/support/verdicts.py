@@ -19,7 +19,7 @@ from tests.support import recorded
 MATH = recorded.SHARED_DATA / "math" / "test.jsonl"
 GSM8K = recorded.SHARED_DATA / "gsm8k" / "test.jsonl"
 ABSENT = "needs the test sets of MATH and of OpenAI's grade-school-math in ../shared/data/"
-ADJUDICATED = Path(__file__).parents[1] / "data" / "adjudications.jsonl"
+ADJUDICATED = Path(__file__).parents[2] / "data" / "adjudications.jsonl"
 CHUNK = 256
 
 

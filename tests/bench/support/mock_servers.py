@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import infra  # noqa: F401 - sets what a worker inherits from the command that starts it
-from tests.bench.figures import ROOT
+from tests.bench.support.results import ROOT
 
 
 class Served:
@@ -47,8 +47,8 @@ def served(core: int | None = None, **behaviour: Any) -> Iterator[Served]:
 
 
 def begin(**job: Any) -> "subprocess.Popen[str]":
-    """Start a worker; see `tests.bench.asking.Job`."""
-    command = [sys.executable, "-m", "tests.bench.asking", json.dumps(job)]
+    """Start a worker; see `tests.bench.support.request_worker.Job`."""
+    command = [sys.executable, "-m", "tests.bench.support.request_worker", json.dumps(job)]
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
 
 

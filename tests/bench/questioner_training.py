@@ -11,9 +11,8 @@ from tasks.base.confidence import wilson_interval
 from tasks.proving_ground import oracle
 from tasks.pupil.examples import END_TOKEN
 from tasks.questions.write import WriteQuestion
-from tests.bench.figures import ROOT, Figure, questmill
+from tests.bench.support.results import ROOT, Figure, questmill
 
-IDS = ("scalequest.b",)
 SAMPLES = 8192
 """Questions of each model: an interval of some 2 points."""
 SIZE = ("--questions", "2000")
@@ -34,7 +33,7 @@ def measure() -> Iterator[Figure]:
         started = time.monotonic()
         questmill("run", "scalequest", *how, *SIZE, "--store", folder)
         minutes = (time.monotonic() - started) / 60
-        yield Figure("scalequest.b", round(minutes, 1), "min", "<= 15", "with both trainings")
+        yield Figure("wall_time", round(minutes, 1), "min", "<= 15", "with both trainings")
         store = open_store(folder)
         made = {
             r.step: Path(store.locate(r.details["model"])) / "int8"
@@ -44,10 +43,10 @@ def measure() -> Iterator[Figure]:
         shares = {"raw": share(PUPIL, *RAW), "own": share(PUPIL, *BARE)}
         shares |= {name: share(made[step], *BARE) for name, step in TUNED.items()}
     for name, (value, low, high) in shares.items():
-        yield Figure(f"scalequest.b.{name}", round(value, 4), "share", "", f"95 %: {low:.4f} to {high:.4f}")
+        yield Figure(f"solvable_share.{name}", round(value, 4), "share", "", f"95 %: {low:.4f} to {high:.4f}")
     (before, _, high), (after, low, _) = shares["qft"], shares["qpo"]
     apart = "intervals apart" if low > high else "intervals overlap"
-    yield Figure("scalequest.b.gain", round(100 * (after - before), 1), "points", ">= 3", apart)
+    yield Figure("qpo_gain", round(100 * (after - before), 1), "points", ">= 3", apart)
 
 
 def share(model: Path, prefix: str, end: str) -> tuple[float, float, float]:

@@ -10,10 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tasks.verification.math_verify import pool
-from tests.bench.figures import Figure
-from tests.bench.judging import ABSENT, MATH, Item, judged, math, solutions
+from tests.bench.support.results import Figure
+from tests.bench.support.verdicts import ABSENT, MATH, Item, judged, math, solutions
 
-IDS = ("verify.f",)
 PAIRS, SAMPLE = 100_000, 4_000
 """The sample is for Math-Verify, whose rate it gives: all would take it ten minutes."""
 PROCESSES = 2
@@ -22,7 +21,7 @@ PROCESSES = 2
 def measure() -> Iterator[Figure]:
     """Verdicts a second of both, and the quotient."""
     if not MATH.exists():
-        print(f"verify.f: skipped: {ABSENT}")
+        print(f"verification_throughput: skipped: {ABSENT}")
         return
     items = mixture(PAIRS)
     texts = f"{len(items):,} pairs, {len({(item.gold, item.answer) for item in items}):,} different"
@@ -39,11 +38,11 @@ def measure() -> Iterator[Figure]:
         began = time.perf_counter()
         pool.map(library, split(sample))
         theirs = len(sample) / (time.perf_counter() - began)
-    yield Figure("verify.f", round(ours), "verdicts/s", ">= 15000", texts)
-    yield Figure("verify.f.math_verify", round(theirs), "verdicts/s", "", f"{len(sample):,} of the same pairs")
-    yield Figure("verify.f.factor", round(ours / theirs, 1), "x", ">= 5")
-    asked = 100 * found["math_verify"] / len(items)
-    yield Figure("verify.f.passed_on", round(asked, 2), "% of pairs", "", "that Math-Verify was asked about")
+    yield Figure("speed", round(ours), "verdicts/s", ">= 15000", texts)
+    yield Figure("math_verify_speed", round(theirs), "verdicts/s", "", f"{len(sample):,} of the same pairs")
+    yield Figure("times_math_verify", round(ours / theirs, 1), "x", ">= 5")
+    passed_on = 100 * found["math_verify"] / len(items)
+    yield Figure("passed_to_math_verify", round(passed_on, 2), "% of pairs", "", "that Math-Verify was asked about")
 
 
 def mixture(count: int) -> list[Item]:

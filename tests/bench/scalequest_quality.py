@@ -9,9 +9,8 @@ import tempfile
 from collections.abc import Iterator
 from typing import Any
 
-from tests.bench.figures import Figure, questmill
+from tests.bench.support.results import Figure, questmill
 
-IDS = ("scalequest.c", "scalequest.d", "scalequest.g")
 QUESTIONS = int(os.environ.get("QUESTMILL_BENCH_QUESTIONS", "3000"))
 SELECT = ("--select.within_majority", "false", "--select.least_agreement", "0", "--select.least_reward", "0")
 PAPER = (*SELECT, "--solvable.least_confidence", "0")
@@ -23,28 +22,28 @@ def measure() -> Iterator[Figure]:
     with tempfile.TemporaryDirectory() as lake:
         ours, paper = run(lake), run(lake, *PAPER)
         five, adaptive = run(lake, *MAJORITY), run(lake, *MAJORITY, "--solve.adaptive", "true")
-    for name, found, asked in (("default", ours, "<= 2"), ("paper", paper, "")):
-        for what, short in (("wrong answers", "wrong"), ("unsolvable questions", "unsolvable")):
+    for name, found, target in (("default_selection", ours, "<= 2"), ("paper_selection", paper, "")):
+        for what, short in (("wrong answers", "wrong_answers"), ("unsolvable questions", "unsolvable_questions")):
             row = found[f"published: {what}"]
-            yield Figure(f"scalequest.c.{name}.{short}", percent(row["value"]), "%", asked, interval(row))
-    for short, asked in (("precision", ">= 93"), ("recall", "")):
+            yield Figure(f"{name}.{short}", percent(row["value"]), "%", target, interval(row))
+    for short, target in (("precision", ">= 93"), ("recall", "")):
         row = ours[f"solvability filter: {short}"]
-        yield Figure(f"scalequest.d.{short}", percent(row["value"]), "%", asked, interval(row))
+        yield Figure(f"solvability_filter.{short}", percent(row["value"]), "%", target, interval(row))
     saved = 1 - adaptive["tokens"]["value"] / five["tokens"]["value"]
     note = "of solutions and their rewards, against n = 5; a majority is published"
-    yield Figure("scalequest.g", percent(saved), "% tokens", ">= 25", note)
-    for name, found in (("five", five), ("adaptive", adaptive)):
+    yield Figure("adaptive_sampling.tokens_saved", percent(saved), "% tokens", ">= 25", note)
+    for name, found in (("five_samples", five), ("adaptive_sampling", adaptive)):
         row = found["published: wrong answers"]
-        yield Figure(f"scalequest.g.{name}.wrong", percent(row["value"]), "%", "", interval(row))
+        yield Figure(f"{name}.wrong_answers", percent(row["value"]), "%", "", interval(row))
 
 
 def run(lake: str, *words: str) -> dict[str, Any]:
     """One run; its measured noise by figure, and the tokens of its solutions and rewards."""
     size = ("--questions", str(QUESTIONS), "--shard_rows", "250", "--measure_error_rates", "true")
     questmill("run", "scalequest", "--preset", "pupil", *size, *words, "--profile", "ci", "--store", lake)
-    noise = {row["figure"]: row for row in ask(lake, "SELECT * FROM noise")}
+    noise = {row["figure"]: row for row in ask(lake, "SELECT * FROM error_rates")}
     spent = "SELECT sum(prompt_tokens + completion_tokens) AS value FROM funnel WHERE dataset = 'scalequest' "
-    (noise["tokens"],) = ask(lake, spent + "AND step IN ('solve', 'judge_answer')")
+    (noise["tokens"],) = ask(lake, spent + "AND step IN ('solve', 'score_answer')")
     return noise
 
 
