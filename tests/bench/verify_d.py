@@ -12,7 +12,7 @@ from pathlib import Path
 from infra.report_data.dataset_summary import ERROR_RATES_FILE
 from tasks.base.confidence import wilson_interval
 from tasks.verification.equivalence.question_hints import parse_hints
-from tasks.verification.math_verify import pool
+from tasks.verification.math_verify.verdict import describe_library
 from tasks.verification.verify import Verify
 from tests.bench.figures import Figure
 from tests.bench.judging import ABSENT, MATH, Item, adjudicated, gsm8k, judged, math, of_corpus, show, solutions
@@ -73,7 +73,7 @@ def true_solutions() -> list[Item]:
 
 def write_trust(rates: dict[str, tuple[int, int, str]]) -> None:
     """For the reports: each rate with its interval, and on what it was counted."""
-    verifier = f"questmill.answer_match {Verify.version} with {pool.describe_library()}"
+    verifier = f"questmill.answer_match {Verify.version} with {describe_library()}"
     lines = ["# Written by `make bench ONLY=verify.d`; reports of verified rows show it.", f'verifier = "{verifier}"']
     for name, (wrong, of, what) in rates.items():
         low, high = wilson_interval(wrong, of)

@@ -19,7 +19,7 @@ from tasks.verification.equivalence.answer_shapes import (
 )
 from tasks.verification.equivalence.polynomials import NoExactForm, limit_work
 from tasks.verification.equivalence.text_normalization import DEGREE_SIGN, strip_formatting
-from tasks.verification.math_verify.pool import LATEX_THOUSANDS
+from tasks.verification.math_verify.verdict import LATEX_THOUSANDS
 
 MAX_ITEMS = 60
 """Items of a list: comparing them in any order takes the square of it."""

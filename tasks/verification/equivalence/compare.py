@@ -23,7 +23,7 @@ from tasks.verification.equivalence.polynomials import NoExactForm, limit_work
 from tasks.verification.equivalence.question_hints import QuestionHints
 from tasks.verification.equivalence.shape_equality import AmbiguousAssignment, shapes_equal
 from tasks.verification.equivalence.units import units_differ
-from tasks.verification.math_verify.pool import FORM_CHARACTERS, LATEX_THOUSANDS, Verdict
+from tasks.verification.math_verify.verdict import FORM_CHARACTERS, LATEX_THOUSANDS, Verdict
 
 NO_HINTS = QuestionHints()
 CANARIES = (

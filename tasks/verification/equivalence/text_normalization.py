@@ -6,7 +6,7 @@ Math-Verify reads `yes` as a product of three letters, so that an anagram is equ
 import re
 
 from tasks.verification.equivalence.units import to_singular
-from tasks.verification.math_verify.pool import LATEX_THOUSANDS
+from tasks.verification.math_verify.verdict import LATEX_THOUSANDS
 
 _WRAPPINGS = (("$$", "$$"), ("$", "$"), (r"\(", r"\)"), (r"\[", r"\]"), ("**", "**"))
 _PERCENT_AFTER = re.compile(r"(?:\$([^$]++)\$|\\\(((?:[^\\]|\\[^)])++)\\\)) ?\\?%")
