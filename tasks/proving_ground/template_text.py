@@ -20,6 +20,7 @@ from tasks.proving_ground.vocabulary import Entry, Name, Noun
 
 WordLists = Mapping[str, Sequence[Entry]]
 _SINGULARS = {"people": "person", "children": "child"}
+# matches all of "total = price * count", "total = price * count cats", not of "total = price", "2 + 3 = 5 in all"
 _EQUATION = re.compile(r"(\w+) = (\w+) ([-+*/]) (\w+)(?: (\w+))?")
 
 

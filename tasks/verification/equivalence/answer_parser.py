@@ -26,9 +26,11 @@ MAX_ITEMS = 60
 _CONJUNCTION = re.compile(r",?\s*\b(?:and|or)\b\s*,?")
 _TRAILING_PUNCTUATION = re.compile(r"[\s.,;]+\Z")
 _GROUPED_DIGITS = re.compile(r"[0-9],[0-9]{3}(?![0-9])")
+# matches all of "x = 1,234", "n=-$12,345.6", not of "x = 1,23", "1,234"
 _ASSIGNED_THOUSANDS = re.compile(r"[A-Za-z] ?= ?-?\$?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?")
 """The comma of `x = 1,234` is one of thousands, as in the number alone."""
 _BRACKET_STARTS = ("(", "[", "\\")
+# matches all of "101_2", "1A3_{16}", not of "x_2", "101_200"
 _BASE_NUMBER = re.compile(r"(-?[0-9.]+|[0-9A-Z]*[0-9][0-9A-Z]*) ?_ ?(?:\{ ?([0-9]{1,2}) ?\}|([0-9]{1,2}))")
 BRACKET_DEPTHS = {"(": 1, "[": 1, "{": 1, "\\{": 1, "\\langle": 1, ")": -1, "]": -1, "}": -1, "\\}": -1, "\\rangle": -1}
 _RELATION_SIGNS = {

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 FORM_CHARACTERS = 500
 """Characters kept of a parsed form."""
+# matches r"1,\!234", "1{,}234", not "1,234", r"x,\!234"
 LATEX_THOUSANDS = re.compile(r"(?<=[0-9])(?:,\\!\s?|\{,\})(?=[0-9])")
 r"""How LaTeX sets the comma of 1,000: `,\!` or `{,}`. Math-Verify does not read the first inside a fraction."""
 
