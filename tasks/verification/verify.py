@@ -24,11 +24,11 @@ from tasks.verification.math_verify import pool
 from tasks.verification.math_verify.verdict import Pair, Verdict, describe_library
 
 CHUNK_ROWS = 256
-"""Rows looked at before the referee is asked: eight of its batches."""
+"""Rows looked at before Math-Verify is asked: eight of its batches."""
 
 
 class _PreparedRow(NamedTuple):
-    """A row with its ruling, or with the pair that the referee is to judge."""
+    """A row with its ruling, or with the pair that Math-Verify is to judge."""
 
     row: Row
     answer: ExtractedAnswer | None
