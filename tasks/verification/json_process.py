@@ -160,7 +160,7 @@ class IdlePool(Generic[Owner]):
 
     @contextmanager
     def lend(self, *settings: Hashable) -> Iterator[Owner]:
-        """One for the block, from any thread of any process; one that raises is not used again."""
+        """One for the block, from any thread of any process; where the block raises, it is ended."""
         idle = self._idle.setdefault(settings, deque())
         try:
             owner = idle.pop()
@@ -168,7 +168,11 @@ class IdlePool(Generic[Owner]):
                 owner = idle.pop()
         except IndexError:
             owner = self._start(*settings)
-        yield owner
+        try:
+            yield owner
+        except BaseException:
+            owner.close()
+            raise
         idle.append(owner)
 
     def close(self) -> None:
