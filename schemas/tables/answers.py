@@ -3,7 +3,6 @@
 import pyarrow as pa
 
 from schemas.arrow import required
-from schemas.steps import Expectation
 
 ANSWERS = pa.schema(
     [
@@ -23,11 +22,3 @@ REWARDS = pa.schema(
         required("reward", pa.float64()),  # P(yes), in [0, 1]
     ]
 )
-
-
-def expectations() -> list[Expectation]:
-    """What a table of answers promises."""
-    return [
-        Expectation(kind="expect_table_row_count_to_be_between", arguments={"min_value": 1}),
-        Expectation(kind="expect_column_value_lengths_to_be_between", arguments={"column": "answer", "min_value": 1}),
-    ]

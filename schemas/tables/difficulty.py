@@ -5,7 +5,6 @@ from typing import Literal
 import pyarrow as pa
 
 from schemas.arrow import optional, required
-from schemas.steps import Expectation
 
 ReferenceKind = Literal["gold", "majority"]
 """What the samples were held against: an answer that came with the question, or what most of them agree on."""
@@ -26,19 +25,3 @@ SCHEMA = pa.schema(
         optional("side", pa.string()),  # below, inside or above the band; null where none was asked about
     ]
 )
-
-
-def expectations() -> list[Expectation]:
-    """What a table of difficulties promises; that all questions are equally hard is suspicious."""
-    return [
-        Expectation(kind="expect_table_row_count_to_be_between", arguments={"min_value": 1}),
-        Expectation(kind="expect_column_values_to_be_unique", arguments={"column": "row_id"}),
-        Expectation(
-            kind="expect_column_values_to_be_between", arguments={"column": "fail_rate", "min_value": 0, "max_value": 1}
-        ),
-        Expectation(
-            kind="expect_column_stdev_to_be_between",
-            severity="warning",
-            arguments={"column": "fail_rate", "min_value": 0.01},
-        ),
-    ]

@@ -10,6 +10,7 @@ _LATEX_COMMANDS = (
 )
 LARGEST_COUNT = 10**6
 """What any larger count is read as: out of every range."""
+# matches r"\times", r"\sqrt", not r"\n"
 _SINGLE_BACKSLASH = re.compile(rf"\\\\|\\(?=(?:{_LATEX_COMMANDS})(?![A-Za-z]))|\\(?![bfnrtu\"/\\])")
 """A backslash that was written once where JSON wants two: `\\times` would be a tabulator and `imes`."""
 

@@ -15,11 +15,13 @@ from tasks.base.json_reply import parse_json_reply
 
 VERDICT_PREFIX = "Verdict:"
 """Opens the last line of a judgement, followed by its word."""
+# matches the start of "**verdict:** yes, it is", not of "my verdict: yes"
 _VERDICT_LINE = re.compile(r"[\W_]*verdict[\W_]*([a-z]+)(.*)")
 _DOUBT_WORDS = {
     *("actually", "wait", "but", "however", "if", "unless", "otherwise", "except", "though", "although"),
     *("hmm", "instead", "maybe", "perhaps", "or"),
 }
+# matches "it isn't solvable", "inconsistent", not "it is notable"
 _NEGATION = re.compile(
     r"n't|\b(?:not|never|cannot|nothing|missing|lacks?|lacking|without|contradict\w*|impossible|invalid|incorrect"
     r"|in(?:consistent|sufficient|complete)|un(?:solvable|clear|known|determined|defined|certain|sure))\b"

@@ -24,9 +24,11 @@ _SIGNS = str.maketrans(
     | {"\N{DIVISION SIGN}": "/", "\N{FRACTION SLASH}": "/"}
 )
 _POWER = re.compile(r"(?=[²³¹⁰⁴-⁹])")
+# matches r"\dfrac{1}{2}", r"\left(", not r"\frac{1}{2}", r"\leftarrow"
 _LAYOUT_COMMAND = re.compile(r"\\(?:([dtc]frac)|left|right|bigg?[lr]?|(?:display|text)style|[,;: ]|q?quad)(?![A-Za-z])")
 """Commands that only say how a formula is set."""
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
+# matches all of "-3", "= 0.5", "cats", not of "well-known", "7 cats"
 _WORD = re.compile(r"(?:[+*/=<>^]\s*|-\s*(?=[\d.]|[^\W\d_]\b))*(?:[^\W\d_]+|\d*\.?\d+)")
 """A word or a number with the signs before it; a hyphen between words is none."""
 _ONES = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen"

@@ -126,9 +126,8 @@ class DropOverlaps(Merge):
     inputs: ClassVar[tuple[str, ...]] = ("questions", "matches")
 
     rules: tuple[OverlapRule, ...] = ("whole", "gram", "coverage", "order")
-    """Rules that drop a question. By default `list_call_numbers` is told and drops none: the same story with other
-    numbers is
-    another question, and short ones (`What is 2 + 3?`) are many."""
+    """Rules that drop a question. By default `numbers` is told and drops none: the same story with other numbers
+    is another question, and short ones (`What is 2 + 3?`) are many."""
 
     def sql(self) -> str:
         """A question that two benchmarks ask is dropped for the one whose name comes first."""

@@ -28,6 +28,7 @@ _MINUS = (
     r"|(?:(?<=\b[a-z])|(?<=\d))-(?=[a-z]\b)|(?<!\S)-(?!\S)"
 )
 """Before a number, a formula or a variable, or alone between blanks; a hyphen is none."""
+# matches all of "1,234.5", "cats", "<", not of "3 cats", "?"
 _TOKEN = re.compile(rf"[^\W\d_]+|\d+(?:,\d{{3}})*(?:\.\d+)?|\.\d+|{_MINUS}|(?<=[\d)])!|[+*/=<>^%≤≥≠√]")
 """Words, numbers and signs of mathematics."""
 _POWER = re.compile(r"(?=[²³¹⁰⁴-⁹])")

@@ -6,13 +6,18 @@ from fractions import Fraction
 NUMBER_PATTERN = r"[0-9]+(?:\.[0-9]+)?"
 SIGN_PATTERN = r" *[-+*/x] *"
 _TIMES_SIGN, _DIVISION_SIGN = re.compile(r"\\times|\\cdot|\u00d7"), re.compile(r"\\div|\u00f7")
+# matches "<<2*3=6>>", "1,234", r"\text{ cats}", not "3 < 4", "1,23"
 _CLUTTER = re.compile(r"<<[^<>\n]*>>|[$€£()]|(?<=[0-9]),(?=[0-9]{3})|\\(?:text|mathrm|mbox)\{[^{}]*\}|\\[()\[\]]")
+# matches "3 cats * 4", not "3 cats are", "3 x = 4"
 _UNIT = re.compile(r"(?<=[0-9]) +[A-Za-z]{2,}(?= *[-+*/=])")
+# matches "2 + 3 = 5", not "2 + x = 5", "2 + 3 = 5/2"
 _EQUATION = re.compile(
     rf"(?<![\w^.-])({NUMBER_PATTERN})((?:{SIGN_PATTERN}{NUMBER_PATTERN})+) *= *(-?{NUMBER_PATTERN})"
     rf"(?![0-9/]|\.[0-9]|{SIGN_PATTERN}[0-9(])"
 )
+# matches all of " + 3", not of "+", "3"
 _ONE_OPERATION = re.compile(rf"({SIGN_PATTERN})({NUMBER_PATTERN})")
+# matches "10 - 2 = 8 * 3 = 24", not "10 - 2 = 8, so 8 * 3 = 24"
 _CHAINED_EQUATION = re.compile(rf"= *-?{NUMBER_PATTERN}{SIGN_PATTERN}[0-9(]")
 """`10 - 2 = 8 * 3 = 24`: whether the first half is right, the second does not say."""
 

@@ -24,6 +24,7 @@ CORRECTION_SCHEMA: dict[str, Any] = {
     "required": ["reflection", "correction"],
 }
 """JSON schema of a structured correction."""
+# matches "2 + 3 = 5", not "2 + 3 is 5", "x = 5"
 _OPERATION = re.compile(rf"{NUMBER_PATTERN}(?:{SIGN_PATTERN}{NUMBER_PATTERN})+(?= *=)")
 OTHER_ANSWER = "another answer"
 """Fault of a reply whose answer is not the gold one letter for letter: reason to ask again, none to turn it down."""

@@ -25,6 +25,7 @@ INJECTION_SCHEMA: dict[str, Any] = {
 """JSON schema of a structured injection."""
 ENDS_RIGHT = "ends right"
 """Fault of an injection that ends in the gold answer after all: reason to ask again, none to turn it down."""
+# matches "Step: 3", "**Step:** 12.", not "Step: 3 is wrong", "Step 3"
 _STEP_LINE = re.compile(rf"^\s*\**{STEP_PREFIX}\**\s*([0-9]{{1,4}})\s*\.?\**\s*$", re.MULTILINE)
 
 

@@ -2,12 +2,14 @@
 
 import re
 
+# matches "<|user|>", "**Correction:** 3", "## Step", "```", not "The correct step is 3.", "x < y"
 _PROMPT_LABELS = re.compile(
     r"<\|?/?[a-z_]+\|?>|\[/?(?:question|attempt|reference|reflection|correction|solution|inst)\]|^#{1,3} "
     r"|^[\s*_#>-]*(?:reflection|correct(?:ion|ed [a-z]+)|continuation|attempt|reference|question|step|type|verdict"
     r"|trajectory)[\s*_]*:|```|\{\s*\"|\bas an ai\b|\blanguage model\b",
     re.IGNORECASE | re.MULTILINE,
 )
+# matches "the student forgot", "the previous attempt", not "my previous attempt", "a student forgot"
 _TASK_TALK = re.compile(
     r"\b(?:the (?:student|teacher|prompt|reference)|(?<!my )(?:previous|given|provided|above|earlier|your|original)"
     r" (?:attempt|trajectory|reference|solution(?! [a-z] *[=<>]))|reference (?:solution|answer)|answer key|gold answer"
@@ -16,6 +18,7 @@ _TASK_TALK = re.compile(
     r"|corrected (?:continuation|version|solution)|here is the|the instructions?)\b",
     re.IGNORECASE,
 )
+# matches "a wrong step", not "the wrong way", "a terror"
 _ERROR_WORDS = re.compile(
     r"\b(?:mistakes?|errors?|incorrect|erroneous|wrong (?:step|solution|answer))\b", re.IGNORECASE
 )

@@ -17,6 +17,7 @@ from schemas.tables import student_solutions
 MAX_FORMULA_CHARACTERS = 4000
 """Characters from where a formula opens to where it closes; what opens and does not close so soon is no formula."""
 
+# matches "It is 3. Then", "a\nb", r"\[ x", not "3.5 cats", "etc. and so on"
 _BOUNDARY = re.compile(
     r"(?P<open>\\\[|\\\(|\$\$|```|\\begin\{(?P<name>\w+\*?)\})"
     r"|(?P<line>\n\s*)"
@@ -25,14 +26,17 @@ _BOUNDARY = re.compile(
 _CLOSING = {"\\[": "\\]", "\\(": "\\)", "$$": "$$", "```": "```"}
 _DOLLAR = re.compile(r"(?<![\\$])\$(?!\$)")
 _DISPLAY_MATH = re.compile(r"\\\[|\$\$|\\begin\{")
+# matches all of "1", "(b", "Step 2", not of "1234", "the 2"
 _LINE_NUMBER = re.compile(r"[\s*#>(-]*(?:(?:step|part|case|equation|figure)\s)?(?:[0-9]{1,3}|[a-z]|[ivx]{2,4})", re.I)
 """What opens a numbered line, up to its point: `1`, `(b`, `Step 2`."""
+# matches "ask Mrs", "e.g", not "the firs", "e.g. 3"
 _ABBREVIATION = re.compile(
     r"\b(?:mr|mrs|ms|dr|prof|st|mt|jr|sr|vs|etc|al|cf|ca|approx|avg|resp|dept|inc|ltd|gov|gen|sgt|capt|lt|rev|hon"
     r"|jan|feb|mar|apr|jun|jul|aug|sept|sep|oct|nov|dec|e\.g|i\.e|a\.m|p\.m|u\.s|u\.k|w\.r\.t)\Z",
     re.I,
 )
 """Abbreviations: their point ends no sentence."""
+# matches "3 ft", "see fig", not "a gift", "he came in"
 _UNIT_ABBREVIATION = re.compile(
     r"(?:[0-9] ?(?:in|ft|yd|mi|lbs?|oz|gal|qt|pt|hrs?|mins?|secs?)"
     r"|\b(?:nos?|figs?|eqs?|vol|pp?|ch|sec|def|prop|thm|lem|cor|ex|max|min))\Z",

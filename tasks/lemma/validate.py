@@ -18,6 +18,7 @@ from tasks.lemma.segment_steps import split_steps
 from tasks.verification.extraction.rules import EXPLICIT_RULES, extract
 from tasks.verification.verify import Verify
 
+# matches "Wait, that is too large.", "I should recheck", not "No cats are waiting."
 SELF_DOUBT = re.compile(
     r"\b(?:wait|hold on|hang on|hm+|stop|no(?=,)|oops|actually|however|but|yet|mistake|mistaken|error|slip|slipped"
     r"|wrong|incorrect|not right|not correct|amiss|doubt|doubtful|unsure|check|recheck|verify|again|reconsider|rethink"

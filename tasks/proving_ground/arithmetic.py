@@ -18,7 +18,9 @@ NUMBER_PATTERN = COUNT_PATTERN + r"(?:\.\d{1,4}|/[1-9]\d{0,8})?"
 
 # Solutions may grow longer numbers than questions, but Python refuses to read ints of more than 4300 digits.
 _RESULT_PATTERN = r"-?(?:0|[1-9]\d{0,99})(?:\.\d{1,4}|/[1-9]\d{0,99})?"
+# matches "2 + 3 = 5", not "2+3=5", "2 + x = 5"
 _EQUATION = re.compile(rf"(?<![\d./])({_RESULT_PATTERN}) ([-+*/]) ({_RESULT_PATTERN}) = ({_RESULT_PATTERN})(?![\d/])")
+# matches "#### $5", not "#### 5 cats"
 _FINAL_LINE = re.compile(rf"^\s*####\s*\$?({_RESULT_PATTERN})\s*$", re.MULTILINE)
 
 _OPERATIONS: dict[str, Callable[[Number, Number], Number]] = {

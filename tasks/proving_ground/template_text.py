@@ -20,6 +20,7 @@ from tasks.proving_ground.vocabulary import Entry, Name, Noun
 
 WordLists = Mapping[str, Sequence[Entry]]
 _SINGULARS = {"people": "person", "children": "child"}
+# matches all of "total = price * count", "total = price * count cats", not of "total = price", "2 + 3 = 5 in all"
 _EQUATION = re.compile(r"(\w+) = (\w+) ([-+*/]) (\w+)(?: (\w+))?")
 
 
@@ -92,8 +93,8 @@ def _words_of(slot: Slot) -> tuple[Word, ...]:
 
 
 def parse_text(text: str, words: WordLists, numbers: set[str], style: Style) -> TemplateText:
-    """Compile a text with slots. `list_call_numbers` are the names that stand for numbers. Raises ValueError for an
-    odd slot."""
+    """Compile a text with slots. `numbers` are the names that stand for numbers. Raises ValueError for an odd
+    slot."""
     parts = re.split(r"\{([^}]*)\}", text)
     return TemplateText(
         tuple(_parse_slot(part, words, numbers, style) if i % 2 else part for i, part in enumerate(parts) if part)

@@ -28,9 +28,12 @@ NAMED_FROM_PROBABILITY = 0.5
 _ASY_FIGURE = re.compile(r"\[asy\].*?(?:\[/asy\]|\Z)", re.DOTALL)
 # A run without blanks that holds a sign of TeX. Not from one $ to the next: those of "$5 and then $7" are dollars.
 # The look-behind lets a run be tried from its beginning only, or one of a million letters would take hours.
+# matches "what is x^2", not "5", "what is x?"
 _FORMULA = re.compile(r"(?<![!-~])[!-~]*?[$\\^_={}][!-~]*")
 # Sentences end so, in Chinese and Japanese without a blank.
+# matches "How many? Say it.", "你好。", not "3.5", "the end."
 _SENTENCE_END = re.compile(r"[.!?:;]\s|[\n\u3002\uff01\uff1b\uff1f]")
+# matches all of "3 + 4 = 7?", not of "it's", "3 cats"
 _NO_LETTERS = re.compile(r"[\x00-&(-@\[-`{-\xbf\xd7\xf7\u2000-\u2bff\u3000-\u303f\uff00-\uff0f\uff1a-\uff20]+")
 
 

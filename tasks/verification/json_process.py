@@ -1,5 +1,6 @@
-"""A child process that answers lines of JSON with lines of JSON, and dies rather than hang."""
+"""A child process that answers lines of JSON with lines of JSON, what owns one, and the ones that wait for work."""
 
+import atexit
 import json
 import math
 import os
@@ -8,8 +9,15 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections import deque
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Generic, TypeVar
+
+T = TypeVar("T")
+
+MAX_ERROR_BYTES = 1000
+"""Bytes kept of what a child writes on its standard error."""
 
 
 class Timeout(Exception):
@@ -21,10 +29,12 @@ class ProcessDied(Exception):
 
 
 class JsonProcess:
-    """One process and the pipes to it, for one thread at a time; whoever makes one must `close` it."""
+    """One process and the pipes to it, for one thread at a time; whoever makes one must `close` it.
+
+    Only the process that starts it may ask it or end it: a fork inherits the object, but the pipes are its parent's.
+    """
 
     def __init__(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
-        self._owner_pid = os.getpid()
         self._unread_bytes = b""
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115  # closed by `close`
         self._process = subprocess.Popen(
@@ -43,23 +53,27 @@ class JsonProcess:
         return self._process.pid
 
     @property
-    def is_owned(self) -> bool:
-        """Whether this process started it: a fork inherits the object, but the pipe is its parent's."""
-        return self._owner_pid == os.getpid()
+    def exit_code(self) -> int | None:
+        """Its exit code, negative where a signal ended it; None while it runs."""
+        return self._process.poll()
 
     def ask(self, message: Mapping[str, Any], seconds: float) -> dict[str, Any]:
-        """Its answer to a message of less than a pipe's 4 KiB; raises `Timeout` after `seconds`, and `ProcessDied`."""
+        """Its answer to a message; raises `Timeout` after `seconds`, and `ProcessDied`."""
+        self.send(message)
+        return self.receive(seconds)
+
+    def send(self, message: Mapping[str, Any]) -> None:
+        """Send a message; raises `ProcessDied`. One longer than a pipe's 4 KiB waits until the child reads."""
         assert self._process.stdin is not None
+        data = memoryview(json.dumps(message).encode() + b"\n")
         try:
-            self._process.stdin.write(json.dumps(message).encode() + b"\n")
+            while data:
+                data = data[os.write(self._process.stdin.fileno(), data) :]
         except BrokenPipeError:
             raise ProcessDied(self._explain_exit()) from None
-        return self._read_reply(seconds)
 
     def close(self) -> None:
         """End the child, with whatever it started."""
-        if not self.is_owned:
-            return
         if self._process.poll() is None:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
@@ -67,16 +81,16 @@ class JsonProcess:
             assert file is not None
             file.close()
 
-    def _read_reply(self, seconds: float) -> dict[str, Any]:
-        """The next line; with `poll`, as `select` fails past 1,024 open files."""
+    def receive(self, seconds: float) -> dict[str, Any]:
+        """The next message; raises `Timeout` after `seconds`, and `ProcessDied`."""
         assert self._process.stdout is not None
         pipe = self._process.stdout.fileno()
-        poller = select.poll()
+        poller = select.poll()  # `select` fails past 1,024 open files
         poller.register(pipe, select.POLLIN)
         deadline = time.monotonic() + seconds
         while b"\n" not in self._unread_bytes:
             if not poller.poll(max(0, math.ceil((deadline - time.monotonic()) * 1e3))):
-                raise Timeout("it did not answer")
+                raise Timeout(self._add_errors("it did not answer"))
             if not (chunk := os.read(pipe, 1 << 16)):
                 raise ProcessDied(self._explain_exit())
             self._unread_bytes += chunk
@@ -86,7 +100,83 @@ class JsonProcess:
 
     def _explain_exit(self) -> str:
         code = self._process.wait()
-        self._stderr.seek(0)
-        stderr = self._stderr.read().decode(errors="replace").strip()[-1000:]
-        cause = f"it died of {signal.Signals(-code).name}" if code < 0 else f"it exited with {code}"
-        return "; ".join(filter(None, (cause, stderr)))
+        return self._add_errors(f"it died of {signal.Signals(-code).name}" if code < 0 else f"it exited with {code}")
+
+    def _add_errors(self, cause: str) -> str:
+        """The cause, and the end of what the child wrote on its standard error."""
+        self._stderr.seek(0, os.SEEK_END)
+        self._stderr.seek(max(0, self._stderr.tell() - MAX_ERROR_BYTES))
+        return "; ".join(filter(None, (cause, self._stderr.read().decode(errors="replace").strip())))
+
+
+class ProcessOwner:
+    """Base of what works with one `JsonProcess` and starts another where that ends: `_child`, None while there is none.
+
+    For one thread at a time; whoever makes one must `close` it.
+    """
+
+    def __init__(self) -> None:
+        self._owner_pid = os.getpid()
+        self._child: JsonProcess | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """The child's process id; None while there is none."""
+        return self._child.pid if self._child else None
+
+    @property
+    def is_owned(self) -> bool:
+        """Whether this process made it: a fork inherits the object, but must not use it."""
+        return self._owner_pid == os.getpid()
+
+    def close(self) -> None:
+        """End the child, with whatever it started."""
+        child, self._child = self._child, None
+        if child and self.is_owned:
+            child.close()
+
+    def _close_on_error(self, work: Callable[[], T]) -> T:
+        """Whatever interrupts `work`, a child in the middle of an answer must not be asked again."""
+        try:
+            return work()
+        except BaseException:
+            self.close()
+            raise
+
+
+Owner = TypeVar("Owner", bound=ProcessOwner)
+
+
+class IdlePool(Generic[Owner]):
+    """What waits for work, by the settings it was started with; all of it ends with this process.
+
+    `start` makes one more where all are in use, so there are as many as threads work at a time.
+    """
+
+    def __init__(self, start: Callable[..., Owner]) -> None:
+        self._start = start
+        self._idle: dict[tuple[Hashable, ...], deque[Owner]] = {}
+        atexit.register(self.close)
+
+    @contextmanager
+    def lend(self, *settings: Hashable) -> Iterator[Owner]:
+        """One for the block, from any thread of any process; where the block raises, it is ended."""
+        idle = self._idle.setdefault(settings, deque())
+        try:
+            owner = idle.pop()
+            while not owner.is_owned:
+                owner = idle.pop()
+        except IndexError:
+            owner = self._start(*settings)
+        try:
+            yield owner
+        except BaseException:
+            owner.close()
+            raise
+        idle.append(owner)
+
+    def close(self) -> None:
+        """End all that wait."""
+        for idle in self._idle.values():
+            while idle:
+                idle.pop().close()

@@ -21,14 +21,14 @@ from tasks.verification.equivalence.compare import compare, parse_answer, run_ca
 from tasks.verification.equivalence.question_hints import parse_hints
 from tasks.verification.extraction.rules import EXPLICIT_RULES, MARKERS, ExtractedAnswer, extract
 from tasks.verification.math_verify import pool
-from tasks.verification.math_verify.pool import Pair, Verdict
+from tasks.verification.math_verify.verdict import Pair, Verdict, describe_library
 
 CHUNK_ROWS = 256
-"""Rows looked at before the referee is asked: eight of its batches."""
+"""Rows looked at before Math-Verify is asked: eight of its batches."""
 
 
 class _PreparedRow(NamedTuple):
-    """A row with its ruling, or with the pair that the referee is to judge."""
+    """A row with its ruling, or with the pair that Math-Verify is to judge."""
 
     row: Row
     answer: ExtractedAnswer | None
@@ -50,7 +50,7 @@ class Verify(Stage):
     """Largest relative difference to a gold number still correct; 0: none, unless the question asks to round."""
     deadline: float = Field(default=pool.DEADLINE_SECONDS, gt=0, le=3600)
     """Seconds Math-Verify may take for a pair before the verdict is `timeout`."""
-    library: str = Field(default_factory=pool.describe_library)
+    library: str = Field(default_factory=describe_library)
     """Library and version behind the verdicts: another version may judge otherwise, so it is another stage."""
 
     @field_validator("library")
@@ -115,7 +115,7 @@ def extract_gold(text: str, markers: Sequence[str] = MARKERS) -> str:
 
 def _describe_mismatch(library: str) -> str:
     """What is wrong with `library`; empty if it is the installed one."""
-    installed = pool.describe_library()
+    installed = describe_library()
     if library == installed:
         return ""
     return f"was asked for {library}, but this machine has {installed}; install the former"

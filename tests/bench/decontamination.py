@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from random import Random
+from typing import get_args
 
 from infra.cluster import worker
 from infra.lake.store import open_store
@@ -15,7 +16,7 @@ from schemas.arrow import conform
 from schemas.outcomes import Row
 from schemas.receipts import Receipt
 from schemas.tables import questions
-from schemas.tables.benchmark_overlaps import OVERLAP_RULES
+from schemas.tables.benchmark_overlaps import OverlapRule
 from tasks.decontamination.benchmark import Benchmark
 from tasks.decontamination.ngram_index import ngrams, normalize_words
 from tasks.decontamination.overlap import DropOverlaps, FindOverlaps
@@ -145,7 +146,7 @@ def _recall(planted: list[tuple[str, str, int, str]], matches: list[Row], kept: 
 
 def _by_rule(matches: list[Row], ids: set[str]) -> str:
     """How many of these questions each rule tells."""
-    told = {rule: len(ids & {m["question_id"] for m in matches if m["rule"] == rule}) for rule in OVERLAP_RULES}
+    told = {rule: len(ids & {m["question_id"] for m in matches if m["rule"] == rule}) for rule in get_args(OverlapRule)}
     return ", ".join(f"{rule} {n:,}" for rule, n in told.items() if n) or "none"
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tasks.verification.math_verify import pool
-from tasks.verification.math_verify.pool import Pair, Verdict
+from tasks.verification.math_verify.verdict import Pair, Verdict
 from tests.bench.support.results import Figure
 from tests.bench.support.verdicts import (
     ABSENT,

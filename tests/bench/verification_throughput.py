@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tasks.verification.math_verify import pool
+from tasks.verification.math_verify.verdict import Pair
 from tests.bench.support.results import Figure
 from tests.bench.support.verdicts import ABSENT, MATH, Item, judged, math, solutions
 
@@ -81,7 +82,7 @@ def split(items: list[Item]) -> list[list[Item]]:
 
 def warm(_: int) -> None:
     """Start the child of this process, as the first shard of a run does."""
-    pool.compare_pairs([pool.Pair("x", "y")])
+    pool.compare_pairs([Pair("x", "y")])
     time.sleep(1)  # so that the other process takes the other
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from infra.report_data.dataset_summary import ERROR_RATES_FILE
 from tasks.base.confidence import wilson_interval
 from tasks.verification.equivalence.question_hints import parse_hints
-from tasks.verification.math_verify import pool
+from tasks.verification.math_verify.verdict import describe_library
 from tasks.verification.verify import Verify
 from tests.bench.support.results import Figure
 from tests.bench.support.verdicts import (
@@ -82,7 +82,7 @@ def true_solutions() -> list[Item]:
 
 def write_trust(rates: dict[str, tuple[int, int, str]]) -> None:
     """For the reports: each rate with its interval, and on what it was counted."""
-    verifier = f"questmill.answer_match {Verify.version} with {pool.describe_library()}"
+    verifier = f"questmill.answer_match {Verify.version} with {describe_library()}"
     lines = [
         "# Written by `make bench ONLY=verifier_error_rates`; reports of verified rows show it.",
         f'verifier = "{verifier}"',

@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 from tasks.verification.equivalence.compare import compare, parse_answer
 from tasks.verification.extraction.rules import extract
-from tasks.verification.math_verify.pool import DEADLINE_SECONDS, MathVerifyProcess, Pair
+from tasks.verification.math_verify.pool import DEADLINE_SECONDS, MathVerifyProcess
+from tasks.verification.math_verify.verdict import Pair
 from tests.bench.support.results import Figure
 from tests.support.strings import HOSTILE_STRINGS, generate_by_grammar, generate_by_hypothesis
 

@@ -26,7 +26,7 @@ from tasks.verification.verify import Verify, extract_gold
 EXECUTION_VERDICTS = pa.schema(
     [
         *verdicts.VERDICT_SCHEMA,
-        optional("ended", pa.string()),  # one of `sandbox.results.STATUS_PHRASES`; null where there was no program
+        optional("ended", pa.string()),  # one of `sandbox.results.REASONS`; null where there was no program
         optional("detail", pa.string()),  # network, process, file ...; the exception of an error
         optional("printed", pa.string()),  # on standard output, the last `PRINTED_CHARACTERS` characters
         measured("cpu_seconds", pa.float32()),

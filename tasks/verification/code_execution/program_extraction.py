@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 
+# matches the start of "```python", "  ~~~", not of "``python", "x ```"
 _FENCE = re.compile(r"[ \t]*+(`{3,}+|~{3,}+)[ \t]*+([\w+-]*+)")
 _PYTHON_NAMES = frozenset({"python", "python3", "py"})
 

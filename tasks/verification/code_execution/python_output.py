@@ -32,29 +32,39 @@ MAX_LABELS = 4
 MAX_DECIMAL_PLACES = 30
 """Decimal places of a number with an exponent that is written out."""
 
+# matches "0.30000000000000004", "x 1.5e-7", not "1.2.3", "x1.5", "3"
 _FLOAT = re.compile(r"(?<![\w.])[0-9]++\.[0-9]++(?:e[-+]?[0-9]{1,3}+)?+(?![\w.])")
 """With an exponent that a binary fraction can have: a program may print one that takes for ever to multiply out."""
 _WORD = re.compile(r"[A-Za-z]{2,}+")
 _FUNCTIONS = frozenset({"sqrt", "pi", "sin", "cos", "tan", "log", "exp", "oo"})
+# matches "x**10", "2**(n + 1)", not "**bold**", "x**(f(2))"
 _POWER = re.compile(r"(?<=[\w)\]}])\*\*(?:\(([^()]*+)\)|(-?\w++))")
+# matches "sqrt(2)", not r"\sqrt(2)", "sqrt(f(2))"
 _ROOT = re.compile(r"(?<![\w\\])sqrt\(([^()]*+)\)")
 _PI = re.compile(r"(?<![\w\\])pi\b")
 _INFINITE = re.compile(r"(?<![\w\\])oo\b")
+# matches "(1, 2) U (3, 4)", not "A U B"
 _UNION = re.compile(r"(?<=[)\]}]) U (?=[(\[{\\])")
+# matches the start of "x = 3", "The answer is 3", not of "x == 3", "this 3"
 _LABEL = re.compile(r".*?(?:(?<![=<>!])=(?!=)|:|\b(?:is|are)\b)[ \t]*+(?=\S)")
+# matches all of "the sum of f(x) = ", not of "sin(x) = ", "x + y = "
 _PLAIN_LABEL = re.compile(
     r"(?:(?<![A-Za-z])[A-Za-z]\([A-Za-z]\)|[A-Za-z_0-9 ,'\t])*+[=:]?[ \t]*+(?:[A-Za-z_0-9 ,'\t]*+[=:]?[ \t]*+){0,3}"
 )
 """A label without any mathematics but a name: what is dropped of `sin(x) = 2` would be missed."""
+# matches "x in [1, 2]", "2*sin(x)", not "[1]", "basin(x)", "sinh(x)"
 _PYTHON_SYNTAX = re.compile(r"\[[^\[\]()]*,[^\[\]()]*\]|\b(?:a?(?:sin|cos|tan)|exp|log|Abs)\(")
 """What is Python's in a line that is none: a list, a function."""
 _GROUPED_DIGITS = re.compile(r"[0-9],[0-9]{3}(?![0-9])")
+# matches "( 1", "1 ,", " 1", not "1 + 2"
 _BLANKS = re.compile(r"\s+(?=[,;)\]}])|(?<=[,;(\[{])\s+|\A\s+|\s+\Z")
+# matches r"\frac", "1or 2", "x # y", "---3", not "x or y", "--3"
 _NOT_PYTHON = re.compile(r"[^ -\[\]-~]|[0-9.jJ](?:and|else|for|if|in|is|not|or)\b|[-+~]{3}|\bnot\b|[`@#;?$]")
 """Characters and words with which a line is not even tried: other signs than ASCII, a backslash, `1or`."""
 _BRACKET = re.compile(r"[()\[\]{}]")
 _WORDS = re.compile(r"[\w %./+-]+")
 _INDEXED_NAME = re.compile(r"([A-Za-z])_?([0-9]+)")
+# matches r"\log 2", "log(2)", not r"\log_2 8", "logic"
 _LOG_WITHOUT_BASE = re.compile(r"\\?log(?![A-Za-z_])(?!\s*_)")
 _DEGREES = re.compile(r"\\circ|°|\\degree")
 _GREEK = frozenset(

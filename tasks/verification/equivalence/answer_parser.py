@@ -19,16 +19,18 @@ from tasks.verification.equivalence.answer_shapes import (
 )
 from tasks.verification.equivalence.polynomials import NoExactForm, limit_work
 from tasks.verification.equivalence.text_normalization import DEGREE_SIGN, strip_formatting
-from tasks.verification.math_verify.pool import LATEX_THOUSANDS
+from tasks.verification.math_verify.verdict import LATEX_THOUSANDS
 
 MAX_ITEMS = 60
 """Items of a list: comparing them in any order takes the square of it."""
 _CONJUNCTION = re.compile(r",?\s*\b(?:and|or)\b\s*,?")
 _TRAILING_PUNCTUATION = re.compile(r"[\s.,;]+\Z")
 _GROUPED_DIGITS = re.compile(r"[0-9],[0-9]{3}(?![0-9])")
+# matches all of "x = 1,234", "n=-$12,345.6", not of "x = 1,23", "1,234"
 _ASSIGNED_THOUSANDS = re.compile(r"[A-Za-z] ?= ?-?\$?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?")
 """The comma of `x = 1,234` is one of thousands, as in the number alone."""
 _BRACKET_STARTS = ("(", "[", "\\")
+# matches all of "101_2", "1A3_{16}", not of "x_2", "101_200"
 _BASE_NUMBER = re.compile(r"(-?[0-9.]+|[0-9A-Z]*[0-9][0-9A-Z]*) ?_ ?(?:\{ ?([0-9]{1,2}) ?\}|([0-9]{1,2}))")
 BRACKET_DEPTHS = {"(": 1, "[": 1, "{": 1, "\\{": 1, "\\langle": 1, ")": -1, "]": -1, "}": -1, "\\}": -1, "\\rangle": -1}
 _RELATION_SIGNS = {

@@ -23,7 +23,7 @@ from tasks.verification.equivalence.polynomials import NoExactForm, limit_work
 from tasks.verification.equivalence.question_hints import QuestionHints
 from tasks.verification.equivalence.shape_equality import AmbiguousAssignment, shapes_equal
 from tasks.verification.equivalence.units import units_differ
-from tasks.verification.math_verify.pool import FORM_CHARACTERS, LATEX_THOUSANDS, Verdict
+from tasks.verification.math_verify.verdict import FORM_CHARACTERS, LATEX_THOUSANDS, Verdict
 
 NO_HINTS = QuestionHints()
 CANARIES = (
@@ -46,13 +46,17 @@ CACHED_ANSWERS = 8192
 _INTEGER = re.compile(r"-?[1-9][0-9]{0,17}|0")
 _BRACKET = re.compile(r"[()\[\]{}]")
 _SPACED_DIGITS = re.compile(r"(?<!_)[0-9] [0-9]")
+# matches "1, 2, ..", r"1, \ldots, 9", not "0.5", r"\dotsx"
 _ELLIPSIS = re.compile(r"\\[lcv]?dots[bcimo]?(?![A-Za-z])|\.\.|…")
 """What goes on: where, and how far, only the reader knows."""
+# matches r"x \neq 3", "f'", "<3", not "x < 3", r"\top"
 _DROPPED_SIGNS = re.compile(
     r"\\(?:not|neq?|to|rightarrow|mapsto|approx|sim|equiv|propto|mid)(?![A-Za-z])|[≠≈~&']|\A(?:[<>≤≥]|\\[gl](?:eq?|t)(?![A-Za-z]))"
 )
+# matches r"\sin 30^\circ", not r"\sin 30", r"30^\circ"
 _DEGREES_IN_FUNCTION = re.compile(r"\\(?:sin|cos|tan|cot|sec|csc).*(?:\\circ|°|degrees)")
 """Degrees under a function: Math-Verify reads radians."""
+# matches "1,234", not "1,2345", "0.1,234", "1, 234"
 _GROUPED_DIGITS = re.compile(r"(?<![0-9.])[0-9]{1,3},[0-9]{3}(?![0-9])")
 _SPACED_COMMA = re.compile(r"[0-9], +[-+$]?[0-9]")
 CLOCK_TIME = re.compile(r"[0-9]{1,2}:[0-5][0-9]")
@@ -61,8 +65,10 @@ _SET_BUILDER = re.compile(r"\\\{[^{}]*(?:[:|]|\\mid)")
 """A set by its condition, `\\{x : x > 2\\}`: Math-Verify reads something else in it."""
 _LOST_BY_MATH_VERIFY = (("base", re.compile(r"[0-9] ?_ ?[{0-9]")), ("too_large", re.compile(r"[0-9]{4,}[ })]*!")))
 """What Math-Verify loses: it drops a base, and of very large or small numbers all digits."""
+# matches all of "(B) 15", "B. 15", "C)", not of "B", "K. 15"
 _LABELED_CHOICE = re.compile(r"\(?([A-J])(?:\)[.:]?|[.:])(?: (.+))?")
 """A choice with what it stands for: `(B) 15`, `B. 15`."""
+# matches "3\x00", "\u202e3", not "3\n"
 _CONTROL_CHARACTERS = re.compile(r"[\x00-\x08\x0e-\x1f\x7f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 """Control characters, marks of direction and halves of characters: they may hide or turn round what is read."""
 

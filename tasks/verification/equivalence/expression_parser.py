@@ -15,7 +15,9 @@ MAX_DEPTH = 40
 """Brackets within brackets."""
 DEGREES = "\\degree"
 """How the sign of degrees is written here."""
+# matches all of "3.5", r"\frac", ".5", "+", not of "3x", " "
 _TOKEN = re.compile(r"[0-9]+(?:\.[0-9]+)?|\.[0-9]+|\\[A-Za-z]+|\\.|\S")
+# matches r"\left(", r"\Bigl[", not r"\leftarrow", r"\bigcup"
 _LAYOUT_COMMANDS = re.compile(r"\\(?:left|right|[bB]igg?[lrm]?|displaystyle|limits)(?![A-Za-z])\s*+\.?")
 _FRACTION = re.compile(r"\\[dtc]frac(?![A-Za-z])")
 _NUMBER = re.compile(r"[0-9]*\.?[0-9]+")

@@ -6,6 +6,7 @@ from tasks.verification.equivalence import expression_parser
 from tasks.verification.equivalence.answer_parser import BRACKET_DEPTHS
 from tasks.verification.equivalence.text_normalization import drop_text_commands
 
+# matches '5"', "5!!", "#5", not "5!", "x_1 + 2"
 _UNKNOWN_SIGNS = re.compile(r"[^\sA-Za-z0-9\\{}()\[\]|+\-*/^_=<>!.,:;%$°·×÷√π∞∅∪∩∈≤≥±≠≈&'~]|!!")  # noqa: RUF001
 """What neither the reader nor Math-Verify knows: it reads 5 in `5\"`, and a factorial twice in `5!!`."""
 _COMMANDS = re.compile(r"\\([A-Za-z]+)")

@@ -21,6 +21,7 @@ MAX_ANSWER_CHARACTERS = 2000
 MAX_EXPONENT = 400
 """Of `1e400`: past a float, far short of a number that takes time to write down."""
 _UNIT_WORD = r"(?:m/s|[A-Za-z]{2,}+/[A-Za-z]++|[A-Za-z]{2,}+[²³]?|[mgsL][²³]?(?![A-Za-z])|a(?=\ [A-Za-z]))"
+# matches all of "$1,234.50", "3 1/2", "5%", "12 km", not of "1,23", "3x", "1/x"
 _NUMERAL = re.compile(
     rf"""(?P<sign>[-+]?)\ ?(?P<currency>[$€£¥₹]?)\ ?(?P<late_sign>[-+]?)
         (?:(?P<mixed>[0-9]++)\ (?=[0-9]++\ ?/))?+
@@ -31,18 +32,24 @@ _NUMERAL = re.compile(
     re.VERBOSE,
 )
 """Of text without a blank beside a blank: then no part of it can be matched in many ways, and it is linear."""
+# matches all of r"0.1\overline{6}", r".\bar 3", not of "0.16", r"\overline{6}"
 _REPEATING = re.compile(r"(-?)([0-9]{0,20})\.([0-9]{0,20})\\(?:overline|bar|dot) ?\{?([0-9]{1,20}+)\}?")
+# matches all of "5t", "$3 k", not of "5x", "5km"
 _NUMBER_WITH_LETTER = re.compile(r"[-+]?[$€£¥₹]?[0-9][0-9.,]*+ ?[kKMBcdghlmost]\.?")
 """A letter behind a number: a factor, a variable, or one of the units that Math-Verify drops even from `5t`."""
+# matches "2x + 5t", not "5t + 2", "x = 5t", "5{t}"
 _DROPPED_LETTER = re.compile(r"\A[^=,<>]*[0-9})][cdghlmost]\Z")
 """A last variable that Math-Verify drops as if it were a unit, unless braces stand around."""
 _LAST_WORD = re.compile(r"[A-Za-z]{2,}[²³]?\.?")
 _DIGIT = re.compile("[0-9]")
+# matches r"\sin x", not r"\sinh x", "sin x"
 _TRIGONOMETRIC = re.compile(r"\\(?:sin|cos|tan|cot|sec|csc)(?![a-z])")
 """What takes an angle: the degrees under a sine are no unit of the whole."""
+# matches "x > 3", r"x \le 3", "3, 4", not r"\left 3", "about, 3"
 _RELATION_OR_LIST = re.compile(r"[=<>≤≥]|\\(?:le|ge|lt|gt|ne|in)(?![a-z])|[0-9)\]},] *,")
 """A relation or a list: any word behind a number may be its unit, and behind these it may deny them."""
 _APPROXIMATE_WORDS = frozenset({"about", "around", "approximately", "approx", "roughly", "nearly", "almost"})
+# matches all of "don't", "cats,", not of "cats.", "3"
 _WORD = re.compile(r"[A-Za-z]++(?:'[a-z]++)?[,:]?")
 
 

@@ -6,24 +6,33 @@ from tasks.verification.equivalence.text_normalization import MATH_NAMES, drop_t
 
 _GREEK = "alpha|beta|gamma|delta|epsilon|theta|lambda|sigma|omega|phi|psi"
 _FUNCTIONS = "arcsin|arccos|arctan|sinh|cosh|tanh|sin|cos|tan|cot|sec|csc|log|ln"
+# matches "2 pi", "infinity", "oo", not r"\pi", "pie", "too"
 _CONSTANT = re.compile(rf"(?<![A-Za-z\\])(?:(pi|{_GREEK})|(?i:inf(?:inity)?)|oo)(?![A-Za-z0-9_'])")
+# matches "sin(x)", "sin x", "ln2", "log_2", not r"\sin(x)", "sin xy", "basin(x)"
 _FUNCTION = re.compile(
     rf"(?<![A-Za-z\\])({_FUNCTIONS})(?:(?=\ ?\()|(?=\ (?:[0-9\\]|[A-Za-z](?![A-Za-z])))|(?<=ln)(?=[0-9])"
     r"|(?=\^\{?[0-9])|_(?:([0-9]+|[a-z])|(?=\{)))",
 )
 """What takes something: `log2(8)` and `sin^-1 x` may be read in two ways, and `5 log` in none."""
+# matches "exp(x)", not "exp x", r"\exp(x)"
 _EXPONENTIAL = re.compile(r"(?<![A-Za-z\\])exp(?= ?\()")
+# matches "sqrt 2", "sqrt(x)", "sqrt x", not r"\sqrt{2}", "sqrt xy"
 _ROOT = re.compile(
     r"(?<![A-Za-z\\])sqrt(?: ?([0-9]+(?:\.[0-9]+)?)| ?([a-z])(?![A-Za-z0-9_^])|(?= ?[({]|\[[0-9]+\] ?\{))"
 )
 MAX_ROOTS = 20
 """Roots in one answer whose brackets are rewritten: each takes a look at the whole text."""
+# matches "3 x 10^5", not "3 x 5^2", "a x 10^5"
 _POWER_OF_TEN = re.compile(r"(?<=[0-9]) ?[xX] ?(?=10 ?\^)")
+# matches "x >= 3", "x != 3", not "x => 3", "x!=3"
 _INEQUALITY = re.compile(r"(?<![<>=!])([<>])=(?![=>])|(?<= )!=(?= )")
 _LATEX_SIGNS = {"<": "\\le ", ">": "\\ge "}
+# matches "sin x", "2pi", "x <= 3", not "xy", r"\sin"
 _PLAIN_MATH = re.compile(r"(?<![A-Za-z\\])(?:[a-z]{3}|pi|ln|oo|Inf|INF)|[<>!]=|[xX] ?10 ?\^")
+# matches r"\operatorname{lcm}", r"\sin", not "sin", r"\{"
 _OPERATOR = re.compile(r"\\(?:operatorname\*?|begin|end) ?\{[a-z*]*\}|\\[A-Za-z]+")
 _LETTER_RUN = re.compile("[A-Za-z]{2,}")
+# matches "x is 3", "3 x 4", not "this 3", "3x4"
 _SHORT_WORD = re.compile(r"(?<![^ ])(?:is|to|up|of|by|on|it|if|we|he) |(?<=[0-9]) [xX] (?=[0-9])")
 """Words of two letters that are no products where they stand alone, and the sign of times that is no letter."""
 _KNOWN_NAMES = (MATH_NAMES | {"ln", "lg", "pi"}) - {"and"}

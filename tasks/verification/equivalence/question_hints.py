@@ -5,17 +5,20 @@ from collections import deque
 from functools import lru_cache
 from typing import NamedTuple
 
+# matches "5%", "what percentage", "5 per cent", not "5 cents"
 _PERCENT = re.compile(r"%|\bper\s?cent(?:age)?s?\b", re.IGNORECASE)
 _NUMBER_WORD = (
     r"(?:zero|half|halves|quarters?|thirds?|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve"
     r"|(?:thir|four|fif|six|seven|eigh|nine)teen|(?:twen|thir|for|fif|six|seven|eigh|nine)ty|hundred|thousand)"
 )
+# matches "raised by 5", "twenty ", "the same ", not "what "
 _GIVEN_PERCENT = re.compile(
     rf"(?:[0-9.)}}\]]|\b{_NUMBER_WORD}|\b(?:of\s+an?|same|certain|this|that|given|these|those|such|few|several))"
     r"(?:[\s$~-]|\\[,;:! ()])*+\Z",
     re.IGNORECASE,
 )
 """Before a percent sign or word: how many percent, or that they were told."""
+# matches "What ", "Write it as a ", "Find how many", not "If it falls by 5", "What is it if 5"
 _ASKED_PERCENT = re.compile(
     r"\b(?:what|which|how\s+(?:many|much|large|great)|find|compute|calculate|determine|express|give|state|write|estimate)\b"
     r"(?:(?!\b(?:if|when|given|assuming|suppose|knowing)\b)[^.?!]){0,200}\Z"
@@ -24,6 +27,7 @@ _ASKED_PERCENT = re.compile(
     re.IGNORECASE,
 )
 """Before a percent sign or word that has no number: what is asked for, or a letter that stands for the number."""
+# matches "to the nearest ", "nearest tenth of a ", not "nearest cent or "
 _NEAREST_PERCENT = re.compile(
     r"\bnearest\s+\$?(?:[0-9.]+\s?|(?:whole|integer|one|half|(?:one[\s-])?(?:ten|hundred|thousand)th)\s+)?\$?"
     r"(?:of\s+(?:an?|one)\s+)?\Z",
@@ -49,19 +53,23 @@ _PLACES_OF_NAME = {
     **{"million": -6, "ten thousand": -4, "hundred thousand": -5, "ten-thousandth": 4, "penny": 2, "second": 0},
     **{"tenth": 1, "hundredth": 2, "cent": 2, "thousandth": 3},
 }
+# matches "the nearest hundredth", not "the nearest 10"
 _NEAREST_NAME = re.compile(
     r"\bnearest\s+\$?((?:ten|hundred)[- ]thousandth|(?:ten|hundred) thousand|[a-z]+)\b", re.IGNORECASE
 )
+# matches "two decimal places", "3 decimals", not "two places", "a decimal"
 _DECIMAL_PLACES = re.compile(
     r"\b(one|two|three|four|five|six|[1-9])\s+(?:decimal\s+(?:place|digit|point)|decimals\b)", re.IGNORECASE
 )
 _COUNT_OF_WORD = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6}
+# matches "in increasing order", "respectively", not "order them", "increasing"
 _ORDER_REQUEST = re.compile(
     r"\b(?:(?:in|de)creasing|ascending|descending|numerical|alphabetical)\s+order|\brespectively\b|\bordered\b"
     r"|\bin order\s+from"
     r"|\bfrom\s+(?:the\s+)?(?:least|smallest|lowest|greatest|largest|highest|shortest|longest)\b",
     re.IGNORECASE,
 )
+# matches "in base 5", "binary", "101_2", not "the base of a triangle"
 _BASE_NAME = re.compile(
     r"\bbase[- ]?\$?_?\{?(?:[0-9]|two|three|four|five|six|seven|eight|nine|ten)|\bbinary\b|[0-9]_\{?[0-9]",
     re.IGNORECASE,

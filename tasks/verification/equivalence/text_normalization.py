@@ -6,21 +6,29 @@ Math-Verify reads `yes` as a product of three letters, so that an anagram is equ
 import re
 
 from tasks.verification.equivalence.units import to_singular
-from tasks.verification.math_verify.pool import LATEX_THOUSANDS
+from tasks.verification.math_verify.verdict import LATEX_THOUSANDS
 
 _WRAPPINGS = (("$$", "$$"), ("$", "$"), (r"\(", r"\)"), (r"\[", r"\]"), ("**", "**"))
+# matches all of "$5$%", r"\(5\)\%", not of "$5%$", "5%"
 _PERCENT_AFTER = re.compile(r"(?:\$([^$]++)\$|\\\(((?:[^\\]|\\[^)])++)\\\)) ?\\?%")
+# matches r"3\,000", r"x \quad y", not r"3\\,4", r"\quadx"
 _SPACING = re.compile(r"(?<!\\)\\[!,;: ]|~|\\q?quad(?![A-Za-z])")
+# matches r"\text{cats}", r"\mathrm {cm}", not r"\text{a{b}}", r"\sqrt{2}"
 _TEXT_COMMAND = re.compile(r"\\(?:text|textrm|textbf|textit|mathrm|mbox)\s*+\{([^{}]*+)\}")
+# matches r"30^\circ", r"30^{\circ}", not r"f \circ g", "30^2"
 DEGREE_SIGN = re.compile(r"\^ ?(?:\\circ\b|\{ ?\\circ ?\})|°")
+# matches "12 cm^2", "12 m^{3}.", not "x^2", "12 cm^4"
 _UNIT_POWER = re.compile(r"(?<=[0-9})] )([A-Za-z]++) ?\^ ?(?:([23])|\{([23])\}) ?\.?$")
 _LETTER_UNITS = {"m": "meter", "g": "gram", "s": "second", "L": "liter", "l": "liter"}
 """In text they are units, and in mathematics letters."""
+# matches r"\sqrt", r"\begin{align*}", not "sqrt", r"\{"
 _COMMAND = re.compile(r"\\(?:begin|end)\{[a-z*]*+\}|\\[A-Za-z]++")
 _PLAIN_WORD = re.compile(r"[A-Za-z]{3,}+|\bno\b", re.IGNORECASE)
+# matches "7 p.m.", r"7\text{ am}", not "7 amps", "pm"
 _HOUR = re.compile(r"[0-9] ?(?:\\text\{)? ?[ap]\.? ?m\b", re.IGNORECASE)
 _BLANK = re.compile(r"(?<![0-9]) | (?![0-9])")
 """One that sets apart; between two digits it tells two numbers from one."""
+# matches r"\frac 1 2", not r"\frac12", r"\frac{1}{2}"
 _FRACTION = re.compile(r"(\\[dt]?frac) ?([0-9]) ([0-9])")
 _ONLY_WORDS = re.compile(r"[A-Za-z',;:! -]++")
 MATH_NAMES = frozenset(

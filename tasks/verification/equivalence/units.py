@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 
+# matches "5 million", "isn't", "two thirds", not "5 cats", "moral"
 NON_UNIT_WORDS = re.compile(
     r"""\b(?:and|or|but|nor|to|by|over|under|of|plus|minus|negative|positive|times|twice|thrice|double|triple|divided|mod
         |pi|half|halves|thirds?|quarters?|hundreds?|thousands?|millions?|billions?|trillions?|lakhs?|crores?|dozens?
@@ -22,6 +23,7 @@ NON_UNIT_WORDS = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 """Words beside a number that change it, `5 million`: not read, and not guessed. Behind it, others are its unit."""
+# matches all of "square", "towards", not of "squares", "the"
 MODIFIERS_BEFORE = re.compile(
     r"(?:square|cube|inverse|opposite|exponential|modulus|option|case|equation|chapter|section|figure|against|towards?"
     r"|ceil|ceiling|floor|sgn|absolute|inequality|from|follows|following|precedes|preceding)",
@@ -45,6 +47,7 @@ _SHORT_WORDS = """
     cal amp ohm bar atm kpa mpa mol rad deg pkg cc kn kj mj ev usd eur gbp inr jpy cad aud"""
 _REAL_SHORT_WORDS = frozenset(_SHORT_WORDS.split())
 """Words of two and three letters: others behind a number are a product, `5 xy`."""
+# matches all of "kilometers", "cm", "m²", not of "cats", "kilofeet"
 _KNOWN_UNITS = re.compile(
     r"""(?:square|cubic|sq|cu|per|units?|degrees?|radians?|deg|rad|(?:kilo|centi|milli|nano|micro)?(?:met(?:er|re)|gram)s?
         |(?:milli|centi)?lit(?:er|re)s?|inch(?:es)?|foot|feet|ft|yards?|yd|miles?|mi|seconds?|minutes?|hours?|days?|weeks?
@@ -63,6 +66,7 @@ _UNIT_NAMES = {
     **{"lb": "lb", "oz": "ounce", "l": "liter", "litre": "liter"},
 }
 """Other ways to write a unit. None is converted into another."""
+# matches "5 dollars an hour", not "5 dollars for an hour"
 _RATE = re.compile(r"\b(dollars?|euros?|pounds?|sterling|yen|rupees?) (?:an?|each|every) ")
 _MONEY = frozenset({"dollar", "euro", "pound", "sterling", "yen", "rupee"})
 _AMBIGUOUS_POUNDS = frozenset({("pound", "sterling"), ("pound", "lb"), ("lb", "pound"), ("sterling", "pound")})

@@ -15,7 +15,13 @@ import time
 import warnings
 from typing import Any
 
-from tasks.verification.math_verify.pool import FORM_CHARACTERS, LATEX_THOUSANDS, Comparator, Verdict, describe_library
+from tasks.verification.math_verify.verdict import (
+    FORM_CHARACTERS,
+    LATEX_THOUSANDS,
+    Comparator,
+    Verdict,
+    describe_library,
+)
 
 MEMORY_BYTES = 2 << 30
 """Bytes of address space of a child."""

@@ -12,7 +12,7 @@ from tasks.verification.equivalence.compare import compare, parse_answer
 from tasks.verification.equivalence.question_hints import parse_hints
 from tasks.verification.extraction.rules import extract
 from tasks.verification.math_verify import pool
-from tasks.verification.math_verify.pool import Pair, Verdict
+from tasks.verification.math_verify.verdict import Pair, Verdict
 from tasks.verification.verify import extract_gold
 from tests.support import recorded
 

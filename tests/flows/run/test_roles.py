@@ -11,11 +11,16 @@ from schemas.errors import BadInput
 from schemas.identity import FrozenModel
 from schemas.prompts import Sampling
 from schemas.receipts import Manifest
-from schemas.tables import questions
+from schemas.steps import Expectation
 from tasks.proving_ground import oracle
 from tasks.questions.solvability import JudgeSolvable
 from tasks.questions.write import WriteQuestion
 from tests.support.runs import ROOT
+
+EXPECTATIONS = [
+    Expectation(kind="expect_table_row_count_to_be_between", arguments={"min_value": 1}),
+    Expectation(kind="expect_column_value_lengths_to_be_between", arguments={"column": "question", "min_value": 10}),
+]
 
 
 class Recipe(FrozenModel):
@@ -38,7 +43,7 @@ def write_questions(api: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         run = running.Run.open(recipe)
         written = run.map(recipe.write, run.empty_rows(64, 32))
         kept = run.map(recipe.judge, written)
-        run.gate("written", questions.expectations(), kept)
+        run.gate("written", EXPECTATIONS, kept)
         return run.publish("written", kept)
 
     return write_questions

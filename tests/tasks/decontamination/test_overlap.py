@@ -4,7 +4,7 @@ import gzip
 import json
 from collections import defaultdict
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import fsspec
 import pyarrow as pa
@@ -281,7 +281,9 @@ def test_every_question_is_kept_or_dropped_with_the_benchmark_as_reason(lake: st
         {"row_id": "0", "question": "How many?"},
         {"row_id": "2", "question": swapped},
     ]
-    strict = worker.run_merge(DropOverlaps(rules=benchmark_overlaps.OVERLAP_RULES), [[table], [told]], 100, lake)
+    strict = worker.run_merge(
+        DropOverlaps(rules=get_args(benchmark_overlaps.OverlapRule)), [[table], [told]], 100, lake
+    )
     assert strict.rejected == {"contaminated: exam": 3}
     lax = worker.run_merge(DropOverlaps(rules=()), [[table], [told]], 100, lake)
     assert lax.kept == 4

@@ -16,7 +16,7 @@ from tasks.verification.equivalence.plain_math import plain_to_latex
 from tasks.verification.equivalence.polynomials import NoExactForm
 from tasks.verification.equivalence.question_hints import QuestionHints, parse_hints
 from tasks.verification.math_verify import pool
-from tasks.verification.math_verify.pool import Pair, Verdict
+from tasks.verification.math_verify.verdict import Pair, Verdict
 from tests.support.answer_pairs import generate_rows, load_corpus
 from tests.support.mutants import MISTAKES, make_mutants
 from tests.support.strings import HOSTILE_STRINGS, generate_by_grammar

@@ -17,7 +17,9 @@ import pytest
 
 from schemas.errors import VerifierBroken
 from tasks.verification.math_verify import pool
-from tasks.verification.math_verify.pool import CANARIES, MathVerifyProcess, Pair, Verdict
+from tasks.verification.math_verify.canaries import CANARIES
+from tasks.verification.math_verify.pool import MathVerifyProcess
+from tasks.verification.math_verify.verdict import Pair, Verdict, describe_library
 
 ROOT = Path(pool.__file__).parents[3]
 PROBES = [Pair(r"\frac{3}{4}", "0.75"), Pair("(1,2]", "[1,2]"), Pair("1<x<2", "(1,2)"), Pair("(1,2)", "1<x<2")]
@@ -25,7 +27,7 @@ EXPECTED = ["correct", "wrong", "correct", "wrong"]
 
 FAKE = """
 import os, sys, time
-from tasks.verification.math_verify.pool import Verdict
+from tasks.verification.math_verify.verdict import Verdict
 from tasks.verification.math_verify.child import serve
 
 drifted = False
@@ -166,7 +168,8 @@ def test_the_deadline_is_per_pair(fake: MathVerifyProcess) -> None:
 
 def test_a_child_ends_itself_when_its_parent_is_killed_in_the_middle_of_a_pair(tmp_path: Path) -> None:
     script = (
-        "from tasks.verification.math_verify.pool import Pair, MathVerifyProcess\n"
+        "from tasks.verification.math_verify.pool import MathVerifyProcess\n"
+        "from tasks.verification.math_verify.verdict import Pair\n"
         f"referee = MathVerifyProcess(canaries=(), command={_fake_command(tmp_path)!r})\n"
         "print(referee.pid, flush=True)\n"
         "referee.compare_pairs([Pair('1', 'hang')], deadline=300)\n"
@@ -245,7 +248,7 @@ def test_the_working_directory_does_not_matter(tmp_path: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONSAFEPATH": "1"}
     command = [sys.executable, "-c", script]
     said = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
-    assert said.stdout.strip() == pool.describe_library()
+    assert said.stdout.strip() == describe_library()
 
 
 def test_canaries_refuse_a_library_that_judges_wrongly(tmp_path: Path) -> None:
@@ -280,7 +283,8 @@ def test_a_child_that_somebody_ended_and_waited_for_is_replaced() -> None:
         assert _verdicts(judge.compare_pairs([Pair("1", "1")])) == ["correct"]
         assert judge.pid is not None and judge._child is not None
         os.kill(judge.pid, signal.SIGKILL)
-        judge._child.wait()
+        while judge._child.exit_code is None:
+            time.sleep(0.01)
         assert _verdicts(judge.compare_pairs([Pair("1", "1.0")])) == ["correct"]
 
 

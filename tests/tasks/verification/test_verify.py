@@ -18,7 +18,7 @@ from schemas.tables import error_rates, verdicts
 from tasks.verification.equivalence.compare import compare, parse_answer
 from tasks.verification.equivalence.number_parser import MAX_ANSWER_CHARACTERS, parse_number, split_unit
 from tasks.verification.math_verify import pool
-from tasks.verification.math_verify.pool import Pair, Verdict
+from tasks.verification.math_verify.verdict import Pair, Verdict, describe_library
 from tasks.verification.verify import Verify, extract_gold
 from tests.support import recorded
 
@@ -99,7 +99,7 @@ def test_both_parsed_forms_and_the_verifier_are_written_down() -> None:
     assert (row["gold_parsed"], row["answer_parsed"]) == (r"\frac{1}{2}", "0.50")
     assert row["verifier"] == "questmill.answer_match"
     assert row["verifier_version"] == Verify().identity
-    assert Verify().identity.startswith(f"{Verify.version} with {pool.describe_library()} ")
+    assert Verify().identity.startswith(f"{Verify.version} with {describe_library()} ")
     assert Verify(tolerance=0.01).identity != Verify().identity
     assert row["milliseconds"] > 0
 
@@ -171,7 +171,7 @@ def test_rows_keep_their_order_whoever_decides_them() -> None:
 
 
 def test_the_library_is_part_of_the_identity_and_must_be_the_installed_one() -> None:
-    assert Verify().model_dump()["library"] == pool.describe_library()
+    assert Verify().model_dump()["library"] == describe_library()
     with pytest.raises(ValidationError, match=r"was asked for math-verify 0\.1, but this machine has math-verify"):
         Verify(library="math-verify 0.1")
     elsewhere = Verify().model_copy(update={"library": "math-verify 0.1"})
@@ -343,7 +343,7 @@ def test_a_percent_sign_behind_a_formula_is_not_forgiven(answer: str) -> None:
 
 def test_what_reports_say_of_the_verifier_was_measured_of_this_one() -> None:
     told = tomllib.loads(ERROR_RATES_FILE.read_text())
-    assert told["verifier"] == f"questmill.answer_match {Verify.version} with {pool.describe_library()}", (
+    assert told["verifier"] == f"questmill.answer_match {Verify.version} with {describe_library()}", (
         "make bench ONLY=verifier_error_rates"
     )
     assert [row["figure"] for row in told["figures"]] == ["verifier: false accepts", "verifier: false rejects"]

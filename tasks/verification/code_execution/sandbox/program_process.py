@@ -1,4 +1,4 @@
-"""Inside the fork: turns the warden into the program, shut in before its text is as much as compiled."""
+"""Inside the fork: turns the supervisor's copy into the program, shut in before its text is as much as compiled."""
 
 import builtins
 import json

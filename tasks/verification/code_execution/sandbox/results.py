@@ -26,7 +26,7 @@ class Limits(NamedTuple):
 
 
 class ExecutionResult(NamedTuple):
-    """How a program ended: one of `STATUS_PHRASES`, what exactly, what it printed, and what it took."""
+    """How a program ended: one of `REASONS`, what exactly, what it printed, and what it took."""
 
     reason: str
     detail: str | None = None
@@ -51,7 +51,7 @@ class NotIsolated(Exception):
 
 
 def classify(observed: dict[str, Any], limits: Limits) -> ExecutionResult:
-    """What the warden saw of a program, as one of `STATUS_PHRASES`; raises `NotIsolated` or `ProcessDied` where it
+    """What the supervisor saw of a program, as one of `REASONS`; raises `NotIsolated` or `ProcessDied` where it
     was not run.
 
     A program can write the notes as it likes: they say what it died of, never whether it was contained.

@@ -1,21 +1,18 @@
 """Runs programs that nobody has read, each as a process that reaches no network, no other file and no other process.
 
-A warden (`warden.py`) is asked over a pipe and forks for each program; the kernel shuts the fork in (`walls.py`), and
-where it cannot, nothing runs. How a program ended is one of `results.STATUS_PHRASES`.
+A supervisor (`supervisor.py`) is asked over a pipe and forks for each program; the kernel shuts the fork in
+(`seccomp_landlock.py`), and where it cannot, nothing runs. How a program ended is one of `results.REASONS`.
 """
 
-import atexit
 import importlib.util
 import platform
 import shutil
 import sys
 import tempfile
 import time
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TypeVar
 
 from schemas.errors import VerifierBroken
 from tasks.verification.code_execution.sandbox import supervisor
@@ -27,14 +24,12 @@ from tasks.verification.code_execution.sandbox.results import (
     SandboxFailure,
     classify,
 )
-from tasks.verification.json_process import JsonProcess, ProcessDied, Timeout
-
-T = TypeVar("T")
+from tasks.verification.json_process import IdlePool, JsonProcess, ProcessDied, ProcessOwner, Timeout
 
 GRACE_SECONDS = 0.8
-"""Seconds past the deadline that the warden may take to say so, before it is killed itself."""
+"""Seconds past the deadline that the supervisor may take to say so, before it is killed itself."""
 STARTUP_SECONDS = 120.0
-"""Seconds a warden may take to load its libraries (sympy: 1 s alone on a core); generous, for loaded machines."""
+"""Seconds a supervisor may take to load its libraries (sympy: 1 s alone on a core); generous, for loaded machines."""
 CANARY_LIMITS = Limits(deadline=STARTUP_SECONDS, cpu=int(STARTUP_SECONDS))
 """Of a canary."""
 COMMAND = (sys.executable, "-P", "-S", "-s", "-B", "-m", supervisor.__name__)
@@ -57,45 +52,28 @@ CANARIES = (
 """Programs whose ending is known. The first must end so in any case, the others wherever safety is promised."""
 
 
-class Sandbox:
-    """One warden that runs one program after the other, for one thread at a time; whoever makes one must `close` it.
+class Sandbox(ProcessOwner):
+    """One supervisor that runs one program after the other, for one thread at a time; whoever makes one closes it.
 
     A program can import the standard library and `libraries`, which are loaded beforehand, and what is installed beside
     them. Each gets an empty folder of its own in `folder`. Raises `VerifierBroken` where programs cannot be contained.
     """
 
     def __init__(self, libraries: Sequence[str] = (), unsafe: bool = False, folder: str | None = None) -> None:
+        super().__init__()
         if sys.platform != "linux":
             raise VerifierBroken(f"programs are run on Linux alone, and this is {sys.platform}; add a worker that is")
         self._libraries, self._unsafe, self._folder = tuple(libraries), unsafe, folder
-        self._supervisor: JsonProcess | None = None
         self._close_on_error(self._start)
 
-    @property
-    def pid(self) -> int | None:
-        """The warden's process id; None while there is none."""
-        return self._supervisor.pid if self._supervisor else None
-
-    @property
-    def is_owned(self) -> bool:
-        """Whether this process may ask it."""
-        return self._supervisor is None or self._supervisor.is_owned
-
     def run(self, program: str, limits: Limits = Limits()) -> ExecutionResult | SandboxFailure:  # noqa: B008
-        """Run `build_filter`; returns within `limits.deadline` + 1 s, unless a warden that died must first be
-        replaced."""
+        """Run `program`, for at most `limits.deadline` + 1 s, unless a supervisor that died must first be replaced."""
         return self._close_on_error(lambda: self._run_with_retry(program, limits))
-
-    def close(self) -> None:
-        """End the warden, and with it the program that it runs."""
-        child, self._supervisor = self._supervisor, None
-        if child:
-            child.close()
 
     def _run_with_retry(self, program: str, limits: Limits) -> ExecutionResult | SandboxFailure:
         deaths = 0
         while True:
-            child = self._supervisor or self._start()
+            child = self._child or self._start()
             try:
                 return self._run_once(child, program, limits)
             except Timeout:
@@ -119,9 +97,9 @@ class Sandbox:
             shutil.rmtree(folder, ignore_errors=True)
 
     def _start(self) -> JsonProcess:
-        """Start a warden, hand it the libraries, run the canaries."""
+        """Start a supervisor, hand it the libraries, run the canaries."""
         folders = sorted({_find_install_folder(name) for name in self._libraries})
-        self._supervisor = child = JsonProcess(COMMAND, _make_environment())
+        self._child = child = JsonProcess(COMMAND, _make_environment())
         try:
             settings = {"libraries": self._libraries, "folders": folders, "unsafe": self._unsafe}
             child.ask(settings, STARTUP_SECONDS)
@@ -135,14 +113,6 @@ class Sandbox:
         except (ProcessDied, Timeout) as error:
             raise VerifierBroken(f"the sandbox did not start: {error}; see if `{' '.join(COMMAND)}` runs") from error
         return child
-
-    def _close_on_error(self, work: Callable[[], T]) -> T:
-        """Whatever interrupts `work`, a warden in the middle of a program must not be asked again."""
-        try:
-            return work()
-        except BaseException:
-            self.close()
-            raise
 
 
 def _find_install_folder(library: str) -> str:
@@ -177,7 +147,7 @@ def describe_interpreter(libraries: Sequence[str]) -> str:
     return ", ".join(names)
 
 
-_idle_sandboxes: dict[tuple[tuple[str, ...], bool], deque[Sandbox]] = {}
+_idle_sandboxes = IdlePool(Sandbox)
 
 
 def run_programs(
@@ -185,22 +155,7 @@ def run_programs(
 ) -> list[ExecutionResult | SandboxFailure]:
     """How each program ends, in order, from any thread of any process.
 
-    Wardens are started on demand, as many as threads ask at a time, and end with the process.
+    Supervisors are started on demand, as many as threads ask at a time, and end with the process.
     """
-    idle = _idle_sandboxes.setdefault((tuple(libraries), unsafe), deque())
-    try:
-        sandbox = idle.pop()
-        while not sandbox.is_owned:
-            sandbox = idle.pop()
-    except IndexError:
-        sandbox = Sandbox(libraries, unsafe)
-    results = [sandbox.run(program, limits) for program in programs]
-    idle.append(sandbox)
-    return results
-
-
-@atexit.register
-def _close_idle() -> None:
-    for idle in _idle_sandboxes.values():
-        while idle:
-            idle.pop().close()
+    with _idle_sandboxes.lend(tuple(libraries), unsafe) as sandbox:
+        return [sandbox.run(program, limits) for program in programs]

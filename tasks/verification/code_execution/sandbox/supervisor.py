@@ -45,7 +45,7 @@ def _send(message: dict[str, Any]) -> None:
 
 
 def _run_job(job: Job, readable: Sequence[str], unsafe: bool) -> dict[str, Any]:
-    """Fork, watch, end and bury; what was seen is for `endings.judge`."""
+    """Fork, watch, end and bury; what was seen is for `results.classify`."""
     began, own_pid = time.monotonic(), os.getpid()
     pipes = [os.pipe() for _ in range(3)]  # stdout, stderr, notes
     pid = os.fork()

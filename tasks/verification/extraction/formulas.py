@@ -1,0 +1,116 @@
+r"""Formulas in a response, in `$...$`, `\(...\)`, `\[...\]` or an environment, and the last side of their last row."""
+
+import re
+from typing import NamedTuple
+
+from tasks.verification.extraction.patterns import (
+    FORMULA_MARK,
+    IN_BRACES,
+    JOINING_WORD,
+    LETTER,
+    PROSE,
+    RELATION,
+    STRUCTURE,
+    SUM,
+    TEXT_COMMAND,
+)
+
+MAX_FORMULA_CHARACTERS = 2000
+"""Characters before and behind the last number in which the ends of its formula are looked for."""
+_CLOSING = {"$": "$", "$$": "$$", r"\(": r"\)", r"\[": r"\]"}
+_OPENING_TOKENS = frozenset({"(", "[", "{", r"\(", r"\[", r"\{", r"\begin"})
+_CLOSING_TOKENS = frozenset({")", "]", "}", r"\)", r"\]", r"\}", r"\end"})
+_SEPARATORS = frozenset({",", ";", r"\quad", r"\qquad", r"\lor", r"\land"})
+"""Between two equations, they tell that the second does not go on from the first."""
+
+
+class Formula(NamedTuple):
+    """A formula: `start` and `end` of what is between its signs, and of the whole of it."""
+
+    opening: int
+    start: int
+    end: int
+    closing: int
+
+
+def find_formula(text: str, at: int) -> Formula | None:
+    """The innermost formula around the character before `at`; dollars that are money are none."""
+    first = max(0, at - MAX_FORMULA_CHARACTERS)
+    if first:
+        first = max(first, text.find("\n", first, at))
+    marks = [mark for mark in FORMULA_MARK.finditer(text, first, at + MAX_FORMULA_CHARACTERS) if mark[1]]
+    following, seen = [-1] * len(marks), dict[str, int]()
+    for here in range(len(marks) - 1, -1, -1):
+        following[here] = seen.get(_get_closing_mark(marks[here][1]), -1)
+        seen[marks[here][1]] = here
+    formula, here = None, 0
+    while here < len(marks) and marks[here].end() < at:
+        opening, last = marks[here], following[here]
+        if last < 0 or (opening[1] == "$" and (last > here + 1 or not _is_formula(text, opening, marks[last]))):
+            here += 1
+        elif marks[last].start() < at:
+            here = last + 1
+        else:
+            formula = Formula(opening.start(), opening.end(), marks[last].start(), marks[last].end())
+            here += 1
+    return formula
+
+
+def _get_closing_mark(mark: str) -> str:
+    """The sign that ends the formula that `mark` opens; empty if it opens none."""
+    return f"\\end{{{_get_environment(mark)}}}" if mark.startswith("\\begin") else _CLOSING.get(mark, "")
+
+
+def _get_environment(mark: str) -> str:
+    return mark[mark.index("{") + 1 : mark.index("}")]
+
+
+def _is_formula(text: str, left: re.Match[str], right: re.Match[str]) -> bool:
+    """Whether a formula stands between two dollars, and not what follows some money: `$5 and then $7`."""
+    inside, before = text[left.end() : right.start()], text[left.start() - 1 : left.start()]
+    if inside[0].isspace() != inside[-1].isspace() or text[right.end() : right.end() + 1].isdigit():
+        return False
+    if before.isdigit() and not (inside[0].isalpha() or inside[0] == "\\"):
+        return False  # 5$ - 3$
+    amount = inside[0].isspace() or inside[0].isdigit()
+    return "\n\n" not in inside and not (amount and PROSE.search(TEXT_COMMAND.sub("", inside)))
+
+
+def find_last_side(text: str, formula: Formula, at: int) -> tuple[int, int]:
+    """Where in the last row of a formula its last side begins, and where it ends; the whole row if that is no value.
+
+    The row is whole where there are several equations, where the number before `at` is on another side, and where an
+    inequality is told.
+    """
+    start, end, depth, equals, is_separated, is_whole_row = formula.start, formula.end, 0, list[int](), False, False
+    for sign in STRUCTURE.finditer(text, formula.start, formula.end):
+        token = sign[0]
+        if token in _OPENING_TOKENS:
+            depth += 1
+        elif token in _CLOSING_TOKENS:
+            depth -= 1
+        elif depth:
+            continue
+        elif token == "\\\\":
+            if not text[sign.end() : formula.end].strip():
+                end = sign.start()
+                break
+            start, equals, is_separated, is_whole_row = sign.end(), [], False, False
+        elif token.strip("&") == "=":
+            is_whole_row, is_separated = is_whole_row or is_separated, False
+            equals.append(sign.end())
+        else:
+            is_separated = is_separated or token in _SEPARATORS or JOINING_WORD.match(text, sign.end()) is not None
+            is_whole_row = is_whole_row or RELATION.match(token) is not None
+    start += len(text[start:end]) - len(text[start:end].lstrip("& \t\n"))
+    row = text[start:end].rstrip(".,; \t\n")
+    end = end if row.endswith("\\") else start + len(row)
+    if is_whole_row or not equals or equals[-1] >= at or (len(equals) == 1 and _is_equation(text[start : equals[0]])):
+        return start, end
+    return equals[-1], end
+
+
+def _is_equation(left: str) -> bool:
+    """Whether what is before an `=` is a sum of several letters: `x + 2y = 5` has no value that it tells."""
+    left = IN_BRACES.sub("", left)
+    return bool(SUM.search(left)) and len(set(LETTER.findall(left))) > 1
