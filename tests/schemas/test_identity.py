@@ -28,36 +28,42 @@ def shape(node: Any) -> Any:
     return [type(node).__name__, *fields]
 
 
+@functools.cache
+def read(module: str) -> tuple[Any, tuple[str, ...]]:
+    """The shape of a module's code, and the modules of tasks that it imports."""
+    spec = importlib.util.find_spec(module)  # found, not imported: what it imports may be an extra
+    tree = ast.parse(Path(str(spec and spec.origin)).read_text())
+    froms = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    names = [name for node in froms for name in (f"{node.module}", *(f"{node.module}.{a.name}" for a in node.names))]
+    ours = (n for n in names if n.startswith("tasks.") and (ROOT / f"{n.replace('.', '/')}.py").is_file())
+    return shape(tree.body), tuple(ours)
+
+
 def code(module: str, seen: set[str] | None = None) -> list[Any]:
     """The code of a module of tasks, and of those that it imports from there."""
     seen = {module} if seen is None else seen | {module}
-    spec = importlib.util.find_spec(module)  # found, not imported: what it imports may be an extra
-    tree = ast.parse(Path(str(spec and spec.origin)).read_text())
-    found = [shape(tree.body)]
-    for node in ast.walk(tree):
-        names = (
-            [f"{node.module}", *(f"{node.module}.{a.name}" for a in node.names)]
-            if isinstance(node, ast.ImportFrom)
-            else []
-        )
-        for name in names:
-            if name not in seen and (ROOT / f"{name.replace('.', '/')}.py").is_file() and name.startswith("tasks."):
-                seen.add(name)
-                found += code(name, seen)
+    body, imported = read(module)
+    found = [body]
+    for name in imported:
+        if name not in seen:
+            seen.add(name)
+            found += code(name, seen)
     return found
 
 
 @functools.cache
-def digest(module: str) -> str:
-    """The first 16 hex digits of what names the code of a module."""
-    return hashlib.sha256(json.dumps(code(module)).encode()).hexdigest()[:16]
+def digest(*modules: str) -> str:
+    """The first 16 hex digits of what names the code of modules: a step's own, and the one that its training names."""
+    shapes = [code(module) for module in modules]
+    return hashlib.sha256(json.dumps(shapes[0] if len(shapes) == 1 else shapes).encode()).hexdigest()[:16]
 
 
 def identities() -> dict[str, dict[str, Any]]:
     """Version and code of every step, and of what reads input: its `version` is `SEED_VERSION`."""
     listed = {}
     for kind in find_steps():
-        listed[f"{kind.__module__}.{kind.__name__}"] = {"version": kind.version, "code": digest(kind.__module__)}
+        modules = [kind.__module__, *([kind.trainer.partition(":")[0]] if hasattr(kind, "trainer") else [])]
+        listed[f"{kind.__module__}.{kind.__name__}"] = {"version": kind.version, "code": digest(*modules)}
     listed["infra.lake.input_files"] = {"version": input_files.SEED_VERSION, "code": digest("infra.lake.input_files")}
     return dict(sorted(listed.items()))
 
