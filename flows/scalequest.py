@@ -39,7 +39,8 @@ class ScaleQuest(FrozenModel):
     questioner: QuestionerTraining = QuestionerTraining()
     """How they are trained."""
     corpus: DatasetName | None = None
-    """Published dataset on whose questions they are trained; none: drawn from the proving ground, one in 7 flawed."""
+    """Published dataset on whose questions they and the scorer are trained; none: drawn from the proving ground, where
+    of those for the generators one in 7 is flawed."""
     synthesize: WriteQuestion = WriteQuestion(sampling=Sampling(temperature=1.0, top_p=0.99, max_tokens=512))
     """From a bare prompt (appendix A)."""
     language: KeepLanguage = KeepLanguage()
@@ -110,6 +111,7 @@ def scalequest(recipe: ScaleQuest) -> Manifest:
     run.require_roles(*writers)
     if recipe.scorer and recipe.score and recipe.score.role:
         check_scorer(run, recipe.scorer, recipe.score.role)
+        find_scorer_corpus(run, recipe)
     published = {name: run.find_dataset(name, "question") for name in recipe.against}
     with run.with_models(**(train_generators(run, recipe) if recipe.train else {})):
         questions = run.union(*(write_questions(run, recipe, writer) for writer in writers))
@@ -163,8 +165,12 @@ def train_difficulty(run: Run, recipe: ScaleQuest) -> dict[str, Receipt]:
     """The model that scores difficulty, where the recipe trains it."""
     if not (recipe.scorer and recipe.score and recipe.score.role):
         return {}
-    corpus = run.require_dataset(recipe.corpus, "question") if recipe.corpus else None
-    return {recipe.score.role: train_scorer(run, recipe.scorer, corpus)}
+    return {recipe.score.role: train_scorer(run, recipe.scorer, find_scorer_corpus(run, recipe))}
+
+
+def find_scorer_corpus(run: Run, recipe: ScaleQuest) -> Table | None:
+    """The dataset whose fail rates are learnt, where one is named."""
+    return run.require_dataset(recipe.corpus, "question") if recipe.corpus else None
 
 
 def draw_training_corpus(run: Run) -> Table:
