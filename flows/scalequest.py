@@ -4,6 +4,7 @@ from prefect import flow
 from pydantic import Field, model_validator
 
 from flows.parts.train_questioner import QuestionerTraining, train_questioner
+from flows.parts.train_scorer import ScorerTraining, check_scorer, train_scorer
 from flows.run.run import Run, Table, dask_runner
 from schemas.identity import FrozenModel
 from schemas.names import DatasetName
@@ -38,7 +39,8 @@ class ScaleQuest(FrozenModel):
     questioner: QuestionerTraining = QuestionerTraining()
     """How they are trained."""
     corpus: DatasetName | None = None
-    """Published dataset on whose questions they are trained; none: drawn from the proving ground, one in 7 flawed."""
+    """Published dataset on whose questions they and the scorer are trained; none: drawn from the proving ground, where
+    of those for the generators one in 7 is flawed."""
     synthesize: WriteQuestion = WriteQuestion(sampling=Sampling(temperature=1.0, top_p=0.99, max_tokens=512))
     """From a bare prompt (appendix A)."""
     language: KeepLanguage = KeepLanguage()
@@ -59,6 +61,8 @@ class ScaleQuest(FrozenModel):
     """Difficulty: the share of its own samples in which a prober fails, e.g. `--fail_rate.sampling.n 8`."""
     score: ScoreDifficulty | None = None
     """Difficulty: what a scorer predicts, a model with a scalar head (section 2.4), e.g. `--score.role difficulty`."""
+    scorer: ScorerTraining | None = None
+    """Train the scorer first, e.g. `--scorer.questions 15000`; else what the profile names scores."""
     sample: SampleByDifficulty = SampleByDifficulty()
     """Which questions of which difficulty are kept; the paper drops the easiest 30 % of one generator."""
     solve: Solve = Solve(sampling=Sampling(n=5, temperature=0.7, top_p=0.95, max_tokens=2048))
@@ -81,6 +85,10 @@ class ScaleQuest(FrozenModel):
             raise ValueError("generators: one is named twice; name each once")
         if self.fail_rate and self.score:
             raise ValueError("fail_rate and score both measure difficulty; give one of them")
+        if self.scorer and not self.score:
+            raise ValueError("scorer trains what scores difficulty, and nothing does; give score, e.g. its role")
+        if self.scorer and self.score and self.score.role is None:
+            raise ValueError("scorer trains a model to play score.role; name that role")
         sampled = {*self.sample.drop_easy, *self.sample.target}
         if sampled and not (self.fail_rate or self.score):
             raise ValueError("sample wants a difficulty, and none is measured; give fail_rate or score")
@@ -102,6 +110,9 @@ def scalequest(recipe: ScaleQuest) -> Manifest:
     writers = [recipe.synthesize.model_copy(update={"role": role}) for role in recipe.generators]
     run = Run.open(recipe.model_copy(update={"synthesize": writers[0]}))
     run.require_roles(*writers)
+    if recipe.scorer and recipe.score and recipe.score.role:
+        check_scorer(run, recipe.scorer, recipe.score.role)
+        find_scorer_corpus(run, recipe)
     published = {name: run.find_dataset(name, "question") for name in recipe.against}
     with run.with_models(**(train_generators(run, recipe) if recipe.train else {})):
         questions = run.union(*(write_questions(run, recipe, writer) for writer in writers))
@@ -119,7 +130,9 @@ def scalequest(recipe: ScaleQuest) -> Manifest:
     sampled = solvable
     if (measure := recipe.fail_rate or recipe.score) is not None:
         sample = recipe.sample.model_copy(update={"generators": recipe.generators})
-        sampled = run.merge(sample, solvable, run.map(measure, solvable), shard_rows=recipe.shard_rows)
+        with run.with_models(**train_difficulty(run, recipe)):
+            difficulty = run.map(measure, solvable)
+        sampled = run.merge(sample, solvable, difficulty, shard_rows=recipe.shard_rows)
     answers = run.map(recipe.solve, sampled)
     rewards = run.map(recipe.reward, answers)
     truths = run.map(LookUpGroundTruth(), questions) if recipe.measure_error_rates else sampled
@@ -147,6 +160,18 @@ def train_generators(run: Run, recipe: ScaleQuest) -> dict[str, Receipt]:
     run.require_roles(recipe.questioner.improve, recipe.questioner.solvable, *trainings)
     corpus = run.require_dataset(recipe.corpus, "question") if recipe.corpus else draw_training_corpus(run)
     return {role: train_questioner(run, recipe.questioner, corpus, role)[1] for role in recipe.generators}
+
+
+def train_difficulty(run: Run, recipe: ScaleQuest) -> dict[str, Receipt]:
+    """The model that scores difficulty, where the recipe trains it."""
+    if not (recipe.scorer and recipe.score and recipe.score.role):
+        return {}
+    return {recipe.score.role: train_scorer(run, recipe.scorer, find_scorer_corpus(run, recipe))}
+
+
+def find_scorer_corpus(run: Run, recipe: ScaleQuest) -> Table | None:
+    """The dataset whose fail rates are learnt, where one is named."""
+    return run.require_dataset(recipe.corpus, "question") if recipe.corpus else None
 
 
 def draw_training_corpus(run: Run) -> Table:

@@ -135,8 +135,8 @@ class RegressorSpec(PricedSpec):
 
     kind: Literal["regressor"]
     path: Annotated[str, NotIdentity] = ""
-    """A directory of safetensors with one label, and its tokenizer. Its content is the identity, not its place; empty
-    where a training of the recipe makes it."""
+    """A directory of safetensors with one label, and its tokenizer; where a recipe trains the model, any language model
+    that the training may start from. Its content is the identity, not its place."""
     digest: str = ""
     """Content digest of that directory; set by `infra.engines.pin`, and checked on loading."""
     bound: Literal["sigmoid", "clip"] = "sigmoid"

@@ -1,9 +1,10 @@
 """The kinds of step: a stage works shards, a merge whole tables, a training makes a model."""
 
+import importlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 import pyarrow as pa
 from pydantic import Field
@@ -143,6 +144,21 @@ class Merge(Step):
         raise NotImplementedError(f"{type(self).__name__} must define sql()")
 
 
+class TrainingJob(NamedTuple):
+    """What a training reads, and where it writes."""
+
+    tables: Mapping[str, Iterable[pa.RecordBatch]]
+    """Its inputs, by their names; each may be read once."""
+    base: Path
+    """Folder of safetensors to start from, with their tokenizer."""
+    out: Path
+    """Folder that gets the model: `safetensors/`, and `int8/` where the base has one beside it."""
+    checkpoints: Path
+    """Folder from which a training that was killed continues."""
+    report: Callable[[str], None]
+    """Takes a line on the progress."""
+
+
 class TrainingStep(Step):
     """A training: whole tables in, a model out. It waits for all of its inputs.
 
@@ -150,7 +166,9 @@ class TrainingStep(Step):
     """
 
     inputs: ClassVar[tuple[str, ...]]
-    """Names under which `fit` is given its tables, in the order in which the flow hands them over."""
+    """Names under which the training is given its tables, in the order in which the flow hands them over."""
+    trainer: ClassVar[str]
+    """Function that trains, of step and job, as `module:function`: by name, so that only whoever trains loads torch."""
 
     role: Annotated[str | None, NotIdentity] = None
     """Whose model it starts from, e.g. `solver`; the model's content counts for the identity, the role does not."""
@@ -159,19 +177,12 @@ class TrainingStep(Step):
     launch_options: Annotated[tuple[str, ...], NotIdentity] = ()
     """More words for `accelerate launch`, e.g. `("--config_file", "zero3.yaml")`."""
 
-    def fit(
-        self,
-        tables: Mapping[str, Iterable[pa.RecordBatch]],
-        base: Path,
-        out: Path,
-        checkpoints: Path,
-        report: Callable[[str], None],
-    ) -> dict[str, float]:
+    def fit(self, job: TrainingJob) -> dict[str, float]:
         """Train in this process and return what was measured, by name: `steps`, `loss` ...
 
-        `tables` may be read once. `base` is a folder of safetensors with their tokenizer; what `fit` leaves in `out` is
-        the model: `safetensors/`, and `int8/` where the base has one beside it. A fit that was killed is called again
-        with the same `checkpoints`, and continues from there. `report` takes a line on the progress. With several GPUs
+        A fit that was killed is called again with the same `checkpoints`, and continues from there. With several GPUs
         each process calls `fit`, and the first one writes.
         """
-        raise NotImplementedError(f"{type(self).__name__} must define fit()")
+        module, _, name = self.trainer.partition(":")
+        train: Callable[[TrainingStep, TrainingJob], dict[str, float]] = getattr(importlib.import_module(module), name)
+        return train(self, job)

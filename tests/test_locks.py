@@ -17,3 +17,16 @@ def test_a_lock_lies_in_the_ranges_of_the_project(lock: str) -> None:
     ranges = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
     for needed in map(Requirement, ranges):
         assert needed.specifier.contains(locked[canonicalize_name(needed.name)]), f"{lock}: {needed}"
+
+
+def test_the_extras_lie_in_the_locks() -> None:
+    lines = [
+        line
+        for lock in ("requirements.lock", "requirements-train.lock")
+        for line in (ROOT / lock).read_text().splitlines()
+    ]
+    locked = {canonicalize_name(name): version for name, _, version in (line.partition("==") for line in lines)}
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    for needed in (Requirement(each) for extra in ("embedded", "train", "dev") for each in extras[extra]):
+        if needed.name != "questmill":
+            assert needed.specifier.contains(locked[canonicalize_name(needed.name)]), f"{needed}"

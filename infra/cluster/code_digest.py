@@ -21,13 +21,14 @@ DIGEST_CHARACTERS = 16
 @functools.cache
 def digest_of_step(kind: type) -> str:
     """The digest of the code of a step's class when this process first asked; empty where no file holds it."""
-    return digest_of_module(kind.__module__)
+    trainer = str(getattr(kind, "trainer", "")).partition(":")[0]  # a training names its function, and imports it late
+    return digest_of_module(kind.__module__, *filter(None, [trainer]))
 
 
-def digest_of_module(module: str) -> str:
-    """The first 16 hex digits of what names the code of a module now; empty where no file holds it."""
+def digest_of_module(module: str, *others: str) -> str:
+    """The first 16 hex digits of what names the code of a module, and of `others`; empty where no file holds it."""
     digests: dict[str, str] = {}
-    waiting = [module]
+    waiting = [module, *others]
     while waiting:
         name = waiting.pop()
         if name not in digests and (source := _read_source(name)) is not None:

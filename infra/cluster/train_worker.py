@@ -32,7 +32,7 @@ from schemas.engine_specs import EngineSpec
 from schemas.errors import QuestmillError
 from schemas.identity import fingerprint
 from schemas.receipts import Part, Receipt
-from schemas.steps import TrainingStep
+from schemas.steps import TrainingJob, TrainingStep
 
 NO_PROGRESS_BARS = {"TQDM_DISABLE": "1", "HF_DATASETS_DISABLE_PROGRESS_BARS": "1"}
 """A log is no place for progress bars."""
@@ -181,7 +181,7 @@ def main(work_dir: Path) -> None:
     threading.Thread(target=_exit_with_worker, daemon=True).start()
     step, base = pickle.loads((work_dir / "job.pickle").read_bytes())
     tables = {name: _read_batches(work_dir / "tables" / name) for name in step.inputs}
-    metrics = step.fit(tables, base, work_dir / "model", work_dir / "checkpoints", _print_progress)
+    metrics = step.fit(TrainingJob(tables, base, work_dir / "model", work_dir / "checkpoints", _print_progress))
     if os.environ.get("RANK", "0") == "0":
         temporary = work_dir / "measured.part"
         temporary.write_text(json.dumps(metrics))

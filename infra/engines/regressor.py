@@ -114,7 +114,9 @@ def _load_model(spec: RegressorSpec) -> tuple[Any, Any, Any]:
     return torch, tokenizer, model.to(spec.device).eval()
 
 
-HELP = "train one with `LearnDifficulty`, or name a directory of AutoModelForSequenceClassification with num_labels=1"
+HELP = (
+    "train one with `TrainDifficultyModel`, or name a directory of AutoModelForSequenceClassification with num_labels=1"
+)
 
 
 def open_engine(spec: RegressorSpec) -> Regressor:

@@ -12,6 +12,7 @@ from tasks.pupil.config import PupilTraining
 from tasks.pupil.examples import END_TOKEN
 from tasks.pupil.mixture import list_formats
 from tasks.pupil.model import make_model
+from tasks.training.ctranslate2_export import convert_to_int8
 
 
 def export_pupil(checkpoint: Path, dataset: Path, target: Path) -> tuple[Path, Path]:
@@ -26,13 +27,13 @@ def export_pupil(checkpoint: Path, dataset: Path, target: Path) -> tuple[Path, P
     safetensors, int8 = target / "safetensors", target / "int8"
     for folder in (safetensors, int8):
         shutil.rmtree(folder, ignore_errors=True)
-    _write_safetensors(model, Tokenizer.from_file(str(dataset / "tokenizer.json")), safetensors)
-    _convert_to_int8(safetensors, int8)
+    tokenizer = _write_safetensors(model, Tokenizer.from_file(str(dataset / "tokenizer.json")), safetensors)
+    convert_to_int8(safetensors, int8, tokenizer)
     (target / "formats.json").write_text(json.dumps(list_formats(), indent=2) + "\n")
     return safetensors, int8
 
 
-def _write_safetensors(model: LlamaForCausalLM, tokenizer: Tokenizer, folder: Path) -> None:
+def _write_safetensors(model: LlamaForCausalLM, tokenizer: Tokenizer, folder: Path) -> PreTrainedTokenizerFast:
     model.config.use_cache = True
     model.to(torch.bfloat16).save_pretrained(folder)
     # CTranslate2 takes the size of the vocabulary from the tokenizer, vLLM from the config: pad the former up to it.
@@ -46,15 +47,4 @@ def _write_safetensors(model: LlamaForCausalLM, tokenizer: Tokenizer, folder: Pa
         clean_up_tokenization_spaces=False,
     )
     fast.save_pretrained(folder)
-
-
-def _convert_to_int8(safetensors: Path, int8: Path) -> None:
-    from ctranslate2.converters import TransformersConverter
-
-    TransformersConverter(str(safetensors), copy_files=["tokenizer.json", "tokenizer_config.json"]).convert(
-        str(int8), quantization="int8"
-    )
-    config = json.loads((int8 / "config.json").read_text())
-    # There is no opening token, but the loader insists on a name for one.
-    ends = {"bos_token": END_TOKEN, "eos_token": END_TOKEN, "unk_token": "<unk>"}
-    (int8 / "config.json").write_text(json.dumps({**config, **ends}, indent=2) + "\n")
+    return fast

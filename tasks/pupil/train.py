@@ -19,7 +19,7 @@ from tasks.pupil.batching import Batch, collate, iterate_batches
 from tasks.pupil.config import PupilTraining
 from tasks.pupil.dataset import open_dataset, write_dataset
 from tasks.pupil.model import load_weights, make_model
-from tasks.pupil.muon import Muon
+from tasks.pupil.muon import make_muon
 from tasks.pupil.schedule import Schedule
 
 ReportProgress = Callable[[str], None]
@@ -71,7 +71,7 @@ class TrainingRun:
         matrices = [p for n, p in self.model.named_parameters() if p.ndim == 2 and "embed" not in n]
         others = [p for n, p in self.model.named_parameters() if p.ndim != 2 or "embed" in n]
         self.optimisers: list[torch.optim.Optimizer] = [
-            Muon(matrices, lr=config.learning_rate, weight_decay=config.weight_decay),
+            make_muon(matrices, config.learning_rate, config.weight_decay),
             torch.optim.AdamW(others, lr=config.vector_learning_rate, betas=(0.9, 0.95), weight_decay=0.0, fused=True),
         ]
         self.peak_rates = [config.learning_rate, config.vector_learning_rate]

@@ -1,15 +1,13 @@
 """How hard a question is: a model's fail rate on it, and a score that predicts the rate."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Annotated, ClassVar
 
 import pyarrow as pa
 from pydantic import Field, model_validator
 
 from schemas.engine import Completion
-from schemas.identity import NotIdentity
 from schemas.outcomes import Row
 from schemas.prompts import Prompt, Sampling
 from schemas.tables import difficulty
@@ -18,7 +16,6 @@ from tasks.answers.final_answer import answer_key, final_answer
 from tasks.base.ask import Ask, Outcome
 from tasks.base.confidence import wilson_interval
 from tasks.base.score import Score
-from tasks.training.config import FineTuning
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -121,56 +118,6 @@ class ScoreDifficulty(Score):
     def score(self, row: Row, probability: float) -> Iterator[Outcome]:
         unknown = dict.fromkeys(self.table.names)
         yield unknown | {"row_id": row["row_id"], "question": row["question"], "fail_rate": probability}
-
-
-class TrainDifficultyModel(FineTuning):
-    """A scalar head on a language model learns fail rates from questions (ScaleQuest, section 2.4).
-
-    The paper says of it: DeepSeekMath-7B-Base, mean squared error, fail rates on the questions of GSM8K and MATH. The
-    numbers are ours, those of a usual fine-tuning. The head's value goes through a sigmoid, in training as in use.
-    """
-
-    label: ClassVar[str] = "train_difficulty_model"
-    inputs: ClassVar[tuple[str, ...]] = ("difficulty",)
-
-    role: Annotated[str | None, NotIdentity] = "prober"
-    learning_rate: float = Field(default=1e-5, gt=0)
-    warmup: float = Field(default=0.03, ge=0)
-    batch: int = Field(default=64, ge=1)
-    epochs: float = Field(default=2.0, gt=0)
-    prompt_prefix: str = ""
-    """What the model reads before a question; an opening token comes first where its tokeniser puts one there."""
-    prompt_suffix: str = ""
-    """What it reads after it, and in whose last token it sees the whole."""
-    held_out: float = Field(default=0.1, ge=0, lt=1)
-    """Share of the questions that are not trained on, but tell how good the prediction is."""
-
-    def fit(
-        self,
-        tables: Mapping[str, Iterable[pa.RecordBatch]],
-        base: Path,
-        out: Path,
-        checkpoints: Path,
-        report: Callable[[str], None],
-    ) -> dict[str, float]:
-        """Columns `question` and `fail_rate` of `measure_difficulty`."""
-        from tasks.training import regression
-        from tasks.training.common import TrainingFolders
-
-        rows = (row for batch in tables["difficulty"] for row in batch.select(["question", "fail_rate"]).to_pylist())
-        return regression.fit(self, rows, TrainingFolders(base, out, checkpoints), report)
-
-
-PUPIL_DIFFICULTY = TrainDifficultyModel(
-    learning_rate=3e-4,
-    batch=32,
-    micro_batch=32,
-    epochs=4,
-    max_tokens=256,
-    prompt_prefix="<solve><question>",
-    prompt_suffix="<reply>",
-)
-"""For the pupil, whose solutions begin where it is asked: 188 steps on 1,500 questions."""
 
 
 def _reference_kind(row: Row) -> ReferenceKind:

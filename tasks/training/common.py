@@ -1,28 +1,18 @@
 """What all trainings share: loading a model, the trainer's arguments, checkpoints, progress and export."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, PrinterCallback, TrainerCallback
 
-from tasks.training.question_format import QuestionFormat, read_question_format
-
-if TYPE_CHECKING:
-    from tasks.training.config import FineTuning
+from schemas.outcomes import Row
+from schemas.steps import TrainingJob
+from tasks.training.config import FineTuning
 from tasks.training.ctranslate2_export import convert_to_int8
-
-ReportProgress = Callable[[str], None]
-
-
-class TrainingFolders(NamedTuple):
-    """Where a training reads and writes."""
-
-    base: Path
-    out: Path
-    checkpoints: Path
+from tasks.training.question_format import QuestionFormat, read_question_format
 
 
 class UnchangedFormat(NamedTuple):
@@ -43,11 +33,21 @@ def require_examples(examples: list[Any], what: str, total: int, max_tokens: int
         )
 
 
-def load_base(step: "FineTuning", base: Path) -> tuple[Any, Any, QuestionFormat]:
-    """Model, tokeniser and bare format of the base."""
+def read_rows(job: TrainingJob, table: str) -> Iterator[Row]:
+    """Rows of one of the job's tables."""
+    return (row for batch in job.tables[table] for row in batch.to_pylist())
+
+
+def set_up_torch(step: FineTuning) -> None:
+    """Threads as the step says; what is all but zero is zero, for it slows a CPU down."""
     if step.threads:
         torch.set_num_threads(step.threads)
     torch.set_flush_denormal(True)
+
+
+def load_base(step: FineTuning, base: Path) -> tuple[Any, Any, QuestionFormat]:
+    """Model, tokeniser and bare format of the base."""
+    set_up_torch(step)
     tokenizer = AutoTokenizer.from_pretrained(base)
     question_format = read_question_format(tokenizer)
     model = load_model(base)
@@ -55,12 +55,13 @@ def load_base(step: "FineTuning", base: Path) -> tuple[Any, Any, QuestionFormat]
     return model, tokenizer, question_format
 
 
-def load_model(base: Path) -> Any:
+def load_model(base: Path, kind: Any = AutoModelForCausalLM, **options: Any) -> Any:
     """In full precision: steps of 5e-7 are lost in the 8 bits of a bfloat16. On a GPU the passes are in bfloat16."""
-    return AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
+    return kind.from_pretrained(base, dtype=torch.float32, **options)
 
 
-def trainer_arguments(step: "FineTuning", checkpoints: Path) -> dict[str, Any]:
+def trainer_arguments(step: FineTuning, checkpoints: Path) -> dict[str, Any]:
+    """Of `transformers.TrainingArguments` and what extends it."""
     gpu = torch.cuda.is_available()
     return {
         "output_dir": str(checkpoints),
@@ -87,21 +88,21 @@ def trainer_arguments(step: "FineTuning", checkpoints: Path) -> dict[str, Any]:
 class _ProgressCallback(TrainerCallback):
     """Tells the progress in lines of our own."""
 
-    def __init__(self, report: ReportProgress) -> None:
-        self.report = report
+    def __init__(self, report: Callable[[str], None], loss_name: str) -> None:
+        self.report, self.loss_name = report, loss_name
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
         if logs and "loss" in logs and state.is_world_process_zero:
-            self.report(f"step {state.global_step}/{state.max_steps}  loss {float(logs['loss']):.4f}")
+            self.report(f"step {state.global_step}/{state.max_steps}  {self.loss_name} {float(logs['loss']):.4f}")
 
 
-def run_trainer(trainer: Any, checkpoints: Path, report: ReportProgress) -> dict[str, float]:
+def run_trainer(trainer: Any, job: TrainingJob, loss_name: str = "loss") -> dict[str, float]:
     """Train to the end, from the last whole checkpoint where there is one."""
     trainer.remove_callback(PrinterCallback)
-    trainer.add_callback(_ProgressCallback(report))
-    last = find_last_checkpoint(checkpoints)
+    trainer.add_callback(_ProgressCallback(job.report, loss_name))
+    last = find_last_checkpoint(job.checkpoints)
     if last is not None:
-        report(f"continues from {last.name}")
+        job.report(f"continues from {last.name}")
     trainer.train(resume_from_checkpoint=str(last) if last else None)
     losses = [float(each["loss"]) for each in trainer.state.log_history if "loss" in each]
     return {
@@ -125,13 +126,18 @@ def _is_complete(state: Path) -> bool:
     return True
 
 
+def gather_weights(trainer: Any, job: TrainingJob) -> Path | None:
+    """The trained model in full precision, for the process that writes it out; None for the others."""
+    folder = job.checkpoints / "whole"
+    trainer.save_model(str(folder))  # every process takes part where each holds a piece
+    return folder if trainer.is_world_process_zero() else None
+
+
 def export_weights(
-    trainer: Any, tokenizer: Any, token_format: QuestionFormat | UnchangedFormat, folders: TrainingFolders
+    trainer: Any, tokenizer: Any, token_format: QuestionFormat | UnchangedFormat, job: TrainingJob
 ) -> None:
     """Write the model in bfloat16, and as int8 where the base has that form beside it."""
-    full_precision = folders.checkpoints / "whole"
-    trainer.save_model(str(full_precision))  # every process takes part where each holds a piece
-    if not trainer.is_world_process_zero():
+    if (full_precision := gather_weights(trainer, job)) is None:
         return
     model = AutoModelForCausalLM.from_pretrained(full_precision, dtype=torch.bfloat16)
     end_tokens = model.generation_config.eos_token_id
@@ -140,8 +146,8 @@ def export_weights(
         dict.fromkeys([token_format.end_token, *(i for i in other_ends if i is not None)])
     )
     model.config.use_cache = True
-    safetensors = folders.out / "safetensors"
+    safetensors = job.out / "safetensors"
     model.save_pretrained(safetensors)
     token_format.save_tokenizer(tokenizer, safetensors)
-    if (folders.base.parent / "int8").is_dir():
-        convert_to_int8(safetensors, folders.out / "int8", tokenizer)
+    if (job.base.parent / "int8").is_dir():
+        convert_to_int8(safetensors, job.out / "int8", tokenizer)

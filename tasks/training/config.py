@@ -1,23 +1,19 @@
-"""Trainings that make a questioner of a solver: on questions alone (QFT), then on pairs of questions (QPO).
+"""Trainings of ScaleQuest (arXiv:2410.18693): of a questioner on questions (QFT) and on pairs of them (QPO), and of a
+scorer of difficulty.
 
-Both follow ScaleQuest (arXiv:2410.18693, sections 2.2 and 2.3); "code" is what its authors released.
+They follow its sections 2.2, 2.3 and 2.4; "code" is what its authors released. Nothing here loads torch.
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
 from typing import Annotated, ClassVar
 
-import pyarrow as pa
 from pydantic import Field, model_validator
 
 from schemas.identity import NotIdentity
 from schemas.steps import TrainingStep
 
-Tables = Mapping[str, Iterable[pa.RecordBatch]]
-
 
 class FineTuning(TrainingStep):
-    """What both trainings share: one pass over the data by AdamW, on a cosine."""
+    """What all trainings share: one pass over the data by AdamW, on a cosine."""
 
     learning_rate: float = Field(gt=0)
     """Peak learning rate; it falls to zero along a cosine."""
@@ -57,6 +53,8 @@ class QuestionFineTuning(FineTuning):
 
     label: ClassVar[str] = "question_fine_tuning"
     inputs: ClassVar[tuple[str, ...]] = ("questions",)
+    """Column `question`; questions are packed into rows of `length` tokens, none is cut in two."""
+    trainer: ClassVar[str] = "tasks.training.sft:train_on_questions"
 
     role: Annotated[str | None, NotIdentity] = "solver"
     learning_rate: float = Field(default=2e-5, gt=0)
@@ -66,22 +64,14 @@ class QuestionFineTuning(FineTuning):
     batch: int = Field(default=8, ge=1)
     """8 rows of 1,024 tokens: as many tokens as the authors' 32 rows of 256 (code), which cut long questions."""
 
-    def fit(
-        self, tables: Tables, base: Path, out: Path, checkpoints: Path, report: Callable[[str], None]
-    ) -> dict[str, float]:
-        """Column `question` of `sample_questions`; questions are packed into rows of `length` tokens, none is cut in
-        two."""
-        from tasks.training import common, sft
-
-        texts = (text for batch in tables["questions"] for text in batch.column("question").to_pylist())
-        return sft.train_on_questions(self, texts, common.TrainingFolders(base, out, checkpoints), report)
-
 
 class QuestionPreferenceOptimization(FineTuning):
     """QPO: of two questions the questioner learns to prefer the improved one, by DPO against itself as it was."""
 
     label: ClassVar[str] = "question_preference_optimization"
     inputs: ClassVar[tuple[str, ...]] = ("pairs",)
+    """Columns `prompt`, `chosen` and `rejected`."""
+    trainer: ClassVar[str] = "tasks.training.dpo:train_on_preferences"
 
     role: Annotated[str | None, NotIdentity] = "questioner"
     learning_rate: float = Field(default=5e-7, gt=0)
@@ -98,11 +88,27 @@ class QuestionPreferenceOptimization(FineTuning):
     held_out: int = Field(default=100, ge=0)
     """Pairs that are not trained on but tell how many are ordered rightly: 100 (code)."""
 
-    def fit(
-        self, tables: Tables, base: Path, out: Path, checkpoints: Path, report: Callable[[str], None]
-    ) -> dict[str, float]:
-        """Columns `prompt`, `chosen` and `rejected` of `pairs`."""
-        from tasks.training import common, dpo
 
-        pairs = (pair for batch in tables["pairs"] for pair in batch.to_pylist())
-        return dpo.train_on_preferences(self, pairs, common.TrainingFolders(base, out, checkpoints), report)
+class TrainDifficultyModel(FineTuning):
+    """A scalar head on a language model learns fail rates from questions (ScaleQuest, section 2.4).
+
+    The paper says of it: DeepSeekMath-7B-Base, mean squared error, fail rates on the questions of GSM8K and MATH. The
+    numbers are ours, those of a usual fine-tuning. The head's value goes through a sigmoid, in training as in use.
+    """
+
+    label: ClassVar[str] = "train_difficulty_model"
+    inputs: ClassVar[tuple[str, ...]] = ("difficulty",)
+    """Columns `question` and `fail_rate`."""
+    trainer: ClassVar[str] = "tasks.training.regression:train_on_fail_rates"
+
+    role: Annotated[str | None, NotIdentity] = "prober"
+    learning_rate: float = Field(default=1e-5, gt=0)
+    warmup: float = Field(default=0.03, ge=0)
+    batch: int = Field(default=64, ge=1)
+    epochs: float = Field(default=2.0, gt=0)
+    prompt_prefix: str = ""
+    """What the model reads before a question; an opening token comes first where its tokeniser puts one there."""
+    prompt_suffix: str = ""
+    """What it reads after it, and in whose last token it sees the whole."""
+    held_out: float = Field(default=0.1, ge=0, lt=1)
+    """Share of the questions that are not trained on, but tell how good the prediction is."""

@@ -2,17 +2,14 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    pass
-
+from typing import Any
 
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja")
 """What the engine of converted models reads of a tokeniser."""
 
 
 def convert_to_int8(safetensors: Path, int8: Path, tokenizer: Any) -> None:
+    """Write the model of `safetensors` to `int8`."""
     from ctranslate2.converters import TransformersConverter
 
     copied = [name for name in TOKENIZER_FILES if (safetensors / name).is_file()]

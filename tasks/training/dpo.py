@@ -1,27 +1,24 @@
 """Direct preference optimisation of a questioner (QPO), by trl."""
 
-from collections.abc import Iterable
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from datasets import Dataset
 from trl import DPOConfig, DPOTrainer
 
 from schemas.outcomes import Row
-from tasks.training.question_format import QuestionFormat
-
-if TYPE_CHECKING:
-    from tasks.training.config import QuestionPreferenceOptimization
+from schemas.steps import TrainingJob
 from tasks.training.common import (
-    ReportProgress,
-    TrainingFolders,
     export_weights,
     load_base,
     load_model,
+    read_rows,
     require_examples,
     run_trainer,
     trainer_arguments,
 )
+from tasks.training.config import QuestionPreferenceOptimization
+from tasks.training.question_format import QuestionFormat
 
 
 class _TokenizedPairsTrainer(DPOTrainer):
@@ -32,19 +29,17 @@ class _TokenizedPairsTrainer(DPOTrainer):
         return dataset
 
 
-def train_on_preferences(
-    step: "QuestionPreferenceOptimization", pairs: Iterable[Row], folders: TrainingFolders, report: ReportProgress
-) -> dict[str, float]:
+def train_on_preferences(step: QuestionPreferenceOptimization, job: TrainingJob) -> dict[str, float]:
     """Train on pairs by DPO; the reference is the base, and its log-probabilities are computed once."""
-    model, tokenizer, question_format = load_base(step, folders.base)
-    encoded = [_tokenize_pair(tokenizer, question_format, pair) for pair in pairs]
+    model, tokenizer, question_format = load_base(step, job.base)
+    encoded = [_tokenize_pair(tokenizer, question_format, pair) for pair in read_rows(job, "pairs")]
     longest = step.max_tokens - len(question_format.prefix_tokens(tokenizer))
     fitting = [pair for pair in encoded if max(len(pair["chosen_ids"]), len(pair["rejected_ids"])) <= longest]
     Random(step.seed).shuffle(fitting)
     held_out, train = fitting[: step.held_out], fitting[step.held_out :]
     require_examples(train, "pairs, held out ones aside,", len(encoded), step.max_tokens)
     arguments = DPOConfig(
-        **trainer_arguments(step, folders.checkpoints),
+        **trainer_arguments(step, job.checkpoints),
         beta=step.beta,
         loss_type=["sigmoid", "sft"] if step.sft_weight else ["sigmoid"],
         loss_weights=[1.0, step.sft_weight] if step.sft_weight else None,
@@ -55,16 +50,16 @@ def train_on_preferences(
     )
     trainer = _TokenizedPairsTrainer(
         model,
-        None if step.gpus == 1 else load_model(folders.base),
+        None if step.gpus == 1 else load_model(job.base),
         arguments,
         train_dataset=Dataset.from_list(train),
         eval_dataset=Dataset.from_list(held_out) if held_out else None,
         processing_class=tokenizer,
     )
-    measures = run_trainer(trainer, folders.checkpoints, report)
+    measures = run_trainer(trainer, job)
     if held_out:
         measures["held_out_accuracy"] = float(trainer.evaluate()["eval_rewards/accuracies"])
-    export_weights(trainer, tokenizer, question_format, folders)
+    export_weights(trainer, tokenizer, question_format, job)
     return {**measures, "pairs": len(train), "left_out": len(encoded) - len(fitting)}
 
 

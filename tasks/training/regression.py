@@ -1,31 +1,20 @@
-"""Trains a scalar head on fail rates, by transformers: everything of `TrainDifficultyModel` that imports torch."""
+"""Trains a scalar head on the fail rates of questions, by transformers."""
 
 import json
-from collections.abc import Callable, Iterable
 from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
-from transformers import (
-    AutoModelForSequenceClassification,
-    AutoTokenizer,
-    Trainer,
-    TrainerCallback,
-    TrainingArguments,
-    set_seed,
-)
-from transformers.trainer_callback import PrinterCallback
+from transformers import AutoModelForSequenceClassification, AutoTokenizer, Trainer, TrainingArguments, set_seed
 
 from schemas.outcomes import Row
-from tasks.training.common import TrainingFolders, find_last_checkpoint
+from schemas.steps import TrainingJob
+from tasks.training.common import gather_weights, load_model, read_rows, run_trainer, set_up_torch, trainer_arguments
+from tasks.training.config import TrainDifficultyModel
 
-if TYPE_CHECKING:
-    from tasks.questions.difficulty import TrainDifficultyModel
-
-ReportProgress = Callable[[str], None]
 TokenizedQuestion = dict[str, Any]
 """`input_ids` of a question and, as `labels`, its fail rate."""
 
@@ -39,18 +28,15 @@ class _RegressionTrainer(Trainer):
         return torch.nn.functional.mse_loss(values, rates)
 
 
-def fit(
-    step: "TrainDifficultyModel", rows: Iterable[Row], folders: TrainingFolders, report: ReportProgress
-) -> dict[str, float]:
-    """Train on `question` and `fail_rate` of `rows`; the model goes to `out/safetensors`.
+def train_on_fail_rates(step: TrainDifficultyModel, job: TrainingJob) -> dict[str, float]:
+    """Train a scalar head on the fail rates of questions.
 
     Returns steps and losses; of the questions held out `held_out_mse`, `mean_mse` (the error of whoever always says
     their mean) and `held_out_spearman`; and how many questions were trained on, held out and left out as too long.
     """
-    if step.threads:
-        torch.set_num_threads(step.threads)
-    tokenizer, chat_template = _load_tokenizer(step, folders.base)
-    examples = [_tokenize_question(tokenizer, chat_template, row) for row in rows]
+    set_up_torch(step)
+    tokenizer, chat_template = _load_tokenizer(step, job.base)
+    examples = [_tokenize_question(tokenizer, chat_template, row) for row in read_rows(job, "difficulty")]
     fitting = [example for example in examples if len(example["input_ids"]) <= step.max_tokens]
     Random(step.seed).shuffle(fitting)
     held_out_count = round(step.held_out * len(fitting))
@@ -62,28 +48,20 @@ def fit(
             f"and {held_out_count:,} are held out; raise length, lower held_out or give more questions"
         )
     set_seed(step.seed)  # of a head that is not there yet
-    model = _load_model(folders.base, tokenizer, torch.float32)
+    model = _load_regressor(job.base, tokenizer)
     trainer = _RegressionTrainer(
         model,
-        _trainer_arguments(step, folders.checkpoints),
+        TrainingArguments(**trainer_arguments(step, job.checkpoints)),
         train_dataset=train,
         data_collator=lambda batch: _pad_batch(batch, model.config.pad_token_id),
-        callbacks=[_ProgressCallback(report)],
     )
-    trainer.remove_callback(PrinterCallback)
     trainer.model_accepts_loss_kwargs = False  # else it takes our mean for a sum, where it adds up several passes
-    last = find_last_checkpoint(folders.checkpoints)
-    trainer.train(resume_from_checkpoint=str(last) if last else None)
-    losses = [float(each["loss"]) for each in trainer.state.log_history if "loss" in each]
-    measures = {
-        "steps": float(trainer.state.global_step),
-        "first_loss": losses[0] if losses else 0.0,
-        "loss": losses[-1] if losses else 0.0,
+    measures = run_trainer(trainer, job, "squared error") | {
         "questions": float(len(train)),
         "held_out": float(len(held_out)),
         "left_out": float(len(examples) - len(fitting)),
     }
-    return measures | _export_and_measure(trainer, tokenizer, held_out, folders)
+    return measures | _export_and_measure(trainer, tokenizer, held_out, job)
 
 
 def spearman(left: ArrayLike, right: ArrayLike) -> float:
@@ -97,7 +75,7 @@ def _average_ranks(values: Any) -> Any:
     return (np.cumsum(counts) - (counts - 1) / 2)[places]
 
 
-def _load_tokenizer(step: "TrainDifficultyModel", base: Path) -> tuple[Any, str]:
+def _load_tokenizer(step: TrainDifficultyModel, base: Path) -> tuple[Any, str]:
     """The tokeniser of the base, and the form in which it reads a question, as a chat template.
 
     Whoever loads the model asks in this form without being told: engines write a prompt as the template says.
@@ -116,9 +94,9 @@ def _tokenize_question(tokenizer: Any, template: str, row: Row) -> TokenizedQues
     return {"input_ids": tokenizer(text, add_special_tokens=False)["input_ids"], "labels": row["fail_rate"]}
 
 
-def _load_model(base: Path, tokenizer: Any, dtype: torch.dtype) -> Any:
+def _load_regressor(base: Path, tokenizer: Any) -> Any:
     """The base with a head of one label: its own where it has one, else one that training begins with."""
-    model = AutoModelForSequenceClassification.from_pretrained(base, num_labels=1, dtype=dtype)
+    model = load_model(base, AutoModelForSequenceClassification, num_labels=1)
     if model.config.pad_token_id is None:
         model.config.pad_token_id = (
             tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
@@ -135,50 +113,14 @@ def _pad_batch(batch: list[TokenizedQuestion], pad: int) -> dict[str, torch.Tens
     return {"input_ids": torch.tensor(ids), "attention_mask": torch.tensor(attention), "labels": rates}
 
 
-def _trainer_arguments(step: "TrainDifficultyModel", checkpoints: Path) -> TrainingArguments:
-    gpu = torch.cuda.is_available()
-    return TrainingArguments(
-        output_dir=str(checkpoints),
-        learning_rate=step.learning_rate,
-        lr_scheduler_type="cosine",
-        warmup_steps=step.warmup,
-        weight_decay=step.weight_decay,
-        num_train_epochs=step.epochs,
-        per_device_train_batch_size=step.micro_batch,
-        gradient_accumulation_steps=step.batch // (step.micro_batch * step.gpus),
-        seed=step.seed,
-        save_steps=step.save_every,
-        save_total_limit=2,
-        logging_steps=10,
-        bf16=gpu,
-        gradient_checkpointing=gpu,
-        dataloader_pin_memory=gpu,
-        disable_tqdm=True,
-        report_to="none",
-    )
-
-
-class _ProgressCallback(TrainerCallback):
-    """Tells the progress in lines of our own."""
-
-    def __init__(self, report: ReportProgress) -> None:
-        self.report = report
-
-    def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
-        if logs and "loss" in logs and state.is_world_process_zero:
-            self.report(f"step {state.global_step}/{state.max_steps}  squared error {float(logs['loss']):.4f}")
-
-
 def _export_and_measure(
-    trainer: Trainer, tokenizer: Any, held_out: list[TokenizedQuestion], folders: TrainingFolders
+    trainer: Trainer, tokenizer: Any, held_out: list[TokenizedQuestion], job: TrainingJob
 ) -> dict[str, float]:
     """Write the model in bfloat16, and measure it as it was written."""
-    full_precision = folders.checkpoints / "whole"
-    trainer.save_model(str(full_precision))  # every process takes part where each holds a piece
-    if not trainer.is_world_process_zero():
+    if (full_precision := gather_weights(trainer, job)) is None:
         return {}
-    model = _load_model(full_precision, tokenizer, torch.bfloat16)
-    safetensors = folders.out / "safetensors"
+    model = _load_regressor(full_precision, tokenizer).to(torch.bfloat16)
+    safetensors = job.out / "safetensors"
     model.save_pretrained(safetensors)
     tokenizer.save_pretrained(safetensors)
     return _measure(model, held_out)

@@ -1,51 +1,45 @@
-"""The trainings of `config.py` and `student.py` in terms of trl: everything that imports torch."""
+"""Supervised fine-tuning by trl: of questioners on questions, of students on replies."""
 
-from collections.abc import Iterable
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from datasets import Dataset
 from trl import SFTConfig, SFTTrainer
 
 from schemas.outcomes import Row
-
-if TYPE_CHECKING:
-    from tasks.training.config import QuestionFineTuning
-    from tasks.training.student import StudentFineTuning
+from schemas.steps import TrainingJob
 from tasks.training.common import (
-    ReportProgress,
-    TrainingFolders,
     UnchangedFormat,
     export_weights,
     load_base,
+    read_rows,
     require_examples,
     run_trainer,
     trainer_arguments,
 )
+from tasks.training.config import QuestionFineTuning
+from tasks.training.student import StudentFineTuning
 
 
-def train_on_questions(
-    step: "QuestionFineTuning", texts: Iterable[str], folders: TrainingFolders, report: ReportProgress
-) -> dict[str, float]:
+def train_on_questions(step: QuestionFineTuning, job: TrainingJob) -> dict[str, float]:
     """Train on questions alone; every token counts for the loss, the constant prefix too, as in the authors' code."""
-    model, tokenizer, question_format = load_base(step, folders.base)
+    model, tokenizer, question_format = load_base(step, job.base)
     opening = question_format.prefix_tokens(tokenizer)
-    encoded = [opening + question_format.question_tokens(tokenizer, text) for text in texts]
+    encoded = [
+        opening + question_format.question_tokens(tokenizer, row["question"]) for row in read_rows(job, "questions")
+    ]
     fitting = [ids for ids in encoded if len(ids) <= step.max_tokens]
     require_examples(fitting, "questions", len(encoded), step.max_tokens)
     trainer = SFTTrainer(
         model,
         SFTConfig(
-            **trainer_arguments(step, folders.checkpoints),
-            packing=True,
-            packing_strategy="bfd",
-            max_length=step.max_tokens,
+            **trainer_arguments(step, job.checkpoints), packing=True, packing_strategy="bfd", max_length=step.max_tokens
         ),
         train_dataset=Dataset.from_dict({"input_ids": fitting, "labels": fitting}),
         processing_class=tokenizer,
     )
-    measures = run_trainer(trainer, folders.checkpoints, report)
-    export_weights(trainer, tokenizer, question_format, folders)
+    measures = run_trainer(trainer, job)
+    export_weights(trainer, tokenizer, question_format, job)
     return {**measures, "questions": len(fitting), "left_out": len(encoded) - len(fitting)}
 
 
@@ -53,15 +47,13 @@ IGNORED_LABEL = -100
 """Label of a token that is read and not learnt."""
 
 
-def train_on_replies(
-    step: "StudentFineTuning", rows: Iterable[Row], folders: TrainingFolders, report: ReportProgress
-) -> dict[str, float]:
+def train_on_replies(step: StudentFineTuning, job: TrainingJob) -> dict[str, float]:
     """Train on replies to questions, as many tokens as the step's budget; only replies are learnt."""
-    model, tokenizer, _ = load_base(step, folders.base)
+    model, tokenizer, _ = load_base(step, job.base)
     if tokenizer.eos_token_id is None:
-        raise ValueError(f"the tokenizer of {folders.base} names no token that ends a reply (eos_token)")
+        raise ValueError(f"the tokenizer of {job.base} names no token that ends a reply (eos_token)")
     model.config.eos_token_id = tokenizer.eos_token_id
-    encoded = [tokenize_example(step, tokenizer, row) for row in rows]
+    encoded = [tokenize_example(step, tokenizer, row) for row in read_rows(job, "examples")]
     fitting = [each for each in encoded if len(each["input_ids"]) <= step.max_tokens]
     require_examples(fitting, "examples", len(encoded), step.max_tokens)
     chosen, order = list[dict[str, list[int]]](), Random(step.seed)
@@ -72,16 +64,16 @@ def train_on_replies(
                 left -= len(each["input_ids"])
     trainer = SFTTrainer(
         model,
-        SFTConfig(**trainer_arguments(step, folders.checkpoints), max_length=step.max_tokens),
+        SFTConfig(**trainer_arguments(step, job.checkpoints), max_length=step.max_tokens),
         train_dataset=Dataset.from_list(chosen),
         processing_class=tokenizer,
     )
-    measures = run_trainer(trainer, folders.checkpoints, report)
-    export_weights(trainer, tokenizer, UnchangedFormat(tokenizer.eos_token_id), folders)
+    measures = run_trainer(trainer, job)
+    export_weights(trainer, tokenizer, UnchangedFormat(tokenizer.eos_token_id), job)
     return {**measures, "examples": len(fitting), "read": len(chosen), "left_out": len(encoded) - len(fitting)}
 
 
-def tokenize_example(step: "StudentFineTuning", tokenizer: Any, row: Row) -> dict[str, list[int]]:
+def tokenize_example(step: StudentFineTuning, tokenizer: Any, row: Row) -> dict[str, list[int]]:
     """Prompt, reply and end; prompt and reply are tokenised apart, as when the model is asked."""
     prompt, text = step.prompt_stage.prompt(row), row["text"]
     if tokenizer.chat_template:

@@ -1,7 +1,6 @@
 """What students learn from, and what became of them: the question whether rows teach, asked of the rows."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, ClassVar
 
 import pyarrow as pa
@@ -62,6 +61,8 @@ class StudentFineTuning(FineTuning):
 
     label: ClassVar[str] = "student_fine_tuning"
     inputs: ClassVar[tuple[str, ...]] = ("examples",)
+    """Columns `question`, `text`, `masked_start` and `masked_end`."""
+    trainer: ClassVar[str] = "tasks.training.sft:train_on_replies"
 
     role: Annotated[str | None, NotIdentity] = "student"
     learning_rate: float = Field(default=1e-5, gt=0)
@@ -76,20 +77,6 @@ class StudentFineTuning(FineTuning):
     """To be read, prompts included."""
     prompt_stage: SampleStudent = SampleStudent()
     """How the student is asked."""
-
-    def fit(
-        self,
-        tables: Mapping[str, Iterable[pa.RecordBatch]],
-        base: Path,
-        out: Path,
-        checkpoints: Path,
-        report: Callable[[str], None],
-    ) -> dict[str, float]:
-        """Columns `question`, `text`, `masked_start` and `masked_end` of `examples`."""
-        from tasks.training import common, sft
-
-        rows = (row for batch in tables["examples"] for row in batch.to_pylist())
-        return sft.train_on_replies(self, rows, common.TrainingFolders(base, out, checkpoints), report)
 
 
 class TraceSelfCorrection(Stage):

@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
+from flows.scalequest import ScaleQuest
 from tests.support.runs import ROOT, Command
 
 SIZE = ("--preset", "pupil", "--questions", "60", "--shard_rows", "30")
@@ -99,3 +101,58 @@ def test_a_generator_that_cannot_be_trained_is_told_before_anything_is_asked(
     done = command("run", "scalequest", "--train", *where)
     assert done.code == 2 and not list(tmp_path.glob("lake/receipts/*")), done.err
     assert "role 'questioner': no weights to train from in " in done.err and "--questioner.base" in done.err
+
+
+SCORED = ("--score.role", "difficulty", "--scorer.questions", "40")
+
+
+def write_scorer_profile(folder: Path, scorer: str) -> Path:
+    """The pupil in every role, and `scorer` in the role `difficulty`."""
+    roles = "".join(
+        f'[roles.{role}]\nkind = "embedded"\n' for role in ("questioner", "solver", "judge", "reward", "prober")
+    )
+    profile = folder / "profile.toml"
+    profile.write_text(f'[cluster]\nkind = "local"\nprocesses = false\n{roles}[roles.difficulty]\n{scorer}\n')
+    return profile
+
+
+def test_a_scorer_that_would_score_nothing_is_refused() -> None:
+    with pytest.raises(ValidationError, match="scorer trains what scores difficulty, and nothing does; give score"):
+        ScaleQuest.model_validate({"scorer": {}})
+    with pytest.raises(ValidationError, match=r"scorer trains a model to play score\.role; name that role"):
+        ScaleQuest.model_validate({"scorer": {}, "score": {"role": None}})
+    scorer = ScaleQuest.model_validate({"scorer": {}, "score": {}}).scorer
+    assert scorer is not None and scorer.questions == 15_000
+    sampling = scorer.fail_rate.sampling
+    assert (sampling.temperature, sampling.top_p, sampling.max_tokens) == (1.6, 0.95, 2048)
+
+
+def test_a_scorer_that_its_engine_cannot_load_is_told_before_anything_is_asked(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    profile = write_scorer_profile(tmp_path, 'kind = "http"\nbase_url = "http://127.0.0.1:9/v1"\nmodel = "m"')
+    done = command("run", "scalequest", *SIZE, *SCORED, "--profile", profile, "--store", tmp_path / "lake")
+    assert done.code == 2 and not list(tmp_path.glob("lake/receipts/*")), done.err
+    assert "role 'difficulty': an engine of kind 'http' cannot load a model that was trained here; name" in done.err
+
+
+def test_a_scorer_learns_fail_rates_and_decides_which_questions_are_easy(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("trl", reason="needs the extra `train`")
+    monkeypatch.chdir(ROOT)
+    lake = tmp_path / "lake"
+    profile = write_scorer_profile(tmp_path, 'kind = "regressor"\npath = "data/models/pupil/safetensors"')
+    asked_few = ("--scorer.fail_rate.sampling.n", "2", "--scorer.fail_rate.sampling.max_tokens", "96")
+    taught = ("--scorer.train.batch", "8", "--scorer.train.micro_batch", "8", "--scorer.train.epochs", "1")
+    easy = ("--sample.drop_easy", '{"questioner": 0.3}')
+    where = ("--profile", profile, "--store", lake)
+    done = command("run", "scalequest", *SIZE, *SCORED, *asked_few, *taught, *easy, *where)
+    assert done.code == 0, done.err
+    scores = [row["fail_rate"] for row in asked(command, lake, "SELECT fail_rate FROM step.score_difficulty")]
+    assert len(scores) > 10 and all(0 < score < 1 for score in scores)
+    (learnt,) = asked(command, lake, "SELECT count(*) AS n FROM step.fail_rate")
+    assert learnt == {"n": 40}
+    (dropped,) = asked(command, lake, "SELECT count(*) AS n FROM rejects WHERE stage = 'sample_by_difficulty'")
+    assert dropped["n"] == round(0.3 * len(scores))

@@ -5,12 +5,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, ClassVar
 
 import psutil
-import pyarrow as pa
 import pytest
 
 from infra import engines
@@ -22,7 +21,7 @@ from schemas.engine_specs import EmbeddedSpec, EngineSpec, HttpSpec, VllmSpec
 from schemas.errors import QuestmillError
 from schemas.identity import NotIdentity
 from schemas.receipts import Receipt
-from schemas.steps import TrainingStep
+from schemas.steps import TrainingJob, TrainingStep
 
 ROOT = Path(__file__).parents[3]
 
@@ -31,6 +30,7 @@ class Count(TrainingStep):
     """A training without a model: its weights are the number of rows and what the base weighed."""
 
     inputs: ClassVar[tuple[str, ...]] = ("rows",)
+    trainer: ClassVar[str] = f"{__name__}:count_rows"
 
     role: Annotated[str | None, NotIdentity] = "solver"
     fails: Annotated[int, NotIdentity] = 0
@@ -40,24 +40,18 @@ class Count(TrainingStep):
     small: bool = True
     """Make a form for the embedded engine too."""
 
-    def fit(
-        self,
-        tables: Mapping[str, Iterable[pa.RecordBatch]],
-        base: Path,
-        out: Path,
-        checkpoints: Path,
-        report: Callable[[str], None],
-    ) -> dict[str, float]:
-        report(f"process {os.getpid()}")
-        time.sleep(self.sleeps)
-        checkpoints.mkdir(exist_ok=True)
-        starts = len(list(checkpoints.iterdir()))
-        if starts < self.fails:
-            (checkpoints / str(starts)).touch()
-            raise ValueError("the loss is not a number")
-        rows = sum(batch.num_rows for batch in tables["rows"])
-        weigh(out, f"{rows} on {(base / 'model.safetensors').read_text()}", self.small)
-        return {"steps": float(rows), "starts": float(starts)}
+
+def count_rows(step: Count, job: TrainingJob) -> dict[str, float]:
+    job.report(f"process {os.getpid()}")
+    time.sleep(step.sleeps)
+    job.checkpoints.mkdir(exist_ok=True)
+    starts = len(list(job.checkpoints.iterdir()))
+    if starts < step.fails:
+        (job.checkpoints / str(starts)).touch()
+        raise ValueError("the loss is not a number")
+    rows = sum(batch.num_rows for batch in job.tables["rows"])
+    weigh(job.out, f"{rows} on {(job.base / 'model.safetensors').read_text()}", step.small)
+    return {"steps": float(rows), "starts": float(starts)}
 
 
 def weigh(folder: Path, weights: str, small: bool = True) -> Path:

@@ -20,7 +20,7 @@ from tasks.lemma.arithmetic import equations_hold
 from tasks.lemma.corrections import Continuation, FixContinue, FreshRestart, join_trajectory, step_overlap
 from tasks.lemma.diagnose import Diagnose, Diagnosis, parse_diagnosis
 from tasks.lemma.error_distribution import DrawErrorTypes
-from tasks.lemma.error_types import ERROR_TYPE_DEFINITIONS, ERROR_TYPES, INJECTABLE_TYPES, parse_error_type
+from tasks.lemma.error_types import ERROR_TYPES, INJECTABLE_TYPES, parse_error_type
 from tasks.lemma.inject import Inject
 from tasks.lemma.prompt_leaks import leaks_prompt
 from tasks.lemma.segment_steps import split_steps
@@ -75,10 +75,14 @@ def draft(reply: str = FIXED, **more: Any) -> dict[str, Any]:
     return {**row, "row_id": "q/0/fix_continue", "strategy": "fix_continue", "teacher": "teacher", **more}
 
 
-def test_every_type_is_defined_in_the_prompt_that_names_it() -> None:
+def test_every_type_is_defined_in_the_prompt_that_names_it_and_everywhere_in_the_same_words() -> None:
+    defined, injected = (
+        dict(line[2:].split(": ", 1) for line in load_instruction(name).splitlines() if line.startswith("- "))
+        for name in ("diagnose", "inject")
+    )
+    assert tuple(defined) == ERROR_TYPES
+    assert injected == {kind: defined[kind] for kind in INJECTABLE_TYPES}
     for kind in ERROR_TYPES:
-        assert f"- {kind}: {ERROR_TYPE_DEFINITIONS[kind]}" in load_instruction("diagnose")
-        assert (f"- {kind}: {ERROR_TYPE_DEFINITIONS[kind]}" in load_instruction("inject")) == (kind in INJECTABLE_TYPES)
         assert parse_error_type(f" **{kind.replace('_', ' ').title()}** error.".replace("** error", "**")) == kind
     assert parse_error_type("sloth") is None
 

@@ -16,8 +16,9 @@ from schemas.identity import fingerprint
 from schemas.prompts import Sampling
 from schemas.tables.questions import SCHEMA
 from tasks.base.confidence import wilson_interval
-from tasks.questions.difficulty import FailRate, ScoreDifficulty, TrainDifficultyModel
+from tasks.questions.difficulty import FailRate, ScoreDifficulty
 from tasks.questions.difficulty_sampling import SampleByDifficulty
+from tasks.training.config import TrainDifficultyModel
 
 GOLD = {"row_id": "r0", "question": "What is 3 + 4?", "answer": "7"}
 FREE = {"row_id": "r0", "question": "What is 3 + 4?"}

@@ -1,5 +1,6 @@
 """Trainings of a questioner: the format it is taught, what is packed, and that a killed training goes on."""
 
+import ast
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,9 @@ import pytest
 from pydantic import ValidationError
 
 from schemas.identity import fingerprint
+from schemas.steps import TrainingJob, TrainingStep
 from tasks.training.config import QuestionFineTuning, QuestionPreferenceOptimization
+from tests.support.steps import ROOT, find_steps
 
 WORDS = ["<pad>", "<unk>", "<begin>", "<user>", "<end>", "<write_question>", "<reply>", "how", "many", "are", "?"]
 WORDS += [str(n) for n in range(30)]
@@ -22,14 +25,29 @@ def test_the_defaults_are_those_of_the_paper() -> None:
 
 
 def test_only_what_says_where_is_no_part_of_the_identity() -> None:
-    where = {"micro": 2, "threads": 3, "save_every": 9, "gpus": 4, "launch": ("--mixed_precision", "bf16")}
+    where = {
+        "micro_batch": 2,
+        "threads": 3,
+        "save_every": 9,
+        "gpus": 4,
+        "launch_options": ("--mixed_precision", "bf16"),
+    }
     assert fingerprint(QuestionFineTuning(**where)) == fingerprint(QuestionFineTuning())
     assert fingerprint(QuestionFineTuning(learning_rate=1e-4)) != fingerprint(QuestionFineTuning())
 
 
 def test_a_batch_that_cannot_be_shared_out_is_refused() -> None:
-    with pytest.raises(ValidationError, match=r"a batch of 8 is no multiple of micro x gpus \(1 x 3\)"):
+    with pytest.raises(ValidationError, match=r"a batch of 8 is no multiple of micro_batch x gpus \(1 x 3\)"):
         QuestionFineTuning(gpus=3)
+
+
+def test_every_training_names_a_function_that_is_there() -> None:
+    """Read, not imported: it may need torch."""
+    for kind in find_steps():
+        if issubclass(kind, TrainingStep) and hasattr(kind, "trainer"):
+            module, _, name = kind.trainer.partition(":")
+            tree = ast.parse(Path(ROOT, *module.split(".")).with_suffix(".py").read_text())
+            assert name in [node.name for node in tree.body if isinstance(node, ast.FunctionDef)], kind
 
 
 torch = pytest.importorskip("torch", reason="needs the extra `train`")
@@ -48,7 +66,7 @@ from tasks.training.student import StudentFineTuning  # noqa: E402
 # torch and transformers warn about what their next versions will want of each other.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
 
-TINY = {"length": 24, "micro": 1, "threads": 1, "save_every": 2, "rate": 0.01}
+TINY = {"max_tokens": 24, "micro_batch": 1, "threads": 1, "save_every": 2, "learning_rate": 0.01}
 
 
 @pytest.fixture(autouse=True)
@@ -83,7 +101,7 @@ QUESTIONS = [f"how many are {n} {(7 * n) % 30} ?" for n in range(30)] * 2
 def tune(base: Path, out: Path, report: Any = lambda line: None, **fields: Any) -> dict[str, float]:
     step = QuestionFineTuning(**{**TINY, "batch": 2, **fields})
     batch = pa.RecordBatch.from_pydict({"question": QUESTIONS})
-    return step.fit({"questions": [batch]}, base, out, out / "checkpoints", report)
+    return step.fit(TrainingJob({"questions": [batch]}, base, out, out / "checkpoints", report))
 
 
 def test_a_question_begins_after_the_bare_prefix_and_ends_once() -> None:
@@ -156,10 +174,11 @@ def test_a_question_that_is_too_long_is_left_out_and_never_cut(base: Path, tmp_p
     long = "how many are " + "1 " * 40
     step = QuestionFineTuning(**TINY, batch=2)
     batch = pa.RecordBatch.from_pydict({"question": [*QUESTIONS[:20], long]})
-    measured = step.fit({"questions": [batch]}, base, tmp_path / "out", tmp_path / "work", lambda line: None)
+    job = TrainingJob({"questions": [batch]}, base, tmp_path / "out", tmp_path / "work", lambda line: None)
+    measured = step.fit(job)
     assert (measured["questions"], measured["left_out"]) == (20, 1)
     with pytest.raises(ValueError, match="no questions to train on: of 1 none has at most 24 tokens"):
-        step.fit({"questions": [batch.slice(20)]}, base, tmp_path / "out", tmp_path / "other", lambda line: None)
+        step.fit(job._replace(tables={"questions": [batch.slice(20)]}, checkpoints=tmp_path / "other"))
 
 
 def test_a_killed_training_continues_as_if_nothing_had_happened(base: Path, tmp_path: Path) -> None:
@@ -193,6 +212,6 @@ def test_what_is_chosen_becomes_likelier_than_what_is_rejected(base: Path, tmp_p
     ]
     step = QuestionPreferenceOptimization(**{**TINY, "save_every": 10}, batch=2, held_out=6, warmup=2)
     tables = {"pairs": [pa.RecordBatch.from_pylist(pairs)]}
-    measured = step.fit(tables, base, tmp_path / "out", tmp_path / "work", lambda line: None)
+    measured = step.fit(TrainingJob(tables, base, tmp_path / "out", tmp_path / "work", lambda line: None))
     assert measured["first_loss"] == pytest.approx(0.6931, abs=1e-3), "the reference is the model as it was"
     assert measured["loss"] < 0.6 and measured["held_out_accuracy"] == 1.0 and measured["pairs"] == 24

@@ -1,6 +1,6 @@
 """A scalar head learns fail rates, plays as a scorer, and continues after a kill."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
 
@@ -16,8 +16,10 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from infra.engines.regressor import Regressor
 from schemas.engine_specs import RegressorSpec
-from tasks.questions.difficulty import ScoreDifficulty, TrainDifficultyModel
+from schemas.steps import TrainingJob
+from tasks.questions.difficulty import ScoreDifficulty
 from tasks.training.common import find_last_checkpoint
+from tasks.training.config import TrainDifficultyModel
 from tasks.training.regression import spearman
 
 STEP = TrainDifficultyModel(
@@ -71,15 +73,17 @@ def tables(rows: Questions) -> dict[str, Iterator[pa.RecordBatch]]:
     return {"difficulty": iter([pa.RecordBatch.from_pylist(half) for half in halves])}
 
 
-def quiet(line: str) -> None:
-    pass
+def make_job(
+    rows: Questions, base: Path, folder: Path, report: Callable[[str], None] = lambda line: None
+) -> TrainingJob:
+    return TrainingJob(tables(rows), base, folder / "out", folder / "checkpoints", report)
 
 
 @pytest.fixture(scope="module")
 def trained(base: Path, rows: Questions, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, float]]:
     folder = tmp_path_factory.mktemp("trained")
     told: list[str] = []
-    measured = STEP.fit(tables(rows), base, folder / "out", folder / "checkpoints", told.append)
+    measured = STEP.fit(make_job(rows, base, folder, told.append))
     assert told[-1].startswith("step 120/120  squared error 0.0")
     return folder / "out" / "safetensors", measured
 
@@ -113,22 +117,22 @@ def test_a_killed_training_continues_from_its_last_checkpoint(base: Path, rows: 
             raise Killed
 
     step, told = STEP.model_copy(update={"epochs": 2.0, "save_every": 10}), list[str]()
-    whole = step.fit(tables(rows), base, tmp_path / "whole", tmp_path / "c1", quiet)
+    whole = step.fit(make_job(rows, base, tmp_path / "whole"))
     with pytest.raises(Killed):
-        step.fit(tables(rows), base, tmp_path / "killed", tmp_path / "c2", kill)
-    assert find_last_checkpoint(tmp_path / "c2") == tmp_path / "c2" / "checkpoint-10"
-    again = step.fit(tables(rows), base, tmp_path / "killed", tmp_path / "c2", told.append)
-    assert [line.partition("/")[0] for line in told] == ["step 20", "step 30"]
+        step.fit(make_job(rows, base, tmp_path / "killed", kill))
+    assert find_last_checkpoint(tmp_path / "killed" / "checkpoints").name == "checkpoint-10"
+    again = step.fit(make_job(rows, base, tmp_path / "killed", told.append))
+    assert [line.partition("/")[0] for line in told] == ["continues from checkpoint-10", "step 20", "step 30"]
     assert again["held_out_mse"] == pytest.approx(whole["held_out_mse"], rel=1e-3)
 
 
 def test_questions_that_are_too_long_are_left_out_and_counted(base: Path, rows: Questions, tmp_path: Path) -> None:
     long: Questions = [{"question": "1 + 1? " * 20, "fail_rate": 0.5}] * 3
     step = STEP.model_copy(update={"epochs": 1.0, "held_out": 0.0})
-    measured = step.fit(tables(rows + long), base, tmp_path / "out", tmp_path / "checkpoints", quiet)
+    measured = step.fit(make_job(rows + long, base, tmp_path))
     assert measured["left_out"] == 3 and "held_out_mse" not in measured
     with pytest.raises(ValueError, match="of 3 questions 0 have at most 32 tokens, and 0 are held out; raise length"):
-        step.fit(tables(long), base, tmp_path / "none", tmp_path / "more", quiet)
+        step.fit(make_job(long, base, tmp_path / "none"))
 
 
 def test_ranks_are_shared_among_equal_values() -> None:

@@ -11,6 +11,7 @@ from infra import gates
 from infra.lake.store import open_store
 from schemas.arrow import conform
 from schemas.receipts import Receipt
+from schemas.steps import TrainingJob
 from schemas.tables import student_scores, training_examples
 from tasks.proving_ground import library, wrong_solutions
 from tasks.training.student import (
@@ -135,7 +136,7 @@ def test_a_student_reads_as_many_tokens_as_its_budget_says(tmp_path: Path) -> No
     ]
     step = StudentFineTuning(batch=4, micro_batch=4, token_budget=3000, threads=1, max_tokens=256, learning_rate=1e-4)
     table = {"examples": [pa.RecordBatch.from_pylist(rows)]}
-    measured = step.fit(table, PUPIL, tmp_path / "out", tmp_path / "work", lambda line: None)
+    measured = step.fit(TrainingJob(table, PUPIL, tmp_path / "out", tmp_path / "work", lambda line: None))
     assert measured["examples"] == 12 and measured["left_out"] == 0
     assert 24 < measured["read"] < 60 and measured["steps"] == -(-measured["read"] // 4)
     assert (tmp_path / "out" / "int8" / "model.bin").is_file()
