@@ -40,7 +40,7 @@ class FineTuning(TrainingStep):
     def _check_batch(self) -> "FineTuning":
         if self.batch % (self.micro_batch * self.gpus):
             raise ValueError(
-                f"a batch of {self.batch} is no multiple of micro x gpus ({self.micro_batch} x {self.gpus}); change one"
+                f"a batch of {self.batch} is no multiple of micro_batch x gpus ({self.micro_batch} x {self.gpus}); change one"
             )
         return self
 
