@@ -34,6 +34,7 @@ class FailRate(Ask):
     tag: ClassVar[str] = "solve"
     table: ClassVar[pa.Schema] = difficulty.SCHEMA
     role: str | None = "prober"
+    """Which model attempts the questions."""
     sampling: Sampling = Sampling(n=8, temperature=0.7, max_tokens=256)
     """The paper does not say its n; its labels follow DART-Math: temperature 1.6, top_p 0.95, 2048 tokens."""
     band: tuple[Share, Share] | None = None
@@ -114,6 +115,7 @@ class ScoreDifficulty(Score):
     label: ClassVar[str] = "score_difficulty"
     table: ClassVar[pa.Schema] = difficulty.SCHEMA
     role: str | None = "difficulty"
+    """Which model with a scalar head predicts the difficulty."""
 
     def prompt(self, row: Row) -> Prompt:
         return self.make_prompt(question=row["question"])
@@ -134,10 +136,15 @@ class TrainDifficultyModel(FineTuning):
     inputs: ClassVar[tuple[str, ...]] = ("difficulty",)
 
     role: Annotated[str | None, NotIdentity] = "prober"
+    """Whose model is trained."""
     learning_rate: float = Field(default=1e-5, gt=0)
+    """Highest learning rate."""
     warmup: float = Field(default=0.03, ge=0)
+    """Share of the steps in which the learning rate rises."""
     batch: int = Field(default=64, ge=1)
+    """Questions in one step."""
     epochs: float = Field(default=2.0, gt=0)
+    """Passes over the data."""
     prompt_prefix: str = ""
     """What the model reads before a question; an opening token comes first where its tokeniser puts one there."""
     prompt_suffix: str = ""

@@ -59,6 +59,7 @@ class QuestionFineTuning(FineTuning):
     inputs: ClassVar[tuple[str, ...]] = ("questions",)
 
     role: Annotated[str | None, NotIdentity] = "solver"
+    """Whose model is trained; a recipe puts its generator here."""
     learning_rate: float = Field(default=2e-5, gt=0)
     """2e-5 (code; the paper does not say)."""
     warmup: float = Field(default=0.03, ge=0)
@@ -84,6 +85,7 @@ class QuestionPreferenceOptimization(FineTuning):
     inputs: ClassVar[tuple[str, ...]] = ("pairs",)
 
     role: Annotated[str | None, NotIdentity] = "questioner"
+    """Whose model is trained; a recipe puts its generator here."""
     learning_rate: float = Field(default=5e-7, gt=0)
     """5e-7 (appendix A)."""
     warmup: float = Field(default=20, ge=0)

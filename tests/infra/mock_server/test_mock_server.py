@@ -486,8 +486,8 @@ def test_counting_does_not_slow_down_with_the_bodies() -> None:
 
 
 def command(*words: str) -> "subprocess.Popen[str]":
-    """`questmill stub` as a process."""
-    command = [sys.executable, "-m", "flows", "stub", *words]
+    """`questmill mock-server` as a process."""
+    command = [sys.executable, "-m", "flows", "mock-server", *words]
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
@@ -509,7 +509,7 @@ def test_the_command_prints_its_url_and_serves_until_it_is_interrupted() -> None
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
-        (("--latenzy", "1"), 2, "did you mean 'latency'?"),
+        (("--latenzy", "1"), 2, "did you mean --latency?"),
         (("--fault_cut_off", "2"), 2, "--fault_cut_off: Input should be less than or equal to 1"),
         (("--port", "70000"), 2, "--port 70000: "),
         (("--help",), 0, "--fault_rate_limited (0.0)"),
