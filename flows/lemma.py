@@ -1,13 +1,15 @@
 """Solutions that go wrong, notice and end well, made from a student's errors (LEMMA, arXiv:2503.17439)."""
 
+from typing import ClassVar
+
 from prefect import flow
 from pydantic import Field, model_validator
 
 from flows.run.run import Run, Table, dask_runner
-from schemas.identity import FrozenModel
 from schemas.input import ColumnNames, Source
 from schemas.names import DatasetName
 from schemas.receipts import Manifest
+from schemas.recipe import Recipe
 from schemas.tables import corrections, error_draws, error_type_counts, solution_pairs
 from tasks.lemma.corrections import FixContinue, FreshRestart
 from tasks.lemma.diagnose import Diagnose
@@ -25,8 +27,28 @@ from tasks.lemma.validate import ValidateCorrection
 from tasks.proving_ground.draw_problems import DrawProblem
 
 
-class Lemma(FrozenModel):
+class Lemma(Recipe):
     """Which problems, and what is made of the errors in them; the defaults are the paper's numbers."""
+
+    common_fields: ClassVar[tuple[str, ...]] = (
+        "input",
+        "columns.response",
+        "seeds",
+        "problems",
+        "attempt.role",
+        "attempt.sampling.n",
+        "attempt.sampling.max_tokens",
+        "diagnose.role",
+        "inject.role",
+        "draw_types.injections",
+        "draw_types.types",
+        "smoothing",
+        "validate_corrections.max_overlap",
+        "select.per_question",
+        "select.limit_by_failure",
+        "shard_rows",
+        "dataset",
+    )
 
     input: tuple[str, ...] = ()
     """Files of problems with a gold answer and a reference solution; the paper takes GSM8K and MATH (14,973)."""

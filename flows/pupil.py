@@ -5,7 +5,7 @@ import os
 import platform
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from prefect import flow, task
@@ -16,7 +16,8 @@ from pydantic import Field, field_validator
 from flows.run.progress import log_line
 from infra import engines
 from schemas.engine_specs import EmbeddedSpec
-from schemas.identity import FrozenModel, fingerprint
+from schemas.identity import fingerprint
+from schemas.recipe import Recipe
 from tasks.proving_ground import library
 from tasks.pupil.config import PupilTraining
 from tasks.pupil.dataset import DatasetInfo, write_dataset
@@ -29,8 +30,21 @@ from tasks.pupil.throughput import measure_tokens_per_second
 from tasks.pupil.train import train
 
 
-class Pupil(FrozenModel):
+class Pupil(Recipe):
     """What the pupil is taught, how long, and where it is kept."""
+
+    common_fields: ClassVar[tuple[str, ...]] = (
+        "examples",
+        "self_training",
+        "upweight",
+        "training.minutes",
+        "training.learning_rate",
+        "processes",
+        "threads",
+        "work_folder",
+        "model_folder",
+        "note",
+    )
 
     examples: int = Field(default=360_000, ge=1)
     """Examples over all stages, drawn from the proving ground."""

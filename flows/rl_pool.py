@@ -1,6 +1,6 @@
 """Problems for reinforcement learning: solved many times, verified, and kept where a model passes now and then."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from prefect import flow
 from pydantic import Field, model_validator
@@ -19,6 +19,22 @@ from tasks.answers.pass_rate import KeepPassRateBand, ModelName, PassRate, Sampl
 
 class RlPool(Verifiers):
     """Problems with their golds, who attempts them, and which rates are kept."""
+
+    common_fields: ClassVar[tuple[str, ...]] = (
+        "input",
+        "columns.question",
+        "columns.answer",
+        "problems",
+        "models",
+        "solve.sampling.n",
+        "solve.sampling.temperature",
+        "solve.sampling.max_tokens",
+        "verifiers",
+        "keep_band.low",
+        "keep_band.high",
+        "shard_rows",
+        "dataset",
+    )
 
     input: tuple[str, ...]
     """Paths or urls of problems, globs allowed; `--columns.question` and `--columns.answer` name their columns."""

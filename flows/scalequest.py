@@ -1,15 +1,17 @@
 """Questions from nothing, and the best answer to each that several samples agree on (ScaleQuest, arXiv:2410.18693)."""
 
+from typing import ClassVar
+
 from prefect import flow
 from pydantic import Field, model_validator
 
 from flows.parts.train_questioner import QuestionerTraining, train_questioner
 from flows.parts.train_scorer import ScorerTraining, check_scorer, train_scorer
 from flows.run.run import Run, Table, dask_runner
-from schemas.identity import FrozenModel
 from schemas.names import DatasetName
 from schemas.prompts import Sampling
 from schemas.receipts import Manifest, Receipt
+from schemas.recipe import Recipe
 from schemas.tables import error_rates, selected_answers
 from tasks.answers.reward import ScoreAnswer
 from tasks.answers.select import SelectAnswer
@@ -27,8 +29,28 @@ from tasks.questions.solvability import JudgeSolvable
 from tasks.questions.write import WriteQuestion
 
 
-class ScaleQuest(FrozenModel):
+class ScaleQuest(Recipe):
     """How many questions, and what becomes of them; the defaults are the paper's numbers."""
+
+    common_fields: ClassVar[tuple[str, ...]] = (
+        "questions",
+        "generators",
+        "train",
+        "language.languages",
+        "near_duplicates.threshold",
+        "against",
+        "overlaps.benchmarks",
+        "solvable.role",
+        "fail_rate.sampling.n",
+        "sample.drop_easy",
+        "solve.role",
+        "solve.sampling.n",
+        "solve.sampling.max_tokens",
+        "select.least_agreement",
+        "select.least_reward",
+        "shard_rows",
+        "dataset",
+    )
 
     questions: int = Field(default=2_000_000, ge=1)
     """Questions asked for, over all generators, each its share, rounded up (section 3.1: 2 M from two)."""

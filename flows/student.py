@@ -1,14 +1,16 @@
 """Do rows teach? Students of verified solutions, of corrections, and of corrections without their wrong step."""
 
+from typing import ClassVar
+
 from prefect import flow
 from pydantic import Field, field_validator
 
 from flows.run.run import Run, Table, dask_runner
-from schemas.identity import FrozenModel
 from schemas.input import ColumnNames, Source
 from schemas.names import DatasetName
 from schemas.prompts import Sampling
 from schemas.receipts import Manifest
+from schemas.recipe import Recipe
 from schemas.tables import student_scores
 from tasks.lemma.student_attempts import KeepDecided, NormalizeProblem, SampleStudent
 from tasks.proving_ground.draw_problems import DrawProblem
@@ -21,8 +23,21 @@ from tasks.training.student import (
 )
 
 
-class Student(FrozenModel):
+class Student(Recipe):
     """Which rows are held against each other, and how long each student learns; it begins from the role `student`."""
+
+    common_fields: ClassVar[tuple[str, ...]] = (
+        "solutions",
+        "corrections",
+        "seeds",
+        "input",
+        "problems",
+        "fine_tuning.learning_rate",
+        "fine_tuning.token_budget",
+        "attempt.sampling.max_tokens",
+        "shard_rows",
+        "dataset",
+    )
 
     solutions: DatasetName = "pairs"
     """Published dataset whose `chosen` solutions the first student learns; the lemma recipe publishes it."""

@@ -1,18 +1,30 @@
 """Draw problems of the proving ground: questions with exact answers, computed and not judged."""
 
+from typing import ClassVar
+
 from prefect import flow
 from pydantic import Field
 
 from flows.run.run import Run, dask_runner
-from schemas.identity import FrozenModel
 from schemas.names import DatasetName
 from schemas.receipts import Manifest
+from schemas.recipe import Recipe
 from schemas.tables import problems
 from tasks.proving_ground.draw_problems import DrawProblem
 
 
-class TemplateProblems(FrozenModel):
+class TemplateProblems(Recipe):
     """How many problems to draw, and of which kind."""
+
+    common_fields: ClassVar[tuple[str, ...]] = (
+        "n",
+        "draw.first_seed",
+        "draw.solvable",
+        "draw.topic",
+        "draw.template",
+        "shard_rows",
+        "dataset",
+    )
 
     n: int = Field(default=10_000, ge=1)
     """Problems."""

@@ -1,6 +1,6 @@
 """Verify recorded solutions: a verdict for every attempt, with the rule that decided it."""
 
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from prefect import flow
 from pydantic import model_validator
@@ -17,6 +17,22 @@ from tasks.verification.compare_verdicts import CompareVerdicts
 
 class Verification(Verifiers):
     """What to verify, and how."""
+
+    common_fields: ClassVar[tuple[str, ...]] = (
+        "input",
+        "columns.question",
+        "columns.response",
+        "columns.answer",
+        "verifiers",
+        "combine",
+        "answer_match.tolerance",
+        "answer_match.deadline",
+        "llm_judge.role",
+        "llm_judge.sampling.n",
+        "vote.least_agreement",
+        "shard_rows",
+        "dataset",
+    )
 
     input: tuple[str, ...]
     """Paths or urls; globs allowed. Where there are none, what was published as `dataset` is judged again."""

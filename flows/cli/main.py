@@ -7,12 +7,14 @@ import argparse
 import os
 import signal
 import sys
+import textwrap
 import threading
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from flows.cli.old_words import OLD_VERBS, suggest
 from schemas.errors import BadInput, QuestmillError
 
 if TYPE_CHECKING:
@@ -35,11 +37,19 @@ QUIET_ENVIRONMENT = {
 BUDGET_FLAGS = {"tokens": "N tokens, of prompts and replies", "usd": "N US dollars", "gpu-hours": "N hours of one GPU"}
 
 
+RUN_FLAGS = ("profile", "store", "preset", "verbose", "help_all", "budget_tokens", "budget_usd", "budget_gpu_hours")
+"""Flags of `run` that are no fields of a recipe."""
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code."""
-    parser = _build_parser()
-    options, rest = parser.parse_known_args(arguments)
-    if rest and options.verb not in ("run", "stub"):
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    parser, verbs = _build_parser()
+    if words and not words[0].startswith("-") and words[0] not in verbs:
+        print(f"questmill: {_explain_unknown_verb(words[0], verbs)}", file=sys.stderr)
+        return BadInput.exit_code
+    options, rest = parser.parse_known_args(words)
+    if rest and options.verb not in ("run", "mock-server"):
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     for name, value in QUIET_ENVIRONMENT.items():
         if not (getattr(options, "verbose", False) and "LOGGING" in name):
@@ -79,7 +89,8 @@ def _record_interrupts() -> Iterator[threading.Event]:
         signal.signal(signal.SIGINT, before)
 
 
-def _build_parser() -> argparse.ArgumentParser:
+def _build_parser() -> tuple[argparse.ArgumentParser, list[str]]:
+    """The parser of the command line, and the verbs that it knows."""
     parser = argparse.ArgumentParser(
         prog="questmill", description="A data factory for reasoning data.", allow_abbrev=False
     )
@@ -106,7 +117,10 @@ def _build_parser() -> argparse.ArgumentParser:
         help="rows that other code of a step has worked: use them with a warning (default), work them again, or stop",
     )
     run.add_argument("--redo", action="append", metavar="STEP", help="work this step again, once for each of its codes")
-    run.add_argument("-h", "--help", action="store_true", help="show the recipe's fields")
+    run.add_argument("-h", "--help", action="store_true", help="show the fields that people change, or these lines")
+    run.add_argument("--help-all", action="store_true", help="show every field of the recipe")
+    run.usage = "questmill run RECIPE [--preset NAME] [@overrides.toml] [--field value ...] [options]"
+    run.set_defaults(print_help=run.print_help)
     query = add_verb("query", _query, "ask the lake in SQL")
     query.add_argument("sql", help='e.g. "SELECT verdict, count(*) FROM verified GROUP BY ALL"')
     query.add_argument("--format", choices=["table", "csv", "json", "parquet"], help="default: table, csv into a pipe")
@@ -120,11 +134,20 @@ def _build_parser() -> argparse.ArgumentParser:
     rollback.add_argument("dataset")
     rollback.add_argument("version")
     mock_server = add_verb(
-        "stub", _serve_mock, "serve an OpenAI-compatible API without a model, on this machine only", add_help=False
+        "mock-server",
+        _serve_mock,
+        "serve an OpenAI-compatible API without a model, on this machine only",
+        add_help=False,
     )
     mock_server.add_argument("--port", type=int, default=0, help="default: a free one")
     mock_server.add_argument("-h", "--help", action="store_true", help="show the fields of its behaviour")
-    return parser
+    return parser, list(verbs.choices)
+
+
+def _explain_unknown_verb(word: str, known: Sequence[str]) -> str:
+    if word in OLD_VERBS:
+        return f"{word!r} is called {OLD_VERBS[word]!r} now; write questmill {OLD_VERBS[word]}"
+    return f"verb {word!r} is unknown; {suggest(word, known)}"
 
 
 def _run(options: argparse.Namespace, rest: list[str]) -> int:
@@ -132,16 +155,16 @@ def _run(options: argparse.Namespace, rest: list[str]) -> int:
 
     known_recipes = recipe_arguments.list_recipes()
     if options.recipe is None:
-        print(
-            "questmill run RECIPE [--profile NAME] [--store URL] [--budget-tokens N] [--verbose] [@overrides.toml] "
-            "[--field value ...]\n"
-        )
-        print("\n".join(f"  {name:<12} {text}" for name, text in known_recipes.items()))
-        return 0 if options.help else 2
+        options.print_help()
+        print("\nrecipes:")
+        for name, text in known_recipes.items():
+            print(textwrap.fill(text, 80, initial_indent=f"  {name:<12} ", subsequent_indent=" " * 15))
+        print("\n`questmill run RECIPE --help` shows what people change of one.")
+        return 0 if options.help or options.help_all else 2
     if options.recipe not in known_recipes:
-        raise BadInput(f"recipe {options.recipe!r} is unknown; there are: {', '.join(known_recipes)}")
-    if options.help:  # wins over whatever else is there, as with every other verb
-        return _describe(options.recipe, known_recipes[options.recipe])
+        raise BadInput(f"recipe {options.recipe!r} is unknown; {suggest(options.recipe, known_recipes)}")
+    if options.help or options.help_all:  # wins over whatever else is there, as with every other verb
+        return _describe(options.recipe, known_recipes[options.recipe], options.help_all)
     _set_profile_and_store(options)
     _set_budget(options)
     _set_code_policy(options)
@@ -151,15 +174,24 @@ def _run(options: argparse.Namespace, rest: list[str]) -> int:
         from flows.cli import launch
 
         flow, model = launch.load_recipe(options.recipe)
-        return launch.run_recipe(flow, recipe_arguments.parse(model, rest), on_start=server_used.set)
+        return launch.run_recipe(flow, recipe_arguments.parse(model, rest, RUN_FLAGS), on_start=server_used.set)
 
 
-def _describe(name: str, text: str) -> int:
-    from flows.cli import launch, recipe_arguments
+def _describe(name: str, text: str, every_field: bool) -> int:
+    from flows.cli import launch, recipe_arguments, recipe_help
 
-    print(f"questmill run {name}: {text}\n")
-    for flag, default, help_text in recipe_arguments.describe(launch.load_recipe(name)[1]):
-        print(f"  {flag} ({default})\n      {help_text}")
+    _, model = launch.load_recipe(name)
+    flags = recipe_help.describe(model)
+    common = recipe_help.select_common(model)
+    print(f"questmill run {name} [--preset NAME] [@overrides.toml] [--field value ...]\n")
+    print(textwrap.fill(text, recipe_help.HELP_COLUMNS))
+    if presets := recipe_arguments.list_presets(model):
+        print(f"Presets: {', '.join(presets)}")
+    shown = flags if every_field else common
+    print("", *recipe_help.format_flags(model, shown, short=not every_field), sep="\n")
+    if not every_field:
+        print(f"\nThese are {len(common)} of {len(flags)} fields; --help-all shows them all.")
+        print("Flags of every recipe, such as --profile and --store: questmill run --help")
     return 0
 
 

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 
-from flows.cli import recipe_arguments
+from flows.cli import recipe_arguments, recipe_help
 from infra.mock_server.behaviour import MockBehaviour
 from infra.mock_server.server import MockServer
 from schemas.errors import BadInput
@@ -28,7 +28,6 @@ def serve(port: int, arguments: Sequence[str]) -> int:
 
 def describe() -> int:
     """Print every flag with its default and what it is for."""
-    print("questmill stub [--port 0] [@behaviour.toml] [--field value ...]\n")
-    for flag, default, text in recipe_arguments.describe(MockBehaviour):
-        print(f"  {flag} ({default})\n      {text}")
+    print("questmill mock-server [--port 0] [@behaviour.toml] [--field value ...]\n")
+    print(*recipe_help.format_flags(MockBehaviour, recipe_help.describe(MockBehaviour), short=False), sep="\n")
     return 0

@@ -3,19 +3,21 @@
 import ast
 import difflib
 import json
+import re
 import tomllib
-import types
 import typing
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
-from pydantic.fields import FieldInfo
 
+from flows.cli.old_words import OLD_VALUES, find_new_field, suggest
+from flows.cli.recipe_help import describe
 from schemas.errors import BadInput
+from schemas.recipe import find_nested_model
 
-Recipe = typing.TypeVar("Recipe", bound=BaseModel)
+Model = typing.TypeVar("Model", bound=BaseModel)
 
 
 def list_recipes(folder: Path = Path(__file__).parents[1]) -> dict[str, str]:
@@ -44,10 +46,11 @@ _FOLLOW_UP_ERROR = "default_factory_not_called"
 """What pydantic says of a computed field beside a wrong one: people are told of the wrong one."""
 
 
-def parse(model: type[Recipe], arguments: Sequence[str]) -> Recipe:
+def parse(model: type[Model], arguments: Sequence[str], other_flags: Sequence[str] = ()) -> Model:
     """Build `model` from `--preset name`, `@file.toml` and `--field value` words; raises `BadInput`.
 
     Of two words for one field the later one wins. A field that is true or false may be named without a value.
+    `other_flags` are those of the command itself: a word that is nearly one of them is told so.
     """
     values: dict[str, Any] = {}
     words = list(arguments)
@@ -61,6 +64,8 @@ def parse(model: type[Recipe], arguments: Sequence[str]) -> Recipe:
             path = path.replace("-", "_")
             if not equals and _is_switch(model, path) and (not words or words[0].startswith(("-", "@"))):
                 equals, value = "=", "true"
+            if path != "preset":
+                _check_path(model, path, other_flags)
             if not equals and not words:
                 raise BadInput(f"--{path} needs a value")
             if path == "preset":
@@ -71,43 +76,22 @@ def parse(model: type[Recipe], arguments: Sequence[str]) -> Recipe:
         else:
             raise BadInput(f"{word!r} is no flag; write --field value or @overrides.toml")
     try:
-        return model.model_validate(_merge_over_defaults(model, values))
+        return model.model_validate(values)
     except ValidationError as error:
         errors = [e for e in error.errors() if e["type"] != _FOLLOW_UP_ERROR]
         raise BadInput("; ".join(_explain(model, e) for e in errors)) from error
 
 
-def describe(model: type[BaseModel], prefix: str = "") -> list[tuple[str, str, str]]:
-    """(flag, default, help) of every field, nested ones by their path."""
-    lines = []
-    for name, field in model.model_fields.items():
-        flag = f"{prefix}{name}"
-        if (inner := _nested_model(field.annotation)) is not None:
-            lines += describe(inner, f"{flag}.")
-        else:
-            lines.append((f"--{flag}", _format_default(field), " ".join((field.description or "").split())))
-    return lines
-
-
-def _format_default(field: FieldInfo) -> str:
-    """The default of a field as people are told it."""
-    if field.is_required():
-        return "required"
-    if field.default_factory_takes_validated_data:
-        return "from other fields"
-    return json.dumps(field.get_default(call_default_factory=True), default=str)
-
-
 def list_presets(model: type[BaseModel]) -> dict[str, Path]:
-    """The presets of a recipe by name."""
-    prefix = f"{model.__name__.lower()}-"
+    """The presets of a recipe by name: the recipe is called as its flow is, and so is the file that holds both."""
+    prefix = f"{model.__module__.rpartition('.')[2]}-"
     return {path.stem.removeprefix(prefix): path for path in sorted(PRESETS_FOLDER.glob(f"{prefix}*.toml"))}
 
 
 def _find_preset(model: type[BaseModel], name: str) -> Path:
     known = list_presets(model)
     if name not in known:
-        raise BadInput(f"--preset: {model.__name__} has no preset {name!r}; there are: {', '.join(known) or 'none'}")
+        raise BadInput(f"--preset: there is no preset {name!r}; {suggest(name, known)}")
     return known[name]
 
 
@@ -116,74 +100,59 @@ def _is_switch(model: type[BaseModel], path: str) -> bool:
     *folders, name = path.split(".")
     for folder in folders:
         field = model.model_fields.get(folder)
-        if field is None or (inner := _nested_model(field.annotation)) is None:
+        if field is None or (inner := find_nested_model(field)) is None:
             return False
         model = inner
     return name in model.model_fields and model.model_fields[name].annotation is bool
 
 
+def _check_path(model: type[BaseModel], path: str, other_flags: Sequence[str] = ()) -> None:
+    """Raises `BadInput` where `path` names no field; it says which one may be meant."""
+    names, part = path.split("."), model
+    for depth, name in enumerate(names):
+        before, rest = names[:depth], names[depth + 1 :]
+        if name not in part.model_fields:
+            raise BadInput(f"--{path}: {_explain_unknown(model, part, before, name, rest, other_flags)}")
+        inner = find_nested_model(part.model_fields[name])
+        if inner is None and rest:
+            raise BadInput(f"--{path}: {name!r} has no fields of its own")
+        part = inner or part
+
+
+def _explain_unknown(
+    model: type[BaseModel],
+    part: type[BaseModel],
+    before: list[str],
+    name: str,
+    rest: list[str],
+    other_flags: Sequence[str],
+) -> str:
+    """That `part` has no field `name`, and which flag may be meant: a new name, a near one, or one of another part."""
+    if (new := find_new_field(name, part.model_fields)) is not None:
+        return f"{name!r} is called {new!r} now; write --{'.'.join([*before, new, *rest])}"
+    ending = f"{'.'.join(before) or 'the recipe'} has no field {name!r}"
+    path = ".".join([*before, name, *rest])
+    if elsewhere := [flag.path for flag in describe(model) if flag.path.endswith(f".{path}")]:
+        return f"{ending}; did you mean {' or '.join(f'--{flag}' for flag in elsewhere[:3])}?"
+    if near := difflib.get_close_matches(name, [*part.model_fields, *([] if before else other_flags)], n=1):
+        return f"{ending}; did you mean --{'.'.join([*before, *near, *rest])}?"
+    return f"{ending}; there are: {', '.join(part.model_fields)}"
+
+
 def _set_field(values: dict[str, Any], model: type[BaseModel], path: str, text: str, repeated: bool) -> None:
     *folders, name = path.split(".")
     for folder in folders:
-        inner = _nested_model(_find_field(model, folder, path).annotation)
-        if inner is None:
-            raise BadInput(f"--{path}: {folder!r} has no fields of its own")
+        inner = find_nested_model(model.model_fields[folder])
+        assert inner is not None, "the path is checked"
         if not isinstance(values.setdefault(folder, {}), dict):
             raise BadInput(f"--{path}: {folder!r} was given as {values[folder]!r}; give its fields, or leave that out")
         model, values = inner, values[folder]
-    field = _find_field(model, name, path)
+    field = model.model_fields[name]
     if typing.get_origin(field.annotation) in (tuple, list) and not text.startswith("["):
         before = values.get(name, []) if repeated else []
         values[name] = [*(before if isinstance(before, list) else [before]), text]
     else:
         values[name] = _parse_literal(text) if text[:1] in ("[", "{") else text
-
-
-def _merge_over_defaults(model: type[BaseModel], values: dict[str, Any]) -> dict[str, Any]:
-    """`values` over the recipe's own defaults: `--solve.sampling.n 3` leaves the recipe's temperature as it is."""
-    merged = dict(values)
-    for name in values.keys() & model.model_fields.keys():
-        field = model.model_fields[name]
-        if field.default_factory_takes_validated_data:
-            continue
-        default = field.get_default(call_default_factory=True)
-        inner = _nested_model(field.annotation)
-        if default is None and inner is not None and not any(f.is_required() for f in inner.model_fields.values()):
-            default = inner()  # what is left out by default begins from its own defaults
-        if isinstance(default, BaseModel) and isinstance(values[name], dict):
-            merged[name] = _dump_stated(default)
-            _merge(merged[name], values[name])
-    return merged
-
-
-def _dump_stated(default: BaseModel) -> dict[str, Any]:
-    """The fields of `default` without those computed from its other fields: they are computed from what is given."""
-    fields = default.model_dump()
-    for name, field in type(default).model_fields.items():
-        if field.default_factory_takes_validated_data and name not in default.model_fields_set:
-            del fields[name]
-        elif isinstance(inner := getattr(default, name), BaseModel):
-            fields[name] = _dump_stated(inner)
-    return fields
-
-
-def _find_field(model: type[BaseModel], name: str, path: str) -> FieldInfo:
-    if name in model.model_fields:
-        return model.model_fields[name]
-    near = difflib.get_close_matches(name, model.model_fields, n=1)
-    hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(model.model_fields)}"
-    raise BadInput(f"--{path}: {model.__name__} has no field {name!r}; {hint}")
-
-
-def _nested_model(annotation: Any) -> type[BaseModel] | None:
-    """The model that a field holds, also where it may be None."""
-    options = (
-        typing.get_args(annotation)
-        if typing.get_origin(annotation) in (typing.Union, types.UnionType)
-        else (annotation,)
-    )
-    models = [o for o in options if isinstance(o, type) and issubclass(o, BaseModel)]
-    return models[0] if len(models) == 1 else None
 
 
 def _parse_literal(text: str) -> Any:
@@ -213,8 +182,17 @@ def _explain(model: type[BaseModel], error: Any) -> str:
     if error["type"] == "missing":
         return f"--{path} is required"
     if error["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(path, [flag[2:] for flag, _, _ in describe(model)], n=1)
-        return f"field {path!r} is unknown" + (f"; did you mean {near[0]!r}?" if near else "")
+        try:
+            _check_path(model, path)
+        except BadInput as told:
+            return str(told)
+    if error["type"] == "literal_error" and (new := OLD_VALUES.get(str(error["input"]))) in _allowed_words(error):
+        return f"--{re.sub(r'[.][0-9]+$', '', path)}: {error['input']!r} is called {new!r} now"
     where = f"--{path}: " if path else ""
     given = "" if isinstance(error["input"], dict) else f" (got {error['input']!r})"  # a part of the recipe
     return f"{where}{error['msg'].removeprefix('Value error, ')}{given}"
+
+
+def _allowed_words(error: Any) -> list[str]:
+    """The words that a field allows, from pydantic's `'first_decided', 'all_of' or 'any_of'`."""
+    return re.findall(r"'([^']*)'", error["ctx"]["expected"])

@@ -6,16 +6,17 @@ from typing import Annotated
 from pydantic import Field
 
 from flows.run.run import Run, Table
-from schemas.identity import FrozenModel, NotIdentity
+from schemas.identity import NotIdentity
 from schemas.prompts import Sampling
 from schemas.receipts import Receipt
+from schemas.recipe import Recipe
 from tasks.questions.preference_pairs import ImproveQuestion, KeepUnsolvable, PairQuestions
 from tasks.questions.solvability import JudgeSolvable
 from tasks.questions.write import WriteQuestion
 from tasks.training.config import QuestionFineTuning, QuestionPreferenceOptimization
 
 
-class QuestionerTraining(FrozenModel):
+class QuestionerTraining(Recipe):
     """How a questioner is made; the defaults are the paper's numbers."""
 
     base: str | None = None

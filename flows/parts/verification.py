@@ -6,6 +6,7 @@ from pydantic import Field, field_validator
 
 from flows.run.run import Run, Table
 from schemas.input import Source
+from schemas.recipe import Recipe
 from schemas.tables import verdicts
 from tasks.verification.code_execution.execute import Execute
 from tasks.verification.combine import CombineMode, CombineVerdicts, KeepUndecided
@@ -35,7 +36,7 @@ MODEL_FIELDS = {
 """Fields whose stage asks a model, and the verifiers that need it."""
 
 
-class Verifiers(Source):
+class Verifiers(Recipe, Source):
     """One or several verifiers, in the order in which they are believed."""
 
     verifiers: tuple[VerifierName, ...] = Field(default=("answer_match",), min_length=1)

@@ -25,7 +25,9 @@ class Solve(Ask):
     version: ClassVar[int] = 2
     table: ClassVar[pa.Schema] = answers.ANSWERS
     role: str | None = "solver"
+    """Which model solves the problems."""
     sampling: Sampling = Sampling(max_tokens=256)
+    """How the solver is sampled."""
     adaptive: bool = False
     """Stop at fewer than n samples once enough of n agree, or once so many no longer can."""
     stop_at_share: float = Field(default=0.5, ge=0.5, le=1)

@@ -48,6 +48,7 @@ class WriteCorrection(Ask):
     strategy: ClassVar[Literal["fix_continue", "fresh_restart"]]
 
     role: str | None = "teacher"
+    """Which model writes the correction."""
     sampling: Sampling = Sampling(temperature=0.7, max_tokens=4096)
     """The paper's (appendix A.3.1)."""
     tries: int = Field(default=2, ge=1)

@@ -52,6 +52,7 @@ class Diagnose(Ask):
     carries_user_columns: ClassVar[bool] = True
     table: ClassVar[pa.Schema] = diagnoses.SCHEMA
     role: str | None = "teacher"
+    """Which model finds the error."""
     sampling: Sampling = Sampling(n=2, temperature=0.7, max_tokens=4096)
     """Temperature, top-p and length are the paper's, also for analysis (appendix A.3.1)."""
     structured: bool = False

@@ -42,6 +42,7 @@ class Inject(Ask):
     carries_user_columns: ClassVar[bool] = True
     table: ClassVar[pa.Schema] = student_solutions.SOLUTIONS_WRITTEN
     role: str | None = "teacher"
+    """Which model writes the wrong solution."""
     sampling: Sampling = Sampling(temperature=0.7, max_tokens=4096)
     """The paper's (appendix A.3.1)."""
     tries: int = Field(default=2, ge=1)

@@ -24,6 +24,7 @@ class Smooth(Ask):
     carries_user_columns: ClassVar[bool] = True
     table: ClassVar[pa.Schema] = corrections.CORRECTION_DRAFTS
     role: str | None = "teacher"
+    """Which model rewrites the correction."""
     sampling: Sampling = Sampling(temperature=0.7, max_tokens=4096)
     """The paper's (appendix A.3.1)."""
     structured: bool = False

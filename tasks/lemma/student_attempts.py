@@ -59,6 +59,7 @@ class SampleStudent(Solve):
     carries_user_columns: ClassVar[bool] = True
     table: ClassVar[pa.Schema] = student_solutions.SOLUTIONS_WRITTEN
     role: str | None = "student"
+    """Which model plays the student."""
     sampling: Sampling = Sampling(n=4, temperature=0.7, max_tokens=1024)
     """Temperature, top-p and length are the paper's (appendix A.3.1); it does not say its n."""
 

@@ -9,10 +9,13 @@ class PupilTraining(FrozenModel):
     """How the pupil is built and taught."""
 
     hidden_size: int = 192
+    """Width of a layer."""
     layers: int = 6
     """As fast as 4 layers of 256; who judges a line must first work it out, then compare: that takes depth."""
     heads: int = 6
+    """Attention heads of a layer."""
     feed_forward: int = 576
+    """Width of the feed-forward part of a layer."""
     context: int = 512
     """Positions the exported model admits; lessons are shorter."""
     steps: int | None = None
@@ -28,15 +31,19 @@ class PupilTraining(FrozenModel):
     learning_rate: float = 0.005
     """Peak learning rate of the matrices (Muon); embeddings and norms get `vector_rate` (AdamW)."""
     vector_learning_rate: float = 0.003
+    """Highest learning rate of AdamW, which trains embeddings and norms."""
     warmup_steps: int = 80
     """Steps."""
     decay_share: float = 0.4
     """Share of the training in which the rate falls to zero in a line; it is constant before, so the end may move."""
     weight_decay: float = 0.05
+    """Weight decay of the matrices."""
     seed: int = 7
+    """Seed of the first weights and of the order of the examples."""
     start_model: str = ""
     """Folder of an exported pupil of the same architecture whose weights to begin with, instead of fresh ones."""
     use_compile: bool = True
+    """Compile the model with `torch.compile`."""
 
     def resumable_fields(self) -> dict[str, Any]:
         """What must stay as it is over all continuations: everything but the length and the speed."""

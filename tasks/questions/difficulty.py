@@ -31,6 +31,7 @@ class FailRate(Ask):
     tag: ClassVar[str] = "solve"
     table: ClassVar[pa.Schema] = difficulty.SCHEMA
     role: str | None = "prober"
+    """Which model attempts the questions."""
     sampling: Sampling = Sampling(n=8, temperature=0.7, max_tokens=256)
     """The paper does not say its n; its labels follow DART-Math: temperature 1.6, top_p 0.95, 2048 tokens."""
     band: tuple[Share, Share] | None = None
@@ -111,6 +112,7 @@ class ScoreDifficulty(Score):
     label: ClassVar[str] = "score_difficulty"
     table: ClassVar[pa.Schema] = difficulty.SCHEMA
     role: str | None = "difficulty"
+    """Which model with a scalar head predicts the difficulty."""
 
     def prompt(self, row: Row) -> Prompt:
         return self.make_prompt(question=row["question"])

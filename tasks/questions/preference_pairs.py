@@ -28,6 +28,7 @@ class ImproveQuestion(Ask):
     table: ClassVar[pa.Schema] = question_preferences.QUESTION_REWRITES
 
     role: str | None = "teacher"
+    """Which model improves the questions."""
     harder_template: str = load_instruction("harden_question")
     """The instruction towards difficulty; `template` is the one towards solvability."""
     harder_share: float = Field(default=0.5, ge=0, le=1)

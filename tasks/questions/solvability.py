@@ -31,6 +31,7 @@ class JudgeSolvable(JudgeStage, Filter):
     needs: ClassVar[tuple[str, ...]] = ("question",)
     verdict_words: ClassVar[tuple[str, ...]] = VERDICT_WORDS
     sampling: Sampling = Sampling(max_tokens=160)
+    """How the judge is sampled."""
     least_share: float = Field(default=0.5, ge=0.5, le=1)
     """Share of the panel's verdicts, more than half in any case, that must find the question solvable."""
     least_confidence: float = Field(default=0, ge=0, le=1)

@@ -20,7 +20,9 @@ class WriteQuestion(Ask):
     tag: ClassVar[str] = "write_question"
     table: ClassVar[pa.Schema] = questions.SCHEMA
     role: str | None = "questioner"
+    """Which model writes the questions."""
     sampling: Sampling = Sampling(temperature=1.0, max_tokens=256)
+    """How the questioner is sampled."""
 
     def prompt(self, row: Row) -> Prompt:
         return self.make_prompt()
@@ -36,7 +38,9 @@ class RewriteQuestion(Ask):
     tag: ClassVar[str] = "rewrite_question"
     table: ClassVar[pa.Schema] = questions.SCHEMA
     role: str | None = "questioner"
+    """Which model rewrites the questions."""
     sampling: Sampling = Sampling(temperature=0.7, max_tokens=256)
+    """How the questioner is sampled."""
 
     def prompt(self, row: Row) -> Prompt:
         return self.make_prompt(question=row["question"])

@@ -29,7 +29,7 @@ class UnchangedFormat(NamedTuple):
 def require_examples(examples: list[Any], what: str, total: int, max_tokens: int) -> None:
     if not examples:
         raise ValueError(
-            f"no {what} to train on: of {total:,} none has at most {max_tokens} tokens; raise length, or give more"
+            f"no {what} to train on: of {total:,} none has at most {max_tokens} tokens; raise max_tokens, or give more"
         )
 
 

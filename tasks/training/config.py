@@ -40,7 +40,8 @@ class FineTuning(TrainingStep):
     def _check_batch(self) -> "FineTuning":
         if self.batch % (self.micro_batch * self.gpus):
             raise ValueError(
-                f"a batch of {self.batch} is no multiple of micro_batch x gpus ({self.micro_batch} x {self.gpus}); change one"
+                f"a batch of {self.batch} is no multiple of micro_batch x gpus ({self.micro_batch} x {self.gpus}); "
+                "change one"
             )
         return self
 
@@ -57,6 +58,7 @@ class QuestionFineTuning(FineTuning):
     trainer: ClassVar[str] = "tasks.training.sft:train_on_questions"
 
     role: Annotated[str | None, NotIdentity] = "solver"
+    """Whose model is trained; a recipe puts its generator here."""
     learning_rate: float = Field(default=2e-5, gt=0)
     """2e-5 (code; the paper does not say)."""
     warmup: float = Field(default=0.03, ge=0)
@@ -74,6 +76,7 @@ class QuestionPreferenceOptimization(FineTuning):
     trainer: ClassVar[str] = "tasks.training.dpo:train_on_preferences"
 
     role: Annotated[str | None, NotIdentity] = "questioner"
+    """Whose model is trained; a recipe puts its generator here."""
     learning_rate: float = Field(default=5e-7, gt=0)
     """5e-7 (appendix A)."""
     warmup: float = Field(default=20, ge=0)
@@ -102,10 +105,15 @@ class TrainDifficultyModel(FineTuning):
     trainer: ClassVar[str] = "tasks.training.regression:train_on_fail_rates"
 
     role: Annotated[str | None, NotIdentity] = "prober"
+    """Whose model is trained."""
     learning_rate: float = Field(default=1e-5, gt=0)
+    """Highest learning rate."""
     warmup: float = Field(default=0.03, ge=0)
+    """Share of the steps in which the learning rate rises."""
     batch: int = Field(default=64, ge=1)
+    """Questions in one step."""
     epochs: float = Field(default=2.0, gt=0)
+    """Passes over the data."""
     prompt_prefix: str = ""
     """What the model reads before a question; an opening token comes first where its tokeniser puts one there."""
     prompt_suffix: str = ""

@@ -45,7 +45,7 @@ def train_on_fail_rates(step: TrainDifficultyModel, job: TrainingJob) -> dict[st
         raise ValueError(
             f"nothing to train on: of {len(examples):,} questions {len(fitting):,} have at most "
             f"{step.max_tokens} tokens, "
-            f"and {held_out_count:,} are held out; raise length, lower held_out or give more questions"
+            f"and {held_out_count:,} are held out; raise max_tokens, lower held_out or give more questions"
         )
     set_seed(step.seed)  # of a head that is not there yet
     model = _load_regressor(job.base, tokenizer)

@@ -65,6 +65,7 @@ class StudentFineTuning(FineTuning):
     trainer: ClassVar[str] = "tasks.training.sft:train_on_replies"
 
     role: Annotated[str | None, NotIdentity] = "student"
+    """Whose model every student begins from."""
     learning_rate: float = Field(default=1e-5, gt=0)
     """1e-5 on a cosine (arXiv:2503.17439, appendix A.3.1)."""
     warmup: float = Field(default=0.03, ge=0)

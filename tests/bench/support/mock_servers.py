@@ -31,10 +31,10 @@ class Served:
 
 @contextmanager
 def served(core: int | None = None, **behaviour: Any) -> Iterator[Served]:
-    """`questmill stub` with this behaviour, on one core if one is given."""
+    """`questmill mock-server` with this behaviour, on one core if one is given."""
     flags = [word for name, value in behaviour.items() for word in (f"--{name}", str(value))]
     process = subprocess.Popen(
-        [sys.executable, "-m", "flows", "stub", *flags], cwd=ROOT, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-m", "flows", "mock-server", *flags], cwd=ROOT, stdout=subprocess.PIPE, text=True
     )
     if core is not None:
         os.sched_setaffinity(process.pid, {core})

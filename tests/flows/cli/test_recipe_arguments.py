@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -11,7 +12,9 @@ from flows.scalequest import ScaleQuest
 from flows.student import Student
 from flows.verify import Verification
 from schemas.errors import BadInput
-from schemas.identity import FrozenModel, fingerprint
+from schemas.identity import fingerprint
+from schemas.prompts import Sampling
+from schemas.recipe import Recipe
 from tasks.verification.code_execution.execute import Execute
 from tasks.verification.code_execution.sandbox.sandbox import describe_interpreter
 
@@ -71,7 +74,7 @@ def test_what_was_given_is_not_computed() -> None:
     with pytest.raises(BadInput, match=told + r" \['no_such'\]\)$"):
         recipe_arguments.parse(Verification, words)
 
-    class Fixed(FrozenModel):
+    class Fixed(Recipe):
         """A part that holds another one, whose computed field the recipe states."""
 
         outer: Verification = Verification(
@@ -167,3 +170,40 @@ def test_every_recipe_that_is_listed_can_be_loaded_and_has_a_model() -> None:
     for name in recipe_arguments.list_recipes().keys() - {"pupil"}:
         flow, model = load_recipe(name)
         assert flow.name == name and model.model_fields
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--solve.samplng.n", "3"], "solve has no field 'samplng'; did you mean --solve.sampling.n?"),
+        (["--solv.sampling.n", "3"], "the recipe has no field 'solv'; did you mean --solve.sampling.n?"),
+        (["--sampling.top_p", "1"], "did you mean --questioner.sample.sampling.top_p or --questioner.improve.samp"),
+        (["--preset", "pupl"], "there is no preset 'pupl'; did you mean 'pupil'?"),
+        (["--stor", "x"], "the recipe has no field 'stor'; did you mean --store?"),
+    ],
+)
+def test_a_misspelt_flag_is_told_the_whole_flag_that_may_be_meant(words: list[str], told: str) -> None:
+    with pytest.raises(BadInput) as caught:
+        recipe_arguments.parse(ScaleQuest, words, other_flags=("store", "profile"))
+    assert told in str(caught.value) and "\n" not in str(caught.value)
+
+
+class Renamed(Recipe):
+    """A recipe with names of today."""
+
+    answer_match: Sampling = Sampling()
+    """A part that was called `judge`."""
+    verifiers: tuple[Literal["answer_match", "llm_judge"], ...] = ("answer_match",)
+    """A field whose values had other names."""
+
+
+def test_an_old_word_is_told_the_new_one(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=r"^--judge\.n: 'judge' is called 'answer_match' now; write --answer_match\.n$"):
+        recipe_arguments.parse(Renamed, ["--judge.n", "3"])
+    with pytest.raises(BadInput, match=r"^--verifiers: 'ladder' is called 'answer_match' now$"):
+        recipe_arguments.parse(Renamed, ["--verifiers", "ladder"])
+    path = tmp_path / "old.toml"
+    path.write_text("[judge]\nn = 3\n")
+    with pytest.raises(BadInput, match=r"^--judge: 'judge' is called 'answer_match' now; write --answer_match$"):
+        recipe_arguments.parse(Renamed, [f"@{path}"])
+    assert recipe_arguments.parse(Renamed, ["--answer-match.top-p", "0.5"]).answer_match.top_p == 0.5

@@ -304,32 +304,32 @@ def test_too_many_carries_a_retry_after() -> None:
 
     with MockServer(MockBehaviour(fault_rate_limited=1.0, retry_after=0.5)) as stub:
         status, wait, reply = asyncio.run(work())
-        assert stub.read_counters().faults == {"too_many": 1}
+        assert stub.read_counters().faults == {"fault_rate_limited": 1}
     assert (status, wait, reply["error"]["code"]) == (429, "0.5", "rate_limit_exceeded")
 
 
 def test_a_failure_is_a_500() -> None:
     (status, reply), counts = broken(MockBehaviour(fault_server_error=1.0))
     assert (status, reply["error"]["type"]) == (500, "server_error")
-    assert (counts.answered, counts.by_status, counts.faults) == (0, {500: 1}, {"fails": 1})
+    assert (counts.answered, counts.by_status, counts.faults) == (0, {500: 1}, {"fault_server_error": 1})
 
 
 def test_a_cut_ends_in_the_middle_of_the_body() -> None:
     error, counts = broken(MockBehaviour(fault_cut_off=1.0))
     assert isinstance(error, aiohttp.ClientPayloadError)
-    assert (counts.answered, counts.by_status, counts.faults) == (0, {200: 1}, {"cut": 1})
+    assert (counts.answered, counts.by_status, counts.faults) == (0, {200: 1}, {"fault_cut_off": 1})
 
 
 def test_wrong_json_is_whole_by_its_length_and_no_json() -> None:
     error, counts = broken(MockBehaviour(fault_invalid_json=1.0))
     assert isinstance(error, json.JSONDecodeError)
-    assert (counts.answered, counts.by_status, counts.faults) == (0, {200: 1}, {"wrong_json": 1})
+    assert (counts.answered, counts.by_status, counts.faults) == (0, {200: 1}, {"fault_invalid_json": 1})
 
 
 def test_a_hang_sends_no_byte_and_ends_with_its_client() -> None:
     error, counts = broken(MockBehaviour(fault_hang=1.0), seconds=0.2)
     assert isinstance(error, TimeoutError)
-    assert (counts.requests, counts.by_status, counts.faults) == (1, {}, {"hangs": 1})
+    assert (counts.requests, counts.by_status, counts.faults) == (1, {}, {"fault_hang": 1})
 
 
 def test_a_hang_closes_its_connection_in_the_end() -> None:
@@ -350,7 +350,7 @@ def test_a_drip_is_slow_and_right() -> None:
 
     with MockServer(MockBehaviour(fault_slow_body=1.0, slow_body_seconds=0.3)) as stub, MockServer() as quick:
         seconds, pieces, reply = asyncio.run(work())
-        assert (stub.read_counters().answered, stub.read_counters().faults) == (1, {"drips": 1})
+        assert (stub.read_counters().answered, stub.read_counters().faults) == (1, {"fault_slow_body": 1})
         assert each(quick, chat()) == [(200, reply)]
     assert seconds > 0.2 and pieces > 10
 
@@ -486,8 +486,8 @@ def test_counting_does_not_slow_down_with_the_bodies() -> None:
 
 
 def command(*words: str) -> "subprocess.Popen[str]":
-    """`questmill stub` as a process."""
-    command = [sys.executable, "-m", "flows", "stub", *words]
+    """`questmill mock-server` as a process."""
+    command = [sys.executable, "-m", "flows", "mock-server", *words]
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
@@ -509,7 +509,7 @@ def test_the_command_prints_its_url_and_serves_until_it_is_interrupted() -> None
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
-        (("--latenzy", "1"), 2, "did you mean 'latency'?"),
+        (("--latenzy", "1"), 2, "did you mean --latency?"),
         (("--fault_cut_off", "2"), 2, "--fault_cut_off: Input should be less than or equal to 1"),
         (("--port", "70000"), 2, "--port 70000: "),
         (("--help",), 0, "--fault_rate_limited (0.0)"),

@@ -1,0 +1,114 @@
+"""Words that are no words of the command: an old one or a misspelt one ends with a line that names the right one."""
+
+import difflib
+from collections.abc import Collection, Iterable
+
+OLD_VERBS = {"stub": "mock-server"}
+
+OLD_FIELDS: dict[str, tuple[str, ...]] = {
+    # Verifiers, in every recipe that verifies.
+    "judge": ("answer_match",),
+    "equality": ("answer_match",),
+    "compose": ("combine",),
+    "read": ("answer_keys",),
+    "accept": ("reward_threshold",),
+    "panel": ("llm_judge",),
+    "pairs": ("pairwise_judge", "pairs_dataset"),
+    "cpu": ("cpu_seconds",),
+    "exact": ("restore_exact",),
+    "gold": ("show_gold",),
+    "group": ("group_column",),
+    "doubt": ("undecided_band",),
+    # ScaleQuest and the training of its questioners.
+    "repeats": ("exact_duplicates",),
+    "near_repeats": ("near_duplicates",),
+    "truth": ("measure_error_rates",),
+    "tune": ("fine_tuning",),
+    "sampled": ("n_questions",),
+    "faulty": ("only_unsolvable",),
+    "prefer": ("preference_optimization",),
+    "keep": ("keep_band", "export_folder"),
+    "enough": ("stop_at_share",),
+    "gram": ("contamination_ngram", "ngram"),
+    "part": ("coverage_ngram",),
+    "likeness": ("least_relative_probability",),
+    "least": ("least_share",),
+    "harder": ("harder_template",),
+    "difficulty": ("harder_share",),
+    "rate": ("learning_rate",),
+    "length": ("max_tokens",),
+    "micro": ("micro_batch",),
+    "launch": ("launch_options",),
+    "anchor": ("sft_weight",),
+    # LEMMA and its students.
+    "pose": ("normalize",),
+    "grade": ("keep_decided",),
+    "count": ("count_types",),
+    "types": ("draw_types",),
+    "alike": ("drop_duplicates",),
+    "fix": ("fix_continue",),
+    "fresh": ("fresh_restart",),
+    "check": ("validate_corrections",),
+    "balance": ("select",),
+    "mix": ("error_types_dataset",),
+    "counts": ("error_counts_dataset",),
+    "easy": ("keep_never_failed",),
+    "hard": ("limit_by_failure",),
+    "paired": ("both_strategies",),
+    "most_overlap": ("max_overlap",),
+    "shortest": ("min_correction_characters",),
+    "longest": ("max_trajectory_characters", "max_words"),
+    "longest_reflection": ("max_reflection_characters",),
+    "tokens": ("token_budget",),
+    # RL pools.
+    "sure": ("whole_interval",),
+    # The shipped model's training.
+    "lessons": ("examples",),
+    "own": ("self_training",),
+    "own_times": ("self_training_copies",),
+    "stress": ("upweight",),
+    "schooling": ("training",),
+    "exam": ("eval_size",),
+    "work": ("work_folder",),
+    "target": ("model_folder",),
+    "hidden": ("hidden_size",),
+    "accumulate": ("accumulation_steps",),
+    "widths": ("padded_lengths",),
+    "vector_rate": ("vector_learning_rate",),
+    "warmup": ("warmup_steps",),
+    "decay": ("decay_share",),
+    "start": ("start_model",),
+    "compiled": ("use_compile",),
+    # The mock server.
+    "full": ("over_capacity",),
+    "too_many": ("fault_rate_limited",),
+    "fails": ("fault_server_error",),
+    "cut": ("fault_cut_off",),
+    "wrong_json": ("fault_invalid_json",),
+    "hangs": ("fault_hang",),
+    "hang": ("hang_seconds",),
+    "drips": ("fault_slow_body",),
+    "drip": ("slow_body_seconds",),
+}
+"""Fields, each with the names that it has today: which one depends on where it stands."""
+
+OLD_VALUES = {
+    "ladder": "answer_match",
+    "weighed_vote": "weighted_vote",
+    "panel": "llm_judge",
+    "pairs": "pairwise_judge",
+}
+"""Values of fields that allow a few words, such as `verifiers`."""
+
+
+def find_new_field(old: str, fields: Collection[str]) -> str | None:
+    """The name among `fields` that took the place of `old`."""
+    return next((new for new in OLD_FIELDS.get(old, ()) if new in fields), None)
+
+
+def suggest(word: str, known: Iterable[str]) -> str:
+    """Which of `known` may be meant by `word`."""
+    known = list(known)
+    if near := difflib.get_close_matches(word, known, n=1):
+        return f"did you mean {near[0]!r}?"
+    return f"there are: {', '.join(known) or 'none'}"
