@@ -28,29 +28,35 @@ def shape(node: Any) -> Any:
     return [type(node).__name__, *fields]
 
 
-def code(module: str, seen: set[str] | None = None) -> list[Any]:
-    """The code of a module of tasks, and of those that it imports from there."""
-    seen = {module} if seen is None else seen | {module}
+@functools.cache
+def read_module(module: str) -> tuple[str, tuple[str, ...]]:
+    """The shape of a module as JSON, and the names of all that it imports from `tasks`, in their order."""
     spec = importlib.util.find_spec(module)  # found, not imported: what it imports may be an extra
     tree = ast.parse(Path(str(spec and spec.origin)).read_text())
-    found = [shape(tree.body)]
+    imported: list[str] = []
     for node in ast.walk(tree):
-        names = (
-            [f"{node.module}", *(f"{node.module}.{a.name}" for a in node.names)]
-            if isinstance(node, ast.ImportFrom)
-            else []
-        )
-        for name in names:
-            if name not in seen and (ROOT / f"{name.replace('.', '/')}.py").is_file() and name.startswith("tasks."):
-                seen.add(name)
-                found += code(name, seen)
+        if isinstance(node, ast.ImportFrom):
+            imported += (f"{node.module}", *(f"{node.module}.{alias.name}" for alias in node.names))
+    ours = (n for n in imported if n.startswith("tasks.") and (ROOT / f"{n.replace('.', '/')}.py").is_file())
+    return json.dumps(shape(tree.body)), tuple(ours)
+
+
+def code(module: str, seen: set[str] | None = None) -> list[str]:
+    """The code of a module of tasks, and of those that it imports from there."""
+    seen = {module} if seen is None else seen | {module}
+    shown, imported = read_module(module)
+    found = [shown]
+    for name in imported:
+        if name not in seen:
+            seen.add(name)
+            found += code(name, seen)
     return found
 
 
 @functools.cache
 def digest(module: str) -> str:
     """The first 16 hex digits of what names the code of a module."""
-    return hashlib.sha256(json.dumps(code(module)).encode()).hexdigest()[:16]
+    return hashlib.sha256(f"[{', '.join(code(module))}]".encode()).hexdigest()[:16]
 
 
 def identities() -> dict[str, dict[str, Any]]:
