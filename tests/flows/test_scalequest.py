@@ -68,18 +68,26 @@ def test_a_role_that_nobody_offers_is_told_before_anything_is_asked(command: Com
     assert "Traceback" not in done.err
 
 
-def test_a_model_that_does_not_load_ends_a_run_with_one_line(command: Command, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("file", "content", "cluster"),
+    [
+        ("tokenizer.json", b"{7", '[cluster]\nkind = "local"\nprocesses = false\n'),
+        pytest.param("model.bin", b"no model", "", marks=pytest.mark.system, id="in a process of its own"),
+    ],
+)
+def test_a_model_that_does_not_load_ends_a_run_with_one_line(
+    command: Command, tmp_path: Path, file: str, content: bytes, cluster: str
+) -> None:
     broken = tmp_path / "broken"
     shutil.copytree(ROOT / "data" / "models" / "pupil" / "int8", broken)
-    for name, content in (("tokenizer.json", b"{7"), ("model.bin", b"no model")):
-        (broken / name).write_bytes(content)
-        roles = "".join(f'[roles.{role}]\nkind = "embedded"\n' for role in ("solver", "judge", "reward"))
-        profile = tmp_path / "profile.toml"
-        profile.write_text(f'{roles}[roles.questioner]\nkind = "embedded"\npath = "{broken}"\n')
-        done = command("run", "scalequest", *SIZE, "--profile", profile, "--store", tmp_path / "lake")
-        assert done.code == 1 and "Traceback" not in done.err, done.err
-        (line,) = [line for line in done.err.splitlines() if line.startswith("questmill: ")]
-        assert line.startswith("questmill: an engine of kind 'embedded' does not start: ") and str(broken) in line
+    (broken / file).write_bytes(content)
+    roles = "".join(f'[roles.{role}]\nkind = "embedded"\n' for role in ("solver", "judge", "reward"))
+    profile = tmp_path / "profile.toml"
+    profile.write_text(f'{cluster}{roles}[roles.questioner]\nkind = "embedded"\npath = "{broken}"\n')
+    done = command("run", "scalequest", *SIZE, "--profile", profile, "--store", tmp_path / "lake")
+    assert done.code == 1 and "Traceback" not in done.err, done.err
+    (line,) = [line for line in done.err.splitlines() if line.startswith("questmill: ")]
+    assert line.startswith("questmill: an engine of kind 'embedded' does not start: ") and str(broken) in line
 
 
 def test_a_generator_that_cannot_be_trained_is_told_before_anything_is_asked(

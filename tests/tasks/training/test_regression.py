@@ -20,6 +20,7 @@ from tasks.questions.difficulty import ScoreDifficulty, TrainDifficultyModel
 from tasks.training.common import find_last_checkpoint
 from tasks.training.regression import spearman
 
+pytestmark = pytest.mark.train
 STEP = TrainDifficultyModel(
     learning_rate=3e-3,
     batch=8,
