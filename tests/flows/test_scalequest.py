@@ -10,6 +10,7 @@ import pytest
 from tests.support.runs import ROOT, Command
 
 SIZE = ("--preset", "pupil", "--questions", "60", "--shard_rows", "30")
+TWO = ("--generators", '["questioner", "solver"]')
 
 
 def asked(command: Command, lake: Path, sql: str) -> list[dict[str, Any]]:
@@ -22,8 +23,7 @@ def test_questions_from_nothing_are_filtered_answered_selected_and_measured(
 ) -> None:
     monkeypatch.chdir(ROOT)
     lake = tmp_path / "lake"
-    two = ("--generators", '["questioner", "solver"]')
-    done = command("run", "scalequest", *SIZE, *two, "--measure_error_rates", "--store", lake)
+    done = command("run", "scalequest", *SIZE, *TWO, "--measure_error_rates", "--store", lake)
     assert done.code == 0, done.err
     rows = asked(command, lake, "SELECT question_id, question, agreement, of_majority FROM scalequest ORDER BY 1")
     assert 5 < len(rows) == len({row["question_id"] for row in rows})
@@ -41,10 +41,20 @@ def test_questions_from_nothing_are_filtered_answered_selected_and_measured(
     assert noise["published: unsolvable questions"]["n"] == len(rows)
     assert all(0 <= row["low"] <= row["value"] <= row["high"] <= 1 for row in noise.values())
 
+
+@pytest.mark.system
+def test_what_a_benchmark_holds_or_a_dataset_has_published_is_dropped(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    lake = tmp_path / "lake"
+    done = command("run", "scalequest", *SIZE, *TWO, "--store", lake)
+    assert done.code == 0, done.err
+    rows = asked(command, lake, "SELECT question_id, question FROM scalequest ORDER BY 1")
     benchmark = tmp_path / "benchmark.jsonl"
     benchmark.write_text(json.dumps({"problem": rows[0]["question"].upper()}) + "\n")
     named = json.dumps([{"name": "mine", "path": str(benchmark), "column": "problem"}])
-    clean = command("run", "scalequest", *SIZE, *two, "--overlaps.benchmarks", named, "--store", lake)
+    clean = command("run", "scalequest", *SIZE, *TWO, "--overlaps.benchmarks", named, "--store", lake)
     assert clean.code == 0, clean.err
     left = {row["question_id"] for row in asked(command, lake, "SELECT question_id FROM scalequest")}
     # With one question less in its shard the pupil's samples are others, so that a few other rows may come or go.
