@@ -123,7 +123,7 @@ class _StepProgress:
         receipt = _result_or_error(future)
         if not isinstance(receipt, Exception):
             self.done += receipt.rows_in
-            self.cached += receipt.rows_in if receipt.found else 0
+            self.cached += receipt.rows_in if receipt.was_cached else 0
 
     def format_line(self) -> str:
         """`4,608 / 5,276 rows, 812 rows/s, 1 s left` while it works; what was found done is said."""
