@@ -152,7 +152,7 @@ def test_a_shard_that_is_done_is_not_worked_again(attempts: Receipt, lake: str) 
     assert (
         len(worked) == 12
         and (first.was_cached, again.was_cached) == (False, True)
-        and again == first.model_copy(update={"found": True})
+        and again == first.model_copy(update={"was_cached": True})
     )
 
 

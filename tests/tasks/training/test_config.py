@@ -31,7 +31,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning"),
 ]
 
-TINY = {"length": 24, "micro": 1, "threads": 1, "save_every": 2, "rate": 0.01}
+TINY = {"max_tokens": 24, "micro_batch": 1, "threads": 1, "save_every": 2, "learning_rate": 0.01}
 
 
 @pytest.fixture(autouse=True)
