@@ -14,7 +14,13 @@ def test_the_defaults_are_those_of_the_paper() -> None:
 
 
 def test_only_what_says_where_is_no_part_of_the_identity() -> None:
-    where = {"micro_batch": 2, "threads": 3, "save_every": 9, "gpus": 4, "launch": ("--mixed_precision", "bf16")}
+    where = {
+        "micro_batch": 2,
+        "threads": 3,
+        "save_every": 9,
+        "gpus": 4,
+        "launch_options": ("--mixed_precision", "bf16"),
+    }
     assert fingerprint(QuestionFineTuning(**where)) == fingerprint(QuestionFineTuning())
     assert fingerprint(QuestionFineTuning(learning_rate=1e-4)) != fingerprint(QuestionFineTuning())
 
