@@ -52,6 +52,13 @@ def test_skips_on_the_list_fail_nothing(tmp_path: Path) -> None:
     assert code == 0, output
 
 
+def test_a_file_on_the_list_stands_for_each_of_its_tests(tmp_path: Path) -> None:
+    listed = tmp_path / "list.txt"
+    listed.write_text("test_suite.py — no sun today\ntest_module.py — no moon either\n")
+    code, output = run(tmp_path, "--allowed-skips", str(listed))
+    assert code == 0, output
+
+
 def test_under_ci_the_list_of_the_project_holds_and_elsewhere_none(tmp_path: Path) -> None:
     assert run(tmp_path)[0] == 0
     code, output = run(tmp_path, CI="true")

@@ -169,11 +169,13 @@ def run_merge(
     merge.prepare(con)
     input_fields = {f.name: f for table in parts for f in store.read_schema(table[0])}
     result = con.sql(_with_user_columns(con, merge, store.read_schema(parts[0][0]))).to_arrow_reader(shard_rows)
-    fields = [_restore_metadata(f, input_fields) for f in result.schema if f.name != "reject"]
+    columns = [_restore_metadata(f, input_fields) for f in result.schema]
+    kept = [i for i, f in enumerate(columns) if not (is_user_column(f) and f.name in {g.name for g in columns[:i]})]
+    fields = [columns[i] for i in kept if columns[i].name != "reject"]
     fields.sort(key=is_user_column)  # stable: behind the merge's own
     writer = _OutcomeWriter(store, merge.label, pa.schema(fields), shard_rows)
     for batch in result:
-        for row in batch.to_pylist():
+        for row in batch.select(kept).to_pylist():
             reason = row.pop("reject", None)
             writer.add(Reject(row, reason) if reason else row)
     rows_in = sum(p.rows for p in parts[0])

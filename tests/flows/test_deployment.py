@@ -28,6 +28,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         yield
 
 
+@pytest.mark.system
 @pytest.mark.usefixtures("server")
 def test_the_verify_deployment_runs_and_its_form_explains_every_field(tmp_path: Path) -> None:
     lake = tmp_path / "lake"

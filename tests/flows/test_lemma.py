@@ -65,6 +65,7 @@ def test_errors_of_a_student_become_corrections_pairs_and_a_table_of_types(comma
     assert all(row["rows_in"] == row["kept"] + row["rejected"] + row["quarantined"] for row in funnel)
 
 
+@pytest.mark.system
 def test_problems_may_come_from_files_and_smoothing_may_be_left_out(command: Command, tmp_path: Path) -> None:
     from tasks.proving_ground import library
 

@@ -13,6 +13,7 @@ README = (ROOT / "README.md").read_text()
 COMMANDS = [line for block in re.findall(r"```sh\n(.*?)```", README, re.DOTALL) for line in block.splitlines() if line]
 
 
+@pytest.mark.system
 def test_every_questmill_command_runs_in_its_order_and_the_first_prints_the_funnel_that_is_shown(
     command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,6 +12,8 @@ from infra.lake.store import Store, open_store
 from tests.support.forks import start_forked
 from tests.support.runs import ROOT, Command, Process, wait_for_exit, wait_until
 
+pytestmark = pytest.mark.system
+
 RECIPES = {
     "scalequest": ("--questions", "32", "--shard_rows", "8", "--generators", '["questioner", "solver"]'),
     "lemma": ("--problems", "12", "--shard_rows", "4"),

@@ -12,6 +12,7 @@ from flows.scalequest import ScaleQuest
 from tests.support.runs import ROOT, Command
 
 SIZE = ("--preset", "pupil", "--questions", "60", "--shard_rows", "30")
+TWO = ("--generators", '["questioner", "solver"]')
 
 
 def asked(command: Command, lake: Path, sql: str) -> list[dict[str, Any]]:
@@ -24,8 +25,7 @@ def test_questions_from_nothing_are_filtered_answered_selected_and_measured(
 ) -> None:
     monkeypatch.chdir(ROOT)
     lake = tmp_path / "lake"
-    two = ("--generators", '["questioner", "solver"]')
-    done = command("run", "scalequest", *SIZE, *two, "--measure_error_rates", "--store", lake)
+    done = command("run", "scalequest", *SIZE, *TWO, "--measure_error_rates", "--store", lake)
     assert done.code == 0, done.err
     rows = asked(command, lake, "SELECT question_id, question, agreement, of_majority FROM scalequest ORDER BY 1")
     assert 5 < len(rows) == len({row["question_id"] for row in rows})
@@ -43,10 +43,20 @@ def test_questions_from_nothing_are_filtered_answered_selected_and_measured(
     assert noise["published: unsolvable questions"]["n"] == len(rows)
     assert all(0 <= row["low"] <= row["value"] <= row["high"] <= 1 for row in noise.values())
 
+
+@pytest.mark.system
+def test_what_a_benchmark_holds_or_a_dataset_has_published_is_dropped(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    lake = tmp_path / "lake"
+    done = command("run", "scalequest", *SIZE, *TWO, "--store", lake)
+    assert done.code == 0, done.err
+    rows = asked(command, lake, "SELECT question_id, question FROM scalequest ORDER BY 1")
     benchmark = tmp_path / "benchmark.jsonl"
     benchmark.write_text(json.dumps({"problem": rows[0]["question"].upper()}) + "\n")
     named = json.dumps([{"name": "mine", "path": str(benchmark), "column": "problem"}])
-    clean = command("run", "scalequest", *SIZE, *two, "--overlaps.benchmarks", named, "--store", lake)
+    clean = command("run", "scalequest", *SIZE, *TWO, "--overlaps.benchmarks", named, "--store", lake)
     assert clean.code == 0, clean.err
     left = {row["question_id"] for row in asked(command, lake, "SELECT question_id FROM scalequest")}
     # With one question less in its shard the pupil's samples are others, so that a few other rows may come or go.
@@ -70,18 +80,26 @@ def test_a_role_that_nobody_offers_is_told_before_anything_is_asked(command: Com
     assert "Traceback" not in done.err
 
 
-def test_a_model_that_does_not_load_ends_a_run_with_one_line(command: Command, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("file", "content", "cluster"),
+    [
+        ("tokenizer.json", b"{7", '[cluster]\nkind = "local"\nprocesses = false\n'),
+        pytest.param("model.bin", b"no model", "", marks=pytest.mark.system, id="in a process of its own"),
+    ],
+)
+def test_a_model_that_does_not_load_ends_a_run_with_one_line(
+    command: Command, tmp_path: Path, file: str, content: bytes, cluster: str
+) -> None:
     broken = tmp_path / "broken"
     shutil.copytree(ROOT / "data" / "models" / "pupil" / "int8", broken)
-    for name, content in (("tokenizer.json", b"{7"), ("model.bin", b"no model")):
-        (broken / name).write_bytes(content)
-        roles = "".join(f'[roles.{role}]\nkind = "embedded"\n' for role in ("solver", "judge", "reward"))
-        profile = tmp_path / "profile.toml"
-        profile.write_text(f'{roles}[roles.questioner]\nkind = "embedded"\npath = "{broken}"\n')
-        done = command("run", "scalequest", *SIZE, "--profile", profile, "--store", tmp_path / "lake")
-        assert done.code == 1 and "Traceback" not in done.err, done.err
-        (line,) = [line for line in done.err.splitlines() if line.startswith("questmill: ")]
-        assert line.startswith("questmill: an engine of kind 'embedded' does not start: ") and str(broken) in line
+    (broken / file).write_bytes(content)
+    roles = "".join(f'[roles.{role}]\nkind = "embedded"\n' for role in ("solver", "judge", "reward"))
+    profile = tmp_path / "profile.toml"
+    profile.write_text(f'{cluster}{roles}[roles.questioner]\nkind = "embedded"\npath = "{broken}"\n')
+    done = command("run", "scalequest", *SIZE, "--profile", profile, "--store", tmp_path / "lake")
+    assert done.code == 1 and "Traceback" not in done.err, done.err
+    (line,) = [line for line in done.err.splitlines() if line.startswith("questmill: ")]
+    assert line.startswith("questmill: an engine of kind 'embedded' does not start: ") and str(broken) in line
 
 
 def test_a_generator_that_cannot_be_trained_is_told_before_anything_is_asked(

@@ -10,6 +10,8 @@ from tests.support.runs import Command
 
 pytest.importorskip("trl", reason="needs the extra `train`")
 
+pytestmark = pytest.mark.train
+
 
 def test_students_learn_from_published_rows_and_are_held_against_their_beginning(
     command: Command, tmp_path: Path

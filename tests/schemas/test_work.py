@@ -108,7 +108,7 @@ def test_a_receipt_balances_when_each_row_is_accounted_for_once(
 
 def test_found_is_never_stored() -> None:
     receipt = Receipt(step="s", key="k", inputs=(), rows_in=0, kept=0, was_cached=True)
-    assert "found" not in receipt.model_dump_json()
+    assert "was_cached" not in receipt.model_dump_json()
 
 
 def test_a_dataset_may_not_hide_a_view_of_the_lake() -> None:

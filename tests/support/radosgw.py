@@ -16,8 +16,8 @@ NEEDED = ("ceph", "ceph-mon", "ceph-osd", "monmaptool", "radosgw", "radosgw-admi
 @pytest.fixture(scope="session")
 def ceph(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """A gateway of its own; what the environment must hold to use it."""
-    if missing := [name for name in NEEDED if shutil.which(name) is None]:
-        pytest.skip(f"{', '.join(missing)} not installed: apt-get install ceph-mon ceph-osd ceph-common radosgw curl")
+    if None in map(shutil.which, NEEDED):
+        pytest.skip("needs Ceph's daemons: apt-get install ceph-mon ceph-osd ceph-common radosgw curl")
     folder = tmp_path_factory.mktemp("ceph")
     with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
         ports = [str(free.getsockname()[1]) for free in (one, other)]

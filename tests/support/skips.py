@@ -9,7 +9,8 @@ import pytest
 
 ALLOWED = Path(__file__).parents[1] / "allowed_skips.txt"
 BETWEEN = " — "
-"""Parts a line into node id and reason. A node id without brackets stands for the test with each of its parameters."""
+"""Parts a line into node id and reason. A node id without brackets stands for the test with each of its parameters, a
+file alone for each of its tests."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -45,7 +46,8 @@ class Skips:
         if not report.skipped or hasattr(report, "wasxfail"):
             return
         reason = " ".join(report.longrepr[2].removeprefix("Skipped: ").split())
-        if self.allowed.isdisjoint((node, reason) for node in (report.nodeid, report.nodeid.partition("[")[0])):
+        nodes = (report.nodeid, report.nodeid.partition("[")[0], report.nodeid.partition("::")[0])
+        if self.allowed.isdisjoint((node, reason) for node in nodes):
             self.others.add(f"{report.nodeid}{BETWEEN}{reason}")
 
     pytest_collectreport = pytest_runtest_logreport

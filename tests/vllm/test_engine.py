@@ -36,6 +36,8 @@ from tests.support.engine_contract import JUDGE, SOLVE, WRITE, GeneratorContract
 # By a module of it: any folder called `vllm` is a package of that name.
 pytest.importorskip("vllm.version", reason="needs vLLM: make test-vllm")
 
+pytestmark = pytest.mark.vllm
+
 
 @pytest.fixture
 def engine(spec: VllmSpec) -> Any:

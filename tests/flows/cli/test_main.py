@@ -350,6 +350,7 @@ def test_progress_into_a_file_is_one_plain_line_a_step(baseline: Lake) -> None:
     assert "\x1b" not in baseline.outcome.err
 
 
+@pytest.mark.system
 def test_ctrl_c_on_a_terminal_ends_the_live_bars_and_every_process_and_says_how_to_go_on(
     baseline: Lake, tmp_path: Path
 ) -> None:

@@ -60,6 +60,7 @@ def test_a_command_that_fails_before_its_flow_does_not_wait_for_the_server(home:
     assert not (home / "prefect.db").exists(), "the server ended before it had begun"
 
 
+@pytest.mark.system
 def test_a_working_folder_with_modules_of_the_same_names_is_none_of_the_servers_business(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,10 +9,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
+import pytest
 
 from infra.lake.store import Store
 from tests.support.forks import start_forked
 from tests.support.runs import Lake, Process, query, start_questmill, wait_for_exit, wait_until
+
+pytestmark = pytest.mark.system
 
 SHARD_ROWS, SHARDS = "16", 19
 """Small shards: many moments at which to die."""

@@ -14,6 +14,7 @@ from tests.support.runs import Command, Lake, make_attempts, wait_for_exit, writ
 __all__ = ["ceph", "ceph_lake"]  # fixtures
 
 
+@pytest.mark.system
 def test_worker_processes_share_a_lake_in_a_bucket(baseline: Lake, command: Command, s3_lake: str) -> None:
     words = ("run", "verify", "--store", s3_lake, "--shard_rows", "100", "--profile", "local")
     first = wait_for_exit(start_forked(*words, "--input", baseline.attempts))
@@ -60,6 +61,7 @@ def assert_a_second_run_finds_everything_done(lake: str, tmp_path: Path) -> None
     assert f"ok    store     {lake} is reachable and honours exclusive create" in looked.out, looked.out
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("body", [without_condition, without_body])
 def test_a_second_run_finds_everything_done_behind_a_server_that_words_its_errors_otherwise(
     api: str,

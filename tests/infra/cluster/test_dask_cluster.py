@@ -29,7 +29,10 @@ def profiled(dask_worker: Any) -> tuple[bool, list[str], set[int]]:
     return dask.config.get("distributed.worker.profile.enabled"), calls, threads
 
 
-@pytest.mark.parametrize("processes", [True, False], ids=["processes", "threads"])
+@pytest.mark.parametrize(
+    "processes",
+    [pytest.param(True, id="processes", marks=pytest.mark.system), pytest.param(False, id="threads")],
+)
 def test_no_worker_of_our_own_is_profiled(processes: bool) -> None:
     profile, before = Profile(cluster=LocalCluster(workers=2, processes=processes)), profile_threads()
     with dask_cluster.open_cluster(profile) as address, distributed.Client(address, timeout=PATIENCE) as client:
@@ -40,6 +43,7 @@ def test_no_worker_of_our_own_is_profiled(processes: bool) -> None:
         assert dask_cluster.hazard(client) == ""
 
 
+@pytest.mark.system
 def test_a_worker_that_replaces_a_killed_one_is_not_profiled() -> None:
     with (
         dask_cluster.open_cluster(Profile(cluster=LocalCluster(workers=1))) as address,
@@ -57,6 +61,7 @@ def profile_threads() -> set[int]:
     return {thread.ident or 0 for thread in threading.enumerate() if thread.name == "Profile"}
 
 
+@pytest.mark.system
 def test_the_documented_command_starts_workers_that_are_not_profiled_and_others_are_named(
     scheduler: str, tmp_path: Path
 ) -> None:

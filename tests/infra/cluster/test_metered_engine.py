@@ -101,6 +101,7 @@ def test_what_a_lost_run_was_told_is_not_asked_again(stub: MockServer, folder: s
     assert receipt.usage.completion_tokens == 15 * 4 + 2 + (1 + 2 * 4) * TOKENS
 
 
+@pytest.mark.system
 def test_a_worker_that_is_killed_pays_for_no_more_than_what_was_in_flight(folder: str) -> None:
     with served(latency=0.02) as stub:
         job = {"url": stub.url, "lake": folder, "rows": 400, "shard_rows": 100, "slots": 8}

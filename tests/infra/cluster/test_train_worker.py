@@ -114,6 +114,7 @@ def test_a_training_that_failed_says_why_and_continues_from_its_checkpoint(base:
     assert not list(Path(folder, "training").iterdir()), "what the work left behind is gone"
 
 
+@pytest.mark.system
 def test_a_training_ends_with_its_worker(base: EmbeddedSpec, folder: str) -> None:
     script = (
         "from tests.infra.cluster.test_train_worker import Count, train\n"

@@ -17,6 +17,7 @@ from schemas.input import Source
 from schemas.outcomes import Quarantine, Reject, Row
 from schemas.receipts import Receipt
 from schemas.steps import Filter, Merge, Stage
+from schemas.tables import verdicts
 from tasks.verification.attach_verdicts import AttachVerdicts
 from tests.support.pipeline import Compare, make_attempt, read_rows, run_stage, seed, write_jsonl
 
@@ -151,7 +152,7 @@ def test_a_shard_that_is_done_is_not_worked_again(attempts: Receipt, lake: str) 
     assert (
         len(worked) == 12
         and (first.was_cached, again.was_cached) == (False, True)
-        and again == first.model_copy(update={"found": True})
+        and again == first.model_copy(update={"was_cached": True})
     )
 
 
@@ -299,6 +300,21 @@ def test_a_users_column_passes_every_kind_of_step_with_its_type_and_stands_last(
     merged = [row for part in steps[2].parts for row in store.get(part).to_pylist()]
     assert [row["level"] for row in merged] == [n * 1.5 for n in reversed(range(10))]
     assert [row["level"] for row in store.get(steps[3].parts[0]).to_pylist()] == [n * 1.5 for n in range(9, 5, -1)]
+
+
+class CarryingCompare(Compare):
+    """Verdicts that keep the columns of users."""
+
+    carries_user_columns: ClassVar[bool] = True
+
+
+def test_a_users_column_that_both_inputs_of_a_merge_bring_is_there_once(tmp_path: Path, lake: str) -> None:
+    path = write_jsonl(tmp_path / "a.jsonl", [make_attempt(n) | {"level": n * 1.5} for n in range(4)])
+    attempted = seed(Source(input=(path,)), lake, verdicts.VERDICT_SCHEMA.names)
+    merged = worker.run_merge(AttachVerdicts(), [attempted, run_stage(CarryingCompare(), attempted, lake)], 4, lake)
+    table = open_store(lake).get(merged.parts[0])
+    assert (table.schema.names.count("level"), table.schema.names[-1]) == (1, "level")
+    assert table["level"].to_pylist() == [0.0, 1.5, 3.0, 4.5]
 
 
 def test_a_stage_names_the_column_that_its_input_lacks(attempts: Receipt, lake: str) -> None:

@@ -24,6 +24,7 @@ from schemas.identity import fingerprint
 from schemas.prompts import Prompt
 from tests.support.engine_contract import JUDGE, QUESTION, ScorerContract
 
+pytestmark = pytest.mark.train
 SHORT = Prompt(stage="score_difficulty", inputs={"question": QUESTION}, instruction="Is it hard?")
 
 

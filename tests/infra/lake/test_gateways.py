@@ -25,6 +25,7 @@ def gate(s3_server: str, s3_lake: str, monkeypatch: pytest.MonkeyPatch) -> Itera
         yield gate
 
 
+@pytest.mark.system
 class TestBehindBareAnswers(StoreContract):
     @pytest.fixture
     def store(self, gate: Gateway, s3_lake: str) -> Store:
@@ -79,6 +80,7 @@ def test_an_upload_in_parts_whose_last_answer_is_lost_is_there(gate: Gateway, s3
     assert ("POST", 0) in gate.seen
 
 
+@pytest.mark.system
 def test_an_object_of_a_hundred_megabytes_is_one_request(gate: Gateway, s3_lake: str) -> None:
     gate.body, store = without_condition, Store(s3_lake)
     data = bytes(101 * MIB)

@@ -361,6 +361,7 @@ class TestMemory(Remote):
         return Disk(lake)
 
 
+@pytest.mark.system
 class TestS3(Remote):
     @pytest.fixture
     def store(self, s3_lake: str) -> Disk:

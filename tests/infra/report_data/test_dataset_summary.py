@@ -110,7 +110,7 @@ def test_values_beyond_the_most_frequent_are_counted_together() -> None:
 # -- the whole --------------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture(params=["memory", "folder", "s3"])
+@pytest.fixture(params=["memory", "folder", pytest.param("s3", marks=pytest.mark.system)])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "folder":
         return str(tmp_path / "a lake [1] of 'é' #5%")

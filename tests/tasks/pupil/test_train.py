@@ -17,6 +17,7 @@ from tasks.pupil.export import export_pupil
 from tasks.pupil.schedule import Schedule
 from tasks.pupil.train import train
 
+pytestmark = pytest.mark.train
 TINY = PupilTraining(
     hidden_size=32,
     layers=1,

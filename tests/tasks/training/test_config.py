@@ -1,54 +1,17 @@
 """Trainings of a questioner: the format it is taught, what is packed, and that a killed training goes on."""
 
-import ast
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
-from pydantic import ValidationError
 
-from schemas.identity import fingerprint
-from schemas.steps import TrainingJob, TrainingStep
+from schemas.steps import TrainingJob
 from tasks.training.config import QuestionFineTuning, QuestionPreferenceOptimization
-from tests.support.steps import ROOT, find_steps
 
 WORDS = ["<pad>", "<unk>", "<begin>", "<user>", "<end>", "<write_question>", "<reply>", "how", "many", "are", "?"]
 WORDS += [str(n) for n in range(30)]
 CHAT = "<begin>{% for m in messages %}<user>  {{ m['content'] }}<end>{% endfor %}"
-
-
-def test_the_defaults_are_those_of_the_paper() -> None:
-    qft, qpo = QuestionFineTuning(), QuestionPreferenceOptimization()
-    assert (qft.learning_rate, qft.warmup, qft.epochs, qft.batch * qft.max_tokens) == (2e-5, 0.03, 1.0, 32 * 256)
-    assert (qpo.learning_rate, qpo.warmup, qpo.beta, qpo.batch, qpo.held_out) == (5e-7, 20, 0.1, 128, 100)
-
-
-def test_only_what_says_where_is_no_part_of_the_identity() -> None:
-    where = {
-        "micro_batch": 2,
-        "threads": 3,
-        "save_every": 9,
-        "gpus": 4,
-        "launch_options": ("--mixed_precision", "bf16"),
-    }
-    assert fingerprint(QuestionFineTuning(**where)) == fingerprint(QuestionFineTuning())
-    assert fingerprint(QuestionFineTuning(learning_rate=1e-4)) != fingerprint(QuestionFineTuning())
-
-
-def test_a_batch_that_cannot_be_shared_out_is_refused() -> None:
-    with pytest.raises(ValidationError, match=r"a batch of 8 is no multiple of micro_batch x gpus \(1 x 3\)"):
-        QuestionFineTuning(gpus=3)
-
-
-def test_every_training_names_a_function_that_is_there() -> None:
-    """Read, not imported: it may need torch."""
-    for kind in find_steps():
-        if issubclass(kind, TrainingStep) and hasattr(kind, "trainer"):
-            module, _, name = kind.trainer.partition(":")
-            tree = ast.parse(Path(ROOT, *module.split(".")).with_suffix(".py").read_text())
-            assert name in [node.name for node in tree.body if isinstance(node, ast.FunctionDef)], kind
-
 
 torch = pytest.importorskip("torch", reason="needs the extra `train`")
 pytest.importorskip("trl", reason="needs the extra `train`")
@@ -64,7 +27,10 @@ from tasks.training.sft import IGNORED_LABEL, tokenize_example  # noqa: E402
 from tasks.training.student import StudentFineTuning  # noqa: E402
 
 # torch and transformers warn about what their next versions will want of each other.
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
+pytestmark = [
+    pytest.mark.train,
+    pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning"),
+]
 
 TINY = {"max_tokens": 24, "micro_batch": 1, "threads": 1, "save_every": 2, "learning_rate": 0.01}
 

@@ -22,6 +22,7 @@ from tasks.training.common import find_last_checkpoint
 from tasks.training.config import TrainDifficultyModel
 from tasks.training.regression import spearman
 
+pytestmark = pytest.mark.train
 STEP = TrainDifficultyModel(
     learning_rate=3e-3,
     batch=8,
@@ -131,7 +132,9 @@ def test_questions_that_are_too_long_are_left_out_and_counted(base: Path, rows: 
     step = STEP.model_copy(update={"epochs": 1.0, "held_out": 0.0})
     measured = step.fit(make_job(rows + long, base, tmp_path))
     assert measured["left_out"] == 3 and "held_out_mse" not in measured
-    with pytest.raises(ValueError, match="of 3 questions 0 have at most 32 tokens, and 0 are held out; raise length"):
+    with pytest.raises(
+        ValueError, match="of 3 questions 0 have at most 32 tokens, and 0 are held out; raise max_tokens"
+    ):
         step.fit(make_job(long, base, tmp_path / "none"))
 
 

@@ -105,6 +105,7 @@ def test_counts_that_cannot_be_are_not_published(lake: str, changed: dict[str, i
     assert gates.run_gate("students", student_scores.expectations(), [made], lake).details["failed"] == failed
 
 
+@pytest.mark.train
 def test_only_the_reply_counts_and_the_wrong_step_of_it_not(tmp_path: Path) -> None:
     pytest.importorskip("trl", reason="needs the extra `train`")
     from transformers import AutoTokenizer
@@ -126,6 +127,7 @@ def test_only_the_reply_counts_and_the_wrong_step_of_it_not(tmp_path: Path) -> N
     assert learnt == "3 boxes hold 36 eggs.\n#### 35<end>", "a span in mid-line begins with its first word"
 
 
+@pytest.mark.train
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
 def test_a_student_reads_as_many_tokens_as_its_budget_says(tmp_path: Path) -> None:
     pytest.importorskip("trl", reason="needs the extra `train`")

@@ -1,0 +1,29 @@
+"""Every test belongs to a set that somebody runs: marker, target of the Makefile and its line in the README agree."""
+
+import re
+
+from tests.support.runs import ROOT
+
+MARKERS = set(re.findall(r'^    "(\w+): .*make ', (ROOT / "pyproject.toml").read_text(), re.MULTILINE))
+MAKEFILE = (ROOT / "Makefile").read_text()
+README = (ROOT / "tests" / "README.md").read_text()
+
+
+def test_make_test_leaves_out_the_sets_that_have_a_marker_and_each_of_these_is_run_by_a_target() -> None:
+    [left_out] = re.findall(r'-m "not \((.*)\)"', MAKEFILE)
+    assert set(left_out.split(" or ")) == MARKERS
+    assert {"system", "real", "train", "soak"} <= set(re.findall(r"pytest .*-m (\w+)", MAKEFILE))
+    assert "pytest" in MAKEFILE and "tests/vllm" in MAKEFILE
+
+
+def test_the_readme_lists_every_set_with_its_marker() -> None:
+    listed = dict(re.findall(r"^\| `make ([\w-]+)` \| (?:marker `(\w+)`)?", README, re.MULTILINE))
+    assert set(listed.values()) - {""} == MARKERS
+    targets = set(re.findall(r"^(test[\w-]*|soak):", MAKEFILE, re.MULTILINE))
+    assert listed.keys() == targets
+
+
+def test_continuous_integration_runs_every_set_but_the_one_that_is_run_by_hand() -> None:
+    run = (ROOT / ".ci" / "run").read_text()
+    targets = set(re.findall(r"^(test[\w-]*):", MAKEFILE, re.MULTILINE))
+    assert set(re.findall(r"^ *make (test[\w-]*)$", run, re.MULTILINE)) == targets
