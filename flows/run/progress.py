@@ -26,7 +26,7 @@ class Progress:
     def __init__(self, run: str) -> None:
         self.console = CONSOLE
         self.bars = Bars(
-            TextColumn("{task.description:<14}"),
+            TextColumn("{task.description:<18}"),
             BarColumn(bar_width=24),
             TextColumn("{task.fields[line]}"),
             console=self.console,
@@ -87,7 +87,7 @@ class Progress:
                 if step.refresh():
                     self.bars.update(step.bar, completed=step.done, line=step.format_line())
                     if step.is_complete and not self.console.is_terminal:
-                        self.print_line(f"{step.name:<14} {step.format_line()}")
+                        self.print_line(f"{step.name:<18} {step.format_line()}")
 
 
 def _result_or_error(future: Any) -> Any:

@@ -102,7 +102,7 @@ class Run:
         `reserved`: names of columns that later steps add; an input column of that name is kept as `input_<name>`.
         """
         urls = input_files.resolve_globs(source)
-        self.progress.print_line(f"{'read':<14} {len(urls):,} {'file' if len(urls) == 1 else 'files'}")
+        self.progress.print_line(f"{'read':<18} {len(urls):,} {'file' if len(urls) == 1 else 'files'}")
         scans = [SCAN_TASK.submit(url, source) for url in urls]
         files = [scan.result() for scan in scans]
         types = input_files.merge_types(files)

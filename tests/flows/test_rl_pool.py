@@ -45,7 +45,7 @@ def test_problems_of_the_proving_ground_become_a_pool_with_rates_and_intervals(
         "run", "rl_pool", "--problems", "problems", *FEW, "--keep_band.low", "0.3", "--keep_band.high", "0.9", *lake
     )
     assert band.code in (0, 3), band.err
-    assert "sample_responses 20 / 20 rows, 20 found done" in band.err, "another band asks nothing"
+    assert "sample_responses   20 / 20 rows, 20 found done" in band.err, "another band asks nothing"
     kept = {row[0] for row in rows if 0.3 <= row[4] <= 0.9}
     dropped = dict(
         query(store, "SELECT reason, count(*) FROM rejects WHERE stage = 'keep_pass_rate_band' GROUP BY ALL")

@@ -60,7 +60,7 @@ def test_another_verifier_judges_what_was_published_and_says_what_it_changed(
 
     back = judged("--dataset", "verified").err
     assert "3 same, 0 gained, 2 lost, 0 other" in back
-    assert "verify         5 / 5 rows, 5 found done" in back, "what was judged once is not judged again"
+    assert "verify             5 / 5 rows, 5 found done" in back, "what was judged once is not judged again"
     assert store.datasets.current_version("verified") == before.version
 
 
