@@ -5,17 +5,21 @@ or through others. Of what `schemas` and libraries do, the version of a step mus
 """
 
 import ast
+import contextlib
 import functools
 import hashlib
 import importlib.util
 import json
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
 PACKAGE = "tasks"
 """The package whose modules count where they are imported."""
 DIGEST_CHARACTERS = 16
+_PARSING = threading.Lock()
+_PARSE_ATTEMPTS = 20
 
 
 @functools.cache
@@ -70,10 +74,19 @@ def _package_folders() -> list[str]:
     return list((spec and spec.submodule_search_locations) or ())
 
 
+def _parse(source: bytes) -> ast.Module:
+    """As `ast.parse`, which on some Pythons raises `SystemError` where two threads parse at once (gh-106905)."""
+    with _PARSING:
+        for _ in range(_PARSE_ATTEMPTS):
+            with contextlib.suppress(SystemError):  # a library of another thread was at it
+                return ast.parse(source)
+    return ast.parse(source)
+
+
 @functools.lru_cache(maxsize=1024)
 def _read_code(source: bytes) -> tuple[str, tuple[str, ...]]:
     """The digest of a module alone, and the names it imports from `tasks`, each a module or what a module holds."""
-    tree = ast.parse(source)
+    tree = _parse(source)
     names: list[str] = []
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and not node.level:

@@ -147,7 +147,7 @@ class HttpEngine:
                 raise RetryableError("not understood", "a reply without choices")
             if len(choices) != n:
                 raise EngineError(
-                    f"the server sent {len(choices)} of {n} samples; set many = false in the role of the profile"
+                    f"the server sent {len(choices)} of {n} samples; set supports_n = false in the role of the profile"
                 )
             completion_tokens, prompt_tokens = usage.get("completion_tokens", 0), usage.get("prompt_tokens", 0)
             tokens_by_sample = [completion_tokens // n + (i < completion_tokens % n) for i in range(n)]

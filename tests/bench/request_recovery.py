@@ -11,7 +11,13 @@ from typing import Any
 from tests.bench.support.mock_servers import Served, asked, begin, served
 from tests.bench.support.results import Figure
 
-CHAOS = {"too_many": 0.02, "fails": 0.01, "cut": 0.005, "forbidden": 0.001, "hangs": 0.001}
+CHAOS = {
+    "fault_rate_limited": 0.02,
+    "fault_server_error": 0.01,
+    "fault_cut_off": 0.005,
+    "forbidden": 0.001,
+    "fault_hang": 0.001,
+}
 
 
 def measure() -> Iterator[Figure]:

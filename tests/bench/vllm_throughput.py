@@ -66,7 +66,7 @@ def worker() -> float:
     from schemas.engine_specs import VllmSpec
 
     stage = _stage()
-    seats = {"max_num_seqs": SEQUENCES, "slots": 2 * SEQUENCES, "cache_gib": 0.5}
+    seats = {"max_num_seqs": SEQUENCES, "max_in_flight": 2 * SEQUENCES, "kv_cache_gib": 0.5}
     spec = engines.pin_model(VllmSpec(kind="vllm", path=str(MODEL), dtype="float32", device="cpu", **seats))
     with tempfile.TemporaryDirectory() as lake:
         blanks = workers.run_empty_rows(PROMPTS, PROMPTS // SHARDS, lake)

@@ -23,7 +23,7 @@ def say(body: dict[str, Any], sample: int) -> str:
 
 def profile(folder: Path, url: str) -> Path:
     """A profile whose student and teacher are the server at `url`."""
-    role = f'kind = "http"\nmodel = "stub"\nform = "tagged"\nbase_url = ["{url}/v1"]\nslots = 16\n'
+    role = f'kind = "http"\nmodel = "stub"\napi = "tagged"\nbase_url = ["{url}/v1"]\nmax_in_flight = 16\n'
     path = folder / "profile.toml"
     path.write_text(f'[cluster]\nkind = "local"\nprocesses = false\n[roles.student]\n{role}[roles.teacher]\n{role}')
     return path

@@ -39,7 +39,7 @@ def test_questions_from_nothing_are_filtered_answered_selected_and_measured(
         for row in asked(command, lake, "SELECT step, prompt_tokens + completion_tokens AS tokens FROM funnel")
     }
     assert spent["solve"] > spent["judge_solvable"] > 0
-    noise = {row["figure"]: row for row in asked(command, lake, "SELECT * FROM noise")}
+    noise = {row["figure"]: row for row in asked(command, lake, "SELECT * FROM error_rates")}
     assert noise["published: unsolvable questions"]["n"] == len(rows)
     assert all(0 <= row["low"] <= row["value"] <= row["high"] <= 1 for row in noise.values())
 

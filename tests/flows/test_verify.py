@@ -82,7 +82,7 @@ def test_gate_and_funnel_are_artifacts_in_prefect(baseline: Lake, api: str) -> N
 
     found = asyncio.run(artifacts())
     assert "# Gate `verified`" in found["gate-verified"]
-    assert "| judged |" in found["funnel-verified"]
+    assert "| attach_verdicts |" in found["funnel-verified"]
 
 
 def test_the_same_command_again_works_no_shard_and_publishes_the_same_version(baseline: Lake, tmp_path: Path) -> None:
@@ -153,7 +153,7 @@ def test_publish_refuses_a_dataset_that_lost_a_shard(api: str, tmp_path: Path) -
         run = Run.open(recipe)
         attempted = run.seed(recipe, reserved=verdicts.VERDICT_SCHEMA.names)
         lossy = dataclasses.replace(attempted, shards=attempted.shards[:-1])
-        judged = run.map(recipe.judge, lossy)
+        judged = run.map(recipe.answer_match, lossy)
         return run.publish("leaky", run.merge(AttachVerdicts(), attempted, judged))
 
     error = _failure(leaky, tmp_path, rows=20, shard_rows=10)

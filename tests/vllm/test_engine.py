@@ -114,7 +114,7 @@ def test_a_pooling_model_takes_the_place_of_a_writing_one_and_its_memory(
 
 
 def test_an_engine_that_hangs_is_restarted_once_and_what_it_owes_is_asked_again(spec: VllmSpec) -> None:
-    engine = VllmEngine(spec.model_copy(update={"stall": 3.0}))
+    engine = VllmEngine(spec.model_copy(update={"stall_seconds": 3.0}))
     try:
         first = engine.process.processes
         replies = interrupt(engine, lambda: [process.suspend() for process in first])

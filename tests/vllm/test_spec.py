@@ -30,7 +30,7 @@ def test_it_has_one_model(names: dict[str, str]) -> None:
 def test_the_identity_is_the_content_and_not_the_place(spec: VllmSpec, tmp_path: Path) -> None:
     copy = tmp_path / "copy"
     shutil.copytree(PUPIL, copy)
-    elsewhere = spec.model_copy(update={"path": str(copy), "device": "cuda", "max_num_seqs": 8, "stall": 9.0})
+    elsewhere = spec.model_copy(update={"path": str(copy), "device": "cuda", "max_num_seqs": 8, "stall_seconds": 9.0})
     assert fingerprint(engines.pin_model(spec)) == fingerprint(engines.pin_model(elsewhere)) != fingerprint(spec)
     (copy / "generation_config.json").write_text("{}")
     assert fingerprint(engines.pin_model(elsewhere)) != fingerprint(engines.pin_model(spec))

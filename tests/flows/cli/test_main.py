@@ -123,7 +123,7 @@ def test_overrides_come_from_a_file_and_from_flags_and_the_later_one_wins(
     assert done.code == 0, done.err
     manifest = Store(str(lake)).datasets.read_manifest("ours")
     assert manifest is not None
-    assert (manifest.recipe["shard_rows"], manifest.recipe["judge"]["deadline"]) == (7, 2.0)
+    assert (manifest.recipe["shard_rows"], manifest.recipe["answer_match"]["deadline"]) == (7, 2.0)
 
     overrides.write_text('colour = "red"')
     assert "the recipe has no field 'colour'" in command(*RUN, "--input", good, f"@{overrides}").err

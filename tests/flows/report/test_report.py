@@ -53,8 +53,8 @@ def step(name: str, rows_in: int, kept: int, **more: Any) -> StepCount:
 
 LEDGER = (
     step("empty_rows", 100, 100),
-    step("write", 100, 80, rejected={"unfinished": 15, "empty": 5}, spent=Usage(prompt_tokens=600, usd=0.5)),
-    step("solve", 80, 50, quarantined={"no reply": 30}, spent=Usage(completion_tokens=400, gpu_seconds=25.0)),
+    step("write", 100, 80, rejected={"unfinished": 15, "empty": 5}, usage=Usage(prompt_tokens=600, usd=0.5)),
+    step("solve", 80, 50, quarantined={"no reply": 30}, usage=Usage(completion_tokens=400, gpu_seconds=25.0)),
 )
 
 

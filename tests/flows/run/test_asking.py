@@ -44,8 +44,9 @@ def ask(api: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ask:
 
     def call(stub: MockServer, lake: str = "lake", budget: int | None = None) -> Manifest:
         profile = tmp_path / "profile.toml"
-        role = f'kind = "http"\nmodel = "stub"\nbase_url = ["{stub.url}/v1"]\nslots = 8\nusd_per_million_out = 2.0\n'
-        roles = f"[roles.solver]\n{role}[roles.reward]\n{role.replace('slots = 8', 'slots = 4')}"
+        role = f'kind = "http"\nmodel = "stub"\nbase_url = ["{stub.url}/v1"]\n'
+        role += "max_in_flight = 8\nusd_per_million_out = 2.0\n"
+        roles = f"[roles.solver]\n{role}[roles.reward]\n{role.replace('max_in_flight = 8', 'max_in_flight = 4')}"
         profile.write_text(f'[cluster]\nkind = "local"\nprocesses = false\n{roles}')
         monkeypatch.setenv("QUESTMILL_PROFILE", str(profile))
         monkeypatch.setenv("QUESTMILL_STORE", str(tmp_path / lake))

@@ -32,10 +32,10 @@ def test_two_datasets_of_one_run_are_published_and_told(
     def two(recipe: Verification) -> object:
         run = Run.open(recipe)
         attempted = run.seed(recipe, reserved=verdicts.VERDICT_SCHEMA.names)
-        judged = run.map(recipe.judge, attempted)
+        judged = run.map(recipe.answer_match, attempted)
         verdict = run.publish("judged", judged)
         rows = run.publish("verified", run.merge(AttachVerdicts(), attempted, judged))
-        half = run.map(recipe.judge.model_copy(update={"deadline": 4.0}), attempted)
+        half = run.map(recipe.answer_match.model_copy(update={"deadline": 4.0}), attempted)
         half.shards.pop()
         with pytest.raises(LedgerError, match=r"step seed: .* rows were worked by no later step"):
             run.publish("half", half)

@@ -22,10 +22,11 @@ from schemas.budget import Account, Budget
 from schemas.engine import Completion, Request
 from schemas.engine_specs import EmbeddedSpec, HttpSpec
 from schemas.errors import BudgetSpent
+from schemas.identity import ask_fingerprint, fingerprint
 from schemas.outcomes import Reject, Row
 from schemas.prompts import Prompt, Sampling
 from schemas.receipts import Receipt, Usage
-from tasks.base.ask import Ask
+from tasks.base.ask import Ask, make_request
 from tasks.base.score import Score
 from tests.bench.support.mock_servers import asked as asked_again
 from tests.bench.support.mock_servers import begin, served
@@ -84,14 +85,14 @@ def test_a_shard_is_asked_once_and_its_receipt_tells_what_it_cost(stub: MockServ
 def test_what_a_lost_run_was_told_is_not_asked_again(stub: MockServer, folder: str) -> None:
     store, stage = open_store(folder), Tell(template="Tell.")
     lost = worker.run_empty_rows(20, 20, folder)
-    from schemas.identity import fingerprint
-
-    key = fingerprint(stage, spec(stub), lost.parts[0].digest)
-    journal = Journal(store, key)
+    rows, model = store.get(lost.parts[0]).to_pylist(), fingerprint(spec(stub))
+    shared = ask_fingerprint(stage.label, stage.sampling, model)
+    keys = [make_request(shared, row["row_id"], stage.prompt(row), 2).key for row in rows]
+    journal = Journal(store, stage.journal_key(rows, model))
     reply = Completion(text="from before", finish_reason="stop", prompt_tokens=3, completion_tokens=2)
-    for number in range(15):
-        journal.add(f"{number:09}", {0: reply, 1: reply})
-    journal.add("000000015", {1: reply})
+    for key in keys[:15]:
+        journal.add(key, {0: reply, 1: reply})
+    journal.add(keys[15], {1: reply})
     journal.close()
 
     receipt = asked(stub, folder)
@@ -153,7 +154,7 @@ def test_at_the_limit_asking_stops_and_a_higher_budget_pays_for_the_rest_only(st
     store, one = open_store(folder), 2 * TOKENS + 4
     poor = Account(run="r", budget=Budget(tokens=10 * one))
     with pytest.raises(BudgetSpent, match="rows of this shard are owed"):
-        asked(stub, folder, account=poor, slots=2)
+        asked(stub, folder, account=poor, max_in_flight=2)
     asked_first = stub.read_counters().answered
     assert 8 <= asked_first <= 11
     before = load_earlier_usage(store, "r")
@@ -200,7 +201,7 @@ def test_probabilities_are_paid_for_limited_and_quarantined_like_other_replies(f
 def test_retries_do_not_eat_the_budget(folder: str) -> None:
     with MockServer(MockBehaviour(fault_rate_limited=0.5, retry_after=0.001)) as stub:
         account = Account(run="r", budget=Budget(tokens=20 * 2 * TOKENS + 200))
-        assert asked(stub, folder, account=account, attempts=20).kept == 20
+        assert asked(stub, folder, account=account, max_attempts=20).kept == 20
         engines.unload()
 
 
@@ -213,7 +214,7 @@ def test_shards_of_two_servers_share_a_worker(folder: str) -> None:
     ):
         stage = Tell(template="Tell.")
         shards = [
-            pool.submit(worker.run_shard, stage, spec(stub, slots=4), blanks, i, folder, Account(run="r"))
+            pool.submit(worker.run_shard, stage, spec(stub, max_in_flight=4), blanks, i, folder, Account(run="r"))
             for i, stub in enumerate((one, other))
         ]
         assert [shard.result(60).kept for shard in shards] == [20, 20]

@@ -65,14 +65,14 @@ class TestChat(GeneratorContract):
 class TestTagged(GeneratorContract):
     @pytest.fixture
     def engine(self) -> Iterator[HttpEngine]:
-        with MockServer(reply=words) as stub, opened(stub, form="tagged") as engine:
+        with MockServer(reply=words) as stub, opened(stub, api="tagged") as engine:
             yield engine
 
 
 class TestOneSampleARequest(GeneratorContract):
     @pytest.fixture
     def engine(self) -> Iterator[HttpEngine]:
-        with MockServer(reply=words) as stub, opened(stub, many=False) as engine:
+        with MockServer(reply=words) as stub, opened(stub, supports_n=False) as engine:
             yield engine
 
 
@@ -86,7 +86,7 @@ class TestScores(ScorerContract):
 @pytest.mark.parametrize("fault", ["too_many", "fails", "cut", "wrong_json"])
 def test_what_may_pass_is_tried_again_until_it_passes(fault: str) -> None:
     behaviour = MockBehaviour(**{fault: 0.3}, retry_after=0.01)
-    with MockServer(behaviour) as stub, opened(stub, attempts=12) as engine:
+    with MockServer(behaviour) as stub, opened(stub, max_attempts=12) as engine:
         replies = asked(engine, 40)
         assert stub.read_counters().faults[fault] > 3
     assert len(replies) == 40 and not any(isinstance(reply, Failure) for reply in replies.values())
@@ -95,7 +95,7 @@ def test_what_may_pass_is_tried_again_until_it_passes(fault: str) -> None:
 def test_a_request_that_hangs_is_given_up_at_our_own_deadline_and_asked_again() -> None:
     with (
         MockServer(MockBehaviour(fault_hang=0.5, hang_seconds=600)) as stub,
-        opened(stub, deadline=0.3, attempts=12) as engine,
+        opened(stub, deadline=0.3, max_attempts=12) as engine,
     ):
         replies = asked(engine, 12)
         assert stub.read_counters().faults["hangs"] > 2
@@ -103,7 +103,7 @@ def test_a_request_that_hangs_is_given_up_at_our_own_deadline_and_asked_again() 
 
 
 def test_what_never_passes_fails_with_its_reason_and_the_number_of_attempts() -> None:
-    with MockServer(MockBehaviour(status=500)) as stub, opened(stub, attempts=2) as engine:
+    with MockServer(MockBehaviour(status=500)) as stub, opened(stub, max_attempts=2) as engine:
         (failure,) = asked(engine, 1).values()
     assert isinstance(failure, Failure)
     assert (failure.reason, failure.attempts) == ("server error", 2) and failure.error.startswith("HTTP 500")
@@ -145,7 +145,7 @@ def test_a_server_that_was_refused_may_be_asked_again_later() -> None:
 def test_retry_after_is_honoured() -> None:
     with (
         MockServer(MockBehaviour(fault_rate_limited=0.2, retry_after=1.2)) as stub,
-        opened(stub, attempts=12) as engine,
+        opened(stub, max_attempts=12) as engine,
     ):
         asked(engine, 16)
         counts = stub.read_counters()
@@ -164,7 +164,7 @@ def test_a_server_that_comes_back_is_used_again() -> None:
     stub = MockServer()
     with stub:
         pass
-    with opened(stub, patience=60) as engine:
+    with opened(stub, outage_seconds=60) as engine:
         waiting = threading.Thread(target=lambda: replies.update(asked(engine, 5)))
         replies: dict[str, Reply] = {}
         waiting.start()
@@ -176,14 +176,14 @@ def test_a_server_that_comes_back_is_used_again() -> None:
 def test_no_server_at_all_stops_the_run_when_patience_is_over() -> None:
     with MockServer() as gone:
         pass
-    with opened(gone, patience=0.2) as engine, pytest.raises(EngineError, match=r"no server answers at 127\."):
+    with opened(gone, outage_seconds=0.2) as engine, pytest.raises(EngineError, match=r"no server answers at 127\."):
         asked(engine, 2)
 
 
 def test_two_servers_share_the_work() -> None:
     slow = MockBehaviour(latency=0.02)
     with MockServer(slow) as one, MockServer(slow) as two:
-        with opened(one, base_url=(f"{one.url}/v1", f"{two.url}/v1"), slots=8) as engine:
+        with opened(one, base_url=(f"{one.url}/v1", f"{two.url}/v1"), max_in_flight=8) as engine:
             asked(engine, 80)
         assert min(one.read_counters().answered, two.read_counters().answered) > 25
 
@@ -284,9 +284,11 @@ def test_replies_are_told_to_the_watch_before_anybody_reads_them() -> None:
 
 def test_only_the_place_of_a_server_is_no_part_of_the_identity() -> None:
     spec = HttpSpec(kind="http", model="a", base_url=("http://one/v1",))
-    moved = spec.model_copy(update={"base_url": ("http://two/v1",), "key_from": "K", "slots": 9, "deadline": 1.0})
+    moved = spec.model_copy(
+        update={"base_url": ("http://two/v1",), "key_from": "K", "max_in_flight": 9, "deadline": 1.0}
+    )
     assert fingerprint(moved) == fingerprint(spec)
-    changes: list[dict[str, Any]] = [{"model": "b"}, {"form": "tagged"}, {"extra": {"top_k": 5}}]
+    changes: list[dict[str, Any]] = [{"model": "b"}, {"api": "tagged"}, {"extra_body": {"top_k": 5}}]
     for change in changes:
         assert fingerprint(spec.model_copy(update=change)) != fingerprint(spec)
 
@@ -294,7 +296,7 @@ def test_only_the_place_of_a_server_is_no_part_of_the_identity() -> None:
 def test_a_server_that_ignores_n_is_named_with_the_way_out() -> None:
     with MockServer() as stub, opened(stub) as engine:
         request = Request("r", SOLVE, (1, 2, 3))
-        with pytest.raises(EngineError, match="1 of 3 samples; set many = false"):
+        with pytest.raises(EngineError, match="1 of 3 samples; set supports_n = false"):
             engine._parse_reply({"choices": [{}]}, request, SAMPLED)
         with pytest.raises(RetryableError, match="without choices"):
             engine._parse_reply({"choices": []}, request, SAMPLED)
@@ -303,7 +305,7 @@ def test_a_server_that_ignores_n_is_named_with_the_way_out() -> None:
 def test_a_server_that_fails_fast_does_not_attract_the_work() -> None:
     with MockServer(MockBehaviour(status=500)) as broken, MockServer(MockBehaviour(latency=0.01)) as sound:
         urls = (f"{broken.url}/v1", f"{sound.url}/v1")
-        with opened(sound, base_url=urls, attempts=6, slots=8) as engine:
+        with opened(sound, base_url=urls, max_attempts=6, max_in_flight=8) as engine:
             replies = asked(engine, 60)
         assert broken.read_counters().requests < 40
     assert not any(isinstance(reply, Failure) for reply in replies.values())
@@ -312,7 +314,7 @@ def test_a_server_that_fails_fast_does_not_attract_the_work() -> None:
 def test_an_outage_costs_no_row_its_attempts_and_stops_the_run_when_patience_is_over() -> None:
     with (
         MockServer(MockBehaviour(status=503, retry_after=0.01)) as stub,
-        opened(stub, attempts=2, patience=1.0) as engine,
+        opened(stub, max_attempts=2, outage_seconds=1.0) as engine,
     ):
         with pytest.raises(EngineError, match=r"no server answers at 127.*HTTP 503"):
             asked(engine, 30)
@@ -325,7 +327,7 @@ def test_one_row_that_always_fails_does_not_look_like_an_outage() -> None:
             raise RuntimeError("poison")
         return "fine"
 
-    with MockServer(reply=poison) as stub, opened(stub, attempts=2, patience=0.1) as engine:
+    with MockServer(reply=poison) as stub, opened(stub, max_attempts=2, outage_seconds=0.1) as engine:
         replies = asked(engine, 20)
     assert [row for row, reply in replies.items() if isinstance(reply, Failure)] == ["13"]
 

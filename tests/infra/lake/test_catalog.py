@@ -62,9 +62,9 @@ def test_a_whole_run_can_be_asked_about(url: str, tmp_path: Path) -> None:
         "SELECT step, sum(kept), bool_and(rows_in = kept + rejected + quarantined) FROM receipts GROUP BY 1"
     )
     assert sorted(counted.fetchall()) == [
+        ("attach_verdicts", 9, True),
         ("compare", 9, True),
         ("gate", 9, True),
-        ("attach_verdicts", 9, True),
         ("seed", 10, True),
     ]
     assert len(manifest.receipts) == 5 and con.sql("SELECT count(*) FROM step.compare").fetchall() == [(9,)]

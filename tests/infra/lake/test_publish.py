@@ -74,7 +74,7 @@ def test_what_was_left_out_upstream_is_refused_whatever_else_read_it() -> None:
     assert half == [[SEED], [THIRD]]
     with pytest.raises(LedgerError, match="step seed: 2 of its rows were worked by no later step; nothing was publ"):
         balance(half)
-    joined = receipt("join", ["s1", "s2"], 6, [part("j", 6)]).model_copy(update={"beside": ("t1",)})
+    joined = receipt("join", ["s1", "s2"], 6, [part("j", 6)]).model_copy(update={"other_inputs": ("t1",)})
     with pytest.raises(LedgerError, match="step tell: 2 of its rows were worked by no later step"):
         balance(find_upstream([[SEED], [FIRST, SECOND], [THIRD, FOURTH], [joined]]))
 

@@ -236,7 +236,7 @@ def test_a_shard_of_two_generators_counts_each_input_row_once_and_shares_its_cos
     part = store.put(pa.Table.from_pylist(both))
     blanks = store.commit(Receipt(step="empty_rows", key="k", inputs=(), rows_in=8, kept=8, parts=(part,)))
     [halves] = run_stage(Halve(), [blanks], lake)
-    priced = halves.model_copy(update={"spent": Usage(prompt_tokens=80, completion_tokens=8, gpu_seconds=4.0)})
+    priced = halves.model_copy(update={"usage": Usage(prompt_tokens=80, completion_tokens=8, gpu_seconds=4.0)})
     store.remove("receipts/halve")
     store.commit(priced)
     found = dataset_summary.read_summary(store, run_publish("halves", [[blanks], [priced]], {}, None, lake))
@@ -266,6 +266,8 @@ def test_measured_noise_is_taken_from_the_dataset_of_that_name(lake: str) -> Non
 def test_what_the_ladder_judged_says_what_the_ladder_is_worth(lake: str) -> None:
     class Grade(Halve):
         """A step of that name."""
+
+        label: ClassVar[str] = "keep_decided"
 
     told = dataset_summary.read_summary(open_store(lake), published(lake, {"ann": 9}, Grade())).error_rates
     assert [row["figure"] for row in told] == ["verifier: false accepts", "verifier: false rejects"]
@@ -332,7 +334,7 @@ def test_the_steps_that_judge_are_those_of_the_verifiers() -> None:
 
 
 def test_rates_say_that_they_were_measured_without_the_tolerance_of_the_recipe(lake: str) -> None:
-    recipe = {"judge": {"tolerance": 0.05}, "execute": {"equality": {"tolerance": 0.0}}}
+    recipe = {"answer_match": {"tolerance": 0.05}, "execute": {"answer_match": {"tolerance": 0.0}}}
     for row in judged_by(lake, "verify", "execute", recipe=recipe).error_rates:
         assert row["note"].endswith("; measured without a tolerance, and verify allowed 0.05")
     for steps in (("execute",), ("keep_decided",)):

@@ -6,13 +6,13 @@ from infra.engines.fake import FakeEngine
 from schemas.arrow import conform
 from schemas.engine import Completion
 from schemas.errors import EngineError
-from schemas.identity import fingerprint
+from schemas.identity import ask_fingerprint, fingerprint
 from schemas.outcomes import Quarantine, Reject
 from schemas.prompts import Prompt, Sampling
 from tasks.answers.final_answer import answer_key, final_answer
 from tasks.answers.reward import ScoreAnswer
 from tasks.answers.solve import Solve
-from tasks.base.ask import PROMPT_FOLDER, Ask, derive_seeds
+from tasks.base.ask import PROMPT_FOLDER, Ask, derive_seeds, make_request
 from tasks.questions.solvability import JudgeSolvable, parse_solvability
 from tasks.questions.write import RewriteQuestion, WriteQuestion
 
@@ -194,7 +194,8 @@ def test_follow_ups_continue_the_seeds_of_the_first_samples() -> None:
     engine = saying_in_turn(*(f"#### {answer}" for answer in ["7", "8", "7", "7"]))
     stage = Solve(sampling=Sampling(n=5, temperature=0.7), adaptive=True)
     list(stage.rows(ROWS[:1], engine))
-    assert sum((seeds for _, seeds in engine.calls), ()) == derive_seeds(fingerprint(stage), "r0", 4)
+    shared, prompt = ask_fingerprint(stage.label, stage.sampling, ""), stage.prompt(ROWS[0])
+    assert sum((seeds for _, seeds in engine.calls), ()) == make_request(shared, "r0", prompt, 4).seeds
 
 
 def test_a_judgement_without_a_verdict_is_asked_for_again_once_and_then_quarantined() -> None:

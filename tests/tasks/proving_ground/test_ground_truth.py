@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from schemas.arrow import conform
-from schemas.tables import ground_truth
+from schemas.tables.ground_truth import SCHEMA as GROUND_TRUTH
 from tasks.proving_ground import library
 from tasks.proving_ground.ground_truth import ERROR_RATES, LookUpGroundTruth, MeasureErrorRates
 
@@ -16,7 +16,7 @@ def test_the_oracle_tells_answers_reasons_and_texts_that_it_cannot_read() -> Non
     right, wrong = library.draw_problem(1), library.draw_problem(2, solvable=False)
     texts = [right.question, wrong.question, "Why is the sky blue?"]
     rows = list(LookUpGroundTruth().rows([{"row_id": str(i), "question": text} for i, text in enumerate(texts)], None))
-    assert conform(rows, ground_truth.SCHEMA, "look_up_ground_truth").num_rows == 3
+    assert conform(rows, GROUND_TRUTH, "look_up_ground_truth").num_rows == 3
     assert [row["solvable"] for row in rows] == [True, False, False]
     assert [row["reason"] for row in rows] == [None, wrong.unsolvable, "unreadable"]
     assert rows[0]["answer"] is not None and rows[1]["answer"] is None
@@ -27,7 +27,7 @@ def measured(truth: list[tuple[bool, str | None]], kept: set[int], best: dict[in
     con = duckdb.connect()
     tables: dict[str, list[dict[str, Any]]] = {
         "empty_rows": [{"row_id": str(i), "number": i} for i in range(len(ERROR_RATES))],
-        "truths": [{"row_id": f"q{i}", "solvable": ok, "answer": answer} for i, (ok, answer) in enumerate(truth)],
+        "ground_truth": [{"row_id": f"q{i}", "solvable": ok, "answer": answer} for i, (ok, answer) in enumerate(truth)],
         "judged": [{"row_id": f"q{i}"} for i in sorted(kept)],
         "best": [{"row_id": f"q{i}/0", "question_id": f"q{i}", "answer_key": key} for i, key in best.items()],
     }

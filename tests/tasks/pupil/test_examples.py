@@ -42,10 +42,10 @@ from tasks.pupil.mixture import list_formats, list_special_tokens, make_example
 from tasks.questions.solvability import JudgeSolvable, parse_solvability
 from tasks.questions.write import RewriteQuestion, WriteQuestion
 
-STAGES = {s.label: s for s in (Solve, JudgeSolvable, RewriteQuestion, WriteQuestion)}
+STAGES = {s.tag: s for s in (Solve, JudgeSolvable, RewriteQuestion, WriteQuestion)}
 TAUGHT = [make_example(i) for i in range(600)]
 DRILLS = [taught for taught in TAUGHT if DRILL_QUESTION in taught.prompt]
-ON_ERRORS = [taught for taught in TAUGHT if taught.stage not in {*STAGES, ScoreAnswer.label}]
+ON_ERRORS = [taught for taught in TAUGHT if taught.stage not in {*STAGES, ScoreAnswer.tag}]
 LESSONS = [taught for taught in TAUGHT if taught not in DRILLS and taught not in ON_ERRORS]
 
 
@@ -74,7 +74,7 @@ def test_every_stage_is_taught() -> None:
     counts = Counter(taught.stage for taught in TAUGHT)
     assert counts.keys() == {prompt.split(">")[0][1:] for prompt in list_formats()}
     drilled = {Solve, ScoreAnswer, JudgeSolvable, Diagnose}
-    assert {taught.stage for taught in DRILLS} == {stage.label for stage in drilled}
+    assert {taught.stage for taught in DRILLS} == {stage.tag for stage in drilled}
     assert min(counts.values()) >= 0.01 * len(TAUGHT)
 
 
@@ -88,23 +88,23 @@ def test_prompts_are_written_as_the_stages_ask() -> None:
 
 def test_replies_are_what_the_stages_parse() -> None:
     for taught in LESSONS:
-        if taught.stage == ScoreAnswer.label:
+        if taught.stage == ScoreAnswer.tag:
             assert taught.reply in ("yes", "no")
             continue
         row = {"row_id": "r", **inputs(taught)}
         (outcome,) = STAGES[taught.stage]().parse(row, [reply(taught.reply)])
         rejected = isinstance(outcome, Reject)
-        assert not rejected or (taught.stage == JudgeSolvable.label and outcome.reason == "unsolvable")
+        assert not rejected or (taught.stage == JudgeSolvable.tag and outcome.reason == "unsolvable")
 
 
 def test_what_is_taught_is_true() -> None:
     for taught in LESSONS:
         given = inputs(taught)
-        if taught.stage == JudgeSolvable.label:
+        if taught.stage == JudgeSolvable.tag:
             assert parse_solvability(taught.reply) is (read_question(given["question"]).answer is not None)
-        elif taught.stage == RewriteQuestion.label:
+        elif taught.stage == RewriteQuestion.tag:
             assert read_question(taught.reply).answer is not None
-        elif taught.stage == WriteQuestion.label:
+        elif taught.stage == WriteQuestion.tag:
             assert read_question(taught.reply).template is not None
 
 
@@ -131,7 +131,7 @@ def test_every_digit_is_a_token_of_its_own() -> None:
 
 def test_a_judged_solution_carries_hidden_verdicts_on_its_lines() -> None:
     tokenizer = make_tokenizer((text for it in TAUGHT for text in (it.prompt, it.reply)), 1000)
-    judged = [it for it in TAUGHT if it.stage == ScoreAnswer.label]
+    judged = [it for it in TAUGHT if it.stage == ScoreAnswer.tag]
     assert {len(it.line_verdicts) for it in judged} > {1, 2}
     for taught in judged:
         made = encode_example(tokenizer, taught)
@@ -171,7 +171,7 @@ def test_the_lines_of_a_judged_solution_are_foreseen_only_where_they_are_right()
 
 def test_drills_are_as_true_as_they_say_and_only_their_results_and_verdicts_count() -> None:
     tokenizer = make_tokenizer((text for it in TAUGHT for text in (it.prompt, it.reply)), 1000)
-    for taught in (taught for taught in DRILLS if taught.stage in (Solve.label, ScoreAnswer.label)):
+    for taught in (taught for taught in DRILLS if taught.stage in (Solve.label, ScoreAnswer.tag)):
         told = inputs(taught)["solution"] if taught.line_verdicts else taught.reply
         verdicts = taught.line_verdicts or (True,) * told.count("\n") + (True,)
         assert tuple(equation.is_true for _, equation in find_equations(told)) == verdicts
@@ -200,7 +200,7 @@ def test_a_drill_of_diagnoses_names_the_first_line_that_is_not_the_reference_s()
 
 
 def test_divisions_say_what_is_left_over() -> None:
-    drills = [taught for taught in DRILLS if taught.stage == JudgeSolvable.label]
+    drills = [taught for taught in DRILLS if taught.stage == JudgeSolvable.tag]
     found = [re.findall(r"(\d+) / (\d+) = (\d+)(?: and (\d+) over\.)?(?:\n|$)", taught.reply) for taught in drills]
     told = [tuple(int(number or 0) for number in each) for line in found for each in line]
     assert len(told) == DRILL_DIVISIONS * len(drills) > 50

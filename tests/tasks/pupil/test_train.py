@@ -115,7 +115,7 @@ def test_a_tokenizer_that_knows_every_tag_may_be_kept(lessons: Path, tmp_path: P
     words = lessons / "tokenizer.json"
     write_dataset(tmp_path / "kept", 300, vocabulary=600, processes=1, tokenizer_file=words)
     assert (tmp_path / "kept" / "tokenizer.json").read_text() == words.read_text()
-    (tmp_path / "other.json").write_text(words.read_text().replace(f'"<{Solve.label}>"', '"<unheard>"'))
+    (tmp_path / "other.json").write_text(words.read_text().replace(f'"<{Solve.tag}>"', '"<unheard>"'))
     book = write_dataset(tmp_path / "made", 300, vocabulary=600, processes=1, tokenizer_file=tmp_path / "other.json")
     assert book.vocabulary <= 600
 

@@ -57,7 +57,7 @@ def test_a_rewrite_keeps_its_original_and_its_direction() -> None:
     ],
 )
 def test_what_is_no_improvement_is_turned_down_with_the_reason(reply: str, reason: str) -> None:
-    assert improved(reply, longest=20) == [Reject(QUESTIONS[0], reason)]
+    assert improved(reply, max_words=20) == [Reject(QUESTIONS[0], reason)]
 
 
 def test_a_rewrite_that_was_cut_off_is_too_long() -> None:

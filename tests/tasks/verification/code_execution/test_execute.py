@@ -402,7 +402,7 @@ def _verdict(solution: str, answer: str, **fields: Any) -> Row:
 def test_what_a_program_prints_last_is_held_against_the_gold(
     solution: str, answer: str, verdict: str, ended: str | None
 ) -> None:
-    row = _verdict(solution, answer, cpu=1, deadline=20)
+    row = _verdict(solution, answer, cpu_seconds=1, deadline=20)
     assert (row["verdict"], row["ended"]) == (verdict, ended)
     assert ended == "ok" or row["rule"] == (ended or "no_program")
 
@@ -598,4 +598,4 @@ def test_any_line_is_read_in_time(sign: str) -> None:
 @pytest.mark.usefixtures("sandbox")
 def test_a_printed_fraction_can_be_taken_as_it_is() -> None:
     assert to_latex("0.30000000000000004", exact=False) == "0.30000000000000004"
-    assert _verdict("print(0.1 + 0.2)", "0.3", exact=False)["verdict"] == "wrong"
+    assert _verdict("print(0.1 + 0.2)", "0.3", restore_exact=False)["verdict"] == "wrong"
