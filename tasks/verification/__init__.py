@@ -1,1 +1,1 @@
-"""Is this answer right? Verifiers, alone and combined."""
+"""Verifiers, which decide whether an answer is right, and ways to combine them."""

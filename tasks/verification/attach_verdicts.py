@@ -1,4 +1,4 @@
-"""Verdicts beside their attempts: one row for each attempt that got a verdict, in the order of the input."""
+"""Joins verdicts to their attempts: one row for each attempt with a verdict, in the order of the input."""
 
 from typing import ClassVar
 
@@ -6,7 +6,7 @@ from schemas.steps import Merge
 
 
 class AttachVerdicts(Merge):
-    """Attempts with their verdicts; an attempt whose verdict is in quarantine is rejected with that reason."""
+    """Attempts with their verdicts. An attempt whose verdict is in quarantine is rejected as `no verdict`."""
 
     label: ClassVar[str] = "attach_verdicts"
     inputs: ClassVar[tuple[str, ...]] = ("attempts", "verdicts")

@@ -1,6 +1,6 @@
-"""Several verifiers as one: all must agree, any may accept, or the first that decides is believed.
+"""Combines several verifiers into one: all must agree, any one may accept, or the first that decides is believed.
 
-`unverifiable`, `unparseable`, `timeout` and no verdict at all are states of their own, and none of them is a pass.
+`unverifiable`, `unparseable`, `timeout` and a missing verdict are states of their own. None of them counts as a pass.
 """
 
 from typing import Annotated, ClassVar, Literal
@@ -11,8 +11,8 @@ from schemas.steps import Merge
 from schemas.tables import verdicts
 
 CombineMode = Literal["all_of", "any_of", "first_decided"]
-"""`all_of`: correct where both say so, wrong where one does. `any_of`: correct where one says so, wrong where both do.
-`first_decided`: the first one that says correct or wrong. Else neither: the first verdict that decides nothing."""
+"""`all_of`: correct if both say so, wrong if one does. `any_of`: correct if one says so, wrong if both do.
+`first_decided`: the first verdict that is correct or wrong. If none of this applies: the first undecided verdict."""
 
 VerifierName = Annotated[str, Field(pattern=r"^[a-z_(), ]+$")]
 _VERDICT_COLUMNS = ", ".join((*verdicts.VERDICT_SCHEMA.names, "decided_by", "said"))
@@ -33,20 +33,20 @@ _VERDICT_CASES: dict[CombineMode, str] = {
 
 
 class CombineVerdicts(Merge):
-    """One verdict from two, and who it comes from; more than two are combined one after the other."""
+    """One verdict from two, with the verifier that decided. More than two are combined one after the other."""
 
     label: ClassVar[str] = "combine_verdicts"
     inputs: ClassVar[tuple[str, ...]] = ("attempts", "first", "second")
     extra_columns: ClassVar[tuple[str, ...]] = ("decided_by", "said")
-    """Columns beside those of every verdict."""
+    """Columns in addition to those of every verdict."""
 
     mode: CombineMode = "first_decided"
-    """What makes one verdict of two."""
+    """How two verdicts are combined into one: `all_of`, `any_of` or `first_decided`."""
     verifiers: tuple[VerifierName, VerifierName] = ("first", "second")
-    """Of the two verifiers, for the rows."""
+    """Names of the two verifiers, as the rows state them."""
 
     def sql(self) -> str:
-        """A verdict that is missing (the row is in quarantine there) decides nothing. The record is the decider's."""
+        """A missing verdict (its row is in quarantine) decides nothing. The rule and answers are the decider's."""
         undecided = "NOT coalesce({0}.verdict, 'correct') IN ('correct', 'wrong')"
         return f"""
             WITH unsaid AS (SELECT NULL::VARCHAR AS decided_by, NULL::VARCHAR AS said LIMIT 0),
@@ -80,9 +80,9 @@ class CombineVerdicts(Merge):
 
 
 class KeepUndecided(Merge):
-    """The attempts that a verifier neither accepts nor refuses: what the next one, which may cost more, is asked about.
+    """Keeps the attempts that a verifier left undecided, so that only they reach the next one, which may cost more.
 
-    Those that are decided are rejected here without their texts, which stay where they are.
+    Decided attempts are rejected as `decided`, without their texts.
     """
 
     label: ClassVar[str] = "keep_undecided"
@@ -102,6 +102,5 @@ class KeepUndecided(Merge):
 
 
 def _describe_verdict(side: str) -> str:
-    """`questmill.answer_match wrong`, or for a combined one what it has heard itself; null where it has said
-    nothing."""
+    """SQL for a text such as `questmill.answer_match wrong`; of a combined verdict, its `said`; null if missing."""
     return f"coalesce({side}.said, {side}.verifier || ' ' || {side}.verdict)"

@@ -1,4 +1,4 @@
-"""What another verifier changes: verdicts of before and of now, side by side."""
+"""Compares the verdicts of two verifiers on the same attempts, to show what another verifier changes."""
 
 from typing import ClassVar
 
@@ -6,13 +6,13 @@ from schemas.steps import Merge
 
 
 class CompareVerdicts(Merge):
-    """The change of each attempt, with both verdicts and the rules behind them; the texts stay with the attempts."""
+    """How the verdict on each attempt changed, with both verdicts and their rules. The texts are not copied."""
 
     label: ClassVar[str] = "compare_verdicts"
     inputs: ClassVar[tuple[str, ...]] = ("attempts", "before", "after")
 
     def sql(self) -> str:
-        """An attempt that has no verdict on one side, for it is in quarantine there, is no pass on that side."""
+        """An attempt without a verdict on one side, because it is in quarantine there, does not pass on that side."""
         sides = ", ".join(
             f"{side}.verdict AS verdict_{side}, {side}.rule AS rule_{side}, "
             f"{side}.verifier || ' ' || {side}.verifier_version AS verifier_{side}"

@@ -1,4 +1,4 @@
-"""A child process that answers lines of JSON with lines of JSON, what owns one, and the ones that wait for work."""
+"""Child processes that answer each line of JSON with one, a base class for their owners, and a pool of idle owners."""
 
 import atexit
 import json
@@ -17,7 +17,7 @@ from typing import Any, Generic, TypeVar
 T = TypeVar("T")
 
 MAX_ERROR_BYTES = 1000
-"""Bytes kept of what a child writes on its standard error."""
+"""Bytes kept of a child's standard error: the last ones."""
 
 
 class Timeout(Exception):
@@ -29,9 +29,9 @@ class ProcessDied(Exception):
 
 
 class JsonProcess:
-    """One process and the pipes to it, for one thread at a time; whoever makes one must `close` it.
+    """One child process and the pipes to it, for one thread at a time. The caller must `close` it.
 
-    Only the process that starts it may ask it or end it: a fork inherits the object, but the pipes are its parent's.
+    Only the process that started it may use or end it: a fork inherits the object, but the pipes are its parent's.
     """
 
     def __init__(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
@@ -43,27 +43,27 @@ class JsonProcess:
             stdout=subprocess.PIPE,
             stderr=self._stderr,
             bufsize=0,
-            start_new_session=True,  # a group of its own, deaf to a Ctrl-C in the terminal
+            start_new_session=True,  # a process group of its own, which a Ctrl-C in the terminal does not reach
             env=environment,
         )
 
     @property
     def pid(self) -> int:
-        """Its process id."""
+        """The process id."""
         return self._process.pid
 
     @property
     def exit_code(self) -> int | None:
-        """Its exit code, negative where a signal ended it; None while it runs."""
+        """The exit code, negative if a signal ended the process; None while it runs."""
         return self._process.poll()
 
     def ask(self, message: Mapping[str, Any], seconds: float) -> dict[str, Any]:
-        """Its answer to a message; raises `Timeout` after `seconds`, and `ProcessDied`."""
+        """Send a message and return the reply. Raises `Timeout` after `seconds`, or `ProcessDied`."""
         self.send(message)
         return self.receive(seconds)
 
     def send(self, message: Mapping[str, Any]) -> None:
-        """Send a message; raises `ProcessDied`. One longer than a pipe's 4 KiB waits until the child reads."""
+        """Send a message. Raises `ProcessDied`. A message longer than a pipe's 4 KiB blocks until the child reads."""
         assert self._process.stdin is not None
         data = memoryview(json.dumps(message).encode() + b"\n")
         try:
@@ -82,7 +82,7 @@ class JsonProcess:
             file.close()
 
     def receive(self, seconds: float) -> dict[str, Any]:
-        """The next message; raises `Timeout` after `seconds`, and `ProcessDied`."""
+        """Return the next message. Raises `Timeout` after `seconds`, or `ProcessDied`."""
         assert self._process.stdout is not None
         pipe = self._process.stdout.fileno()
         poller = select.poll()  # `select` fails past 1,024 open files
@@ -103,16 +103,16 @@ class JsonProcess:
         return self._add_errors(f"it died of {signal.Signals(-code).name}" if code < 0 else f"it exited with {code}")
 
     def _add_errors(self, cause: str) -> str:
-        """The cause, and the end of what the child wrote on its standard error."""
+        """The cause, followed by the end of the child's standard error."""
         self._stderr.seek(0, os.SEEK_END)
         self._stderr.seek(max(0, self._stderr.tell() - MAX_ERROR_BYTES))
         return "; ".join(filter(None, (cause, self._stderr.read().decode(errors="replace").strip())))
 
 
 class ProcessOwner:
-    """Base of what works with one `JsonProcess` and starts another where that ends: `_child`, None while there is none.
+    """Base class of objects that use one `JsonProcess`, in `_child`, and start another when it ends.
 
-    For one thread at a time; whoever makes one must `close` it.
+    For one thread at a time. The caller must `close` it. `_child` is None while no process runs.
     """
 
     def __init__(self) -> None:
@@ -121,12 +121,12 @@ class ProcessOwner:
 
     @property
     def pid(self) -> int | None:
-        """The child's process id; None while there is none."""
+        """The child's process id; None while no child runs."""
         return self._child.pid if self._child else None
 
     @property
     def is_owned(self) -> bool:
-        """Whether this process made it: a fork inherits the object, but must not use it."""
+        """Whether this process created the object: a fork inherits it, but must not use it."""
         return self._owner_pid == os.getpid()
 
     def close(self) -> None:
@@ -136,7 +136,7 @@ class ProcessOwner:
             child.close()
 
     def _close_on_error(self, work: Callable[[], T]) -> T:
-        """Whatever interrupts `work`, a child in the middle of an answer must not be asked again."""
+        """Run `work`; on any exception end the child, since it may be in the middle of a reply."""
         try:
             return work()
         except BaseException:
@@ -148,9 +148,9 @@ Owner = TypeVar("Owner", bound=ProcessOwner)
 
 
 class IdlePool(Generic[Owner]):
-    """What waits for work, by the settings it was started with; all of it ends with this process.
+    """Keeps idle `ProcessOwner`s for reuse, by the settings they were started with. All end with this process.
 
-    `start` makes one more where all are in use, so there are as many as threads work at a time.
+    If all are in use, `start` creates another, so there are as many as threads that work at the same time.
     """
 
     def __init__(self, start: Callable[..., Owner]) -> None:
@@ -160,7 +160,7 @@ class IdlePool(Generic[Owner]):
 
     @contextmanager
     def lend(self, *settings: Hashable) -> Iterator[Owner]:
-        """One for the block, from any thread of any process; where the block raises, it is ended."""
+        """Lend an owner for the block, to any thread of any process. If the block raises, the owner is closed."""
         idle = self._idle.setdefault(settings, deque())
         try:
             owner = idle.pop()
@@ -176,7 +176,7 @@ class IdlePool(Generic[Owner]):
         idle.append(owner)
 
     def close(self) -> None:
-        """End all that wait."""
+        """Close all idle owners."""
         for idle in self._idle.values():
             while idle:
                 idle.pop().close()

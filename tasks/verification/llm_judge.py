@@ -1,4 +1,4 @@
-"""A verdict by a model that gives its reason, or by a panel of samples of it that votes."""
+"""Verdicts by an LLM judge, which gives its reason. With several samples, the majority of their votes decides."""
 
 from collections.abc import Iterator
 from typing import ClassVar
@@ -16,22 +16,22 @@ from tasks.base.llm_judge import JudgeStage
 JUDGE_VERDICTS = pa.schema(
     [
         *verdicts.VERDICT_SCHEMA,
-        optional("votes", pa.string()),  # of the panel as they came, e.g. `correct wrong correct`; `-`: none was given
-        optional("reason", pa.string()),  # of the first member that voted as the panel did
+        optional("votes", pa.string()),  # one per sample, in order, e.g. `correct wrong correct`; `-`: no vote
+        optional("reason", pa.string()),  # of the first sample that voted with the majority
     ]
 )
-"""A verdict that also says how the panel voted."""
+"""A verdict together with the votes of the judge's samples."""
 
 
 class JudgeResponse(JudgeStage):
-    """A verdict for each attempt, against the known answer or by the model's own solution. Unsure is `unverifiable`."""
+    """A verdict for each attempt, by the known answer or the model's own solution. `unsure` becomes `unverifiable`."""
 
     label: ClassVar[str] = "judge_response"
     table: ClassVar[pa.Schema] = JUDGE_VERDICTS
     verdict_words: ClassVar[tuple[str, ...]] = ("correct", "wrong", "unsure")
 
     show_gold: bool = True
-    """Show the known answer; without it the judge must solve the question itself."""
+    """Whether the judge is shown the known answer. Without it the judge must solve the question itself."""
 
     def prompt(self, row: Row) -> Prompt:
         gold = {"known_answer": row["answer"]} if self.show_gold else {}
@@ -47,7 +47,7 @@ class JudgeResponse(JudgeStage):
 
 
 def make_verdict(row_id: str, verdict: str, rule: str, verifier: str, version: str) -> Row:
-    """A row of `schemas.tables.verdicts` that read no answers."""
+    """A row of `schemas.tables.verdicts` by a verifier that parses no answers."""
     return dict.fromkeys(verdicts.VERDICT_SCHEMA.names) | {
         "row_id": row_id,
         "verdict": verdict,
@@ -59,7 +59,7 @@ def make_verdict(row_id: str, verdict: str, rule: str, verifier: str, version: s
 
 
 def _classify_vote(word: str | None, votes: str) -> str:
-    """Why the verdict is what it is: `unanimous`, `majority`, `unsure`; `split`, or `no_verdict` where nobody spoke."""
+    """The rule of the verdict: `unanimous`, `majority`, `unsure`, `split`, or `no_verdict` if no sample voted."""
     words = set(votes.split()) - {"-"}
     if word in verdicts.DECISIVE_VERDICTS:
         return "unanimous" if len(words) == 1 else "majority"

@@ -1,7 +1,7 @@
-"""A verdict by consensus: what most samples of a question agree on is right, unless too few of them do.
+"""Verdicts by consensus: the answer that most samples of a question agree on is right, unless too few agree.
 
-It needs no gold, and knows nothing of errors that a model makes each time; `make bench ONLY=majority_vote_accuracy`
-measures what it is worth.
+It needs no gold answer, but misses errors that a model makes every time. `make bench ONLY=majority_vote_accuracy`
+measures its accuracy.
 """
 
 import time
@@ -23,38 +23,37 @@ ANSWER_KEYS = pa.schema(
     [
         required("row_id", pa.string()),  # of the attempt
         required("question_id", pa.string()),  # the same for all attempts at one question
-        optional("answer_key", pa.string()),  # the answer as it is compared with others; null where there is none
+        optional("answer_key", pa.string()),  # the answer in the form that is compared; null if there is none
         optional("found_by", pa.string()),
         measured("milliseconds", pa.float32()),
     ]
 )
-"""What an attempt says in the end, and of which question it is a sample."""
+"""The final answer of each attempt, and the question that it is a sample of."""
 
 
 class ExtractAnswerKey(Stage):
-    """The final answer of each attempt, as it is compared with those of its siblings."""
+    """The final answer of each attempt, in the form in which attempts at the same question are compared."""
 
     label: ClassVar[str] = "extract_answer_key"
     table: ClassVar[pa.Schema] = ANSWER_KEYS
     version: ClassVar[int] = 2
 
     group_column: str = "question"
-    """Column whose value the attempts at one question share. A row without a value belongs to no question, so it is
-    quarantined: taken together, such rows would be samples of one question that nobody asked."""
+    """Column whose value all attempts at one question share. A row without a value is quarantined: such rows would
+    otherwise count as samples of one question."""
     markers: tuple[str, ...] = MARKERS
-    """What opens the line of the final answer."""
+    """Markers that open the line of the final answer; GSM8K's is `A:`."""
 
     def rows(self, batch: Sequence[Row], engine: Any) -> Iterator[Row | Quarantine]:
-        """One outcome for each row of `schemas.tables.make_attempts`. Raises `BadInput` where there is no column
-        `group`."""
+        """One outcome for each row of `schemas.tables.attempts`. Raises `BadInput` if there is no `group_column`."""
         if batch and self.group_column not in batch[0]:
             raise BadInput(
-                f"{self.label}: the rows have no column {self.group_column!r}; name the shared one with `group`"
+                f"{self.label}: the rows have no column {self.group_column!r}; name the shared one with `group_column`"
             )
         for row in batch:
             question_id = row[self.group_column]
             if question_id is None or question_id != question_id:  # NaN, as some writers store what is missing
-                reason = f"the attempt has no value in column {self.group_column!r}, so it is of no question"
+                reason = f"the attempt has no value in column {self.group_column!r}, so it belongs to no question"
                 yield Quarantine(row, f"null {self.group_column}", reason)
                 continue
             began = time.perf_counter()
@@ -69,26 +68,26 @@ class ExtractAnswerKey(Stage):
 
 
 class MajorityVote(Merge):
-    """A verdict for each attempt, with the share of the leading answer and the entropy of all answers, in bits.
+    """A verdict for each attempt, with the share of the leading answer and the entropy of all answers in bits.
 
-    An attempt without an answer is a sample of its question that agrees with nobody.
+    An attempt without an answer counts as a sample of its question that agrees with no other.
     """
 
     label: ClassVar[str] = "majority_vote"
     inputs: ClassVar[tuple[str, ...]] = ("attempts", "answers")
     extra_columns: ClassVar[tuple[str, ...]] = ("agreement", "entropy", "samples")
-    """Columns beside those of every verdict."""
+    """Columns in addition to those of every verdict."""
     verifier: ClassVar[str] = "questmill.vote"
     weight_sql: ClassVar[str] = "1.0"
-    """What one sample counts, as SQL."""
+    """The weight of one sample, as SQL."""
 
     least_agreement: float = Field(default=0.5, ge=0, le=1)
-    """Share of the samples that must state the leading answer; below it nothing is said of any of them."""
+    """Smallest share of the samples that must state the leading answer. Below it all samples are `unverifiable`."""
     least_samples: int = Field(default=2, ge=1)
-    """Of a question, that state an answer; with fewer there is no consensus."""
+    """Smallest number of samples of a question that must state an answer. With fewer there is no consensus."""
 
     def sql(self) -> str:
-        """Sums are rounded, for their last digits depend on the order in which they are made."""
+        """Sums are rounded because their last digits depend on the order of summation."""
         return f"""
             WITH answered AS (
                 SELECT *, {self.weight_sql} AS weight FROM (SELECT row_id FROM attempts) LEFT JOIN answers USING
@@ -134,12 +133,12 @@ class MajorityVote(Merge):
         """
 
     def weight_joins(self) -> str:
-        """More tables that `weight_sql` reads, as SQL."""
+        """SQL that joins the further tables that `weight_sql` reads."""
         return ""
 
 
 class WeightedVote(MajorityVote):
-    """The same, where a sample counts as much as its reward: three doubtful ones do not outvote two good ones."""
+    """A majority vote in which each sample has its reward as weight, so two good samples can outvote three doubtful."""
 
     label: ClassVar[str] = "weighted_vote"
     inputs: ClassVar[tuple[str, ...]] = ("attempts", "answers", "rewards")

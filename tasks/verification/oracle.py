@@ -1,6 +1,6 @@
-"""A verdict by the oracle of the proving ground, which reads the question itself and needs no gold.
+"""Verdicts by the oracle of the proving ground, which solves the question itself and needs no gold answer.
 
-It is exact where it knows the question, and says so where it does not: such a question is `unverifiable`.
+It is exact for questions of the proving ground. Any other question is `unverifiable`.
 """
 
 from collections.abc import Iterator, Sequence
@@ -21,20 +21,20 @@ from tasks.verification.verify import Verify
 
 
 class VerifyByOracle(Stage):
-    """One verdict for each attempt: its final answer against the one that the oracle computes from the question.
+    """One verdict for each attempt: compares its final answer with the one that the oracle computes from the question.
 
-    To a question that has no answer, every answer is wrong, and a response without one is `unparseable` as elsewhere.
+    For a question that has no answer, every answer is wrong; a response without an answer is `unparseable`, as always.
     """
 
     label: ClassVar[str] = "verify_by_oracle"
     table: ClassVar[pa.Schema] = verdicts.VERDICT_SCHEMA
 
     answer_match: Verify = Field(default_factory=Verify)
-    """Compares the two answers."""
+    """How the two answers are compared."""
 
     @cached_property
     def identity(self) -> str:
-        """For the rows: the version, and all that was configured."""
+        """The verifier's version for the rows: the stage's version and a fingerprint of its settings."""
         return f"{self.version} {fingerprint(self)[:12]}"
 
     def rows(self, batch: Sequence[Row], engine: Any) -> Iterator[Row | Quarantine]:
@@ -57,7 +57,7 @@ class VerifyByOracle(Stage):
                 yield outcome | {"verifier": "questmill.oracle", "verifier_version": self.identity}
 
     def _judge_without_gold(self, row: Row, unsolvable: str | None) -> Row:
-        """The verdict on an attempt at a question that has no answer, or that does not belong to the proving ground."""
+        """The verdict on an attempt at a question without an answer, or one that is not of the proving ground."""
         if unsolvable is None:
             verdict, rule = "unverifiable", "unknown_question"
         elif extract(row["response"], self.answer_match.markers) is None:

@@ -1,7 +1,7 @@
-"""A verdict by comparison: a model says which of two responses is right, and is shown them in both orders.
+"""Verdicts by comparison: a model says which of two responses is right, and sees them in both orders.
 
-A judge that is asked which of two responses is better likes the first one, or the second, whatever they say (Zheng et
-al., arXiv:2306.05685, section 3.4): a preference counts only where it survives the swap.
+A judge of two responses tends to favor one position, whatever the responses say (Zheng et al., arXiv:2306.05685,
+section 3.4). A preference therefore counts only if it is the same in both orders.
 """
 
 from collections.abc import Iterator
@@ -20,23 +20,23 @@ from tasks.base.llm_judge import JudgeStage
 PAIR_CHOICES = pa.schema(
     [
         required("row_id", pa.string()),
-        optional("choice", pa.string()),  # own, rival or neither; null where nobody decided, or there is no rival
+        optional("choice", pa.string()),  # own, rival or neither; null if there is no decision or no rival
         optional("votes", pa.string()),
         optional("reason", pa.string()),
         measured("milliseconds", pa.float32()),
     ]
 )
-"""Which of two responses a panel prefers, in one of the two orders."""
+"""Which of two responses the judge prefers, in one of the two orders."""
 
 
 class PairWithRival(Merge):
-    """Attempts with a `rival`: the first response to the same question that states the likeliest other answer."""
+    """Attempts with a `rival`: the first response to the same question that states the most frequent other answer."""
 
     label: ClassVar[str] = "pair_with_rival"
     inputs: ClassVar[tuple[str, ...]] = ("attempts", "answers")
 
     def sql(self) -> str:
-        """The likeliest: that of the most attempts. `rival` is null where all say the same, and for no answer."""
+        """`rival` is null if all attempts state the same answer, or if the attempt has none."""
         return """
             WITH shares AS (
                 SELECT question_id, answer_key, count(*) AS votes, min(row_id) AS one
@@ -54,14 +54,14 @@ class PairWithRival(Merge):
 
 
 class JudgePair(JudgeStage):
-    """Which of two responses has the right answer, shown in one order; asked about a second time with them swapped."""
+    """Which of two responses has the right answer, in one order. A second stage shows them in the other order."""
 
     label: ClassVar[str] = "judge_pair"
     table: ClassVar[pa.Schema] = PAIR_CHOICES
     verdict_words: ClassVar[tuple[str, ...]] = ("first", "second", "neither")
 
     swapped: bool = False
-    """Show the rival first."""
+    """Whether the rival is shown first."""
 
     def prompt(self, row: Row) -> Prompt | None:
         if row["rival"] is None:
@@ -82,18 +82,18 @@ class JudgePair(JudgeStage):
 
 
 class VerdictFromPairs(Merge):
-    """A verdict for each attempt: right where it is preferred in both orders, wrong where its rival or neither is."""
+    """A verdict for each attempt: right if both orders prefer it, wrong if both prefer its rival or neither."""
 
     label: ClassVar[str] = "verdict_from_pairs"
     inputs: ClassVar[tuple[str, ...]] = ("attempts", "given", "swapped")
     extra_columns: ClassVar[tuple[str, ...]] = ("votes", "reason")
-    """Columns beside those of every verdict."""
+    """Columns in addition to those of every verdict."""
 
     judge_identity: str = ""
-    """Identity of the judge: rows must say which one it was."""
+    """Identity of the judge, which the rows state in `verifier_version`."""
 
     def sql(self) -> str:
-        """Two orders that contradict each other say nothing of the responses."""
+        """If the two orders contradict each other, the attempt is `unverifiable`."""
         return f"""
             WITH ruled AS (
                 SELECT attempts.row_id, given.votes || ' | ' || swapped.votes AS votes,

@@ -1,4 +1,4 @@
-"""A verdict by a reward model: an answer is right above a threshold, or where it leads every other one by a margin."""
+"""Verdicts by a reward model: an answer is right above a threshold, optionally only with a lead over all others."""
 
 from typing import ClassVar
 
@@ -12,39 +12,39 @@ from tasks.answers.reward import ScoreAnswer
 
 
 class ScoreResponse(ScoreAnswer):
-    """The reward of an attempt: the probability that the model calls its response right."""
+    """The reward of each attempt: the probability with which the model calls its response right."""
 
     label: ClassVar[str] = "score_response"
     tag: ClassVar[str] = "judge_answer"
 
     role: str | None = "reward"
-    """Which model rates."""
+    """Role of the model that rates the responses."""
 
     def prompt(self, row: Row) -> Prompt:
         return self.make_prompt(question=row["question"], solution=row["response"])
 
 
 class RewardThreshold(Merge):
-    """A verdict for each attempt by its reward; without a reward there is none.
+    """A verdict for each attempt by its reward. Without a reward the verdict is `unverifiable`.
 
-    With a margin, attempts at one question are held against each other: an answer is as good as its best attempt, the
-    best answer is right where it leads the next one by the margin, and the others are wrong.
+    With a margin, attempts at one question are compared: the reward of an answer is that of its best attempt, the
+    best answer is right if it leads the next one by the margin, and the others are wrong.
     """
 
     label: ClassVar[str] = "reward_threshold"
     inputs: ClassVar[tuple[str, ...]] = ("attempts", "answers", "rewards")
     extra_columns: ClassVar[tuple[str, ...]] = ("reward", "lead")
-    """Columns beside those of every verdict."""
+    """Columns in addition to those of every verdict."""
 
     threshold: float = Field(default=0.5, ge=0, le=1)
-    """Reward from which an attempt is right; with a margin it must be reached as well."""
+    """Smallest reward of a right attempt. It applies with a margin as well."""
     undecided_band: float = Field(default=0.0, ge=0, le=1)
-    """Distance to the threshold within which nothing is said."""
+    """Distance to the threshold within which an attempt is `unverifiable`."""
     margin: float | None = Field(default=None, ge=0, le=1)
-    """Lead over the best attempt with another answer; null: each attempt is looked at alone."""
+    """Smallest lead over the best attempt with another answer. Null: each attempt is judged alone."""
 
     def sql(self) -> str:
-        """A lead is that over the best other answer: negative for all but the best."""
+        """`lead` is the lead over the best other answer: negative for all but the best."""
         small_margin = "false" if self.margin is None else f"abs(lead) < {self.margin} OR (lead = 0 AND rivals > 0)"
         is_behind = "false" if self.margin is None else "lead < 0"
         compared_reward = "reward" if self.margin is None else "best_reward"

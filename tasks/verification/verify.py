@@ -1,7 +1,8 @@
-"""Holds each response against its gold answer and writes down what was found, by which rung, and how sure that is.
+"""Compares the final answer of each response with its gold answer, and records the verdict and the rule that decided.
 
-Find the answer, climb the ladder (`equivalence/compare.py`), ask Math-Verify about what no rung decided. A hung
-comparison is a `timeout`, an unreadable answer `unparseable`; `wrong` is only said when both were read and differ.
+It extracts the answer, applies the exact rules of `equivalence/compare.py`, and asks Math-Verify if none of them
+decides. A comparison that hangs is a `timeout`, an unreadable answer is `unparseable`. The verdict is `wrong` only if
+both answers were read and differ.
 """
 
 import time
@@ -24,11 +25,11 @@ from tasks.verification.math_verify import pool
 from tasks.verification.math_verify.verdict import Pair, Verdict, describe_library
 
 CHUNK_ROWS = 256
-"""Rows looked at before Math-Verify is asked: eight of its batches."""
+"""Rows prepared before Math-Verify is asked: eight of its batches."""
 
 
 class _PreparedRow(NamedTuple):
-    """A row with its ruling, or with the pair that Math-Verify is to judge."""
+    """A row with its verdict, or with the pair that Math-Verify must judge."""
 
     row: Row
     answer: ExtractedAnswer | None
@@ -38,20 +39,22 @@ class _PreparedRow(NamedTuple):
 
 
 class Verify(Stage):
-    """One verdict for each attempt, whatever it is; a broken verifier raises."""
+    """One verdict for each attempt, whatever the response is. A broken verifier raises `VerifierBroken`."""
 
     label: ClassVar[str] = "verify"
     table: ClassVar[pa.Schema] = verdicts.VERDICT_SCHEMA
     version: ClassVar[int] = 4
 
     markers: tuple[str, ...] = MARKERS
-    """What opens the line of the final answer, in responses and in golds that are whole solutions; GSM8K's is `A:`."""
+    """Markers that open the line of the final answer, in responses and in golds that are whole solutions; GSM8K's is
+    `A:`."""
     tolerance: float = Field(default=0.0, ge=0, le=0.05)
-    """Largest relative difference to a gold number still correct; 0: none, unless the question asks to round."""
+    """Largest relative difference from a gold number that is still correct. 0: none, unless the question asks to
+    round."""
     deadline: float = Field(default=pool.DEADLINE_SECONDS, gt=0, le=3600)
-    """Seconds Math-Verify may take for a pair before the verdict is `timeout`."""
+    """Seconds that Math-Verify may take for a pair before the verdict is `timeout`."""
     library: str = Field(default_factory=describe_library)
-    """Library and version behind the verdicts: another version may judge otherwise, so it is another stage."""
+    """Library and version that judge. Another version may judge differently, so it makes a different stage."""
 
     @field_validator("library")
     @classmethod
@@ -62,13 +65,12 @@ class Verify(Stage):
 
     @cached_property
     def identity(self) -> str:
-        """For the rows: the version, the library, and all that was configured."""
+        """The verifier's version for the rows: the stage's version, the library and a fingerprint of the settings."""
         return f"{self.version} with {self.library} {fingerprint(self)[:12]}"
 
     def rows(self, batch: Sequence[Row], engine: Any) -> Iterator[Row]:
-        """One verdict, in the order of `batch`, for each row of `schemas.tables.make_attempts`. Raises
-        `VerifierBroken`."""
-        if mismatch := _describe_mismatch(self.library):  # a worker need not have what the machine it was asked on has
+        """One verdict, in the order of `batch`, for each row of `schemas.tables.attempts`. Raises `VerifierBroken`."""
+        if mismatch := _describe_mismatch(self.library):  # a worker may have another version than the caller
             raise VerifierBroken(f"{self.label} {mismatch}")
         run_canaries()
         for start in range(0, len(batch), CHUNK_ROWS):
@@ -108,13 +110,13 @@ class Verify(Stage):
 
 
 def extract_gold(text: str, markers: Sequence[str] = MARKERS) -> str:
-    """The answer in a gold that is a whole solution (boxed, hash or marked), else all of it."""
+    """The final answer of a gold that is a whole solution (boxed, hash or marked), else the whole text."""
     extracted = extract(text, markers)
     return extracted.text if extracted and extracted.found_by in EXPLICIT_RULES else text.strip()
 
 
 def _describe_mismatch(library: str) -> str:
-    """What is wrong with `library`; empty if it is the installed one."""
+    """How `library` differs from the installed one; empty if it does not."""
     installed = describe_library()
     if library == installed:
         return ""
