@@ -41,9 +41,9 @@ class VerifyByOracle(Stage):
         """One verdict, in the order of `batch`, for each row with `row_id`, `question` and `response`."""
         readings = [read_question(row["question"]) for row in batch]
         answerable = [
-            row | {"answer": found.answer}
-            for row, found in zip(batch, readings, strict=True)
-            if found.answer is not None
+            row | {"answer": reading.answer}
+            for row, reading in zip(batch, readings, strict=True)
+            if reading.answer is not None
         ]
         compared = iter(self.answer_match.rows(answerable, engine))
         for row, reading in zip(batch, readings, strict=True):

@@ -1,1 +1,1 @@
-"""Which part of a response is its final answer."""
+"""Finds the part of a response that is its final answer."""

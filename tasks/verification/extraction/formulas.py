@@ -1,4 +1,4 @@
-r"""Formulas in a response, in `$...$`, `\(...\)`, `\[...\]` or an environment, and the last side of their last row."""
+r"""Finds formulas in a response (`$...$`, `\(...\)`, `\[...\]`, environments) and the last side of their last row."""
 
 import re
 from typing import NamedTuple
@@ -16,16 +16,16 @@ from tasks.verification.extraction.patterns import (
 )
 
 MAX_FORMULA_CHARACTERS = 2000
-"""Characters before and behind the last number in which the ends of its formula are looked for."""
+"""Characters before and after the last number that are searched for the ends of its formula."""
 _CLOSING = {"$": "$", "$$": "$$", r"\(": r"\)", r"\[": r"\]"}
 _OPENING_TOKENS = frozenset({"(", "[", "{", r"\(", r"\[", r"\{", r"\begin"})
 _CLOSING_TOKENS = frozenset({")", "]", "}", r"\)", r"\]", r"\}", r"\end"})
 _SEPARATORS = frozenset({",", ";", r"\quad", r"\qquad", r"\lor", r"\land"})
-"""Between two equations, they tell that the second does not go on from the first."""
+"""Signs that separate two equations, so that the second does not continue the first."""
 
 
 class Formula(NamedTuple):
-    """A formula: `start` and `end` of what is between its signs, and of the whole of it."""
+    """A formula in a text: `start` and `end` of its content; `opening` and `closing` include the signs around it."""
 
     opening: int
     start: int
@@ -34,7 +34,7 @@ class Formula(NamedTuple):
 
 
 def find_formula(text: str, at: int) -> Formula | None:
-    """The innermost formula around the character before `at`; dollars that are money are none."""
+    """The innermost formula around the character before `at`. Dollar signs of amounts of money delimit no formula."""
     first = max(0, at - MAX_FORMULA_CHARACTERS)
     if first:
         first = max(first, text.find("\n", first, at))
@@ -66,7 +66,7 @@ def _get_environment(mark: str) -> str:
 
 
 def _is_formula(text: str, left: re.Match[str], right: re.Match[str]) -> bool:
-    """Whether a formula stands between two dollars, and not what follows some money: `$5 and then $7`."""
+    """Whether two dollar signs delimit a formula, rather than two amounts of money such as `$5 and then $7`."""
     inside, before = text[left.end() : right.start()], text[left.start() - 1 : left.start()]
     if inside[0].isspace() != inside[-1].isspace() or text[right.end() : right.end() + 1].isdigit():
         return False
@@ -77,10 +77,10 @@ def _is_formula(text: str, left: re.Match[str], right: re.Match[str]) -> bool:
 
 
 def find_last_side(text: str, formula: Formula, at: int) -> tuple[int, int]:
-    """Where in the last row of a formula its last side begins, and where it ends; the whole row if that is no value.
+    """Start and end of the last side in the last row of a formula, or of the whole row if that side is no value.
 
-    The row is whole where there are several equations, where the number before `at` is on another side, and where an
-    inequality is told.
+    It is the whole row if there are several equations, if the number before `at` is on another side, or if the row has
+    an inequality.
     """
     start, end, depth, equals, is_separated, is_whole_row = formula.start, formula.end, 0, list[int](), False, False
     for sign in STRUCTURE.finditer(text, formula.start, formula.end):
@@ -111,6 +111,6 @@ def find_last_side(text: str, formula: Formula, at: int) -> tuple[int, int]:
 
 
 def _is_equation(left: str) -> bool:
-    """Whether what is before an `=` is a sum of several letters: `x + 2y = 5` has no value that it tells."""
+    """Whether the text before an `=` is a sum with several letters: `x + 2y = 5` gives no letter a value."""
     left = IN_BRACES.sub("", left)
     return bool(SUM.search(left)) and len(set(LETTER.findall(left))) > 1

@@ -1,4 +1,4 @@
-"""The patterns by which an answer is found in a response, each with what it matches and what it must not match."""
+"""The regular expressions that find an answer in a response, with examples of what they match and must not match."""
 
 import re
 
@@ -10,13 +10,13 @@ BARE_BOX = re.compile(r"\\boxed[ \t]++((?:[0-9][0-9.,]*+|[A-Za-z])(?![A-Za-z0-9]
 ANSWER_IS = re.compile(
     r"\banswer(?:\s++is\b|(?=:|\*\*:))\s*+(?::?\*\*(?=\s)|\*\*:|:)?+\s*+(?:(?:\$\$|\\\[)[ \t]*+\n\s*+)?+"
 )
-r"""With the end of bold type, and with a `$$` or `\[` that is alone on its line."""
+r"""Includes the end of bold type, and a `$$` or `\[` alone on its line."""
 # matches "```output\n5\n```", not "```python\n5\n```", "```output\n5"
 OUTPUT_BLOCK = re.compile(r"^```output[ \t]*+\n(.*?)^```", re.MULTILINE | re.DOTALL)
 SENTENCE_END = re.compile(r"[.?](?=\s|\Z|\*\*)|\n")
 # matches the start of " Step one\nWe add.", not of " 5 cats\nWe add.", " Step one"
 HEADING = re.compile(r"(?![ \t]*[-+$€£¥₹(\[{\\]*[0-9])[^\n]*[A-Za-z]{3}[^\n]*\n\s*\S")
-"""A line of words, and more below it: in Markdown, `####` opens a heading."""
+"""A line of words with text below it: in Markdown, `####` opens a heading."""
 DIGIT = re.compile(r"[0-9]")
 # matches all of "432,1$", "2/1 3", "7-e1", "5-", not of "x5", "2/1 "
 NUMERAL_REVERSED = re.compile(
@@ -24,17 +24,17 @@ NUMERAL_REVERSED = re.compile(
     r"(?:[0-9]++/[0-9]++ [0-9]++(?![0-9.,/])|(?:[0-9]{3} )++[0-9]{1,3}(?![0-9.,/])|[0-9.,/]*+)(?:\$\\?|[€£¥₹])?[-−]?"  # noqa: RUF001
 )
 LEADING_POINT = re.compile(r"(?:\A|[^\w.])\.\Z")
-"""A decimal point with nothing before it: that of `.5`, but not that of `p.5`."""
+"""A decimal point with no digit or letter before it: that of `.5`, but not that of `p.5`."""
 PERCENT = re.compile(r"\s?\\?%|\sper\s?cent\b")
 # matches the start of "%", r" \%", r"$\%", not of " %", "percent"
 PERCENT_OF_BOX = re.compile(r"(?:\$|\\\))?(?:%|[ \t]?\\%)")
-r"""Behind the brace that closes a box: of `\boxed{5}\%`, `\boxed{5}%` and `$\boxed{5}$\%`."""
+r"""A percent sign after the closing brace of a box: `\boxed{5}\%`, `\boxed{5}%` and `$\boxed{5}$\%`."""
 # matches "10^", r"\sqrt{", "3:", "x-", "f(", not "it is "
 # matches r"\log ", "2\u2013", "a - ", "x + ", "2 * ", "3 x ", not r"\implies ", "- ", "the * "
 # matches "≤ ", "!= ", "minus ", "half of ", not "= "
 # matches "3, ", "3 and ", "3 out of the ", not "so, ", "cats and ", "one of the "
 PART_OF_LARGER_BEFORE = re.compile(
-    r"""(?:[{^_][-+(]*+|qrt|rac)\Z  # inside of braces, and behind `^`, `_`, `\sqrt` and `\frac`
+    r"""(?:[{^_][-+(]*+|qrt|rac)\Z  # inside of braces, and after `^`, `_`, `\sqrt` and `\frac`
     |[0-9](?::|\ :\ |['\u2019\u00a0\u2009\u202f])\Z|\}[ \t]*+\Z  # a ratio, the thousands of a number, a command
     |(?:[0-9)\]}]|(?<![A-Za-z]{2})[A-Za-z])[-\N{MINUS SIGN}]\Z|(?<!\\)(?<!\\[nt])\w\(\Z
     |\\(?!approx|Rightarrow|implies|therefore|quad|qquad|item|newline|displaystyle|n\Z|t\Z)[A-Za-z]++\s*+\Z|\\[!,;:]\s*+\Z
@@ -48,7 +48,7 @@ PART_OF_LARGER_BEFORE = re.compile(
     |[0-9]\\?%?\s++(?:to|over|divided\s+by|(?:out\s+)?of(?:\s+the)?)\s++\Z""",
     re.VERBOSE,
 )
-"""A number behind it is only a part: of a power, a ratio, a range or a sum, or with a sign that it cannot carry."""
+"""Text after which a number is only a part of a power, ratio, range or sum, or has a sign that changes it."""
 WORD_BEFORE = re.compile(r"(?<!\\)[A-Za-z]\Z")
 # matches "USD", "pay Rs", not "COVID", "Mrs"
 CURRENCY_BEFORE = re.compile(r"(?<![A-Za-z])(?:[A-Z]{3}|Rs|RM)\Z")
@@ -62,7 +62,7 @@ SUFFIX = re.compile(
         |sevenths?|eighths?|ninths?|tenths?|[a-z]++(?:dred|sand|lion)ths?)(?![A-Za-z])""",
     re.VERBOSE,
 )
-"""What is taken with a number, for it changes it: `25π`, `5 million`, `3 and a half`."""
+"""Text that is extracted with a number because it changes its value: `25π`, `5 million`, `3 and a half`."""
 # matches the start of "^2", "!", ":30", "x", "}", not of " cats", ". So"
 # matches the start of r"\pi", r" \times 2", "_2", "*x", "/x", "(x", "-x", not of "\\", "-year", ", 4"
 # matches the start of " - x", " * y", "$x$", " over 3", " plus 3", not of " - a cat", " overall"
@@ -76,7 +76,7 @@ PART_OF_LARGER_AFTER = re.compile(
     |\s(?:over|to\sthe|divided\sby|multiplied\sby|plus|minus|root|sqrt|choose|mod)\b""",
     re.VERBOSE,
 )
-"""A number before it is only a part of what stands there."""
+"""Text before which a number is only a part of something larger."""
 # matches all of "(1, 2)", r"[0, \infty)", "(x; 2)", not of "(see 2)", "(1, cats)"
 BRACKETED_LIST = re.compile(
     r"[(\[](?:[-+\N{MINUS SIGN}0-9./\s√π∞{}]|\\[a-z]++|(?<![A-Za-z])[A-Za-z](?![A-Za-z])|[,;])*[)\]]"
@@ -87,7 +87,7 @@ PART_OF_LIST_BEFORE = re.compile(r"(?:[\w^)\]}]|\N{UNION}\s*+|\\[a-z]+\s*+|[)\]]
 LIST_OF_FORMULAS = re.compile(r"(?:\$|\\\))\s*+(?:,(?:\s*+(?:and|or)\b)?|(?:and|or)\b)\s*+\Z")
 # matches "5 ", "x ", "-", not "a ", "is "
 MINUEND_BEFORE = re.compile(r"(?:[0-9)\]}]|\b[B-HJ-Zb-z]|[0-9][a-z])\s++\Z|-\Z")
-"""Before a minus, what it is taken from."""
+"""Text before a minus sign from which the number is subtracted."""
 # matches the start of "th", "%", "-percent", not of " th", "-year"
 WORD_AFTER = re.compile(r"[A-Za-z²³½%‰万萬亿億千百十兆分半倍]|-per\s?cent")
 # matches all of "1,234", "$12,345.6", not of "1,23", "1234"
@@ -109,7 +109,7 @@ JOINING_WORD = re.compile(r"\s*+\{\W*+(?:and|or|if|when|where|for|so|then|but)\b
 RELATION = re.compile(
     r"[<>≤≥≠≈]|[<>!]=|\\(?:lt|gt|[lg]e(?:q|qslant)?|neq?|not|(?:not)?in|approx|equiv|sim|cong|mid)(?![A-Za-z])"
 )
-"""Relations other than `=`: what they tell is told by the whole formula."""
+"""Relations other than `=`. A formula that has one is the answer as a whole, not one of its sides."""
 # matches r"\text{cats}", r"\sin", "(x + 1)", not "[x + 1]", "{x}"
 IN_BRACES = re.compile(r"\\(?:text|textrm|mathrm|mbox)\s*+\{[^{}]*+\}|\\[A-Za-z]++|\([^()]*+\)")
 SUM = re.compile(r"\S\s*+[-+]")

@@ -1,7 +1,7 @@
-r"""Finds the final answer in a response, and shows where it stood.
+r"""Finds the final answer in a response, and records where it is.
 
-The rules run from the most explicit to the weakest: a `\boxed{}`, a `####`, a marked line, "the answer is", what a
-program printed, and the last number or the formula that it is a part of. Every rule is linear in the length of the
+The rules run from the most explicit to the weakest: a `\boxed{}`, a `####`, a marked line, "the answer is", the last
+line of program output, and the last number or the formula that contains it. Every rule is linear in the length of the
 text: a degenerate response of 1 MB takes some 10 ms.
 """
 
@@ -44,21 +44,21 @@ from tasks.verification.extraction.patterns import (
 )
 
 MARKERS = ("A:",)
-"""How the recorded GSM8K solutions mark their last line."""
+"""The marker of the last line in the recorded GSM8K solutions."""
 EXPLICIT_RULES = frozenset({"boxed", "hash", "marker"})
-"""Rules by which a text marks its answer on purpose; the others only guess."""
+"""Rules that find an answer marked on purpose. The other rules guess."""
 _BOX_SIGN = "\x01"
-"""Stands for the brace of a box while braces are counted."""
+"""Replaces the opening brace of a box while braces are counted."""
 MAX_EMPTY_BOXES = 8
-"""Boxes with nothing in them that are passed over, from the last one."""
+"""Empty boxes that are skipped, counted from the last one."""
 MAX_LIST_CHARACTERS = 200
-"""Characters of a tuple or interval outside of a formula."""
+"""Longest tuple or interval outside of a formula, in characters."""
 LOOK_BACK_CHARACTERS = 40
-"""Characters before a number that say whether it is a part of something larger."""
+"""Characters before a number that are searched for signs that it is a part of something larger."""
 
 
 class ExtractedAnswer(NamedTuple):
-    """A final answer: `text` is `source[start:end]`, `found_by` the rule that found it."""
+    """A final answer: `text` is the response's `[start:end]`, `found_by` the rule that found it."""
 
     text: str
     found_by: str
@@ -80,13 +80,13 @@ def extract(text: str, markers: Sequence[str] = MARKERS) -> ExtractedAnswer | No
 
 
 class ExtractAnswer(Stage):
-    """The final answer of each response, with the rule that found it and where it stood; rejects those without one."""
+    """The final answer of each response, its position, and the rule that found it. Rejects responses without one."""
 
     label: ClassVar[str] = "extract_answer"
     table: ClassVar[pa.Schema] = verdicts.EXTRACTED_ANSWERS
 
     markers: tuple[str, ...] = MARKERS
-    """What opens the line of the final answer."""
+    """Markers that open the line of the final answer; GSM8K's is `A:`."""
 
     def rows(self, batch: Sequence[Row], engine: Any) -> Iterator[Row | Reject]:
         """One answer for each row that has a `response`; offsets count characters."""
@@ -99,7 +99,7 @@ class ExtractAnswer(Stage):
 
 
 def _make_extracted(text: str, rule: str, start: int, end: int) -> ExtractedAnswer | None:
-    """The span without the blanks around it; None if nothing is left."""
+    """The span without surrounding whitespace; None if nothing is left."""
     span = text[start:end]
     start += len(span) - len(span.lstrip())
     span = span.strip()
@@ -107,9 +107,9 @@ def _make_extracted(text: str, rule: str, start: int, end: int) -> ExtractedAnsw
 
 
 def _find_boxed(text: str) -> ExtractedAnswer | None:
-    r"""The last `\boxed{...}` or `\fbox{...}` that is closed; braces nest, `\{` and `\}` are characters.
+    r"""The last `\boxed{...}` or `\fbox{...}` that is closed. Braces nest; `\{` and `\}` are ordinary characters.
 
-    Behind it, a percent sign belongs to the answer: `{5}\%` of `\boxed{5}\%`.
+    A percent sign after the box belongs to the answer: `{5}\%` of `\boxed{5}\%`.
 
     Depths are computed for the whole text at once: scanning from each box would be quadratic in a text of open boxes.
     """
@@ -135,7 +135,7 @@ def _find_boxed(text: str) -> ExtractedAnswer | None:
 
 
 def _find_bare_box(text: str) -> ExtractedAnswer | None:
-    r"""The last `\boxed 5`: TeX needs no braces around one sign."""
+    r"""The last `\boxed 5`: TeX needs no braces around a single character."""
     at = len(text)
     while (at := text.rfind("\\boxed", 0, at)) >= 0:
         if box := BARE_BOX.match(text, at):
@@ -144,7 +144,7 @@ def _find_bare_box(text: str) -> ExtractedAnswer | None:
 
 
 def _mask_escapes(text: str) -> str:
-    """`text`, as long as before, with the brace of each box marked and escaped braces gone."""
+    """`text` with the opening brace of each box marked and escaped braces blanked out; its length is unchanged."""
     text = text.replace(_BOX_SIGN, "?")
     text = text.replace("\\boxed{", "?boxed" + _BOX_SIGN).replace("\\fbox{", "?fbox" + _BOX_SIGN)
     text = SPACED_BOX.sub(r"?\1" + _BOX_SIGN, text)
@@ -152,7 +152,7 @@ def _mask_escapes(text: str) -> str:
 
 
 def _find_gsm8k_marker(text: str) -> ExtractedAnswer | None:
-    """What follows the last `####`, to the end of its line (GSM8K); None where that is a heading."""
+    """The text after the last `####`, to the end of its line (GSM8K); None if it is a heading."""
     at = text.rfind("####")
     return (
         None
@@ -162,7 +162,7 @@ def _find_gsm8k_marker(text: str) -> ExtractedAnswer | None:
 
 
 def _find_marked_line(text: str, markers: Sequence[str]) -> ExtractedAnswer | None:
-    """What follows a marker at the start of the last line that has one; the next line if that line ends there."""
+    """The text after a marker that opens a line, in the last such line; the next line if nothing follows the marker."""
     start = max((_find_after_marker(text, marker) for marker in markers), default=-1)
     if start < 0:
         return None
@@ -172,7 +172,7 @@ def _find_marked_line(text: str, markers: Sequence[str]) -> ExtractedAnswer | No
 
 
 def _find_after_marker(text: str, marker: str) -> int:
-    """Where the text after `marker` starts in the last line that opens with it, or -1. Looks at each line once."""
+    """Position after `marker` in the last line that opens with it, or -1. Looks at each line once."""
     end = len(text)
     while marker and (at := text.rfind(marker, 0, end)) >= 0:
         line = text.rfind("\n", 0, at) + 1
@@ -184,7 +184,7 @@ def _find_after_marker(text: str, marker: str) -> int:
 
 
 def _opens_choices(text: str, at: int, marker: str) -> bool:
-    """Whether `A:` opens the first of several choices: the next line opens with `B:`."""
+    """Whether `A:` opens the first of several choices, that is, the next line opens with `B:`."""
     if len(marker) != 2 or not "A" <= marker[0] < "Z":
         return False
     following = text[_find_line_end(text, at) : _find_line_end(text, at) + 80].lstrip()
@@ -192,9 +192,9 @@ def _opens_choices(text: str, at: int, marker: str) -> bool:
 
 
 def _find_answer_is(text: str) -> ExtractedAnswer | None:
-    """What follows the last "the answer is", to the end of the sentence; the point in `3.5` ends none."""
+    """The text after the last "the answer is", to the end of the sentence, which the point in `3.5` does not end."""
     lowered = text.lower()
-    if len(lowered) != len(text):  # a few characters grow in lower case, and positions must stay
+    if len(lowered) != len(text):  # a few characters get longer in lower case, which would shift positions
         lowered = text
     at = len(text)
     while (at := lowered.rfind("answer", 0, at)) >= 0:
@@ -209,7 +209,7 @@ def _find_answer_is(text: str) -> ExtractedAnswer | None:
 
 
 def _find_printed(text: str) -> ExtractedAnswer | None:
-    """The last line that a program printed, in the last block of output."""
+    """The last line of the last block of program output."""
     if "```output" not in text or not (blocks := list(OUTPUT_BLOCK.finditer(text))):
         return None
     start, end = blocks[-1].span(1)
@@ -218,9 +218,9 @@ def _find_printed(text: str) -> ExtractedAnswer | None:
 
 
 def _find_last_number(text: str) -> ExtractedAnswer | None:
-    """The last numeral with its sign, currency and percent sign, looked for from the end; or the formula it is in.
+    """The last number with its sign, currency and percent sign, searched from the end; or the formula that contains it.
 
-    None where that is only a part of what stands there: `10^6`, `5!`, `1:30`, `x + 5`, `3 to 5`.
+    None if the number is only a part of something larger: `10^6`, `5!`, `1:30`, `x + 5`, `3 to 5`.
     """
     backwards = text[::-1]
     digit = DIGIT.search(backwards)
@@ -257,7 +257,7 @@ def _find_last_number(text: str) -> ExtractedAnswer | None:
 
 
 def _find_bracketed_list(text: str, end: int) -> ExtractedAnswer | None:
-    """The tuple or interval outside of a formula that the bracket before `end` closes; None if it is none."""
+    """The tuple or interval, outside of a formula, that the bracket before `end` closes; None if there is none."""
     first = max(0, end - MAX_LIST_CHARACTERS)
     start = max(text.rfind("(", first, end - 1), text.rfind("[", first, end - 1))
     if start < 0 or not BRACKETED_LIST.fullmatch(text, start, end):
@@ -268,7 +268,7 @@ def _find_bracketed_list(text: str, end: int) -> ExtractedAnswer | None:
 
 
 def _find_last_formula(text: str, formula: Formula, at: int) -> ExtractedAnswer | None:
-    """The formula, or what is behind its last `=`; None where it is a part: `$5$ million`, `$3$ and $5$`."""
+    """The formula, or the side after its last `=`. None if it is only a part: `$5$ million`, `$3$ and $5$`."""
     before = text[max(0, formula.opening - LOOK_BACK_CHARACTERS) : formula.opening]
     if PART_OF_LARGER_BEFORE.search(before) or before[-1:].isalnum() or before[-1:] in ("-", "\N{MINUS SIGN}"):
         return None

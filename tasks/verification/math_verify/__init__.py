@@ -1,1 +1,1 @@
-"""Math-Verify in a child process, with a deadline for every pair."""
+"""Runs Math-Verify in a child process, with a deadline for every pair."""

@@ -1,4 +1,4 @@
-"""Known pairs that show whether Math-Verify judges as it did when its version was chosen."""
+"""Canaries: known pairs that show whether Math-Verify still judges as it did when its version was chosen."""
 
 from collections.abc import Sequence
 
@@ -23,15 +23,15 @@ CANARIES: tuple[Canary, ...] = (
     (Pair("(1,2]", "[1,2]"), "wrong"),
     (Pair("(1,2)", "(2,1)"), "wrong"),
     (Pair("1<x<2", "(1,2)"), "correct"),
-    (Pair("(1,2)", "1<x<2"), "wrong"),  # the same pair turned round: tells when the arguments are swapped
+    (Pair("(1,2)", "1<x<2"), "wrong"),  # the same pair swapped: detects swapped arguments
     (Pair(r"\frac{\pi}{3}", "2"), "wrong"),
     (Pair("18", r"\boxed{"), "unparseable"),
 )
-"""Known pairs that every fresh child must judge before it is trusted; they also warm it up."""
+"""Known pairs that every new child must judge correctly before it is used. They also warm it up."""
 
 
 def check_canaries(library: str, canaries: Sequence[Canary], verdicts: Sequence[Verdict]) -> None:
-    """Raise `VerifierBroken` if `library` judged a canary otherwise than is known."""
+    """Raise `VerifierBroken` if `library` judged a canary wrongly."""
     for (pair, expected), verdict in zip(canaries, verdicts, strict=True):
         if verdict.verdict != expected:
             raise VerifierBroken(

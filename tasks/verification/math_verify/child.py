@@ -1,6 +1,6 @@
 """The child of `pool.py`: answers batches of pairs with Math-Verify until its standard input closes.
 
-It runs the library in its main thread, within bounds of memory and recursion, and never outlives its parent.
+It runs the library in its main thread, with limits on memory and recursion, and never outlives its parent.
 """
 
 import json
@@ -24,23 +24,23 @@ from tasks.verification.math_verify.verdict import (
 )
 
 MEMORY_BYTES = 2 << 30
-"""Bytes of address space of a child."""
+"""Largest address space of a child, in bytes."""
 RECURSION_FRAMES = 3000
-"""Python frames in a child: sympy needs more than 1,000, and at 3,000 an 8 MiB stack is far away."""
+"""Recursion limit of a child, in Python frames: sympy needs more than 1,000, and 3,000 fit easily in an 8 MiB stack."""
 PRECISION_DIGITS = 50
-"""Digits to which a difference is worked out before it counts as zero: at Math-Verify's 15, near misses are equal."""
+"""Digits to which a difference is computed before it counts as zero: at Math-Verify's 15, near misses are equal."""
 
 
 def serve(comparator: Comparator, library: str) -> None:
-    """The child: answer batches from stdin with `comparator` until stdin closes. Never returns.
+    """Answer batches from stdin with `comparator` until stdin closes. Runs in the child and never returns.
 
-    A thread reads, so that the child also ends when the parent dies in the middle of a pair; an alarm left at its
-    default, death, ends it even inside one long operation of C code, where no thread gets a turn.
+    A thread reads stdin, so that the child also ends if the parent dies in the middle of a pair. SIGALRM keeps its
+    default action, so the alarm ends the child even inside a long operation of C code that lets no thread run.
     """
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     replies = os.dup(1)
     null_device = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null_device, 1)  # what libraries print must not reach the pipe
+    os.dup2(null_device, 1)  # output of libraries must not reach the pipe
     os.dup2(null_device, 2)
     batches: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
     threading.Thread(target=_read_batches, args=(batches,), daemon=True).start()
@@ -54,7 +54,7 @@ def serve(comparator: Comparator, library: str) -> None:
                 verdict = comparator(gold, answer)
             except BaseException as error:
                 _send_reply(replies, {"died": f"{type(error).__name__}: {error}"[:FORM_CHARACTERS]})
-                os._exit(1)  # after a MemoryError nothing in here can be trusted
+                os._exit(1)  # after a MemoryError nothing in this process can be trusted
             milliseconds = (time.perf_counter() - began) * 1e3
             _send_reply(replies, {"ruling": verdict._replace(milliseconds=milliseconds)})
         signal.setitimer(signal.ITIMER_REAL, 0)
@@ -73,9 +73,9 @@ def _send_reply(pipe: int, message: dict[str, Any]) -> None:
 
 
 def load_comparator() -> Comparator:
-    """The rule of the real child: Math-Verify without its own timeouts, always gold first.
+    """Load Math-Verify and return a comparator that uses it without its own timeouts, always gold first.
 
-    It reads the whole text as LaTeX or not at all: its other way looks for a number anywhere, and finds 5 in `(3, 5`.
+    The whole text is read as LaTeX or not at all: Math-Verify's fallback takes any number, such as the 5 of `(3, 5`.
     """
     from math_verify import LatexExtractionConfig, parse, verify
 
@@ -104,7 +104,7 @@ def load_comparator() -> Comparator:
             )
         except MemoryError:
             raise
-        except Exception:  # the library could not compare them, so it does not know that they differ
+        except Exception:  # the library could not compare them, which does not mean that they differ
             return Verdict("unparseable", "incomparable", *forms)
         return Verdict("correct" if equal else "wrong", "math_verify", *forms)
 
@@ -112,7 +112,7 @@ def load_comparator() -> Comparator:
 
 
 def _replace_floats(form: Any) -> Any:
-    """A parsed form with its decimals as quotients: of floats Math-Verify compares six digits; `\\ln 2` has more."""
+    """A parsed form with decimals as fractions: Math-Verify compares floats to six digits, and `\\ln 2` has more."""
     from sympy import Float, Rational
 
     floats = form.atoms(Float) if hasattr(form, "atoms") else ()
@@ -120,7 +120,7 @@ def _replace_floats(form: Any) -> Any:
 
 
 def _differ_clearly(left: list[Any], right: list[Any]) -> bool:
-    """Whether both are numbers that differ in their first digits: algebra takes long over the powers of decimals."""
+    """Whether both are numbers that clearly differ. This avoids algebra, which is slow for powers of decimals."""
     from sympy import Expr
 
     if len(left) != 1 or len(right) != 1 or not all(isinstance(form, Expr) for form in (*left, *right)):
@@ -132,7 +132,7 @@ def _differ_clearly(left: list[Any], right: list[Any]) -> bool:
 
 
 def _wrap_in_box(text: str) -> str:
-    """`text` in the box Math-Verify looks for: without one it picks `1/2` out of `5\\frac{1}{2}`."""
+    """`text` in the box that Math-Verify searches for: without one it extracts `1/2` from `5\\frac{1}{2}`."""
     if text.count("$") >= 2 or ("\\(" in text and "\\)" in text) or ("\\[" in text and "\\]" in text):
         return text
     text = LATEX_THOUSANDS.sub("", text)
@@ -147,7 +147,7 @@ def _format_form(forms: list[Any]) -> str | None:
 
 
 def main() -> None:
-    """Set the limits of the child, import the library, serve."""
+    """Set the child's limits, import the library, and serve."""
     hard_limit = resource.getrlimit(resource.RLIMIT_AS)[1]
     memory = MEMORY_BYTES if hard_limit == resource.RLIM_INFINITY else min(MEMORY_BYTES, hard_limit)
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))

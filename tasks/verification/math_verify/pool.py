@@ -1,8 +1,8 @@
 """Judges pairs of answers with Math-Verify in a child process that can be killed, so no pair can hang or end a run.
 
-Math-Verify stops itself with signals, which only work in a main thread: on a worker thread it raises for every pair.
-Here it runs, without its own timeouts, in a fresh interpreter (`child.py`); the parent owns the
-deadline. Lines of JSON go both ways: a batch of pairs in, one line for each pair out. Only the child imports
+Math-Verify's own timeouts use signals, which only work in a main thread: on a worker thread it raises for every pair.
+Here it runs without them in a fresh interpreter (`child.py`), and the parent enforces the deadline. Both exchange
+lines of JSON: the parent sends a batch of pairs, the child returns one line for each pair. Only the child imports
 Math-Verify, once.
 """
 
@@ -22,21 +22,21 @@ from tasks.verification.math_verify.canaries import CANARIES, Canary, check_cana
 from tasks.verification.math_verify.verdict import Pair, Verdict
 
 DEADLINE_SECONDS = 2.0
-"""Seconds a pair may take."""
+"""Seconds that a pair may take."""
 STARTUP_SECONDS = 120.0
-"""Seconds a child may take to import sympy (1.7 s alone on a core) or for one canary; generous, for loaded machines."""
+"""Seconds for a child to import sympy (1.7 s alone on a core) or judge a canary; generous for loaded machines."""
 RECHECK_AFTER_PAIRS = 5000
 """Pairs that a child judges before it must pass the canaries again: half a second of work in a minute."""
 RESTART_ABOVE_BYTES = 512 << 20
-"""Resident bytes from which a child is then replaced: its parser keeps what it learns, 75 MB in 37,000 odd pairs."""
+"""Resident bytes above which a child is then replaced: its parser's cache grows by 75 MB in 37,000 unusual pairs."""
 BATCH_PAIRS = 32
-"""Pairs sent at once: enough to hide the pipe, few enough to send again cheaply after a restart."""
+"""Pairs sent at once: enough to hide the latency of the pipe, few enough to resend cheaply after a restart."""
 COMMAND = (sys.executable, "-P", "-m", "tasks.verification.math_verify.child")
-"""`-P`: a file `tasks.py` or `sympy.py` in the working directory is not ours."""
+"""The command of a child. `-P`: a `tasks.py` or `sympy.py` in the working directory must not be imported."""
 
 
 class HealthCheck(NamedTuple):
-    """What `check_health` found: the library and its version, and how long a child takes to start and pass its
+    """Result of `check_health`: the library with its version, and how long a child takes to start and pass its
     canaries."""
 
     library: str
@@ -44,14 +44,14 @@ class HealthCheck(NamedTuple):
 
 
 class _ReportedDeath(ProcessDied):
-    """The child said why it ended, so that nobody else can have ended it."""
+    """The child reported why it ended, so it was not killed from outside."""
 
 
 class MathVerifyProcess(ProcessOwner):
-    """One child process that judges pairs, for one thread at a time; whoever makes one must `close` it.
+    """One child process that judges pairs, for one thread at a time. The caller must `close` it.
 
-    `command` starts a process that runs `child.serve`. Raises `VerifierBroken` if that fails, or if a canary does,
-    which is asked at the start and after `recheck_after` pairs.
+    `command` starts a process that runs `child.serve`. Raises `VerifierBroken` if that fails, or if a canary fails;
+    canaries run at the start and after every `recheck_after` pairs.
     """
 
     def __init__(
@@ -67,12 +67,12 @@ class MathVerifyProcess(ProcessOwner):
         self._close_on_error(self._start)
 
     def compare_pairs(self, pairs: Sequence[Pair], deadline: float = DEADLINE_SECONDS) -> list[Verdict]:
-        """One ruling for each pair, in order: `timeout` past `deadline` seconds, `unparseable` where the child died."""
+        """One verdict for each pair, in order: `timeout` after `deadline` seconds, `unparseable` if the child died."""
         return self._close_on_error(lambda: self._compare_pairs(pairs, deadline))
 
     def _compare_pairs(self, pairs: Sequence[Pair], deadline: float) -> list[Verdict]:
         verdicts: list[Verdict] = []
-        deaths = 0  # of the pair whose turn it is
+        deaths = 0  # of the child, on the current pair
         while len(verdicts) < len(pairs):
             try:
                 child = self._child or self._start()
@@ -93,26 +93,26 @@ class MathVerifyProcess(ProcessOwner):
             except ProcessDied as death:
                 self.close()
                 deaths += 1
-                if isinstance(death, _ReportedDeath) or deaths == 2:  # else somebody may have killed it: asked again
+                if isinstance(death, _ReportedDeath) or deaths == 2:  # else it may have been killed: try once more
                     verdicts.append(Verdict("unparseable", "verifier_died"))
                     deaths = 0
         return verdicts
 
     def _measure_memory(self) -> int:
-        """Bytes; 0 of a child that is gone, which the next question will find out."""
+        """Resident bytes of the child; 0 if it is gone, which the next request will notice."""
         try:
             return int(psutil.Process(self.pid).memory_info().rss)
         except psutil.Error:
             return 0
 
     def _ask(self, child: JsonProcess, pairs: Sequence[Pair], deadline: float) -> Iterator[Verdict]:
-        """Send a batch and yield its rulings; the clock of a pair starts when the one before it is answered."""
+        """Send a batch and yield its verdicts. The deadline of a pair starts when the previous one is answered."""
         child.send({"pairs": pairs, "deadline": deadline})
         for _ in pairs:
             yield Verdict(*_receive(child, deadline)["ruling"])
 
     def _start(self) -> JsonProcess:
-        """Start a child and run the canaries; where somebody kills it meanwhile, start one more."""
+        """Start a child and run the canaries. If it is killed meanwhile, start one more."""
         try:
             return self._start_once()
         except VerifierBroken:
@@ -144,7 +144,7 @@ def _receive(child: JsonProcess, seconds: float) -> dict[str, Any]:
 
 
 def _make_environment() -> dict[str, str]:
-    """Ours, and the folder of `tasks` on the path: what the child imports must not depend on the working directory."""
+    """This process's environment, with the folder of `tasks` on the path, whatever the working directory is."""
     root = str(Path(__file__).resolve().parents[3])
     return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))}
 
@@ -153,9 +153,9 @@ _idle_processes = IdlePool(MathVerifyProcess)
 
 
 def compare_pairs(pairs: Sequence[Pair], deadline: float = DEADLINE_SECONDS) -> list[Verdict]:
-    """One ruling for each pair, in order, from any thread of any process; `deadline` in seconds a pair.
+    """One verdict for each pair, in order. `deadline` is in seconds per pair. Any thread of any process may call this.
 
-    Children are started on demand, as many as threads ask at a time, and end with the process.
+    Children are started on demand, one for each thread that calls at the same time, and end with the process.
     """
     if not pairs:
         return []
@@ -164,7 +164,7 @@ def compare_pairs(pairs: Sequence[Pair], deadline: float = DEADLINE_SECONDS) -> 
 
 
 def check_health() -> HealthCheck:
-    """Start a child, let it pass its canaries, end it; raises `VerifierBroken`."""
+    """Start a child, run its canaries and end it. Raises `VerifierBroken`."""
     began = time.perf_counter()
     process = MathVerifyProcess()
     process.close()

@@ -1,4 +1,4 @@
-"""What goes to Math-Verify and what comes back, in the parent and in the child."""
+"""The pairs sent to Math-Verify and the verdicts it returns, as parent and child share them."""
 
 import re
 from collections.abc import Callable
@@ -6,21 +6,21 @@ from importlib.metadata import version
 from typing import NamedTuple
 
 FORM_CHARACTERS = 500
-"""Characters kept of a parsed form."""
+"""Characters of a parsed form that are kept."""
 # matches r"1,\!234", "1{,}234", not "1,234", r"x,\!234"
 LATEX_THOUSANDS = re.compile(r"(?<=[0-9])(?:,\\!\s?|\{,\})(?=[0-9])")
-r"""How LaTeX sets the comma of 1,000: `,\!` or `{,}`. Math-Verify does not read the first inside a fraction."""
+r"""The LaTeX ways to write the comma of 1,000: `,\!` or `{,}`. Math-Verify cannot read the first in a fraction."""
 
 
 class Pair(NamedTuple):
-    """What is compared. The order matters: Math-Verify treats gold and answer differently."""
+    """A gold answer and the answer compared with it. Their order matters: Math-Verify treats them differently."""
 
     gold: str
     answer: str
 
 
 class Verdict(NamedTuple):
-    """What the verifier said: a verdict of `schemas.tables.verdicts`, the rule behind it, both parsed forms."""
+    """A verdict of `schemas.tables.verdicts`, with the rule that decided and both parsed forms."""
 
     verdict: str
     rule: str
@@ -30,9 +30,9 @@ class Verdict(NamedTuple):
 
 
 Comparator = Callable[[str, str], Verdict]
-"""What the child judges by: gold, answer."""
+"""A function of gold and answer by which the child judges."""
 
 
 def describe_library() -> str:
-    """The library behind the verdicts and its installed version, e.g. `math-verify 0.9.0`."""
+    """The library that judges and its installed version, e.g. `math-verify 0.9.0`."""
     return f"math-verify {version('math-verify')}"
