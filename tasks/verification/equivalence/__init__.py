@@ -1,1 +1,1 @@
-"""The equality ladder: whether two answers are the same, by exact rungs of which each decides or passes on."""
+"""Decides whether two answers are equal, by a sequence of exact rules: each decides or passes on to the next."""

@@ -1,6 +1,6 @@
-r"""Reads the shape of an answer from its text: brackets, commas, relations and unions; expressions by the grammar.
+r"""Parses the text of an answer into a shape: brackets, commas, relations and unions here, expressions by the grammar.
 
-`(1,2)` is a tuple, an interval where it is beside one, and never a number with a comma.
+`(1,2)` is a tuple, or an interval if it is compared with one; it is never a number with a comma.
 """
 
 import re
@@ -22,13 +22,13 @@ from tasks.verification.equivalence.text_normalization import DEGREE_SIGN, strip
 from tasks.verification.math_verify.verdict import LATEX_THOUSANDS
 
 MAX_ITEMS = 60
-"""Items of a list: comparing them in any order takes the square of it."""
+"""Largest number of items in a list: comparing them in any order takes quadratic time."""
 _CONJUNCTION = re.compile(r",?\s*\b(?:and|or)\b\s*,?")
 _TRAILING_PUNCTUATION = re.compile(r"[\s.,;]+\Z")
 _GROUPED_DIGITS = re.compile(r"[0-9],[0-9]{3}(?![0-9])")
 # matches all of "x = 1,234", "n=-$12,345.6", not of "x = 1,23", "1,234"
 _ASSIGNED_THOUSANDS = re.compile(r"[A-Za-z] ?= ?-?\$?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?")
-"""The comma of `x = 1,234` is one of thousands, as in the number alone."""
+"""An assignment such as `x = 1,234`, in which the comma separates thousands, as in the number alone."""
 _BRACKET_STARTS = ("(", "[", "\\")
 # matches all of "101_2", "1A3_{16}", not of "x_2", "101_200"
 _BASE_NUMBER = re.compile(r"(-?[0-9.]+|[0-9A-Z]*[0-9][0-9A-Z]*) ?_ ?(?:\{ ?([0-9]{1,2}) ?\}|([0-9]{1,2}))")
@@ -48,12 +48,12 @@ _RELATION_SIGNS = {
     **{"\\ne": "\\ne", "\\neq": "\\ne", "≠": "\\ne"},
 }
 _PLUS_MINUS = ("\\pm", "\\mp", "±")
-_DEGREES = f" \\{expression_parser.DEGREES} "  # of a template, in which a backslash is doubled
+_DEGREES = f" \\{expression_parser.DEGREES} "  # for `re.sub`, where a backslash is doubled
 _MATRIX = re.compile(r"[pb]?matrix")
 
 
 def parse_shape(text: str) -> Shape | None:
-    """The shape of an answer without its unit; None where it has none that is sure."""
+    """The shape of an answer given without its unit; None if it is not certain."""
     text = LATEX_THOUSANDS.sub("", text)
     if "°" in text or "^" in text:
         text = DEGREE_SIGN.sub(_DEGREES, text)
@@ -75,7 +75,7 @@ def parse_shape(text: str) -> Shape | None:
 
 
 def normalize_digits(text: str) -> str:
-    """Digits as they are compared: without blanks, and zeros before them."""
+    """Digits in the form that is compared: without blanks and leading zeros."""
     return re.sub(r"^(-?)0+(?=[0-9A-Z])", r"\1", text.replace(" ", ""))
 
 
@@ -88,7 +88,7 @@ def _parse_list(tokens: Sequence[str]) -> Shape:
 
 
 def _flatten_list(item: Shape) -> tuple[Shape, ...]:
-    r"""Both values of `1 \pm 2` among others."""
+    r"""The items of a nested list, such as both values of `1 \pm 2` among others."""
     return item.items if isinstance(item, Collection) and item.kind == "list" else (item,)
 
 
@@ -122,7 +122,7 @@ def _make_relation(signs: Sequence[str], sides: Sequence[Shape]) -> Relation:
 
 
 def _expand_plus_minus(tokens: Sequence[str]) -> Shape:
-    """`1 \\pm 2` is 1+2 and 1-2; with two such signs it is not clear which go together."""
+    """`1 \\pm 2` is 1+2 and 1-2. With two such signs it is not clear which belong together."""
     if sum(token in _PLUS_MINUS for token in tokens) > 1:
         raise NoExactForm
     signs = [[sign if token in _PLUS_MINUS else token for token in tokens] for sign in "+-"]
@@ -130,7 +130,7 @@ def _expand_plus_minus(tokens: Sequence[str]) -> Shape:
 
 
 def _parse_bracketed(tokens: Sequence[str]) -> Shape | None:
-    """A set, tuple, interval or matrix; None if it is none."""
+    """A set, tuple, interval or matrix; None if it is none of them."""
     if tokens[0] in ("\\emptyset", "\\varnothing", "∅") and len(tokens) == 1:
         return Collection("set", ())
     if tokens[0] == "\\begin":
@@ -176,7 +176,7 @@ def _parse_scalar(tokens: Sequence[str]) -> Scalar:
 
 
 def _find_closing(tokens: Sequence[str]) -> int:
-    """Where the bracket that opens the tokens closes."""
+    """Position of the bracket that closes the first one."""
     depth = 0
     for at, token in enumerate(tokens):
         depth += BRACKET_DEPTHS.get(token, 0)
@@ -186,7 +186,7 @@ def _find_closing(tokens: Sequence[str]) -> int:
 
 
 def _find_outside(tokens: Sequence[str], wanted: Container[str]) -> list[str]:
-    """The tokens of `wanted` that stand outside of all brackets."""
+    """The tokens outside of all brackets that are in `wanted`."""
     return [token for token, depth in _track_depths(tokens) if not depth and token in wanted]
 
 
@@ -203,7 +203,7 @@ def _track_depths(tokens: Sequence[str]) -> list[tuple[str, int]]:
 
 
 def _split(tokens: Sequence[str], separators: Container[str]) -> list[Sequence[str]]:
-    """The pieces of the tokens between those of `separators` that stand outside of all brackets."""
+    """The tokens split at each of `separators` that is outside of all brackets."""
     pieces, piece = [], list[str]()
     for token, depth in _track_depths(tokens):
         if not depth and token in separators:

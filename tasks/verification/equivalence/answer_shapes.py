@@ -1,15 +1,15 @@
-"""The shapes of answers: numbers and expressions, lists, tuples, sets, intervals, matrices and relations."""
+"""The shapes that answers are parsed into: numbers and expressions, lists, tuples, sets, matrices and relations."""
 
 from typing import NamedTuple, Union
 
 from tasks.verification.equivalence.exact_value import Value
 
 MaybeEqual = bool | None
-"""What a comparison says: None is for another rung to say."""
+"""Result of a comparison. None: undecided, so the next rule must decide."""
 
 
 class Scalar(NamedTuple):
-    """A number or expression; of `20%` the value is 1/5."""
+    """A number or expression. The value of `20%` is 1/5."""
 
     value: Value
     is_percent: bool = False
@@ -17,7 +17,7 @@ class Scalar(NamedTuple):
 
 
 class BaseNumber(NamedTuple):
-    """Digits in a base that is named: `101_2`."""
+    """A number with an explicit base, such as `101_2`."""
 
     digits: str
     base: int
@@ -25,7 +25,7 @@ class BaseNumber(NamedTuple):
 
     @property
     def decimal_digits(self) -> str:
-        """The same in base 10; empty where it is no whole number of that base."""
+        """The number in base 10; empty if the digits are no whole number of that base."""
         try:
             return str(int(self.digits, self.base)) if len(self.digits) < 200 else ""
         except ValueError:
@@ -33,7 +33,7 @@ class BaseNumber(NamedTuple):
 
 
 class Collection(NamedTuple):
-    """`kind` is `list` (no brackets), `set` or `tuple`; a tuple of two may be an interval."""
+    """Several items. `kind` is `list` (no brackets), `set` or `tuple`; a tuple of two may be an interval."""
 
     kind: str
     items: tuple["Shape", ...]
@@ -49,14 +49,14 @@ class SetUnion(NamedTuple):
 
 
 class Matrix(NamedTuple):
-    """Rows of cells."""
+    """A matrix, as rows of cells."""
 
     rows: tuple[tuple["Shape", ...], ...]
     kind: str = "matrix"
 
 
 class Relation(NamedTuple):
-    r"""`sides[0] signs[0] sides[1] ...`; what is larger is turned round: a sign is `<`, `\le`, `=`, `\in` or `\ne`."""
+    r"""`sides[0] signs[0] sides[1] ...`. Each sign is `<`, `\le`, `=`, `\in` or `\ne`; `>` and `\ge` are reversed."""
 
     signs: tuple[str, ...]
     sides: tuple["Shape", ...]

@@ -1,4 +1,4 @@
-"""What relations say of letters: their values, or the interval that one lies in."""
+"""Reads relations as statements about letters: their values, or the interval that a letter lies in."""
 
 from tasks.verification.equivalence import exact_value
 from tasks.verification.equivalence.answer_shapes import Collection, Relation, Scalar, Shape
@@ -6,7 +6,7 @@ from tasks.verification.equivalence.polynomials import INFINITY
 
 
 def split_definition(relation: Relation) -> tuple[str, Shape] | None:
-    """Name and value of `x = 4`, `4 = x`, `f(x) = 2x` or `x \\in (1,2)`; None of any other relation."""
+    """Name and value of `x = 4`, `4 = x`, `f(x) = 2x` or `x \\in (1,2)`; None for any other relation."""
     if len(relation.signs) != 1 or relation.signs[0] not in ("=", "\\in"):
         return None
     for name, value in (relation.sides, relation.sides[::-1]):
@@ -16,7 +16,7 @@ def split_definition(relation: Relation) -> tuple[str, Shape] | None:
 
 
 def collect_assignments(shape: Shape) -> dict[str, Shape] | None:
-    """The values of several letters, as written: of `(x,y) = (1,2)` and of `x=1, y=2`; None of anything else."""
+    """The values of several letters, in order: of `(x,y) = (1,2)` and of `x=1, y=2`; None for anything else."""
     if isinstance(shape, Collection):
         definitions = [
             split_definition(item) if isinstance(item, Relation) and item.signs == ("=",) else None
@@ -39,7 +39,7 @@ def collect_assignments(shape: Shape) -> dict[str, Shape] | None:
 
 
 def _find_single_letter(scalar: Scalar) -> str:
-    """The letter that it is; empty if it is more than that."""
+    """The letter, if the scalar is a single letter, else empty."""
     letters = scalar.value.letters
     name = next(iter(letters)) if len(letters) == 1 else ""
     return name if name and name != INFINITY and scalar.value == exact_value.make_symbol(name) else ""
@@ -54,7 +54,7 @@ def _find_letters(shape: Shape) -> set[str]:
 
 
 def to_interval(relation: Relation) -> tuple[str, Collection] | None:
-    """Letter and interval of `x < 2`, `2 \\le x` or `1 < x \\le 2`; None of any other relation."""
+    """Letter and interval of `x < 2`, `2 \\le x` or `1 < x \\le 2`; None for any other relation."""
     if any(sign not in ("<", "\\le") for sign in relation.signs) or len(relation.sides) > 3:
         return None
     sides = [side for side in relation.sides if isinstance(side, Scalar)]

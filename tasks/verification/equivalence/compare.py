@@ -1,9 +1,8 @@
-"""The ladder: each rung says whether two answers are the same, or passes them on; the ruling names the rung.
+"""Compares two answers by a sequence of exact rules. The verdict names the rule that decided.
 
-The rungs, from the cheapest: the same text (`identical`), two plain numbers (`number`, `make_rational`, `unit`,
-`percent`),
-words and choices (`text`, `choice`), shapes (`list`, `tuple`, `set`, `to_interval`, `matrix`, `relation`, `base`) and
-exact algebra (`parse_expression`). What is left is for Math-Verify, about the `text_and_unit` texts. Nothing is
+The rules, from the cheapest: the same text (`identical`), two plain numbers (`number`, `rational`, `unit`, `percent`),
+words and choices (`text`, `choice`), shapes (`list`, `tuple`, `set`, `interval`, `matrix`, `relation`, `base`) and
+exact algebra (`expression`). Pairs that no rule decides go to Math-Verify as their `text_and_unit` texts. Nothing is
 compared as floats.
 """
 
@@ -40,41 +39,41 @@ CANARIES = (
     ("x^2+2x+1", "(x-1)^2", "wrong"),
     ("5 km", "5 m", "unparseable"),
 )
-"""Known pairs, asked before every batch."""
+"""Known pairs that are compared before every batch."""
 CACHED_ANSWERS = 8192
-"""Texts whose reading is kept: the gold is read once for all samples of a question. Some 5 kB each."""
+"""Parsed answers that are cached, so that a gold is parsed once for all samples of a question. Some 5 kB each."""
 _INTEGER = re.compile(r"-?[1-9][0-9]{0,17}|0")
 _BRACKET = re.compile(r"[()\[\]{}]")
 _SPACED_DIGITS = re.compile(r"(?<!_)[0-9] [0-9]")
 # matches "1, 2, ..", r"1, \ldots, 9", not "0.5", r"\dotsx"
 _ELLIPSIS = re.compile(r"\\[lcv]?dots[bcimo]?(?![A-Za-z])|\.\.|…")
-"""What goes on: where, and how far, only the reader knows."""
+"""An ellipsis: how the text continues is left to the reader."""
 # matches r"x \neq 3", "f'", "<3", not "x < 3", r"\top"
 _DROPPED_SIGNS = re.compile(
     r"\\(?:not|neq?|to|rightarrow|mapsto|approx|sim|equiv|propto|mid)(?![A-Za-z])|[≠≈~&']|\A(?:[<>≤≥]|\\[gl](?:eq?|t)(?![A-Za-z]))"
 )
 # matches r"\sin 30^\circ", not r"\sin 30", r"30^\circ"
 _DEGREES_IN_FUNCTION = re.compile(r"\\(?:sin|cos|tan|cot|sec|csc).*(?:\\circ|°|degrees)")
-"""Degrees under a function: Math-Verify reads radians."""
+"""Degrees in the argument of a function, which Math-Verify reads as radians."""
 # matches "1,234", not "1,2345", "0.1,234", "1, 234"
 _GROUPED_DIGITS = re.compile(r"(?<![0-9.])[0-9]{1,3},[0-9]{3}(?![0-9])")
 _SPACED_COMMA = re.compile(r"[0-9], +[-+$]?[0-9]")
 CLOCK_TIME = re.compile(r"[0-9]{1,2}:[0-5][0-9]")
-"""A time of day, or a ratio: nobody knows which."""
+"""A time of day or a ratio: which one is unknown."""
 _SET_BUILDER = re.compile(r"\\\{[^{}]*(?:[:|]|\\mid)")
-"""A set by its condition, `\\{x : x > 2\\}`: Math-Verify reads something else in it."""
+"""A set defined by a condition, `\\{x : x > 2\\}`, which Math-Verify misreads."""
 _LOST_BY_MATH_VERIFY = (("base", re.compile(r"[0-9] ?_ ?[{0-9]")), ("too_large", re.compile(r"[0-9]{4,}[ })]*!")))
-"""What Math-Verify loses: it drops a base, and of very large or small numbers all digits."""
+"""Rules and patterns of what Math-Verify loses: bases, and all digits of very large or small numbers."""
 # matches all of "(B) 15", "B. 15", "C)", not of "B", "K. 15"
 _LABELED_CHOICE = re.compile(r"\(?([A-J])(?:\)[.:]?|[.:])(?: (.+))?")
-"""A choice with what it stands for: `(B) 15`, `B. 15`."""
+"""A choice with its value: `(B) 15`, `B. 15`."""
 # matches "3\x00", "\u202e3", not "3\n"
 _CONTROL_CHARACTERS = re.compile(r"[\x00-\x08\x0e-\x1f\x7f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-"""Control characters, marks of direction and halves of characters: they may hide or turn round what is read."""
+"""Control characters, direction marks and surrogates, which may hide or reverse parts of a text."""
 
 
 class ParsedAnswer:
-    """One answer, read as far as somebody asked for it."""
+    """One answer, whose readings are computed on first use."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -83,28 +82,28 @@ class ParsedAnswer:
 
     @cached_property
     def text_and_unit(self) -> tuple[str, str]:
-        """The text without the unit at its end, its plain mathematics as LaTeX, and that unit."""
+        """The text without the unit at its end, with plain mathematics as LaTeX; and that unit."""
         text, unit = split_parsed_unit(self.text, self.plain, self.numeral)
         return text if self.numeral else plain_to_latex(text), unit
 
     @cached_property
     def normalized(self) -> str:
-        """What is compared as text."""
+        """The text in the form that is compared as text."""
         return text_normalization.normalize(self.text_and_unit[0])
 
     @cached_property
     def has_words(self) -> bool:
-        """Whether a word stands in it, or a name that is not read."""
+        """Whether it contains a word, or a name that is not parsed."""
         return text_normalization.has_words(self.text_and_unit[0]) or has_plain_names(self.text_and_unit[0])
 
     @cached_property
     def has_ellipsis(self) -> bool:
-        """Whether something is left out of it."""
+        """Whether it contains an ellipsis."""
         return _ELLIPSIS.search(self.text) is not None
 
     @cached_property
     def is_too_deep(self) -> bool:
-        """Whether brackets stand in it so deep that a parser takes long, or has no stack left."""
+        """Whether its brackets are nested so deeply that a parser is slow or runs out of stack."""
         depth, deepest = 0, 0
         for sign in _BRACKET.findall(self.text) if len(self.text) > 2 * MAX_DEPTH else ():
             depth += 1 if sign in "([{" else -1
@@ -113,12 +112,12 @@ class ParsedAnswer:
 
     @cached_property
     def is_malformed(self) -> bool:
-        """Whether brackets stay open, or commands and signs stand in it that nobody here knows."""
+        """Whether it has unbalanced brackets, or commands and signs that no parser here knows."""
         return is_malformed(self.text_and_unit[0])
 
     @cached_property
     def choice(self) -> str:
-        """The capital that names a choice, or empty."""
+        """The capital letter that names a choice; empty if there is none."""
         match = text_normalization.CHOICE_LETTER.fullmatch(self.plain.rstrip(". ")) or _LABELED_CHOICE.fullmatch(
             self.plain
         )
@@ -126,13 +125,13 @@ class ParsedAnswer:
 
     @cached_property
     def choice_value(self) -> str:
-        """What stands beside the choice, `15` of `(B) 15`, or empty."""
+        """The value of a choice, such as `15` of `(B) 15`; empty if there is none."""
         match = None if self.numeral else _LABELED_CHOICE.fullmatch(self.plain)
         return (match[2] or "") if match else ""
 
     @cached_property
     def shape(self) -> Shape | None:
-        """Its shape; None where that is not sure."""
+        """The shape; None if it is not certain."""
         if self.numeral and self.numeral.value is not None:
             return _to_scalar(self.numeral)
         return parse_shape(self.text_and_unit[0])
@@ -140,14 +139,14 @@ class ParsedAnswer:
 
 @lru_cache(maxsize=CACHED_ANSWERS)
 def parse_answer(text: str) -> ParsedAnswer:
-    """The reading of `text`, at most `LONGEST` characters."""
+    """The parsed answer of `text`, which has at most `MAX_ANSWER_CHARACTERS` characters. Cached."""
     return ParsedAnswer(text)
 
 
 def compare(gold: str, answer: str, hints: QuestionHints = NO_HINTS) -> Verdict | None:
-    """Whether both are the same, by the first rung that can say; None: ask Math-Verify about the `text_and_unit` texts.
+    """The verdict of the first rule that decides; None: ask Math-Verify about the `text_and_unit` texts.
 
-    Math-Verify drops units and reads a word as a product of its letters, so it is asked about neither.
+    Math-Verify drops units and reads a word as a product of its letters, so it is not asked about units or words.
     """
     if not gold:
         return Verdict("unparseable", "gold_unparseable")
@@ -184,27 +183,28 @@ def compare(gold: str, answer: str, hints: QuestionHints = NO_HINTS) -> Verdict 
             return _compare_shapes(left, right, hints) or _refuse_unsafe(left, right)
     except AmbiguousAssignment:
         return Verdict("unparseable", "order")
-    except NoExactForm:  # of two sides that can be read, what they come to is too large
+    except NoExactForm:  # both sides can be parsed, but what they evaluate to is too large
         return Verdict("unparseable", "too_large")
 
 
 def run_canaries() -> None:
-    """Raises `VerifierBroken` where the ladder misjudges a known pair."""
+    """Compare the canaries. Raises `VerifierBroken` if a known pair is misjudged."""
     for gold, answer, expected in CANARIES:
         verdict = compare(gold, answer)
         if verdict is None or verdict.verdict != expected:
             raise VerifierBroken(
-                f"the ladder fails a canary: gold {gold!r}, answer {answer!r} is {expected}: {verdict}"
+                f"the answer comparison fails a canary: gold {gold!r}, answer {answer!r} is {expected}, "
+                f"but it says {verdict}; reinstall questmill"
             )
 
 
 def _without_choice_label(one: ParsedAnswer, other: ParsedAnswer) -> ParsedAnswer:
-    """`15` of `(B) 15`, where the other side names no choice."""
+    """The value `15` of `(B) 15` if the other side names no choice, else the answer itself."""
     return parse_answer(one.choice_value) if one.choice_value and not other.choice else one
 
 
 def _refuse_unsafe(left: ParsedAnswer, right: ParsedAnswer) -> Verdict | None:
-    """Why Math-Verify must not be asked: it passes over signs, and `\\neq 2` is not 2. None: it may be."""
+    """Why Math-Verify must not be asked: it ignores some signs, and `\\neq 2` is not 2. None: it may be asked."""
     for side, name in ((left, "gold_unparseable"), (right, "answer_unparseable")):
         if side.is_malformed:
             return Verdict("unparseable", name)
@@ -215,7 +215,7 @@ def _refuse_unsafe(left: ParsedAnswer, right: ParsedAnswer) -> Verdict | None:
 
 
 def _compare_numbers(left: ParsedAnswer, right: ParsedAnswer, hints: QuestionHints) -> Verdict | None:
-    """Exact comparison of two plain numbers. A unit may be left out, and never exchanged."""
+    """Exact comparison of two plain numbers. A unit may be missing on one side, but two units must agree."""
     gold, answer = left.numeral, right.numeral
     if not gold or not answer or gold.value is None or answer.value is None:
         return None
@@ -239,9 +239,9 @@ def _name_number_rule(gold: Numeral, answer: Numeral) -> str:
 
 
 def _compare_percent(gold: Scalar, answer: Scalar, parsed: tuple[str, str], hints: QuestionHints) -> Verdict | None:
-    """One has a percent sign: 1/2 is 50%, but 50 is 50% only if the question speaks of percent.
+    """Compare two numbers of which one has a percent sign: 1/2 is 50%, but 50 is 50% only if the question asks so.
 
-    There, a bare gold is the number of percent: whether 0.5 then means 50% or 0.5% nobody knows.
+    In such a question a bare gold is the number of percent, so it is unclear whether 0.5 means 50% or 0.5%.
     """
     if hints.asks_percent and equal_as_percent(gold, answer):
         return Verdict("correct", "percent", *parsed)
@@ -252,13 +252,13 @@ def _compare_percent(gold: Scalar, answer: Scalar, parsed: tuple[str, str], hint
 
 
 def _compare_texts(left: ParsedAnswer, right: ParsedAnswer) -> Verdict | None:
-    """Whether both are the same text but for case, units, a plural, the point at the end, or are different words."""
+    """Whether both are the same text except for case, units, plural and final point, or clearly different words."""
     parsed = (left.text[:FORM_CHARACTERS], right.text[:FORM_CHARACTERS])
     if left.choice and right.choice:
         if left.choice == right.choice and left.choice_value and right.choice_value:
             value_verdict = compare(left.choice_value, right.choice_value)
             if value_verdict is not None and value_verdict.verdict == "wrong":
-                return Verdict("unparseable", "choice")  # the same letter beside another value
+                return Verdict("unparseable", "choice")  # the same letter with different values
         return Verdict("correct" if left.choice == right.choice else "wrong", "choice", *parsed)
     if units_differ(left.text_and_unit[1], right.text_and_unit[1]):
         return Verdict("unparseable", "units_differ", *parsed)
@@ -282,7 +282,7 @@ def _compare_texts(left: ParsedAnswer, right: ParsedAnswer) -> Verdict | None:
 
 
 def _refuse_unreadable(left: ParsedAnswer, right: ParsedAnswer) -> Verdict | None:
-    """Why the rungs below must not be asked about two texts that differ; None: they may be."""
+    """Why the later rules must not decide about two texts that differ; None: they may."""
     reasons = [side.numeral.unread_reason for side in (left, right) if side.numeral and side.numeral.unread_reason]
     if reasons and (reasons[0] != "number_letter" or (left.numeral and right.numeral)):  # 18k may be a product
         return Verdict("unparseable", reasons[0])
@@ -305,7 +305,7 @@ def _refuse_unreadable(left: ParsedAnswer, right: ParsedAnswer) -> Verdict | Non
 
 
 def _has_ambiguous_commas(side: ParsedAnswer) -> bool:
-    """Whether a comma with a blank separates, so that one without may stand before thousands: `[1,000, 2,000]`."""
+    """Whether `, ` separates items, so that a comma without a blank may separate thousands: `[1,000, 2,000]`."""
     if side.numeral or not _SPACED_COMMA.search(side.text):
         return False
     return _GROUPED_DIGITS.search(LATEX_THOUSANDS.sub("", side.text)) is not None
@@ -341,7 +341,7 @@ def _name_shape_rule(gold: Shape, answer: Shape, equal: bool) -> str:
 
 
 def _compare_base_numbers(left: ParsedAnswer, right: ParsedAnswer, hints: QuestionHints) -> Verdict:
-    """`101_2` and `101_2`; without the base only where the question names one. No base is converted into another."""
+    """Compare `101_2` with `101_2`, or with `101` if the question names a base. Bases are never converted."""
     parsed = (left.plain[:FORM_CHARACTERS], right.plain[:FORM_CHARACTERS])
     gold, answer = (side.shape for side in (left, right))
     if isinstance(gold, BaseNumber) and isinstance(answer, BaseNumber):

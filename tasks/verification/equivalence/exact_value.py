@@ -1,6 +1,6 @@
-"""Exact values: quotients of two polynomials, whose equality is proved and never a matter of digits.
+"""Exact values: quotients of two polynomials, whose equality is proved and never decided by digits.
 
-What has no exact form is a symbol of its own, `\x00...`: equal where it is written alike, and otherwise unsure.
+An expression without an exact form is a symbol of its own, `\x00...`: equal if written alike, otherwise undecided.
 """
 
 from decimal import Decimal
@@ -29,21 +29,21 @@ _UNINTERPRETED_PREFIX, _IRRATIONAL_PREFIX = "\x00", "\x01"
 
 
 class Value(NamedTuple):
-    """`top / bottom`, neither of which is changed once made; `bottom` is never zero."""
+    """The quotient `top / bottom`. Both are immutable, and `bottom` is never zero."""
 
     top: Terms
     bottom: Terms
 
     @property
     def rational(self) -> Rational | None:
-        """Its value if it is a rational number."""
+        """The value as a rational number; None if it is none."""
         if self.bottom is ONE and len(self.top) < 2 and not any(self.top):
             return self.top.get((), 0)
         return None
 
     @property
     def letters(self) -> set[str]:
-        """Symbols in it that are no numbers."""
+        """The symbols in it that are not numbers."""
         return {base for terms in self for mono in terms for base, _ in mono if is_letter(base)}
 
 
@@ -58,8 +58,8 @@ def make_symbol(name: str) -> Value:
 
 
 def make_uninterpreted(name: str, *parts: Value, is_irrational: bool = False) -> Value:
-    """What is only known by how it is written, e.g. a sine of `parts`; `is_irrational`: it equals no quotient of
-    polynomials."""
+    """A symbol for an expression known only by how it is written, e.g. a sine of `parts`. `is_irrational`: it equals
+    no quotient of polynomials."""
     name = _IRRATIONAL_PREFIX + name if is_irrational else name
     return make_symbol(
         f"{_UNINTERPRETED_PREFIX}{name}:{blake2b(repr([_to_hex(part) for part in parts]).encode()).hexdigest()[:32]}"
@@ -67,12 +67,12 @@ def make_uninterpreted(name: str, *parts: Value, is_irrational: bool = False) ->
 
 
 def _to_hex(value: Value) -> list[list[tuple[str, str]]]:
-    """In digits of base 16: for those of base 10, Python sets a limit."""
+    """A value in hexadecimal digits, because Python limits the conversion to decimal digits."""
     return [sorted((str(mono), f"{n.numerator:x}/{n.denominator:x}") for mono, n in terms.items()) for terms in value]
 
 
 def add(left: Value, right: Value) -> Value:
-    """Their sum."""
+    """Return the sum of two values."""
     if left.bottom is ONE and right.bottom is ONE:
         return Value(add_terms(left.top, right.top), ONE)
     top = add_terms(multiply_terms(left.top, right.bottom), multiply_terms(right.top, left.bottom))
@@ -80,18 +80,18 @@ def add(left: Value, right: Value) -> Value:
 
 
 def negate(value: Value) -> Value:
-    """Its negative."""
+    """Return the negative of a value."""
     return Value({mono: -number for mono, number in value.top.items()}, value.bottom)
 
 
 def multiply(left: Value, right: Value) -> Value:
-    """Their product."""
+    """Return the product of two values."""
     bottom = ONE if left.bottom is ONE and right.bottom is ONE else multiply_terms(left.bottom, right.bottom)
     return Value(multiply_terms(left.top, right.top), bottom)
 
 
 def divide(left: Value, right: Value) -> Value:
-    """Their quotient; raises `NoExactForm` where the divisor is zero."""
+    """Return the quotient of two values. Raises `NoExactForm` if the divisor is zero."""
     if not right.top:
         raise NoExactForm
     if len(right.top) > 1:
@@ -111,7 +111,7 @@ def _invert(base: str, exponent: Rational) -> Terms:
 
 
 def values_equal(left: Value, right: Value) -> bool | None:
-    """Whether both are equal; None where it cannot be said."""
+    """Whether two values are equal; None if that is undecided."""
     if left.bottom is ONE and right.bottom is ONE:
         equal = left.top == right.top
     else:
@@ -123,12 +123,12 @@ def values_equal(left: Value, right: Value) -> bool | None:
     if atoms and not (len(atoms) == 1 and _is_linear_in(left, *atoms) and _is_linear_in(right, *atoms)):
         return None
     if {E, PI} <= letters | _find_constants(left) | _find_constants(right):
-        return None  # nobody knows whether e and pi are algebraically independent
+        return None  # whether e and pi are algebraically independent is an open question
     return False
 
 
 def _is_linear_in(value: Value, atom: str) -> bool:
-    """Whether it is `a + b * atom`, and `atom` such that only equal `a` and `b` make two of them equal."""
+    """Whether it is `a + b * atom` with an irrational `atom`, so that two such are equal only if `a` and `b` are."""
     powers = [up for mono in value.top for base, up in mono if base == atom]
     return atom[1] == _IRRATIONAL_PREFIX and value.bottom is ONE and all(up == 1 for up in powers)
 
@@ -138,7 +138,7 @@ def _find_constants(value: Value) -> set[str]:
 
 
 def are_proportional(left: Value, right: Value) -> bool:
-    """Whether one is the other but for a rational factor other than zero: then they vanish together."""
+    """Whether one is the other times a nonzero rational number, so that both are zero for the same letters."""
     if len(left.top) != len(right.top) or not left.top or left.top.keys() != right.top.keys():
         return False
     mono = next(iter(left.top))
@@ -147,7 +147,7 @@ def are_proportional(left: Value, right: Value) -> bool:
 
 
 def is_linear(value: Value) -> bool:
-    """Whether it is a polynomial of first degree in letters, with rational coefficients."""
+    """Whether the value is a polynomial of degree at most 1 in letters, with rational coefficients."""
     return value.bottom is ONE and all(
         not mono
         or (len(mono) == 1 and mono[0][1] == 1 and is_letter(mono[0][0]) and mono[0][0][0] != _UNINTERPRETED_PREFIX)
@@ -156,7 +156,7 @@ def is_linear(value: Value) -> bool:
 
 
 def degree(value: Value) -> int:
-    """Of a polynomial in letters with rational coefficients; 0 where it is none."""
+    """The degree of a polynomial in letters with rational coefficients; 0 if the value is none."""
     if value.bottom is not ONE or not all(
         is_letter(base) and base[0] != _UNINTERPRETED_PREFIX for m in value.top for base, _ in m
     ):
@@ -168,7 +168,7 @@ def degree(value: Value) -> int:
 
 
 def approximate(value: Value) -> Decimal | None:
-    """Some 50 digits of a real constant; None of anything else."""
+    """A real constant to some 50 digits; None for anything else."""
     if value.letters or any(base == IMAGINARY_UNIT for terms in value for mono in terms for base, _ in mono):
         return None
     top, bottom = (polynomials.evaluate(terms) for terms in value)

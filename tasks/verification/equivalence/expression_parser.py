@@ -1,6 +1,6 @@
-r"""Reads one expression, in LaTeX or plain, into an exact value; what may be read in two ways is not read.
+r"""Parses one expression, in LaTeX or plain text, into an exact value. Ambiguous expressions are rejected.
 
-`1/2x`, `x2`, `2^3^4` and `\sqrt12` are such; `\frac12`, `1\frac{1}{2}`, `2\pi r` and `\sin^2 x` are not.
+`1/2x`, `x2`, `2^3^4` and `\sqrt12` are ambiguous; `\frac12`, `1\frac{1}{2}`, `2\pi r` and `\sin^2 x` are not.
 """
 
 import re
@@ -12,9 +12,9 @@ from tasks.verification.equivalence.exact_value import Value
 from tasks.verification.equivalence.polynomials import NoExactForm
 
 MAX_DEPTH = 40
-"""Brackets within brackets."""
+"""Largest depth of nested brackets."""
 DEGREES = "\\degree"
-"""How the sign of degrees is written here."""
+"""The token for a degree sign."""
 # matches all of "3.5", r"\frac", ".5", "+", not of "3x", " "
 _TOKEN = re.compile(r"[0-9]+(?:\.[0-9]+)?|\.[0-9]+|\\[A-Za-z]+|\\.|\S")
 # matches r"\left(", r"\Bigl[", not r"\leftarrow", r"\bigcup"
@@ -41,18 +41,18 @@ _DIVISION_SIGNS = frozenset({"/", "\\div", "÷"})
 _CLOSING = {"(": ")", "[": "]", "{": "}", "|": "|", "\\lvert": "\\rvert"}
 _TERMINATORS = frozenset({"\\%", "\\}", "\\rvert", "\\choose", "=", "<", ">"})
 _FUNCTION_LETTERS = frozenset("fg")
-"""Letters that name a function where a bracket follows."""
+"""Letters that name a function if a bracket follows."""
 
 
 def tokenize(text: str) -> list[str]:
-    """Numbers, commands and signs of `text`, without what only sets it nicely."""
+    """Numbers, commands and signs of `text`, without commands for layout only."""
     if "\\" in text:
         text = _FRACTION.sub(r"\\frac", _LAYOUT_COMMANDS.sub(" ", text))
     return _TOKEN.findall(text)
 
 
 def parse_expression(tokens: Sequence[str]) -> Value:
-    """The value of the tokens, all of them; raises `NoExactForm`."""
+    """The exact value of all the tokens. Raises `NoExactForm`."""
     parser = _Parser(tokens)
     value = parser.parse_sum()
     if parser.next_token:
@@ -61,8 +61,7 @@ def parse_expression(tokens: Sequence[str]) -> Value:
 
 
 class _Parser:
-    """Where in the tokens we are; each method reads what it is named for and raises `NoExactForm` if that is not
-    there."""
+    """A recursive descent parser. Each method reads what its name says and raises `NoExactForm` if it is not there."""
 
     def __init__(self, tokens: Sequence[str]) -> None:
         self._tokens, self._position, self._depth, self._in_argument = list(tokens), 0, 0, False
@@ -121,7 +120,7 @@ class _Parser:
         return self._parse_factor()
 
     def _parse_mixed_number(self) -> Value | None:
-        r"""`1\frac{1}{2}`; None if no such number stands here."""
+        r"""A mixed number such as `1\frac{1}{2}`; None if there is none here."""
         whole = self.next_token
         if (
             not _DIGITS.fullmatch(whole)
@@ -150,7 +149,7 @@ class _Parser:
                     raise NoExactForm  # 5!! is 15, or the factorial of 120
                 value = powers.take_factorial(value)
                 continue
-            if token == DEGREES:  # a unit, which may be left out, but not under a sine
+            if token == DEGREES:  # a unit, which may be left out except in the argument of a function
                 value = exact_value.multiply(value, exact_value.make_symbol(DEGREES)) if self._in_argument else value
                 continue
             value = powers.raise_power(value, self._parse_exponent())
@@ -228,7 +227,7 @@ class _Parser:
         raise NoExactForm
 
     def _parse_fraction(self) -> tuple[Value, Value]:
-        r"""Both parts of `\frac`, in braces or one sign each."""
+        r"""Numerator and denominator of `\frac`, each in braces or a single character."""
         return self._parse_argument(), self._parse_argument()
 
     def _parse_argument(self) -> Value:
@@ -256,7 +255,7 @@ class _Parser:
         return powers.take_root(self._parse_argument() if token != "(" else self._parse_group("("), degree)
 
     def _parse_function(self, name: str) -> Value:
-        """A function of a bracket, or of all the signs that follow up to an operator."""
+        """A function whose argument is a bracket, or all factors up to the next operator."""
         base: tuple[Value, ...] = ()
         if self.next_token == "_":
             self._position += 1
@@ -282,6 +281,6 @@ class _Parser:
 
 
 def _is_polynomial(value: Value) -> bool:
-    """Whether it is a polynomial of letters: a sine or logarithm of it is none, nor a quotient of them."""
+    """Whether it is a polynomial of letters, so that its sine or logarithm equals no quotient of polynomials."""
     letters = value.letters - {DEGREES, polynomials.E, polynomials.INFINITY}
     return bool(letters) and value.bottom is polynomials.ONE and all(name.isprintable() for name in letters)

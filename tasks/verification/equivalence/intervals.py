@@ -1,4 +1,4 @@
-"""Intervals and sets of rational ends, merged into the points that they hold."""
+"""Merges intervals and sets with rational ends, so that unions can be compared as sets of points."""
 
 from collections.abc import Iterable
 from fractions import Fraction
@@ -8,12 +8,12 @@ from tasks.verification.equivalence.answer_shapes import Collection, Scalar, Set
 from tasks.verification.equivalence.polynomials import INFINITY
 
 Interval = tuple[Fraction | None, bool, Fraction | None, bool]
-"""Lower end and whether it belongs to it, upper end and the same; None is infinity."""
+"""Lower end, whether it is included, upper end, whether it is included. An end of None is infinite."""
 _UNKNOWN = object()
 
 
 def merge_intervals(pieces: Iterable[Shape]) -> list[Interval] | None:
-    """Disjoint intervals in order; None where an end is not rational."""
+    """Disjoint intervals in ascending order; None if an end is not rational."""
     intervals = list[Interval]()
     for piece in pieces:
         assert isinstance(piece, Collection)
@@ -30,7 +30,7 @@ def merge_intervals(pieces: Iterable[Shape]) -> list[Interval] | None:
 
 
 def _is_backwards(interval: Collection) -> bool:
-    """Whether it begins at plus infinity or ends at minus infinity."""
+    """Whether an interval begins at plus infinity or ends at minus infinity."""
     infinite = exact_value.make_symbol(INFINITY)
     first, last = interval.items
     return first == Scalar(infinite) or last == Scalar(exact_value.negate(infinite))
@@ -68,7 +68,7 @@ def _merge(intervals: list[Interval]) -> list[Interval]:
 
 
 def is_surely_interval(shape: Shape) -> bool:
-    """Whether it cannot be a point: a union, an end at infinity, or other brackets than those of a pair."""
+    """Whether it cannot be a point: it is a union, has an infinite end, or has other brackets than a pair."""
     if isinstance(shape, SetUnion):
         return True
     ends = shape.items if isinstance(shape, Collection) and len(shape.items) == 2 and shape.kind == "tuple" else ()

@@ -1,4 +1,4 @@
-r"""What Math-Verify may be asked about: of `\foo{3} 5` and of `(3, 5` it reads the 5, and passes over the rest."""
+r"""Checks whether Math-Verify can be asked about a text: of `\foo{3} 5` and `(3, 5` it reads only the 5."""
 
 import re
 
@@ -8,7 +8,7 @@ from tasks.verification.equivalence.text_normalization import drop_text_commands
 
 # matches '5"', "5!!", "#5", not "5!", "x_1 + 2"
 _UNKNOWN_SIGNS = re.compile(r"[^\sA-Za-z0-9\\{}()\[\]|+\-*/^_=<>!.,:;%$°·×÷√π∞∅∪∩∈≤≥±≠≈&'~]|!!")  # noqa: RUF001
-"""What neither the reader nor Math-Verify knows: it reads 5 in `5\"`, and a factorial twice in `5!!`."""
+"""Signs that neither our parser nor Math-Verify knows: it reads `5\"` as 5, and `5!!` as two factorials."""
 _COMMANDS = re.compile(r"\\([A-Za-z]+)")
 _KNOWN_COMMANDS = frozenset(
     {
@@ -25,12 +25,12 @@ _KNOWN_COMMANDS = frozenset(
         *("lnot", "mid", "sim", "approx", "equiv", "mapsto", "rightarrow", "not", "propto"),
     }
 )
-"""Commands that the reader or Math-Verify understands: of others the latter reads what stands behind them."""
+"""Commands that our parser or Math-Verify knows. Math-Verify ignores others and reads what follows them."""
 _EMPTY_SUM = re.compile(r"\\(?:sum|prod)(?! ?_)")
 
 
 def is_malformed(text: str) -> bool:
-    """Whether brackets stay open in an answer, or commands and signs stand in it that nobody here knows."""
+    """Whether an answer has unbalanced brackets, or commands and signs that no parser here knows."""
     text = drop_text_commands(text)
     if any(name not in _KNOWN_COMMANDS for name in _COMMANDS.findall(text)):
         return True
@@ -38,7 +38,7 @@ def is_malformed(text: str) -> bool:
 
 
 def has_balanced_brackets(text: str) -> bool:
-    """Whether as many brackets close as open, of whatever kind, for `(1,2]` is an interval; braces by themselves."""
+    """Whether as many brackets close as open. Round and square ones count together (`(1,2]`), braces separately."""
     counts = dict.fromkeys(("", "{", "\\{"), 0)
     for token in expression_parser.tokenize(text):
         if step := BRACKET_DEPTHS.get(token, 0):

@@ -1,4 +1,4 @@
-"""Whether two numbers or expressions are equal, under what the question asked for in percent and places."""
+"""Compares two numbers or expressions, allowing for the percent and the decimal places that the question asks for."""
 
 from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal
 
@@ -7,13 +7,13 @@ from tasks.verification.equivalence.answer_shapes import MaybeEqual, Scalar
 from tasks.verification.equivalence.question_hints import QuestionHints
 
 MAX_DIGITS = 15
-"""Digits before the point of a number that is rounded: with its places it must fit into the 28 of a `Decimal`."""
+"""Largest exponent of a number that is rounded: with its decimal places it must fit the 28 digits of a `Decimal`."""
 MAX_ROUNDING_ERROR = Decimal("0.01")
-"""Largest relative difference between a rounded number and the one that is rounded to it."""
+"""Largest relative difference between a number and its rounded value."""
 
 
 def scalars_equal(gold: Scalar, answer: Scalar, hints: QuestionHints) -> MaybeEqual:
-    """Exact equality; percent and rounding only where they were asked for."""
+    """Whether two scalars are exactly equal, or equal as percent or rounded if the question asks for that."""
     equal = exact_value.values_equal(gold.value, answer.value)
     if equal is not False:
         return equal
@@ -23,7 +23,7 @@ def scalars_equal(gold: Scalar, answer: Scalar, hints: QuestionHints) -> MaybeEq
 
 
 def equal_as_percent(gold: Scalar, answer: Scalar) -> MaybeEqual:
-    """Whether one is the number of percent of the other: 50 and 50%."""
+    """Whether they are equal as numbers of percent: 50 and 50%."""
     hundred = exact_value.make_rational(100)
     left = exact_value.multiply(gold.value, hundred) if gold.is_percent else gold.value
     right = exact_value.multiply(answer.value, hundred) if answer.is_percent else answer.value
@@ -31,9 +31,9 @@ def equal_as_percent(gold: Scalar, answer: Scalar) -> MaybeEqual:
 
 
 def nearly_equal(gold: Scalar, answer: Scalar, hints: QuestionHints) -> bool:
-    """Whether two numbers that differ agree to the places or the tolerance that were asked for."""
+    """Whether two different numbers agree to the decimal places or the tolerance asked for."""
     if (hints.decimal_places is None or answer.value.rational is None) and not hints.tolerance:
-        return False  # who is to round, and writes a root, has not rounded
+        return False  # an answer with a root has not been rounded as asked
     left, right = exact_value.approximate(gold.value), exact_value.approximate(answer.value)
     if left is None or right is None or gold.is_percent != answer.is_percent:
         return False
@@ -49,9 +49,9 @@ def nearly_equal(gold: Scalar, answer: Scalar, hints: QuestionHints) -> bool:
 
 
 def _rounds_to(gold: Decimal, answer: Decimal, places: int) -> bool:
-    """Whether `answer` rounds to `gold`, which must be one of the rounded numbers; a half may go either way.
+    """Whether `answer` rounds to `gold`, which must be a rounded number itself; halves may round either way.
 
-    To leave the rounding out is forgiven behind the point, and up to one part in a hundred: 16 may not stand for 20.
+    Missing rounding is accepted only after the decimal point, and up to 1%: 16 may not stand for 20.
     """
     if (
         places < 0

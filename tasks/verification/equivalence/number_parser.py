@@ -1,4 +1,4 @@
-"""Plain numbers, read exactly: with sign, currency, percent sign, exponent, fraction and unit, amid harmless words."""
+"""Parses plain numbers exactly, with sign, currency, percent sign, exponent, fraction, unit and harmless words."""
 
 import re
 from collections.abc import Sequence
@@ -17,9 +17,9 @@ from tasks.verification.equivalence.units import (
 )
 
 MAX_ANSWER_CHARACTERS = 2000
-"""Characters of an answer that is still read: the longest of the 5,000 MATH answers has 159."""
+"""Longest answer that is parsed, in characters: the longest of the 5,000 MATH answers has 159."""
 MAX_EXPONENT = 400
-"""Of `1e400`: past a float, far short of a number that takes time to write down."""
+"""Largest exponent, as in `1e400`: larger than that of a float, and far too small to take time."""
 _UNIT_WORD = r"(?:m/s|[A-Za-z]{2,}+/[A-Za-z]++|[A-Za-z]{2,}+[²³]?|[mgsL][²³]?(?![A-Za-z])|a(?=\ [A-Za-z]))"
 # matches all of "$1,234.50", "3 1/2", "5%", "12 km", not of "1,23", "3x", "1/x"
 _NUMERAL = re.compile(
@@ -31,39 +31,39 @@ _NUMERAL = re.compile(
         (?P<words>(?:km|cm|mm|kg|mg|lbs?|oz|ft|mph)[²³]?(?![A-Za-z]) | (?:\ {_UNIT_WORD})++)?+\ ?[.,;]?""",
     re.VERBOSE,
 )
-"""Of text without a blank beside a blank: then no part of it can be matched in many ways, and it is linear."""
+"""Applied to text without double blanks, so that no part can match in several ways and matching takes linear time."""
 # matches all of r"0.1\overline{6}", r".\bar 3", not of "0.16", r"\overline{6}"
 _REPEATING = re.compile(r"(-?)([0-9]{0,20})\.([0-9]{0,20})\\(?:overline|bar|dot) ?\{?([0-9]{1,20}+)\}?")
 # matches all of "5t", "$3 k", not of "5x", "5km"
 _NUMBER_WITH_LETTER = re.compile(r"[-+]?[$€£¥₹]?[0-9][0-9.,]*+ ?[kKMBcdghlmost]\.?")
-"""A letter behind a number: a factor, a variable, or one of the units that Math-Verify drops even from `5t`."""
+"""A number with a letter after it: a factor, a variable, or a unit, which Math-Verify drops even from `5t`."""
 # matches "2x + 5t", not "5t + 2", "x = 5t", "5{t}"
 _DROPPED_LETTER = re.compile(r"\A[^=,<>]*[0-9})][cdghlmost]\Z")
-"""A last variable that Math-Verify drops as if it were a unit, unless braces stand around."""
+"""A final variable that Math-Verify drops as if it were a unit, unless the text is in braces."""
 _LAST_WORD = re.compile(r"[A-Za-z]{2,}[²³]?\.?")
 _DIGIT = re.compile("[0-9]")
 # matches r"\sin x", not r"\sinh x", "sin x"
 _TRIGONOMETRIC = re.compile(r"\\(?:sin|cos|tan|cot|sec|csc)(?![a-z])")
-"""What takes an angle: the degrees under a sine are no unit of the whole."""
+"""Functions of an angle: degrees in their argument are not a unit of the whole."""
 # matches "x > 3", r"x \le 3", "3, 4", not r"\left 3", "about, 3"
 _RELATION_OR_LIST = re.compile(r"[=<>≤≥]|\\(?:le|ge|lt|gt|ne|in)(?![a-z])|[0-9)\]},] *,")
-"""A relation or a list: any word behind a number may be its unit, and behind these it may deny them."""
+"""A relation or a list. A word after a number may be its unit, but after these it may negate them."""
 _APPROXIMATE_WORDS = frozenset({"about", "around", "approximately", "approx", "roughly", "nearly", "almost"})
 # matches all of "don't", "cats,", not of "cats.", "3"
 _WORD = re.compile(r"[A-Za-z]++(?:'[a-z]++)?[,:]?")
 
 
 class Numeral(NamedTuple):
-    """A plain number as it was written. `value` is None if it is not read, and `unread_reason` says why not."""
+    """A plain number as it was written. If `value` is None, `unread_reason` says why it was not read."""
 
     value: Fraction | None
     is_percent: bool = False
     unit: str = ""
     is_approximate: bool = False
     is_rational_form: bool = False
-    """Written as a quotient, a mixed number, with an exponent or a percent sign."""
+    """Whether it is written as a quotient, a mixed number, or with an exponent or a percent sign."""
     text: str = ""
-    """As Math-Verify can read it: without unit, currency and the blanks inside."""
+    """The number as Math-Verify can read it: without unit, currency and inner blanks."""
     unread_reason: str = ""
 
     def __str__(self) -> str:
@@ -71,10 +71,9 @@ class Numeral(NamedTuple):
 
 
 def parse_number(text: str, plain: str | None = None) -> Numeral | None:
-    """`text` (at most `MAX_ANSWER_CHARACTERS` characters) as a plain number with sign, currency, `%`, unit, amid
-    words; or None.
+    """Parse `text`, of at most `MAX_ANSWER_CHARACTERS` characters, as a plain number; None if it is none.
 
-    `1 1/2` is 1.5, and the value of `20%` is 20. `has_words` is `unwrapped(text)`, where that is at hand.
+    `1 1/2` is 1.5, and the value of `20%` is 20. `plain` is `strip_formatting(text)`, if the caller has it already.
     """
     text = strip_formatting(text) if plain is None else plain
     before: list[str] = []
@@ -111,7 +110,7 @@ def _has_digits(match: re.Match[str] | None) -> bool:
 
 
 def _split_sentence(text: str) -> tuple[list[str], str]:
-    """The words before the first numeral, and the rest; no words where one of them may be a variable or a function."""
+    """The words before the first number, and the rest. No words if one of them may be a variable or a function."""
     tokens = text.split()
     position = next((at for at, token in enumerate(tokens) if any("0" <= sign <= "9" for sign in token)), 0)
     before = [token.rstrip(",:").casefold() for token in tokens[:position] if _WORD.fullmatch(token)]
@@ -122,7 +121,7 @@ def _split_sentence(text: str) -> tuple[list[str], str]:
 
 
 def _parse_numeral(match: re.Match[str], before: Sequence[str], unit: str) -> Numeral | None:
-    """The value of a numeral; None for a division by zero."""
+    """The numeral of a match; None for a division by zero."""
     exponent, over, mixed = match["exponent"] or "0", match["over"] or "1", match["mixed"]
     if len(exponent) > 5 or abs(int(exponent)) > MAX_EXPONENT:
         return Numeral(None, unread_reason="too_large")
@@ -141,7 +140,7 @@ def _parse_numeral(match: re.Match[str], before: Sequence[str], unit: str) -> Nu
 
 
 def split_unit(text: str) -> tuple[str, str]:
-    r"""`text` without the unit at its end, and that unit: `\frac{1}{2}` and `cup` of `\frac{1}{2}\text{ cups}`."""
+    r"""`text` without the unit at its end, and that unit: `\frac{1}{2}` and `cup` for `\frac{1}{2}\text{ cups}`."""
     if len(text) > MAX_ANSWER_CHARACTERS:
         return text, ""
     plain = strip_formatting(text)
@@ -151,7 +150,7 @@ def split_unit(text: str) -> tuple[str, str]:
 
 
 def split_parsed_unit(text: str, plain: str, numeral: Numeral | None) -> tuple[str, str]:
-    """As `split_unit`, of a text that is unwrapped and read already."""
+    """Like `split_unit`, for a text whose formatting is already stripped and whose number is already parsed."""
     if numeral and numeral.value is not None:
         return numeral.text, numeral.unit
     tokens = plain.split()

@@ -1,4 +1,4 @@
-r"""Plain mathematics as LaTeX: `sqrt(2)`, `2pi`, `x >= 2`, which are else read as products of letters."""
+r"""Rewrites plain mathematics as LaTeX: `sqrt(2)`, `2pi`, `x >= 2` would otherwise be read as products of letters."""
 
 import re
 
@@ -13,7 +13,7 @@ _FUNCTION = re.compile(
     rf"(?<![A-Za-z\\])({_FUNCTIONS})(?:(?=\ ?\()|(?=\ (?:[0-9\\]|[A-Za-z](?![A-Za-z])))|(?<=ln)(?=[0-9])"
     r"|(?=\^\{?[0-9])|_(?:([0-9]+|[a-z])|(?=\{)))",
 )
-"""What takes something: `log2(8)` and `sin^-1 x` may be read in two ways, and `5 log` in none."""
+"""A function with its argument. `log2(8)` and `sin^-1 x` are ambiguous, and `5 log` has no argument."""
 # matches "exp(x)", not "exp x", r"\exp(x)"
 _EXPONENTIAL = re.compile(r"(?<![A-Za-z\\])exp(?= ?\()")
 # matches "sqrt 2", "sqrt(x)", "sqrt x", not r"\sqrt{2}", "sqrt xy"
@@ -21,7 +21,7 @@ _ROOT = re.compile(
     r"(?<![A-Za-z\\])sqrt(?: ?([0-9]+(?:\.[0-9]+)?)| ?([a-z])(?![A-Za-z0-9_^])|(?= ?[({]|\[[0-9]+\] ?\{))"
 )
 MAX_ROOTS = 20
-"""Roots in one answer whose brackets are rewritten: each takes a look at the whole text."""
+"""Most roots in one answer whose brackets are rewritten: each takes a pass over the whole text."""
 # matches "3 x 10^5", not "3 x 5^2", "a x 10^5"
 _POWER_OF_TEN = re.compile(r"(?<=[0-9]) ?[xX] ?(?=10 ?\^)")
 # matches "x >= 3", "x != 3", not "x => 3", "x!=3"
@@ -34,12 +34,12 @@ _OPERATOR = re.compile(r"\\(?:operatorname\*?|begin|end) ?\{[a-z*]*\}|\\[A-Za-z]
 _LETTER_RUN = re.compile("[A-Za-z]{2,}")
 # matches "x is 3", "3 x 4", not "this 3", "3x4"
 _SHORT_WORD = re.compile(r"(?<![^ ])(?:is|to|up|of|by|on|it|if|we|he) |(?<=[0-9]) [xX] (?=[0-9])")
-"""Words of two letters that are no products where they stand alone, and the sign of times that is no letter."""
+"""Words of two letters, which are no products if they stand alone, and an `x` that is a multiplication sign."""
 _KNOWN_NAMES = (MATH_NAMES | {"ln", "lg", "pi"}) - {"and"}
 
 
 def plain_to_latex(text: str) -> str:
-    """`text` with its plain names and signs as commands; as it is where words stand in it."""
+    """`text` with plain names and signs as LaTeX commands; unchanged if it contains words."""
     if not _PLAIN_MATH.search(text) or has_words(text):
         return text
     text = _INEQUALITY.sub(lambda match: _LATEX_SIGNS.get(match[1], "\\ne "), _POWER_OF_TEN.sub(r" \\times ", text))
@@ -49,7 +49,7 @@ def plain_to_latex(text: str) -> str:
 
 
 def has_plain_names(text: str) -> bool:
-    """Whether a name or a little word is left that would be read as a product: `max(1,2)`, `2Pi`, `up to 5`."""
+    """Whether a name or short word is left that would be read as a product: `max(1,2)`, `2Pi`, `up to 5`."""
     if _SHORT_WORD.search(text):
         return True
     runs = _LETTER_RUN.findall(_OPERATOR.sub(" ", drop_text_commands(text)))
@@ -67,7 +67,7 @@ def _format_root(match: re.Match[str]) -> str:
 
 
 def _brace_roots(text: str) -> str:
-    r"""`\sqrt(2)` as `\sqrt{2}`: Math-Verify takes the bracket for the first sign under the root."""
+    r"""`\sqrt(2)` as `\sqrt{2}`: Math-Verify would take only the bracket as the argument of the root."""
     start = 0
     if text.count("\\sqrt") > MAX_ROOTS:
         return text

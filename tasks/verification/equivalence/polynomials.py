@@ -1,8 +1,7 @@
-"""Polynomials with exact coefficients, whose monomials know that two square roots of 2 make 2, and that i twice is -1.
+"""Polynomials with exact coefficients, whose products simplify roots of primes (`sqrt(2)` twice is 2) and `i`.
 
-Their monomials hold powers of letters and of pi, `i` at most once, and primes to fractions below 1. Real roots of that
-kind are linearly independent over the rationals (Besicovitch 1940), so one number has one form, and different forms
-are different numbers.
+Monomials hold powers of letters and of pi, `i` at most once, and primes to fractional powers below 1. Real roots of
+that kind are linearly independent over the rationals (Besicovitch 1940), so each number has exactly one form.
 """
 
 import threading
@@ -14,24 +13,24 @@ from math import inf
 
 Rational = int | Fraction
 Monomial = tuple[tuple[str, Rational], ...]
-"""Base and exponent, by base; a base of digits is a prime."""
+"""Pairs of base and exponent, sorted by base. A base of digits is a prime."""
 Terms = Mapping[Monomial, Rational]
 ONE: Terms = {(): 1}
 ZERO: Terms = {}
 
 MAX_TERMS = 200
-"""Of a polynomial: `(x+1)^{100}` is left to others."""
+"""Largest number of terms of a polynomial: `(x+1)^{100}` is left to other rules."""
 MAX_PRODUCTS = 100_000
-"""Products of two monomials in reading or comparing one answer: some tenths of a second."""
+"""Most products of two monomials to parse or compare one answer: some tenths of a second."""
 MAX_BITS = 20_000
-"""Of a numerator or denominator; `2^{2005}` is an answer of MATH."""
+"""Largest numerator or denominator, in bits; `2^{2005}` is an answer of MATH."""
 IMAGINARY_UNIT, PI, E, INFINITY = "i", "\\pi", "e", "\\infty"
 DECIMAL_CONTEXT = Context(prec=60)
 _PI_DIGITS = Decimal("3.14159265358979323846264338327950288419716939937510582097494459")
 
 
 class NoExactForm(Exception):
-    """What was written has no exact form here: the next rung may look at it."""
+    """The expression has no exact form here, so the next rule decides."""
 
 
 class _WorkLimit(threading.local):
@@ -43,7 +42,7 @@ _work_limit = _WorkLimit()
 
 @contextmanager
 def limit_work() -> Iterator[None]:
-    """Inside, `MAX_PRODUCTS` products of monomials are made, and the next one raises `NoExactForm`."""
+    """Allow `MAX_PRODUCTS` products of monomials in the block; the next one raises `NoExactForm`."""
     before, _work_limit.products_left = _work_limit.products_left, MAX_PRODUCTS
     try:
         yield
@@ -52,7 +51,7 @@ def limit_work() -> Iterator[None]:
 
 
 def add_terms(left: Terms, right: Terms) -> Terms:
-    """Their sum."""
+    """Return the sum of two polynomials. Raises `NoExactForm` if it is too large."""
     if not left or not right:
         return left or right
     total = dict(left)
@@ -65,7 +64,7 @@ def add_terms(left: Terms, right: Terms) -> Terms:
 
 
 def multiply_terms(left: Terms, right: Terms) -> Terms:
-    """Their product; raises `NoExactForm` where it is too large."""
+    """Return the product of two polynomials. Raises `NoExactForm` if it is too large."""
     if left is ONE or right is ONE:
         return right if left is ONE else left
     total = dict[Monomial, Rational]()
@@ -84,7 +83,7 @@ def multiply_terms(left: Terms, right: Terms) -> Terms:
 
 
 def _multiply_monomials(one: Monomial, other: Monomial) -> tuple[Rational, Monomial]:
-    """The product of two monomials, and the number that falls out of it: 2 of two square roots of 2."""
+    """The numeric factor and the monomial of a product: two square roots of 2 give the factor 2."""
     if not one or not other:
         return 1, one or other
     powers, factor = dict(one), 1
@@ -110,17 +109,17 @@ def _count_bits(number: Rational) -> int:
 
 
 def simplify_number(number: Rational) -> Rational:
-    """An `int` where it is one: those are ten times as fast."""
+    """The number as an `int` if it is one, because those are ten times as fast."""
     return number.numerator if number.denominator == 1 else number
 
 
 def is_letter(base: str) -> bool:
-    """Whether it stands for anything, not for a prime, `i` or pi."""
+    """Whether a base is a letter that may have any value, rather than a prime, `i` or pi."""
     return not base.isdigit() and base not in (IMAGINARY_UNIT, PI)
 
 
 def evaluate(terms: Terms) -> Decimal:
-    """Some 50 digits of a real constant."""
+    """The value of a real constant to some 50 digits."""
     total = Decimal(0)
     for mono, number in terms.items():
         part = DECIMAL_CONTEXT.divide(Decimal(number.numerator), Decimal(number.denominator))

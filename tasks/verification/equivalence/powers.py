@@ -1,4 +1,4 @@
-"""Powers, roots and factorials of exact values; whatever is too large to be worked out is left to others."""
+"""Computes powers, roots, factorials and binomial coefficients of exact values, unless they are too large."""
 
 from fractions import Fraction
 from math import comb, factorial, isqrt
@@ -24,12 +24,12 @@ from tasks.verification.equivalence.polynomials import (
 
 MAX_ROOT_DEGREE, MAX_FACTORIAL = 12, 2100
 TRIAL_DIVISION_LIMIT = 1000
-"""Primes below are tried as factors under a root; what is left must be below their square, or the square of such."""
+"""Primes below this are tried as factors under a root. The rest must be below its square, or the square of such."""
 _PRIMES = [n for n in range(2, TRIAL_DIVISION_LIMIT) if all(n % d for d in range(2, isqrt(n) + 1))]
 
 
 def raise_power(base: Value, exponent: Value) -> Value:
-    """`base` to `exponent`; raises `NoExactForm` for what is too large, or has no real value."""
+    """`base` to the power of `exponent`. Raises `NoExactForm` if the result is too large or not real."""
     number = exponent.rational
     if number is None:
         return make_uninterpreted("^", base, exponent)
@@ -53,7 +53,10 @@ def raise_power(base: Value, exponent: Value) -> Value:
 
 
 def take_root(value: Value, degree: int) -> Value:
-    """The real root; of a negative number, `i` times a square root or the negative odd one. Raises `NoExactForm`."""
+    """The real root; for a negative number, `i` times the square root, or the negative odd root.
+
+    Raises `NoExactForm`.
+    """
     if not 1 < degree <= MAX_ROOT_DEGREE:
         raise NoExactForm
     number = value.rational
@@ -76,13 +79,13 @@ def take_root(value: Value, degree: int) -> Value:
 
 
 def take_absolute(value: Value) -> Value:
-    """Its absolute value."""
+    """The absolute value."""
     number = value.rational
     return make_uninterpreted("abs", value) if number is None else make_rational(-number if number < 0 else number)
 
 
 def take_factorial(value: Value) -> Value:
-    """`n!` of a small number."""
+    """The factorial of a number up to `MAX_FACTORIAL`. Raises `NoExactForm`."""
     number = value.rational
     if number is None:
         return make_uninterpreted("!", value)
@@ -92,7 +95,7 @@ def take_factorial(value: Value) -> Value:
 
 
 def choose(top: Value, bottom: Value) -> Value:
-    """The binomial coefficient of small numbers."""
+    """The binomial coefficient of whole numbers up to 1,000. Raises `NoExactForm`."""
     n, k = top.rational, bottom.rational
     if n is None or k is None:
         return make_uninterpreted("choose", top, bottom)
@@ -102,7 +105,7 @@ def choose(top: Value, bottom: Value) -> Value:
 
 
 def factorize(number: int) -> list[tuple[int, int]]:
-    """Primes of a positive number and how often each divides it; raises `NoExactForm` where finding them takes long."""
+    """Prime factors of a positive number with their exponents. Raises `NoExactForm` if finding them takes long."""
     prime_powers = list[tuple[int, int]]()
     for prime in _PRIMES:
         if prime * prime > number:

@@ -1,4 +1,4 @@
-"""What a question asks for that decides how its answers are compared: percent, rounding, an order, a base."""
+"""Reads from a question how its answers must be compared: percent, rounding, order and base."""
 
 import re
 from collections import deque
@@ -17,7 +17,7 @@ _GIVEN_PERCENT = re.compile(
     r"(?:[\s$~-]|\\[,;:! ()])*+\Z",
     re.IGNORECASE,
 )
-"""Before a percent sign or word: how many percent, or that they were told."""
+"""Text before a percent sign or word that gives the number, or says that it is known."""
 # matches "What ", "Write it as a ", "Find how many", not "If it falls by 5", "What is it if 5"
 _ASKED_PERCENT = re.compile(
     r"\b(?:what|which|how\s+(?:many|much|large|great)|find|compute|calculate|determine|express|give|state|write|estimate)\b"
@@ -26,7 +26,7 @@ _ASKED_PERCENT = re.compile(
     r"|(?<![A-Za-z\\])(?:[A-Za-z]\\?\)?\s?|[A-Za-z]\$\s?|_\$?\s?)\Z",
     re.IGNORECASE,
 )
-"""Before a percent sign or word that has no number: what is asked for, or a letter that stands for the number."""
+"""Text before a percent sign or word without a number that asks for it, or a letter for the number."""
 # matches "to the nearest ", "nearest tenth of a ", not "nearest cent or "
 _NEAREST_PERCENT = re.compile(
     r"\bnearest\s+\$?(?:[0-9.]+\s?|(?:whole|integer|one|half|(?:one[\s-])?(?:ten|hundred|thousand)th)\s+)?\$?"
@@ -34,9 +34,9 @@ _NEAREST_PERCENT = re.compile(
     re.IGNORECASE,
 )
 MAX_SIGNS = 100
-"""Percent signs and words of a question that are looked at, from the last one."""
+"""Percent signs and words of a question that are examined, counted from the last one."""
 _CONTEXT_CHARACTERS = 250
-"""Characters before a percent sign that say whether it is asked for."""
+"""Characters before a percent sign that are searched for a request."""
 _PLACES_OF_NAME = {
     **{
         "thousand": -3,
@@ -77,23 +77,23 @@ _BASE_NAME = re.compile(
 
 
 class QuestionHints(NamedTuple):
-    """What the comparison may forgive, and why: by the question, or by the recipe (`tolerance`)."""
+    """How the comparison is relaxed or tightened, by the question or by the recipe (`tolerance`)."""
 
     asks_percent: bool = False
-    """It asks for a percentage: 20 and 20% may be the same answer."""
+    """Whether the question asks for a percentage, so that 20 and 20% may be the same answer."""
     decimal_places: int | None = None
-    """Decimal places asked for: 2 for the nearest cent, -1 for the nearest ten."""
+    """Decimal places that the question asks for: 2 for the nearest cent, -1 for the nearest ten. None: not asked."""
     asks_order: bool = False
-    """A list is to stand in the order asked for."""
+    """Whether the question asks for a list in a certain order."""
     names_base: bool = False
-    """It names a base, so that `101` may stand for `101_2`."""
+    """Whether the question names a base, so that `101` may stand for `101_2`."""
     tolerance: float = 0.0
-    """Largest relative difference to the gold number."""
+    """Largest relative difference from the gold number."""
 
 
 @lru_cache(maxsize=4096)
 def parse_hints(question: str, tolerance: float = 0.0) -> QuestionHints:
-    """What `question` asks for; of several roundings the last one counts."""
+    """The hints in `question`. If it asks for several roundings, the last one counts."""
     if not question:
         return QuestionHints(tolerance=tolerance)
     text = question[-20_000:]
@@ -107,7 +107,7 @@ def parse_hints(question: str, tolerance: float = 0.0) -> QuestionHints:
 
 
 def _asks_percent(text: str) -> bool:
-    """Whether a percentage is wanted: `what percent`, `as a percentage`, `x%`. That of `20% of 50` is given."""
+    """Whether a percentage is asked for: `what percent`, `as a percentage`, `x%`; in `20% of 50` it is given."""
     for sign in deque(_PERCENT.finditer(text), maxlen=MAX_SIGNS):
         before = text[max(0, sign.start() - _CONTEXT_CHARACTERS) : sign.start()]
         if _NEAREST_PERCENT.search(before) or (not _GIVEN_PERCENT.search(before) and _ASKED_PERCENT.search(before)):

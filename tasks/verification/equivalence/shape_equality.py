@@ -1,4 +1,4 @@
-"""Whether two shapes say the same: True, False, or None where another rung must say it."""
+"""Compares two shapes: True if they are equal, False if they differ, None if another rule must decide."""
 
 from collections.abc import Iterable, Sequence
 
@@ -18,15 +18,15 @@ from tasks.verification.equivalence.number_equality import scalars_equal
 from tasks.verification.equivalence.question_hints import QuestionHints
 
 _COORDINATES = frozenset("xyz")
-"""Letters whose order everybody knows."""
+"""Letters with a conventional order."""
 
 
 class AmbiguousAssignment(Exception):
-    """Which number is for which letter: `y=1, x=2` beside `1, 2`, or beside `a=1, b=2`."""
+    """It is unclear which number belongs to which letter: `y=1, x=2` against `1, 2`, or against `a=1, b=2`."""
 
 
 def shapes_equal(gold: Shape, answer: Shape, hints: QuestionHints) -> MaybeEqual:
-    """Whether `answer` says what `gold` says, under what the question asked for. Raises `AmbiguousAssignment`."""
+    """Whether `answer` equals `gold`, given the hints of the question. Raises `AmbiguousAssignment`."""
     return _unwrapped_equal(_unwrap_single(gold), _unwrap_single(answer), hints)
 
 
@@ -58,7 +58,7 @@ def _unwrapped_equal(gold: Shape, answer: Shape, hints: QuestionHints) -> MaybeE
 
 
 def _column_equal(gold: Shape, answer: Shape, hints: QuestionHints) -> MaybeEqual:
-    """A matrix beside a tuple is another thing, unless it is a column of the same numbers: that is left open."""
+    """A matrix differs from a tuple, unless it is a column of the same numbers, which is undecided."""
     matrix, other = (gold, answer) if isinstance(gold, Matrix) else (answer, gold)
     if not isinstance(matrix, Matrix) or not isinstance(other, Collection):
         return False if isinstance(other, SetUnion) else None
@@ -67,7 +67,7 @@ def _column_equal(gold: Shape, answer: Shape, hints: QuestionHints) -> MaybeEqua
 
 
 def _unwrap_single(shape: Shape) -> Shape:
-    """The only member instead of a list or set of one; a set in a set stays there."""
+    """The only item of a list or set with one item. A set in a set is kept."""
     while isinstance(shape, Collection) and shape.kind != "tuple" and len(shape.items) == 1:
         if shape.kind == "set" and isinstance(shape.items[0], Collection):
             return shape
@@ -76,7 +76,7 @@ def _unwrap_single(shape: Shape) -> Shape:
 
 
 def _all_equal(results: Iterable[MaybeEqual]) -> MaybeEqual:
-    """False if any is, else None if any is."""
+    """False if any result is False, else None if any is None, else True."""
     result: MaybeEqual = True
     for each in results:
         if each is False:
@@ -99,7 +99,7 @@ def _equal_in_order(gold: Sequence[Shape], answer: Sequence[Shape], hints: Quest
 def _equal_in_any_order(
     gold: Sequence[Shape], answer: Sequence[Shape], hints: QuestionHints, repeats: bool
 ) -> MaybeEqual:
-    """Whether each member of one is in the other; with `repeats`, each as often."""
+    """Whether each item of one is in the other; with `repeats`, equally often."""
     if repeats and len(gold) != len(answer):
         return False
     remaining, is_unsure = list(answer), False
@@ -141,7 +141,7 @@ def _collections_equal(gold: Collection, answer: Collection, hints: QuestionHint
 
 
 def _is_named_by_position(gold: Collection, answer: Collection) -> bool:
-    """Whether the place alone says which letter a number is for: `1, 2` beside `x=1, y=2`."""
+    """Whether only the position says which letter a number belongs to: `1, 2` against `x=1, y=2`."""
     members = (*gold.items, *answer.items)
     relations = [item for item in members if isinstance(item, Relation)]
     names = {defined[0] if (defined := split_definition(item)) else "" for item in relations}
@@ -149,9 +149,10 @@ def _is_named_by_position(gold: Collection, answer: Collection) -> bool:
 
 
 def _assignments_equal(values: dict[str, Shape], is_tuple: bool, other: Collection, hints: QuestionHints) -> MaybeEqual:
-    """Letters with their values against bare ones; `is_tuple`: as a tuple of letters. Raises `AmbiguousAssignment`.
+    """Compare letters and their values with bare values. `is_tuple`: the letters form a tuple.
 
-    The letters of a tuple stand as the question named them; others, and a tuple of coordinates, stand in their order.
+    The letters of a tuple are in the order of the question; other letters and coordinates are in alphabetical order.
+    Raises `AmbiguousAssignment`.
     """
     written, letters = list(values.values()), list(values)
     unordered = _equal_in_any_order(written, other.items, hints, repeats=True)
@@ -173,7 +174,7 @@ def _assignments_equal(values: dict[str, Shape], is_tuple: bool, other: Collecti
 
 
 def _tuples_equal(gold: Collection, answer: Collection, hints: QuestionHints) -> MaybeEqual:
-    """In order; of two, the brackets count, for they may be the ends of an interval."""
+    """Compare items in order. The brackets of a tuple of two count, because it may be an interval."""
     if len(gold.items) == 2 and (gold.opening, gold.closing) != (answer.opening, answer.closing):
         return False
     return _equal_in_order(gold.items, answer.items, hints)
@@ -186,7 +187,7 @@ def _matrices_equal(gold: Matrix, answer: Matrix, hints: QuestionHints) -> Maybe
 
 
 def _unions_equal(gold: Shape, answer: Shape, hints: QuestionHints) -> MaybeEqual:
-    """Unions of intervals and sets: the same pieces, or the same points where all ends are rational."""
+    """Compare unions of intervals and sets: the same pieces, or the same points if all ends are rational."""
     left, right = (shape.pieces if isinstance(shape, SetUnion) else (shape,) for shape in (gold, answer))
     if any(not isinstance(piece, Collection) or piece.kind == "list" for piece in (*left, *right)):
         return False if {Scalar, Matrix} & {type(gold), type(answer)} else None
@@ -216,7 +217,7 @@ def _relations_equal(gold: Shape, answer: Shape, hints: QuestionHints) -> MaybeE
 
 
 def _relation_equals_number(relation: Relation, other: Scalar) -> MaybeEqual:
-    """Whether a relation that defines nothing may stand for a number: `x + y = 5` for 5, and `2x = 10` for 5."""
+    """Whether a relation that defines no letter may stand for a number: `x + y = 5` or `2x = 10` for 5."""
     sides = [side for side in relation.sides if isinstance(side, Scalar)]
     if relation.signs != ("=",):
         return False if relation.signs[0] in ("<", "\\le") else None
@@ -241,7 +242,7 @@ def _both_relations_equal(gold: Relation, answer: Relation, hints: QuestionHints
 
 
 def _equations_equal(gold: Relation, answer: Relation) -> MaybeEqual:
-    """Equal where one is a multiple of the other; different where it is not, and both are polynomials of one degree."""
+    """Equal if one is a multiple of the other; different if not, and both are polynomials of the same degree."""
     sides = (*gold.sides, *answer.sides)
     values = [side.value for side in sides if isinstance(side, Scalar)]
     if len(values) < 4:

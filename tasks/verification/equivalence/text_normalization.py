@@ -1,6 +1,6 @@
-r"""Answers as texts: without the signs that only set them nicely, and words told from products of letters.
+r"""Normalizes answers as texts: removes formatting, and distinguishes words from products of letters.
 
-Math-Verify reads `yes` as a product of three letters, so that an anagram is equal; here words are compared as words.
+Math-Verify reads `yes` as a product of three letters, so that an anagram is equal. Here words are compared as words.
 """
 
 import re
@@ -20,14 +20,14 @@ DEGREE_SIGN = re.compile(r"\^ ?(?:\\circ\b|\{ ?\\circ ?\})|°")
 # matches "12 cm^2", "12 m^{3}.", not "x^2", "12 cm^4"
 _UNIT_POWER = re.compile(r"(?<=[0-9})] )([A-Za-z]++) ?\^ ?(?:([23])|\{([23])\}) ?\.?$")
 _LETTER_UNITS = {"m": "meter", "g": "gram", "s": "second", "L": "liter", "l": "liter"}
-"""In text they are units, and in mathematics letters."""
+"""Letters that are units in text commands, and variables in mathematics."""
 # matches r"\sqrt", r"\begin{align*}", not "sqrt", r"\{"
 _COMMAND = re.compile(r"\\(?:begin|end)\{[a-z*]*+\}|\\[A-Za-z]++")
 _PLAIN_WORD = re.compile(r"[A-Za-z]{3,}+|\bno\b", re.IGNORECASE)
 # matches "7 p.m.", r"7\text{ am}", not "7 amps", "pm"
 _HOUR = re.compile(r"[0-9] ?(?:\\text\{)? ?[ap]\.? ?m\b", re.IGNORECASE)
 _BLANK = re.compile(r"(?<![0-9]) | (?![0-9])")
-"""One that sets apart; between two digits it tells two numbers from one."""
+"""A blank that can be dropped; between two digits it separates numbers."""
 # matches r"\frac 1 2", not r"\frac12", r"\frac{1}{2}"
 _FRACTION = re.compile(r"(\\[dt]?frac) ?([0-9]) ([0-9])")
 _ONLY_WORDS = re.compile(r"[A-Za-z',;:! -]++")
@@ -39,7 +39,7 @@ MATH_NAMES = frozenset(
         *("infinity", "infty", "and"),
     }
 )
-"""Runs of three letters and more that Math-Verify does not take for a product of variables."""
+"""Runs of three or more letters that Math-Verify does not read as a product of variables."""
 NON_UNIT_NAMES = (MATH_NAMES | {"ln", "lg", "pi"}) - {
     "sec",
     "min",
@@ -52,14 +52,14 @@ NON_UNIT_NAMES = (MATH_NAMES | {"ln", "lg", "pi"}) - {
     "psi",
     "and",
 }
-"""Those that are no words or units behind a number, and what is shorter."""
+"""Names that are no words or units after a number, including those with two letters."""
 NEGATIVE_WORDS = frozenset({"no", "not", "none", "never", "nothing", "undefined", "empty", "impossible", "nonexistent"})
 CHOICE_LETTER = re.compile(r"\(?([A-Za-z])\)?")
-"""A letter that names one of several choices."""
+"""A letter that names a choice."""
 
 
 def has_words(text: str) -> bool:
-    r"""Whether a word stands in it: three letters outside of commands, or two inside of `\text{}`."""
+    r"""Whether it contains a word: three letters outside of commands, two inside of `\text{}`, or a time of day."""
     words = [word for inside in _TEXT_COMMAND.findall(text) for word in re.findall("[A-Za-z]{2,}", inside)]
     if _HOUR.search(text):
         return True
@@ -68,17 +68,17 @@ def has_words(text: str) -> bool:
 
 
 def drop_text_commands(text: str) -> str:
-    r"""`text` without what stands in `\text{}`."""
+    r"""`text` without `\text{}` and similar commands and their contents."""
     return _TEXT_COMMAND.sub(" ", text)
 
 
 def is_only_words(text: str) -> bool:
-    """Whether it is made of words alone."""
+    """Whether it consists of words only."""
     return _ONLY_WORDS.fullmatch(strip_formatting(text).rstrip(". ")) is not None
 
 
 def normalize(text: str) -> str:
-    """What is compared as text: words without case, plural, article and stops; anything else without blanks."""
+    """The form compared as text: words without case, plural, articles and punctuation; anything else without blanks."""
     plain = strip_formatting(text).rstrip(". ")
     if choice := CHOICE_LETTER.fullmatch(plain):
         return choice[1].casefold()
@@ -89,7 +89,7 @@ def normalize(text: str) -> str:
 
 
 def strip_formatting(text: str) -> str:
-    """`text` without the signs around and inside a number that only set it nicely, and no blank beside a blank."""
+    """`text` without formatting signs around and inside a number, and without double blanks."""
     text = text.strip()
     if text.endswith("%") and (match := _PERCENT_AFTER.fullmatch(text)):
         text = f"{match[1] or match[2]}%"

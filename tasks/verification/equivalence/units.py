@@ -1,4 +1,4 @@
-"""Units by name: told from words that change a number, made singular, and never converted into another."""
+"""Recognizes and normalizes units of numbers, apart from words that change a number. Units are never converted."""
 
 import re
 from collections.abc import Sequence
@@ -22,14 +22,14 @@ NON_UNIT_WORDS = re.compile(
         |fri|satur|sun)day)(?![A-Za-z'])""",
     re.VERBOSE | re.IGNORECASE,
 )
-"""Words beside a number that change it, `5 million`: not read, and not guessed. Behind it, others are its unit."""
+"""Words next to a number that change it, as in `5 million`, so it is not read. Other words after it are its unit."""
 # matches all of "square", "towards", not of "squares", "the"
 MODIFIERS_BEFORE = re.compile(
     r"(?:square|cube|inverse|opposite|exponential|modulus|option|case|equation|chapter|section|figure|against|towards?"
     r"|ceil|ceiling|floor|sgn|absolute|inequality|from|follows|following|precedes|preceding)",
     re.IGNORECASE,
 )
-"""The last word before a number, with which it is another one."""
+"""Words that change the meaning of a number right after them."""
 _SHORT_WORDS = """
     a am an as at by do he hr id if in is it me mr my no of on or pi so tv tvs up us we
     act ads age air all ant ape arm art ash axe bag bar bat bay bed bee bet bib bid big bin bit box boy bud bug bun bus
@@ -46,7 +46,7 @@ _SHORT_WORDS = """
     gm gms tsp hp ha dm sqm yds ltr
     cal amp ohm bar atm kpa mpa mol rad deg pkg cc kn kj mj ev usd eur gbp inr jpy cad aud"""
 _REAL_SHORT_WORDS = frozenset(_SHORT_WORDS.split())
-"""Words of two and three letters: others behind a number are a product, `5 xy`."""
+"""Words of two and three letters. Other such letters after a number are a product, as in `5 xy`."""
 # matches all of "kilometers", "cm", "m²", not of "cats", "kilofeet"
 _KNOWN_UNITS = re.compile(
     r"""(?:square|cubic|sq|cu|per|units?|degrees?|radians?|deg|rad|(?:kilo|centi|milli|nano|micro)?(?:met(?:er|re)|gram)s?
@@ -65,7 +65,7 @@ _UNIT_NAMES = {
     **{"metre": "meter", "kilometre": "kilometer", "centimetre": "centimeter", "g": "gram", "kg": "kilogram"},
     **{"lb": "lb", "oz": "ounce", "l": "liter", "litre": "liter"},
 }
-"""Other ways to write a unit. None is converted into another."""
+"""Other ways to write a unit. None is converted into another unit."""
 # matches "5 dollars an hour", not "5 dollars for an hour"
 _RATE = re.compile(r"\b(dollars?|euros?|pounds?|sterling|yen|rupees?) (?:an?|each|every) ")
 _MONEY = frozenset({"dollar", "euro", "pound", "sterling", "yen", "rupee"})
@@ -74,12 +74,12 @@ _AMBIGUOUS_POUNDS = frozenset({("pound", "sterling"), ("pound", "lb"), ("lb", "p
 
 
 def find_currency(words: Sequence[str]) -> str:
-    """The currency named before a number, `USD 18`; empty if there is none."""
+    """The currency code before a number, as in `USD 18`; empty if there is none."""
     return next((word for word in words if _UNIT_NAMES.get(word, word) in _MONEY and len(word) == 3), "")
 
 
 def normalize_unit(words: str, currency: str = "") -> str:
-    """A unit in one of the ways to write it. What follows money says what it is for, unless it is a rate."""
+    """A unit in its normal form. Words after an amount of money are dropped unless they make it a rate."""
     if words.strip().casefold() == "in":
         return "inch"
     words = _RATE.sub(r"\1 per ", words.casefold())
@@ -95,7 +95,7 @@ def normalize_unit(words: str, currency: str = "") -> str:
 
 
 def has_letter_product(words: str) -> bool:
-    """Whether one of the words behind a number is no word, but letters to be multiplied."""
+    """Whether one of the words after a number is a product of letters instead."""
     parts = words.replace("²", "").replace("³", "").rstrip(".").split()
     return any(
         1 < len(part) < 4 and part.casefold() not in _REAL_SHORT_WORDS for word in parts for part in word.split("/")
@@ -103,12 +103,12 @@ def has_letter_product(words: str) -> bool:
 
 
 def is_known_unit(words: str) -> bool:
-    """Whether all of them name a unit that everybody knows."""
+    """Whether all of the words name a common unit."""
     return all(_KNOWN_UNITS.fullmatch(word) for word in words.rstrip(".").split())
 
 
 def units_differ(one: str, other: str) -> bool:
-    """Whether two units, both named, are not the same."""
+    """Whether two units differ; false if one of them is missing."""
     if one == other or not one or not other:
         return False
     names, others = one.split(), other.split()
@@ -118,7 +118,7 @@ def units_differ(one: str, other: str) -> bool:
 
 
 def to_singular(word: str) -> str:
-    """`word` without power sign and plural s, by the name in `_UNIT_NAMES` if it has one."""
+    """`word` in the singular, replaced by its name in `_UNIT_NAMES` if it has one; a power sign is kept."""
     stem = word.rstrip("²³")
     if stem not in _UNIT_NAMES and len(stem) > 2 and stem.endswith("s") and not stem.endswith("ss"):
         stem = stem[:-1]
