@@ -1,1 +1,1 @@
-"""Solutions that are Python programs: found, run in a sandbox, and compared by what they print."""
+"""Verifies solutions that are Python programs: finds them, runs them in a sandbox, and compares their output."""

@@ -1,7 +1,7 @@
-"""Runs solutions that are Python programs, and holds what they print last against the gold answer.
+"""Runs solutions that are Python programs, and compares the last line that they print with the gold answer.
 
-What the program may do is said by `sandbox/`, whether two answers are equal by `verification/verify.py`. A program
-that did not end well says nothing about its answer, so its verdict is `unparseable` or `timeout`, never `wrong`.
+`sandbox/` defines what a program may do, and `verification/verify.py` decides whether two answers are equal. A program
+that fails says nothing about its answer, so its verdict is `unparseable` or `timeout`, never `wrong`.
 """
 
 import itertools
@@ -26,25 +26,25 @@ from tasks.verification.verify import Verify, extract_gold
 EXECUTION_VERDICTS = pa.schema(
     [
         *verdicts.VERDICT_SCHEMA,
-        optional("ended", pa.string()),  # one of `sandbox.results.REASONS`; null where there was no program
+        optional("ended", pa.string()),  # one of `sandbox.results.REASONS`; null if there was no program
         optional("detail", pa.string()),  # network, process, file ...; the exception of an error
-        optional("printed", pa.string()),  # on standard output, the last `PRINTED_CHARACTERS` characters
+        optional("printed", pa.string()),  # the last `PRINTED_CHARACTERS` characters of standard output
         measured("cpu_seconds", pa.float32()),
-        measured("peak_mib", pa.float32()),  # of memory, the interpreter's included
+        measured("peak_mib", pa.float32()),  # peak memory, including the interpreter's
     ]
 )
-"""A verdict that also says how the program ended."""
+"""A verdict together with how the program ended."""
 
 CHUNK_PROGRAMS = 64
 """Programs run before their answers are judged together."""
 PRINTED_CHARACTERS = 4000
-"""Characters kept of what a program printed: the last ones, where the answer is."""
+"""Characters of a program's output that are kept: the last ones, where the answer is."""
 _VERDICT_RANKS = {"correct": 0, "wrong": 2}
-"""Of several readings, which one is believed; the others lie between."""
+"""Order in which the verdicts on several readings are preferred. All other verdicts have rank 1."""
 
 
 class ProgramRun(NamedTuple):
-    """A row, how its program ended, and what it printed last; no ending where it had no program."""
+    """A row, how its program ended, and the last line that it printed. `result` is None if the row has no program."""
 
     row: Row
     result: ExecutionResult | None
@@ -52,11 +52,11 @@ class ProgramRun(NamedTuple):
 
 
 class Execute(Stage):
-    """One verdict for each row: its program is run, and what it prints last compared with the row's `answer`.
+    """One verdict for each row: runs its program and compares the last line that it prints with the row's `answer`.
 
-    A program has the standard library, the libraries, an empty environment and an empty folder; `random` starts from
-    the same seed each time. One that ends its sandbox twice is quarantined. Raises `VerifierBroken` where the machine
-    cannot contain programs.
+    A program has the standard library, `libraries`, an empty environment and an empty folder. `random` starts from the
+    same seed each time. A program that ends its sandbox twice is quarantined. Raises `VerifierBroken` if the machine
+    cannot isolate programs.
     """
 
     label: ClassVar[str] = "execute"
@@ -64,26 +64,30 @@ class Execute(Stage):
     version: ClassVar[int] = 2
 
     column: str = "solution"
-    """Which column holds the program: its last block of Python, or all of the text where there is no block."""
+    """Column that holds the program: the last Python block in its text, or the whole text if it has no block."""
     deadline: float = Field(default=10.0, gt=0, le=3600)
-    """Seconds a program may run."""
+    """Seconds of wall time that a program may run."""
     cpu_seconds: int = Field(default=5, ge=1, le=3600)
-    """Seconds of CPU time it may take: on a busy machine, these are reached after the same work."""
+    """Seconds of CPU time that a program may take. Unlike wall time, this does not depend on how busy the machine
+    is."""
     memory_mib: int = Field(default=512, ge=64)
-    """Address space, beside that of the interpreter with its libraries."""
+    """MiB of address space that a program may use, in addition to the interpreter with its libraries."""
     output_kib: int = Field(default=64, ge=1, le=1024)
-    """What it may print."""
+    """KiB that a program may print on standard output and standard error together."""
     libraries: tuple[str, ...] = ("sympy",)
-    """What it may import, beside the standard library and what is installed in the same folder; loaded beforehand."""
+    """Libraries that a program may import, besides the standard library and packages installed in the same folder. They
+    are loaded in advance."""
     restore_exact: bool = True
-    """Read a printed binary fraction also as what it stands for: 0.30000000000000004 as 0.3, 3.3333333333333335 as
-    10/3."""
+    """Whether a printed float is also read as the number that it stands for: 0.30000000000000004 as 0.3,
+    3.3333333333333335 as 10/3."""
     unsafe: bool = False
-    """Run programs also where the machine cannot keep them from its files and its network. They may do anything."""
+    """Whether programs are run even if the machine cannot keep them from its files and network. They may do anything
+    there."""
     interpreter: str = Field(default_factory=lambda fields: sandbox.describe_interpreter(fields["libraries"]))
-    """Python and libraries behind the verdicts: others may print otherwise, so it is another stage."""
+    """Python and library versions that run the programs. Others may print something else, so they make a different
+    stage."""
     answer_match: Verify = Field(default_factory=Verify)
-    """Judges what is printed, as it judges the final answer of a text."""
+    """How the output is compared with the gold answer: as the final answer of a text would be."""
 
     @field_validator("libraries")
     @classmethod
@@ -102,7 +106,7 @@ class Execute(Stage):
         """One verdict, in the order of `batch`, for each row with `row_id`, `answer` and `column`."""
         if mismatch := _describe_mismatch(
             self.interpreter, self.libraries
-        ):  # a worker need not have what the recipe's had
+        ):  # a worker may have other versions than the caller
             raise VerifierBroken(f"{self.label} {mismatch}")
         if missing := sorted({self.column, "answer"} - batch[0].keys()) if batch else []:
             raise BadInput(f"{self.label}: the rows have no column {missing[0]!r}; name the program's with `column`")
@@ -132,14 +136,14 @@ class Execute(Stage):
                 yield comparison if isinstance(comparison, Quarantine) else self._make_row(run, comparison)
 
     def _compare_outputs(self, runs: Sequence[ProgramRun]) -> Iterator[Row | Quarantine]:
-        """Verdicts of the Verify stage on what was printed, as if it were the marked answer of a text."""
+        """The verdicts of `answer_match` on the output, read as if it were the marked answer of a text."""
         marker = next(iter(self.answer_match.markers), "")
         golds = [extract_gold(case.row["answer"], self.answer_match.markers) for case in runs]
         outputs = [read_output(case.line, gold, self.restore_exact) for case, gold in zip(runs, golds, strict=True)]
         attempts = [
             {"question": "", **case.row, "response": f"{marker} {text}".strip()}
-            for case, said in zip(runs, outputs, strict=True)
-            for text in said.texts
+            for case, output in zip(runs, outputs, strict=True)
+            for text in output.texts
         ]
         outcomes = self.answer_match.rows(attempts, None)
         for run, output in zip(runs, outputs, strict=True):
@@ -170,7 +174,7 @@ class Execute(Stage):
 
 
 def _choose_outcome(output: OutputReadings, outcomes: Sequence[Row | Quarantine]) -> Row | Quarantine:
-    """One outcome of those of all readings: right if one is, wrong if all are, and neither where nobody knows."""
+    """The outcome for all readings of an output: right if one is, wrong if all are, otherwise undecided."""
     ranked = sorted(outcomes, key=lambda outcome: _VERDICT_RANKS.get(_get_verdict(outcome), 1))
     first = ranked[0]
     if isinstance(first, Quarantine) or (output.can_confirm and first["verdict"] == "correct"):
@@ -187,7 +191,7 @@ def _get_verdict(outcome: Row | Quarantine) -> str:
 
 
 def _describe_mismatch(interpreter: str, libraries: Sequence[str]) -> str:
-    """What is wrong with `describe_interpreter`; empty if it is the installed one."""
+    """How `interpreter` differs from the installed one; empty if it does not."""
     installed = sandbox.describe_interpreter(libraries)
     if interpreter == installed:
         return ""

@@ -1,4 +1,4 @@
-"""Finds the program in a solution, and the line with the answer in what the program printed."""
+"""Finds the program in a solution, and the line with the answer in the program's output."""
 
 import re
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ _PYTHON_NAMES = frozenset({"python", "python3", "py"})
 
 
 def find_program(solution: str) -> str:
-    """The last fenced block of Python, else the last one of no language, else all of it; blank where there is none."""
+    """The last fenced Python block, else the last block without a language, else the whole text; empty if none."""
     blocks = list(_find_blocks(solution))
     if not blocks:
         return solution.strip() and solution
@@ -19,7 +19,7 @@ def find_program(solution: str) -> str:
 
 
 def _find_blocks(text: str) -> Iterator[tuple[str, str]]:
-    """Language and text of each block; one that is never closed, as in a reply that was cut off, ends with the text."""
+    """Language and text of each block. An unclosed block, as in a truncated reply, ends with the text."""
     fence, language, lines = "", "", list[str]()
     for line in text.split("\n"):
         match = _FENCE.match(line)
@@ -35,5 +35,5 @@ def _find_blocks(text: str) -> Iterator[tuple[str, str]]:
 
 
 def find_last_line(printed: str) -> str:
-    """The last line that is not blank; empty where there is none."""
+    """The last line that is not blank; empty if there is none."""
     return printed.rstrip().rpartition("\n")[2].strip()

@@ -1,7 +1,7 @@
-r"""Reads what a program printed as mathematics: Python and sympy write `[2, 3]`, `1 + 2*I` and `exp(2)`, golds do not.
+r"""Converts a program's output to the notation of golds: Python and sympy print `[2, 3]`, `1 + 2*I` and `exp(2)`.
 
-A list of Python is no interval, and its tuple is a list where the gold is one. What cannot be read so is left as it
-was printed, and is never called wrong for it.
+A Python list is not an interval, and a Python tuple is a list if the gold is one. Output that cannot be converted is
+kept as it was printed, and is never judged wrong for its form.
 """
 
 import ast
@@ -16,25 +16,26 @@ from tasks.verification.equivalence.compare import parse_answer
 from tasks.verification.equivalence.expression_parser import MAX_DEPTH
 
 MAX_LINE_CHARACTERS = 2000
-"""Characters of a printed line that is still rewritten; the Verify stage reads no longer ones either."""
+"""Longest printed line that is converted, in characters; the `Verify` stage reads no longer ones either."""
 NOISY_DIGITS = 15
-"""Significant digits from which on a printed fraction is that of a binary one: they have 15 to 17."""
+"""Significant digits from which a printed decimal is taken for a float: floats are printed with 15 to 17."""
 ROUNDED_DIGITS, MAX_EXACT_DIGITS = 12, 10
-"""Digits of it that are looked at, and how many are left where the rest was noise."""
+"""Digits to which a float is rounded, and the most digits that may remain if the rest was noise."""
 MAX_DENOMINATOR, MAX_RATIO = 1000, 10_000
-"""Of a ratio that is recognised: two such are 1e-6 apart and noise is 1e-10 at most, so that chance makes none."""
+"""Largest denominator and value of a ratio that is recognized in a float. Two such ratios differ by at least 1e-6;
+float noise is at most 1e-10."""
 RELATIVE_NOISE = Fraction(1, 10**14)
-"""Relative: some fifty times what one operation on binary fractions can be off."""
+"""Largest relative error of a float: some fifty times that of one operation."""
 MAX_NESTED_ROOTS = 8
-"""Roots within roots."""
+"""Largest depth of nested roots."""
 MAX_LABELS = 4
-"""Words before an answer that are passed over: `Roots: x = [2, 3]` has two."""
+"""Labels before an answer that are skipped: `Roots: x = [2, 3]` has two."""
 MAX_DECIMAL_PLACES = 30
-"""Decimal places of a number with an exponent that is written out."""
+"""Most decimal places to which a number with an exponent is written out."""
 
 # matches "0.30000000000000004", "x 1.5e-7", not "1.2.3", "x1.5", "3"
 _FLOAT = re.compile(r"(?<![\w.])[0-9]++\.[0-9]++(?:e[-+]?[0-9]{1,3}+)?+(?![\w.])")
-"""With an exponent that a binary fraction can have: a program may print one that takes for ever to multiply out."""
+"""A decimal, with an exponent in the range of a float: a larger one could take forever to write out."""
 _WORD = re.compile(r"[A-Za-z]{2,}+")
 _FUNCTIONS = frozenset({"sqrt", "pi", "sin", "cos", "tan", "log", "exp", "oo"})
 # matches "x**10", "2**(n + 1)", not "**bold**", "x**(f(2))"
@@ -51,16 +52,16 @@ _LABEL = re.compile(r".*?(?:(?<![=<>!])=(?!=)|:|\b(?:is|are)\b)[ \t]*+(?=\S)")
 _PLAIN_LABEL = re.compile(
     r"(?:(?<![A-Za-z])[A-Za-z]\([A-Za-z]\)|[A-Za-z_0-9 ,'\t])*+[=:]?[ \t]*+(?:[A-Za-z_0-9 ,'\t]*+[=:]?[ \t]*+){0,3}"
 )
-"""A label without any mathematics but a name: what is dropped of `sin(x) = 2` would be missed."""
+"""A label without mathematics except a name: the left side of `sin(x) = 2` must not be dropped."""
 # matches "x in [1, 2]", "2*sin(x)", not "[1]", "basin(x)", "sinh(x)"
 _PYTHON_SYNTAX = re.compile(r"\[[^\[\]()]*,[^\[\]()]*\]|\b(?:a?(?:sin|cos|tan)|exp|log|Abs)\(")
-"""What is Python's in a line that is none: a list, a function."""
+"""Python syntax in a line that is no Python expression: a list or a function."""
 _GROUPED_DIGITS = re.compile(r"[0-9],[0-9]{3}(?![0-9])")
 # matches "( 1", "1 ,", " 1", not "1 + 2"
 _BLANKS = re.compile(r"\s+(?=[,;)\]}])|(?<=[,;(\[{])\s+|\A\s+|\s+\Z")
 # matches r"\frac", "1or 2", "x # y", "---3", not "x or y", "--3"
 _NOT_PYTHON = re.compile(r"[^ -\[\]-~]|[0-9.jJ](?:and|else|for|if|in|is|not|or)\b|[-+~]{3}|\bnot\b|[`@#;?$]")
-"""Characters and words with which a line is not even tried: other signs than ASCII, a backslash, `1or`."""
+"""Characters and words that rule out a Python expression: non-ASCII characters, a backslash, `1or`."""
 _BRACKET = re.compile(r"[()\[\]{}]")
 _WORDS = re.compile(r"[\w %./+-]+")
 _INDEXED_NAME = re.compile(r"([A-Za-z])_?([0-9]+)")
@@ -78,7 +79,7 @@ _TRIGONOMETRIC = {
     **{f"a{name}": f"\\arc{name}" for name in ("sin", "cos", "tan")},
 }
 _NUMBER_WRAPPERS = frozenset({"Integer", "Float", "Decimal", "mpf", "int64", "int32", "float64", "float32"})
-"""What Python writes around a number in a list."""
+"""Types whose names Python prints around a number in a list."""
 _RELATION_SIGNS: dict[type[ast.cmpop], str] = {
     **{ast.Lt: "<", ast.LtE: "\\le", ast.Gt: ">", ast.GtE: "\\ge", ast.Eq: "=", ast.NotEq: "\\ne"}
 }
@@ -88,24 +89,24 @@ _INTERVAL_BRACKETS = {
 
 
 class OutputReadings(NamedTuple):
-    """What a printed line says: right if one of its readings is."""
+    """The possible readings of a printed line, which is right if one of them is."""
 
     texts: tuple[str, ...]
     can_refute: bool = True
-    """Whether it is wrong where no reading is right; else nobody knows."""
+    """Whether the line is wrong if no reading is right; otherwise it is undecided."""
     can_confirm: bool = True
-    """Whether it is right where a reading is; else nobody knows."""
+    """Whether the line is right if a reading is right; otherwise it is undecided."""
 
 
 class _NotMathematics(Exception):
-    """What is not read as mathematics."""
+    """The expression cannot be converted to mathematics."""
 
 
 def read_output(line: str, gold: str, exact: bool = True) -> OutputReadings:
-    """A line beside the gold answer. If `exact`, a binary fraction is also read as the number that it stands for.
+    """Convert a line to the notation of the gold. If `exact`, a float is also read as the number that it stands for.
 
-    The text of the gold itself needs no reading: a printed list `[2, 3]` is the interval `[2,3]` where that is the
-    gold, for it is written as whoever asked for it would write it. Beside `(2,3)` it is neither right nor wrong.
+    A line that equals the text of the gold is not converted: a printed list `[2, 3]` matches a gold `[2,3]`, even if
+    that is an interval. Against a gold `(2,3)` it is undecided.
     """
     if _BLANKS.sub("", line) == _BLANKS.sub("", gold):
         return OutputReadings((line,))
@@ -115,17 +116,17 @@ def read_output(line: str, gold: str, exact: bool = True) -> OutputReadings:
 
 
 def _read_once(line: str, gold: str, exact: bool) -> OutputReadings:
-    tree, label, rest = _split_label(line)
+    tree, label, expression = _split_label(line)
     plain = OutputReadings((to_latex(line, exact),), can_refute=tree is not None or not _PYTHON_SYNTAX.search(line))
     if tree is None or _is_plain(tree, bool(label)):
         return plain
     try:
-        writer = _LatexWriter(rest, gold, exact, tree)
+        writer = _LatexWriter(expression, gold, exact, tree)
         text = writer.write(tree)
     except (_NotMathematics, RecursionError):
         words = all(isinstance(node, ast.Name | ast.Constant | ast.Tuple | ast.expr_context) for node in ast.walk(tree))
         return plain._replace(can_refute=words and not label)
-    if "".join(text.split()) == "".join(rest.split()):
+    if "".join(text.split()) == "".join(expression.split()):
         text = line
     elif not writer.has_many_values and not _WORD.search(label):
         text = label + text
@@ -133,20 +134,20 @@ def _read_once(line: str, gold: str, exact: bool) -> OutputReadings:
 
 
 def _split_label(line: str) -> tuple[ast.expr | None, str, str]:
-    """The expression of Python in a line, what stands before it, and its text; no expression where that is not sure."""
-    label, rest = "", line
+    """The Python expression in a line, the label before it, and its text. The expression is None if it is uncertain."""
+    label, expression = "", line
     for _ in range(MAX_LABELS):
-        rest = rest[:-1] if rest.endswith(("].", ").", "}.")) else rest
-        if (tree := _parse_python(rest)) is not None:
-            return (tree, label, rest) if _PLAIN_LABEL.fullmatch(label) else (None, "", line)
-        if (match := _LABEL.match(rest)) is None:
+        expression = expression[:-1] if expression.endswith(("].", ").", "}.")) else expression
+        if (tree := _parse_python(expression)) is not None:
+            return (tree, label, expression) if _PLAIN_LABEL.fullmatch(label) else (None, "", line)
+        if (match := _LABEL.match(expression)) is None:
             break
-        label, rest = label + match[0], rest[match.end() :]
+        label, expression = label + match[0], expression[match.end() :]
     return None, "", line
 
 
 def _is_plain(tree: ast.expr, has_label: bool) -> bool:
-    """Whether it is a number, a word or a choice, which are written alike everywhere."""
+    """Whether it is a number, a word or a choice, which need no conversion."""
     if isinstance(tree, ast.UnaryOp) and isinstance(tree.operand, ast.Constant):
         tree = tree.operand
     if isinstance(tree, ast.Constant):
@@ -155,7 +156,7 @@ def _is_plain(tree: ast.expr, has_label: bool) -> bool:
 
 
 def _parse_python(line: str) -> ast.expr | None:
-    """The line as an expression of Python, if it is one."""
+    """The line as a Python expression; None if it is none."""
     if len(line) > MAX_LINE_CHARACTERS or _NOT_PYTHON.search(line):
         return None
     depth = 0
@@ -170,7 +171,7 @@ def _parse_python(line: str) -> ast.expr | None:
 
 
 def _parse_gold_shape(gold: str) -> Shape | None:
-    """The shape of the gold, where the ladder reads one."""
+    """The shape of the gold; None if it has none."""
     if len(gold) > MAX_LINE_CHARACTERS:
         return None
     parsed = parse_answer(gold)
@@ -178,7 +179,7 @@ def _parse_gold_shape(gold: str) -> Shape | None:
 
 
 class _LatexWriter:
-    """Writes a syntax tree as LaTeX, in the form of the gold; raises `_NotMathematics` where that cannot be done."""
+    """Writes a Python syntax tree as LaTeX, in the form of the gold. Raises `_NotMathematics` if that is impossible."""
 
     def __init__(self, line: str, gold: str, exact: bool, tree: ast.expr) -> None:
         self._line, self._gold, self._exact = line.strip(), gold, exact
@@ -188,13 +189,13 @@ class _LatexWriter:
         self._plain_letters = {
             letter for letter in "EI" if not computed or re.search(rf"(?<![A-Za-z\\]){letter}(?![A-Za-z])", gold)
         }
-        """Letters of the gold, or of a choice, that are no constants of sympy's."""
+        """`E` and `I` if they are letters of the gold, or of a choice, rather than constants of sympy."""
         self.can_refute = self.can_confirm = True
         self.has_many_values = False
-        """Whether it is more than one value: no name stands before it."""
+        """Whether the line has several values, so that no name is written before them."""
 
     def write(self, node: ast.expr) -> str:
-        """The text of the whole line."""
+        """The LaTeX of the whole line."""
         if isinstance(node, ast.Tuple) and not self._is_bracketed(node):
             if _GROUPED_DIGITS.search(self._line):
                 raise _NotMathematics  # 1,234 is a number
@@ -212,11 +213,11 @@ class _LatexWriter:
                 return self._write_item(only)
             node = only
         if not node.elts:
-            raise _NotMathematics  # a list of nothing is not nothing
+            raise _NotMathematics  # a list that contains an empty list is not an empty list
         return self._write_collection(node)
 
     def _write_collection(self, node: ast.List | ast.Tuple | ast.Set) -> str:
-        """Several members: as the gold has them."""
+        """Several items, in the form of the gold."""
         gold = self._gold_shape
         if isinstance(gold, Matrix) and isinstance(node, ast.List) and isinstance(node.elts[0], ast.List):
             return self._write_matrix(node)
@@ -234,7 +235,7 @@ class _LatexWriter:
         return items if bare else f"({items})"
 
     def _check_brackets(self, node: ast.List | ast.Tuple, own_brackets: str, gold_brackets: str) -> None:
-        """Of two members, the brackets may say whether the ends belong, which Python's do not."""
+        """With two items, the gold's brackets may include or exclude the ends of an interval; Python's do not."""
         if len(node.elts) == 2 and own_brackets != gold_brackets:
             self.can_confirm = False
 
@@ -274,7 +275,7 @@ class _LatexWriter:
         return self._write_sum(node)
 
     def _write_sympy_call(self, node: ast.Call) -> str:
-        """An interval, a union, a matrix, an equation or an empty set; empty where it is none of them."""
+        """An interval, a union, a matrix, an equation or an empty set; an empty text if it is none of them."""
         name = ast.unparse(node.func)
         if node.keywords:
             raise _NotMathematics
@@ -407,9 +408,9 @@ class _LatexWriter:
 
 
 def to_latex(line: str, exact: bool = True) -> str:
-    r"""The same for a line that is no Python, sign by sign: `x**10` becomes `x^{10}`, `sqrt(2)` becomes `\sqrt{2}`.
+    r"""Convert a line that is no Python expression, sign by sign: `x**10` to `x^{10}`, `sqrt(2)` to `\sqrt{2}`.
 
-    If `exact`, a binary fraction is written as the number that it stands for. A line of words keeps everything else.
+    If `exact`, a float is written as the number that it stands for. A line of words is otherwise unchanged.
     """
     if len(line) > MAX_LINE_CHARACTERS:
         return line
@@ -425,7 +426,7 @@ def to_latex(line: str, exact: bool = True) -> str:
 
 
 def _restore_exact(match: re.Match[str]) -> str:
-    """0.3 for 0.30000000000000004, 10/3 for 3.3333333333333335; anything else stays as it was printed."""
+    """0.3 for 0.30000000000000004, 10/3 for 3.3333333333333335; anything else is kept as it was printed."""
     if len(match[0].partition("e")[0].replace(".", "").lstrip("0")) < NOISY_DIGITS:
         return match[0]
     value = Fraction(match[0])

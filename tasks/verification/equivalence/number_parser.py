@@ -81,8 +81,8 @@ def parse_number(text: str, plain: str | None = None) -> Numeral | None:
         return _parse_repeating(repeating)
     match = _NUMERAL.fullmatch(text)
     if not _has_digits(match):
-        before, rest = _split_sentence(text)
-        match = _NUMERAL.fullmatch(rest) if before else None
+        before, number_text = _split_sentence(text)
+        match = _NUMERAL.fullmatch(number_text) if before else None
     if match is None or not _has_digits(match) or (match["sign"] and match["late_sign"]):
         return Numeral(None, unread_reason="number_letter") if _NUMBER_WITH_LETTER.fullmatch(text) else None
     words = match["words"] or ""

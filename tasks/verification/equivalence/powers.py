@@ -70,9 +70,11 @@ def take_root(value: Value, degree: int) -> Value:
     if number:
         denominator_factors = [(prime, -count) for prime, count in factorize(number.denominator)]
         for prime, count in factorize(abs(number.numerator)) + denominator_factors:
-            up, rest = divmod(count, degree)
+            up, remainder = divmod(count, degree)
             factor: Terms = {
-                ((str(prime), Fraction(rest, degree)),) if rest else (): simplify_number(Fraction(prime) ** up)
+                ((str(prime), Fraction(remainder, degree)),) if remainder else (): simplify_number(
+                    Fraction(prime) ** up
+                )
             }
             result = multiply(result, Value(factor, ONE))
     return result

@@ -39,13 +39,13 @@ def find_formula(text: str, at: int) -> Formula | None:
     if first:
         first = max(first, text.find("\n", first, at))
     marks = [mark for mark in FORMULA_MARK.finditer(text, first, at + MAX_FORMULA_CHARACTERS) if mark[1]]
-    following, seen = [-1] * len(marks), dict[str, int]()
+    closing_indices, latest_index = [-1] * len(marks), dict[str, int]()
     for here in range(len(marks) - 1, -1, -1):
-        following[here] = seen.get(_get_closing_mark(marks[here][1]), -1)
-        seen[marks[here][1]] = here
+        closing_indices[here] = latest_index.get(_get_closing_mark(marks[here][1]), -1)
+        latest_index[marks[here][1]] = here
     formula, here = None, 0
     while here < len(marks) and marks[here].end() < at:
-        opening, last = marks[here], following[here]
+        opening, last = marks[here], closing_indices[here]
         if last < 0 or (opening[1] == "$" and (last > here + 1 or not _is_formula(text, opening, marks[last]))):
             here += 1
         elif marks[last].start() < at:

@@ -166,8 +166,8 @@ def _find_marked_line(text: str, markers: Sequence[str]) -> ExtractedAnswer | No
     start = max((_find_after_marker(text, marker) for marker in markers), default=-1)
     if start < 0:
         return None
-    rest = text[start:]
-    start += len(rest) - len(rest.lstrip())
+    after_marker = text[start:]
+    start += len(after_marker) - len(after_marker.lstrip())
     return _make_extracted(text, "marker", start, _find_line_end(text, start))
 
 

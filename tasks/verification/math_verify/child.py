@@ -56,7 +56,7 @@ def serve(comparator: Comparator, library: str) -> None:
                 _send_reply(replies, {"died": f"{type(error).__name__}: {error}"[:FORM_CHARACTERS]})
                 os._exit(1)  # after a MemoryError nothing in this process can be trusted
             milliseconds = (time.perf_counter() - began) * 1e3
-            _send_reply(replies, {"ruling": verdict._replace(milliseconds=milliseconds)})
+            _send_reply(replies, {"verdict": verdict._replace(milliseconds=milliseconds)})
         signal.setitimer(signal.ITIMER_REAL, 0)
 
 

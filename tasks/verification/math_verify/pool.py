@@ -109,7 +109,7 @@ class MathVerifyProcess(ProcessOwner):
         """Send a batch and yield its verdicts. The deadline of a pair starts when the previous one is answered."""
         child.send({"pairs": pairs, "deadline": deadline})
         for _ in pairs:
-            yield Verdict(*_receive(child, deadline)["ruling"])
+            yield Verdict(*_receive(child, deadline)["verdict"])
 
     def _start(self) -> JsonProcess:
         """Start a child and run the canaries. If it is killed meanwhile, start one more."""

@@ -1,4 +1,4 @@
-"""Inside the fork: turns the supervisor's copy into the program, shut in before its text is as much as compiled."""
+"""Runs inside the fork: isolates the supervisor's copy, then compiles and runs the program in it."""
 
 import builtins
 import json
@@ -14,24 +14,24 @@ from typing import Any
 from tasks.verification.code_execution.sandbox import seccomp_landlock
 
 Job = dict[str, Any]
-"""folder; deadline and cpu in seconds; memory and output in bytes."""
+"""A program to run: `folder`; `deadline` and `cpu` in seconds; `memory` and `output` in bytes."""
 
 PROGRAM_FILE = "solution.py"
 NOTES_DESCRIPTOR = 3
-"""File descriptor on which a fork says how its program ended."""
+"""File descriptor on which a fork reports how its program ended."""
 MAX_FILE_BYTES, MAX_OPEN_FILES = 4 << 20, 32
-"""Bytes of a file, and open files: what is removed but open takes no more than their product."""
+"""Largest file in bytes, and most open files. Files that are removed but open take no more than their product."""
 PROCESS_EVENTS = frozenset(
     {
         *("os.exec", "os.fork", "os.forkpty", "os.kill", "os.killpg", "os.posix_spawn", "os.spawn", "os.system"),
         *("pty.spawn", "signal.pthread_kill", "subprocess.Popen", "_thread.start_new_thread"),
     }
 )
-"""Audit events of Python that tell what a program was killed for."""
+"""Python audit events that show why a program was killed."""
 
 
 def run_program(job: Job, readable: Sequence[str], unsafe: bool, parent_pid: int, pipes: Sequence[int]) -> None:
-    """Run the program of `job`, whose pipes are stdout, stderr and notes. Never returns."""
+    """Run the program of `job`. `pipes` are for stdout, stderr and notes. Never returns."""
     seccomp_landlock.die_with_parent(parent_pid)
     os.setsid()
     null_device = os.open(os.devnull, os.O_RDONLY)
@@ -49,8 +49,8 @@ def run_program(job: Job, readable: Sequence[str], unsafe: bool, parent_pid: int
     sys.stdin, sys.stdout, sys.stderr = open(0), _open_stream(1), _open_stream(2)  # noqa: SIM115
     for name in ("stdin", "stdout", "stderr"):
         setattr(sys, f"__{name}__", getattr(sys, name))
-    builtins.exit = builtins.quit = sys.exit  # type: ignore[assignment]  # as `site` would have it
-    random.seed(0)  # the same program prints the same
+    builtins.exit = builtins.quit = sys.exit  # type: ignore[assignment]  # as `site` sets them
+    random.seed(0)  # the same program prints the same output
     sys.addaudithook(_note_event)
     _send_note({"began": True})
     _run_text(text)
@@ -61,7 +61,7 @@ def _open_stream(descriptor: int) -> Any:
 
 
 def _set_limits(job: Job) -> None:
-    """What the kernel holds by itself. Memory is counted on top of what the interpreter takes."""
+    """Set the limits that the kernel enforces. The memory limit is in addition to the interpreter's memory."""
     interpreter_bytes = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     for resource_kind, limit in (
         (resource.RLIMIT_AS, interpreter_bytes + job["memory"]),
@@ -85,7 +85,7 @@ def _send_note(note: dict[str, Any]) -> None:
 
 
 def _run_text(text: bytes) -> None:
-    """Run the program as `python solution.py` would, and say what it raised. Never returns."""
+    """Run the program as `python solution.py` would, and report what it raised. Never returns."""
     main = sys.modules["__main__"] = types.ModuleType("__main__")
     sys.argv, stdout = [PROGRAM_FILE], sys.stdout
     try:

@@ -1,4 +1,4 @@
-"""How programs end: the bounds they run within, and the reason that is made of what was seen of one."""
+"""The limits of programs, and how programs end: turns what the supervisor observed into a reason."""
 
 import errno
 import json
@@ -9,52 +9,53 @@ from typing import Any, NamedTuple
 from tasks.verification.json_process import ProcessDied
 
 REASONS = ("ok", "no_output", "timeout", "memory", "output", "forbidden", "error")
-"""Why a program ended."""
+"""Reasons why a program ended."""
 
 
 class Limits(NamedTuple):
-    """What a program may take."""
+    """Resources that a program may use."""
 
     deadline: float = 10.0
     """Seconds of wall time."""
     cpu: int = 5
     """Seconds of CPU time."""
     memory: int = 512 << 20
-    """Bytes of address space, beside those of the interpreter."""
+    """Bytes of address space, in addition to the interpreter's."""
     output: int = 64 << 10
-    """Bytes printed, on both streams."""
+    """Bytes printed, on both streams together."""
 
 
 class ExecutionResult(NamedTuple):
-    """How a program ended: one of `REASONS`, what exactly, what it printed, and what it took."""
+    """How a program ended: one of `REASONS` with a detail, its output, and the resources that it used."""
 
     reason: str
     detail: str | None = None
-    """Of forbidden: network, process, file or system call; of output: printed or files; of error: what was raised."""
+    """For `forbidden`: network, process, file or system call; for `output`: printed or files; for `error`: what was
+    raised."""
     printed: str = ""
-    """On standard output, at most `Limits.output` bytes."""
+    """Standard output, at most `Limits.output` bytes."""
     cpu_seconds: float = 0.0
     peak_bytes: int = 0
-    """Memory in use at most, the interpreter's included."""
+    """Peak memory, including the interpreter's."""
     milliseconds: float = 0.0
 
 
 class SandboxFailure(NamedTuple):
-    """A program during which `make_attempts` children died: a failure of the work, not an ending."""
+    """A program during which `attempts` supervisors died: a failure of the sandbox, not a result of the program."""
 
     error: str
     attempts: int
 
 
 class NotIsolated(Exception):
-    """The kernel refused a wall, so the program was not run."""
+    """The kernel refused a restriction, so the program was not run."""
 
 
 def classify(observed: dict[str, Any], limits: Limits) -> ExecutionResult:
-    """What the supervisor saw of a program, as one of `REASONS`; raises `NotIsolated` or `ProcessDied` where it
-    was not run.
+    """Classify what the supervisor observed of a program as one of `REASONS`.
 
-    A program can write the notes as it likes: they say what it died of, never whether it was contained.
+    Raises `NotIsolated` or `ProcessDied` if the program was not run. A program can forge its notes: they explain why it
+    ended, but never prove that it was isolated.
     """
     notes: dict[str, Any] = {}
     for line in observed["notes"].splitlines():
@@ -81,7 +82,7 @@ def _find_reason(observed: dict[str, Any], notes: dict[str, Any], limits: Limits
     if code == -signal.SIGSYS:
         attempt = notes.get("tried")
         return "forbidden", attempt if attempt in ("network", "process") else "system call"
-    if code in (-signal.SIGKILL, -signal.SIGXCPU):  # not by us: its CPU time is up, or memory was short everywhere
+    if code in (-signal.SIGKILL, -signal.SIGXCPU):  # not ours: CPU time is up, or the machine ran out of memory
         return ("timeout", None) if observed["cpu"] >= limits.cpu - 0.5 else ("memory", None)
     if code < 0:
         return "error", signal.Signals(-code).name

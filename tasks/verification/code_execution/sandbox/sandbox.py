@@ -1,7 +1,7 @@
-"""Runs programs that nobody has read, each as a process that reaches no network, no other file and no other process.
+"""Runs untrusted programs, each in a process that can reach no network, no other files and no other process.
 
-A supervisor (`supervisor.py`) is asked over a pipe and forks for each program; the kernel shuts the fork in
-(`seccomp_landlock.py`), and where it cannot, nothing runs. How a program ended is one of `results.REASONS`.
+A supervisor (`supervisor.py`) receives programs over a pipe and forks for each. The kernel isolates the fork
+(`seccomp_landlock.py`); if it cannot, nothing runs. How a program ended is one of `results.REASONS`.
 """
 
 import importlib.util
@@ -27,13 +27,13 @@ from tasks.verification.code_execution.sandbox.results import (
 from tasks.verification.json_process import IdlePool, JsonProcess, ProcessDied, ProcessOwner, Timeout
 
 GRACE_SECONDS = 0.8
-"""Seconds past the deadline that the supervisor may take to say so, before it is killed itself."""
+"""Seconds after a deadline within which the supervisor must report the timeout, before it is killed itself."""
 STARTUP_SECONDS = 120.0
-"""Seconds a supervisor may take to load its libraries (sympy: 1 s alone on a core); generous, for loaded machines."""
+"""Seconds for a supervisor to load its libraries (sympy: 1 s alone on a core); generous for loaded machines."""
 CANARY_LIMITS = Limits(deadline=STARTUP_SECONDS, cpu=int(STARTUP_SECONDS))
-"""Of a canary."""
+"""Limits of a canary."""
 COMMAND = (sys.executable, "-P", "-S", "-s", "-B", "-m", supervisor.__name__)
-"""Isolated but for the environment, which is ours: no site, no user's packages, no bytecode written."""
+"""The supervisor's command: no `site`, no user packages, no bytecode written. We set its environment ourselves."""
 ISOLATION_HELP = (
     "run it where the kernel has Landlock and seccomp (Linux 5.13 or later, x86_64 or aarch64, `landlock` among the "
     "`lsm=` of the boot options; in a container, a profile that allows both), "
@@ -49,25 +49,25 @@ CANARIES = (
     ("import os; os.listdir('/')", "forbidden", "file"),
     ("open('../questmill-canary', 'w')", "forbidden", "file"),
 )
-"""Programs whose ending is known. The first must end so in any case, the others wherever safety is promised."""
+"""Programs with known results. The first must always end as listed, the others unless `unsafe` is set."""
 
 
 class Sandbox(ProcessOwner):
-    """One supervisor that runs one program after the other, for one thread at a time; whoever makes one closes it.
+    """One supervisor that runs programs one after the other, for one thread at a time. The caller must `close` it.
 
-    A program can import the standard library and `libraries`, which are loaded beforehand, and what is installed beside
-    them. Each gets an empty folder of its own in `folder`. Raises `VerifierBroken` where programs cannot be contained.
+    A program can import the standard library, `libraries`, which are loaded in advance, and packages installed next to
+    them. Each gets an empty folder of its own in `folder`. Raises `VerifierBroken` if programs cannot be isolated.
     """
 
     def __init__(self, libraries: Sequence[str] = (), unsafe: bool = False, folder: str | None = None) -> None:
         super().__init__()
         if sys.platform != "linux":
-            raise VerifierBroken(f"programs are run on Linux alone, and this is {sys.platform}; add a worker that is")
+            raise VerifierBroken(f"programs run only on Linux, and this is {sys.platform}; add a Linux worker")
         self._libraries, self._unsafe, self._folder = tuple(libraries), unsafe, folder
         self._close_on_error(self._start)
 
     def run(self, program: str, limits: Limits = Limits()) -> ExecutionResult | SandboxFailure:  # noqa: B008
-        """Run `program`, for at most `limits.deadline` + 1 s, unless a supervisor that died must first be replaced."""
+        """Run `program` for at most `limits.deadline` + 1 s, or longer if a dead supervisor must be replaced."""
         return self._close_on_error(lambda: self._run_with_retry(program, limits))
 
     def _run_with_retry(self, program: str, limits: Limits) -> ExecutionResult | SandboxFailure:
@@ -97,7 +97,7 @@ class Sandbox(ProcessOwner):
             shutil.rmtree(folder, ignore_errors=True)
 
     def _start(self) -> JsonProcess:
-        """Start a supervisor, hand it the libraries, run the canaries."""
+        """Start a supervisor, send it the libraries, and run the canaries."""
         folders = sorted({_find_install_folder(name) for name in self._libraries})
         self._child = child = JsonProcess(COMMAND, _make_environment())
         try:
@@ -108,7 +108,7 @@ class Sandbox(ProcessOwner):
                 if (result.reason, result.detail) != (reason, detail):
                     actual = " ".join(filter(None, (result.reason, result.detail)))
                     raise VerifierBroken(
-                        f"the sandbox is not tight: its canary {program!r} ended with {actual}; {ISOLATION_HELP}"
+                        f"the sandbox does not isolate programs: canary {program!r} ended with {actual}; {ISOLATION_HELP}"
                     )
         except (ProcessDied, Timeout) as error:
             raise VerifierBroken(f"the sandbox did not start: {error}; see if `{' '.join(COMMAND)}` runs") from error
@@ -116,7 +116,7 @@ class Sandbox(ProcessOwner):
 
 
 def _find_install_folder(library: str) -> str:
-    """The folder that a library is installed in."""
+    """The folder in which a library is installed. Raises `VerifierBroken` if it is not installed."""
     spec = importlib.util.find_spec(library)
     if spec is None or spec.origin is None:
         raise VerifierBroken(f"programs may import {library!r}, but it is not installed; install it or leave it out")
@@ -124,20 +124,20 @@ def _find_install_folder(library: str) -> str:
 
 
 def _make_environment() -> dict[str, str]:
-    """No secret of ours; sets of texts in the same order each time, and no threads before a fork."""
+    """An environment without secrets, with a fixed hash seed, and without threads before a fork."""
     root = str(Path(__file__).resolve().parents[4])
     return {"PYTHONPATH": root, "PYTHONHASHSEED": "0", "PYTHONUTF8": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 
 def check_health() -> float:
-    """Start a sandbox, let it pass its canaries, end it; milliseconds, or `VerifierBroken` where it is not tight."""
+    """Milliseconds to start a sandbox and run its canaries. Raises `VerifierBroken` if it does not isolate programs."""
     began = time.perf_counter()
     Sandbox().close()
     return (time.perf_counter() - began) * 1e3
 
 
 def describe_interpreter(libraries: Sequence[str]) -> str:
-    """What programs run on, e.g. `python 3.11, sympy 1.14.0`; raises ValueError where a library is not installed."""
+    """Python and library versions, e.g. `python 3.11, sympy 1.14.0`. Raises `ValueError` if a library is missing."""
     names = [f"python {'.'.join(platform.python_version_tuple()[:2])}"]
     for library in libraries:
         try:
@@ -153,9 +153,9 @@ _idle_sandboxes = IdlePool(Sandbox)
 def run_programs(
     programs: Sequence[str], limits: Limits, libraries: Sequence[str] = (), unsafe: bool = False
 ) -> list[ExecutionResult | SandboxFailure]:
-    """How each program ends, in order, from any thread of any process.
+    """Run the programs and return how each ended, in order. Any thread of any process may call this.
 
-    Supervisors are started on demand, as many as threads ask at a time, and end with the process.
+    Supervisors are started on demand, one for each thread that calls at the same time, and end with the process.
     """
     with _idle_sandboxes.lend(tuple(libraries), unsafe) as sandbox:
         return [sandbox.run(program, limits) for program in programs]

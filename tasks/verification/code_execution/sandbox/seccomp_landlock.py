@@ -1,9 +1,8 @@
-"""Shuts a process in by what Linux offers to everybody: seccomp for network and processes, Landlock for files.
+"""Isolates a process with unprivileged Linux features: seccomp for network and processes, Landlock for files.
 
-Neither needs root, a namespace or a program beside the interpreter, and neither can be taken back. What a call may do
-is an allow-list: network and processes kill, changes of the file system are refused, and what is not named here does
-not exist (ENOSYS, for which libraries have a second way). Numbers of calls are those of <asm/unistd.h>, rights those
-of <linux/landlock.h>.
+Neither needs root, a namespace or another program, and neither can be undone. System calls are on an allow-list: calls
+for network and processes kill, changes of the file system are refused, and calls that are not listed fail with ENOSYS,
+for which libraries have a fallback. Call numbers are those of <asm/unistd.h>, rights those of <linux/landlock.h>.
 """
 
 import ctypes
@@ -17,9 +16,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 ARCHITECTURES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
-"""Machine: its column in the lists of calls, and its number for the kernel's audit."""
+"""For each machine, its column in the lists of calls and its audit number in the kernel."""
 _X32 = 0x40000000
-"""Calls from here on are those of a third ABI of x86_64."""
+"""Call numbers from here on belong to x32, another ABI of x86_64."""
 
 ALLOWED_CALLS = """
 read 0 63, write 1 64, readv 19 65, writev 20 66, pread64 17 67, pwrite64 18 68, close 3 57, close_range 436 436,
@@ -44,36 +43,37 @@ pidfd_open 434 434, pidfd_send_signal 424 424, pidfd_getfd 438 438, unshare 272 
 bpf 321 280, io_uring_setup 425 425, keyctl 250 219, add_key 248 217, setrlimit 160 164, perf_event_open 298 241,
 userfaultfd 323 282, init_module 175 105, finit_module 313 273, kexec_load 246 104, open_by_handle_at 304 265
 """
-"""A thread is a process here: without a limit of its own that also binds root, a bomb of threads is a bomb."""
+"""Calls that kill the program. Threads count as processes: no limit on them also binds root, so a program could
+start any number."""
 REFUSED_CALLS = """
 chmod 90 -, fchmod 91 52, fchmodat 268 53, fchmodat2 452 452, chown 92 -, fchown 93 55, lchown 94 -, fchownat 260 54,
 truncate 76 45, link 86 -, linkat 265 37, symlink 88 -, symlinkat 266 36, mkdir 83 -, mkdirat 258 34, rmdir 84 -,
 mknod 133 -, mknodat 259 33, utime 132 -, utimes 235 -, utimensat 280 88, futimesat 261 -, setxattr 188 5,
 lsetxattr 189 6, fsetxattr 190 7, removexattr 197 14, chroot 161 51, memfd_create 319 279, shmget 29 194, creat 85 -
 """
-"""Landlock minds neither modes, owners and times nor memory that outlives its process; so these are refused here."""
+"""Calls that fail with EPERM. Landlock does not cover modes, owners, times or memory that outlives its process."""
 
 _LOAD, _AND, _EQUAL, _AT_LEAST, _RETURN = 0x20, 0x54, 0x15, 0x35, 0x06
 _ALLOW, _KILL, _ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
 _NUMBER_OFFSET, _MACHINE_OFFSET = 0, 4
-"""Offsets in `struct seccomp_data`; its arguments follow from 16, eight bytes each."""
+"""Offsets in `struct seccomp_data`, in bytes. Its arguments start at 16 and take eight bytes each."""
 _LIBC = ctypes.CDLL(None, use_errno=True)
 # The first is also in infra/engines/common/child_processes.py: neither may import the other.
 _PR_SET_PDEATHSIG, _PR_SET_SECCOMP, _PR_SET_NO_NEW_PRIVS = 1, 22, 38
 _CAPABILITY_VERSION = 0x20080522
-"""Version 3 of the call."""
+"""Version 3 of the `capset` call."""
 
 WRITE_FILE, READ_FILE, READ_DIR, REMOVE_FILE, MAKE_REG = (1 << bit for bit in (1, 2, 3, 5, 8))
 ALL_RIGHTS = (1 << 13) - 1
-"""All rights of Landlock's first version, Linux 5.13: what later ones add is done by seccomp, on every kernel alike."""
+"""All rights of Landlock's first version (Linux 5.13). Seccomp covers what later versions add, on every kernel."""
 READ_RIGHTS = READ_FILE | READ_DIR
 FOLDER_RIGHTS = READ_RIGHTS | WRITE_FILE | REMOVE_FILE | MAKE_REG
-"""Files, but no folders, links, pipes or sockets: so the folder stays flat, and is soon measured and removed."""
+"""Rights on files, but not to make folders, links, pipes or sockets, so the folder stays flat and quick to measure."""
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
 
 
 class ArgumentCheck(NamedTuple):
-    """A 32-bit word of a call's arguments that must, masked, have one of some values."""
+    """A check that a 32-bit word of a call's arguments, after `mask`, has one of `values`."""
 
     offset: int
     mask: int
@@ -81,7 +81,7 @@ class ArgumentCheck(NamedTuple):
 
 
 class ArgumentRule(NamedTuple):
-    """A call that is allowed where all of its checks hold, and else gets `else_action`."""
+    """A call that is allowed if all its checks hold, and otherwise gets `else_action`."""
 
     number: int
     checks: tuple[ArgumentCheck, ...]
@@ -89,9 +89,9 @@ class ArgumentRule(NamedTuple):
 
 
 def restrict(folder: str, readable: Sequence[str]) -> list[str]:
-    """From now on: only the files in `folder`, reading in `readable`, no network, no other process; and for good.
+    """Restrict this process for good to files in `folder` and reading in `readable`: no network, no other process.
 
-    Returns what the kernel refused; where that is nothing, the process is shut in.
+    Returns the restrictions that the kernel refused; if the list is empty, the process is isolated.
     """
     files = [(folder, FOLDER_RIGHTS), (os.devnull, READ_FILE | WRITE_FILE), *((path, READ_RIGHTS) for path in readable)]
     missing = []
@@ -108,7 +108,7 @@ def restrict(folder: str, readable: Sequence[str]) -> list[str]:
 
 
 def die_with_parent(parent: int) -> None:
-    """End this process when its parent does; at once, if it has already."""
+    """End this process when its parent ends; at once, if the parent has ended already."""
     _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:
         os._exit(1)
@@ -121,7 +121,7 @@ def _raise_on_error(result: int) -> int:
 
 
 def _drop_privileges() -> None:
-    """Root's powers, where there are any, such as to raise a limit; and the ways to get them."""
+    """Drop all capabilities of root, such as raising a limit, and the ways to regain them."""
     _raise_on_error(_LIBC.capset(struct.pack("=Ii", _CAPABILITY_VERSION, 0), bytes(24)))
     _raise_on_error(_LIBC.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
 
@@ -149,7 +149,7 @@ def _apply_seccomp() -> None:
 
 
 def build_filter(pid: int, machine: str) -> bytes:
-    """The filter for process `pid`, eight bytes an instruction of classic BPF."""
+    """The seccomp filter for process `pid`, as classic BPF: eight bytes per instruction."""
     column, audit = ARCHITECTURES[machine]
     code = [
         (_LOAD, 0, 0, _MACHINE_OFFSET),
@@ -169,7 +169,7 @@ def build_filter(pid: int, machine: str) -> bytes:
 
 
 def list_call_numbers(calls: str, column: int) -> Iterator[int]:
-    """Numbers of the listed calls on one architecture, without those that it lacks."""
+    """Numbers of the listed calls on one architecture, without those that do not exist there."""
     for call in calls.split(","):
         if (number := call.split()[1 + column]) != "-":
             yield int(number)
@@ -185,8 +185,8 @@ def _compile_rule(rule: ArgumentRule) -> list[tuple[int, int, int, int]]:
 
 
 def list_argument_rules(column: int, pid: int) -> Iterator[ArgumentRule]:
-    """Calls that are harmless with some arguments only."""
-    open_flags = (0, 1, 2, 1 | os.O_TRUNC, 2 | os.O_TRUNC)  # O_TRUNC alone empties a file that may only be read
+    """Rules for calls that are harmless only with some arguments."""
+    open_flags = (0, 1, 2, 1 | os.O_TRUNC, 2 | os.O_TRUNC)  # O_TRUNC alone would empty a read-only file
     ioctl_requests = (0x5401, 0x5413, 0x5450, 0x5451)  # TCGETS, TIOCGWINSZ, FIONCLEX, FIOCLEX
     fcntl_commands = (
         0,
@@ -232,5 +232,5 @@ def list_argument_rules(column: int, pid: int) -> Iterator[ArgumentRule]:
 
 
 def _get_argument_offset(index: int) -> int:
-    """Where the low word of an argument lies; both architectures are little-endian."""
+    """Offset of the low word of an argument; both architectures are little-endian."""
     return 16 + 8 * index

@@ -1,7 +1,7 @@
-"""The process that runs programs: it forks for each, ends the fork when its time is up, and tells what was seen.
+"""The supervisor process: forks for each program, ends the fork when its time is up, and reports what it observed.
 
-A program gets a fresh interpreter in which the libraries are loaded already: a fork costs milliseconds, an import of
-sympy a second. The text of a program is read by its own fork alone, so no program finds another one in its memory.
+A program gets a fresh interpreter with the libraries already loaded: a fork takes milliseconds, importing sympy a
+second. Only its own fork reads the text of a program, so no program can find another in its memory.
 """
 
 import gc
@@ -22,19 +22,19 @@ from tasks.verification.code_execution.sandbox import program_process
 from tasks.verification.code_execution.sandbox.program_process import Job
 
 MAX_NOTE_BYTES, READ_BYTES = 4096, 1 << 16
-"""Bytes of notes that are kept, and of one read."""
+"""Bytes of notes that are kept, and bytes of one read."""
 MAX_FOLDER_BYTES, MAX_FILES = 16 << 20, 256
-"""Bytes in the folder of a program, and files."""
+"""Most bytes and most files in the folder of a program."""
 FOLDER_CHECK_SECONDS = 0.1
-"""Seconds between two looks at the folder."""
+"""Seconds between two checks of the folder."""
 WARM_UP_CODE = {
     "sympy": "from sympy import *; x = Symbol('x'); solve(x**2 - x - 1, x); simplify(sin(x)**2 + cos(x)**2)"
 }
-"""What has a library load the parts that it imports late: each program saves 0.1 s."""
+"""Code that makes a library load the parts that it imports late, which saves each program 0.1 s."""
 
 
 def serve(readable: Sequence[str], unsafe: bool) -> None:
-    """Answer jobs from stdin, one line of JSON each way, until it closes."""
+    """Run jobs from stdin until it closes. Each job and each result is one line of JSON."""
     for line in sys.stdin.buffer:
         _send(_run_job(json.loads(line), readable, unsafe))
 
@@ -45,7 +45,7 @@ def _send(message: dict[str, Any]) -> None:
 
 
 def _run_job(job: Job, readable: Sequence[str], unsafe: bool) -> dict[str, Any]:
-    """Fork, watch, end and bury; what was seen is for `results.classify`."""
+    """Fork, watch the program, end it and reap it. Returns what `results.classify` needs."""
     began, own_pid = time.monotonic(), os.getpid()
     pipes = [os.pipe() for _ in range(3)]  # stdout, stderr, notes
     pid = os.fork()
@@ -74,14 +74,14 @@ def _run_job(job: Job, readable: Sequence[str], unsafe: bool) -> dict[str, Any]:
 
 
 class OutputPipe:
-    """What a program writes, from its end of a pipe."""
+    """Collects what a program writes to a pipe."""
 
     def __init__(self, descriptor: int) -> None:
         os.set_blocking(descriptor, False)
         self.descriptor, self.data, self.is_open = descriptor, b"", True
 
     def read_chunk(self, max_bytes: int) -> bool:
-        """Read a chunk, false where there is none; past `max_bytes` bytes it is lost."""
+        """Read a chunk; False if there is none. Chunks beyond `max_bytes` bytes are discarded."""
         try:
             chunk = os.read(self.descriptor, READ_BYTES)
         except BlockingIOError:
@@ -91,7 +91,7 @@ class OutputPipe:
         return self.is_open
 
     def read_rest(self, max_bytes: int, skip_unread: bool) -> bytes:
-        """All that was written up to some more than `max_bytes` bytes; or what was read, if that is `skip_unread`."""
+        """All that was written, up to a little more than `max_bytes` bytes; only what was read if `skip_unread`."""
         while not skip_unread and len(self.data) <= max_bytes and self.read_chunk(max_bytes):
             pass
         os.close(self.descriptor)
@@ -99,9 +99,9 @@ class OutputPipe:
 
 
 def _watch(job: Job, began: float, pid: int, handle: int, pipes: Sequence[OutputPipe]) -> str:
-    """Read what is printed until the program ends, or must be ended: returns for what, `timeout`, `output`, `files`."""
+    """Read the output until the program ends (returns "") or must be ended (`timeout`, `output`, `files`)."""
     poller = select.poll()
-    poller.register(0, 0)  # ready when the one who asks is gone
+    poller.register(0, 0)  # ready when the parent is gone
     for descriptor in (handle, *(pipe.descriptor for pipe in pipes)):
         poller.register(descriptor, select.POLLIN)
     deadline, checked_at = began + job["deadline"], began
@@ -139,7 +139,7 @@ def _is_full(folder: str) -> bool:
 
 
 def _kill(pid: int) -> None:
-    """The program and, where they could not be prevented, the processes that it left in its group."""
+    """Kill the program and, if it could start any, the processes that it left in its group."""
     for kill in (os.killpg, os.kill):
         try:
             kill(pid, signal.SIGKILL)
@@ -148,7 +148,7 @@ def _kill(pid: int) -> None:
 
 
 def main() -> None:
-    """Load the libraries, find what a program must be able to read, serve."""
+    """Load the libraries, find the folders that a program must be able to read, and serve."""
     settings = json.loads(sys.stdin.buffer.readline())
     os.environ.clear()
     paths = sysconfig.get_paths()
@@ -161,7 +161,7 @@ def main() -> None:
     wanted = [*standard, *settings["folders"], *system, "/etc/ld.so.cache"]
     readable = sorted({os.path.realpath(path) for path in wanted if Path(path).exists()})
     gc.collect()
-    gc.freeze()  # a fork that looks for garbage would copy every page
+    gc.freeze()  # garbage collection in a fork would copy every page
     _send({"ready": True})
     serve(readable, settings["unsafe"])
 
