@@ -108,7 +108,7 @@ class Sandbox(ProcessOwner):
                 if (result.reason, result.detail) != (reason, detail):
                     actual = " ".join(filter(None, (result.reason, result.detail)))
                     raise VerifierBroken(
-                        f"the sandbox does not isolate programs: canary {program!r} ended with {actual}; {ISOLATION_HELP}"
+                        f"the sandbox fails a canary: {program!r} ended with {actual}; {ISOLATION_HELP}"
                     )
         except (ProcessDied, Timeout) as error:
             raise VerifierBroken(f"the sandbox did not start: {error}; see if `{' '.join(COMMAND)}` runs") from error
