@@ -89,7 +89,7 @@ def test_samples_are_grouped_by_the_column_that_was_named() -> None:
     rows = [row | {"problem": at % 2} for at, row in enumerate(attempts("1", "2", "1", "2"))]
     read = conform(list(ExtractAnswerKey(group_column="problem").rows(rows, None)), ANSWER_KEYS, "read")
     assert {row["verdict"] for row in run_merge(MajorityVote(), rows, read).values()} == {"correct"}
-    with pytest.raises(BadInput, match="no column 'theme'; name the shared one with `group`"):
+    with pytest.raises(BadInput, match="no column 'theme'; name the shared one with `group_column`"):
         list(ExtractAnswerKey(group_column="theme").rows(rows, None))
 
 
