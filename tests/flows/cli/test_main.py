@@ -93,8 +93,8 @@ def test_python_m_flows_is_the_command() -> None:
         ((*RUN, "--input", "x", "--shard_rows=0"), "--shard_rows: "),
         ((*RUN, "@nowhere.toml"), "@nowhere.toml: cannot be read"),
         (
-            (*RUN, "--input", "x", "--judge", "3", "--answer_match.deadline", "2"),
-            "--answer_match.deadline: 'judge' was given as '3'; ",
+            (*RUN, "--input", "x", "--answer_match", "3", "--answer_match.deadline", "2"),
+            "--answer_match.deadline: 'answer_match' was given as '3'; ",
         ),
         ((*RUN, "--input", ""), "--input '' is empty; give a path, a url or a glob"),
         ((*RUN, "--input", "x", "--dataset", "funnel"), "--dataset: every lake has a view of this name; give another"),

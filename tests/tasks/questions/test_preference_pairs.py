@@ -20,7 +20,7 @@ QUESTIONS = [{"row_id": f"{n:03}", "question": f"How many are {n} and 2?"} for n
 
 
 def improved(reply: str, **fields: Any) -> list[Any]:
-    stage = ImproveQuestion(**{"difficulty": 0.0, **fields})
+    stage = ImproveQuestion(**{"harder_share": 0.0, **fields})
     return list(stage.rows(QUESTIONS[:1], FakeEngine(lambda prompt, seed: reply)))
 
 
