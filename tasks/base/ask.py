@@ -1,4 +1,4 @@
-"""What it takes to ask a model about each row: a prompt, a seed for every sample, and a parser for the replies."""
+"""The base class of stages that ask a model about each row: prompts, seeds of samples, and parsing of replies."""
 
 import hashlib
 from collections.abc import Iterator, Sequence
@@ -14,21 +14,56 @@ from schemas.prompts import Prompt, Sampling
 from schemas.steps import Stage
 
 PROMPT_FOLDER = Path(__file__).parents[1] / "prompts"
-"""One text a stage, named as the stage."""
+"""Folder of the instructions: one file for each stage, named by its label."""
 Outcome = Row | Reject | Quarantine
 
 
 class Ask(Stage):
-    """A stage that asks one model about each row: one row to transform, n to expand, a `Reject` to filter."""
+    """A stage that asks one model about each row. A subclass defines `prompt`, `parse` and the columns of its output.
+
+    This one names the topic of each question, and rejects questions that the model cannot place::
+
+        from collections.abc import Iterator
+        from typing import ClassVar
+
+        import pyarrow as pa
+
+        from schemas.engine import Completion
+        from schemas.outcomes import Reject, Row
+        from schemas.prompts import Prompt, Sampling
+        from tasks.base.ask import Ask, Outcome
+
+        class NameTopic(Ask):
+            label: ClassVar[str] = "name_topic"
+            needs: ClassVar[tuple[str, ...]] = ("question",)
+            adds: ClassVar[pa.Schema] = pa.schema([("topic", pa.string())])
+
+            role: str | None = "teacher"
+            sampling: Sampling = Sampling(max_tokens=16)
+
+            def prompt(self, row: Row) -> Prompt:
+                return self.make_prompt(question=row["question"])
+
+            def parse(self, row: Row, replies: list[Completion]) -> Iterator[Outcome]:
+                topic = replies[0].text.strip().lower()
+                if topic and topic != "none":
+                    yield row | {"topic": topic}
+                else:
+                    yield Reject(row, "no topic")
+
+    The instruction is the text of `tasks/prompts/name_topic.txt`, or is passed: `NameTopic(template="Name the topic in
+    one word, or say none.")`. To make several rows of one, declare `table` in place of `adds` and yield a row for each
+    reply; `schemas.row_ids.child_id` makes their ids.
+    """
 
     tag: ClassVar[str] = "ask"
-    """The word by which the pupil knows what is asked; by default the label. Several stages that ask for the same share
-    one tag, such as all that want a question solved."""
+    """The task word that the pupil was trained on; by default the label. Stages that ask for the same thing share a
+    tag: all that ask for a solution have `solve`."""
 
     template: str = ""
-    """The instruction; by default the text of `tasks/prompts/<stage name>.txt`. The same for every row."""
+    """The instruction, the same for every row. By default the text of `tasks/prompts/<label>.txt`."""
     sampling: Sampling = Sampling()
-    """How the model is sampled."""
+    """How the model is sampled: samples per row, temperature and length."""
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
@@ -44,11 +79,11 @@ class Ask(Stage):
         return values
 
     def prompt(self, row: Row) -> Prompt | None:
-        """What to ask about `row`; None: nothing, and `parse` sees no replies."""
+        """The prompt for `row`. None asks nothing; `parse` then gets an empty list."""
         raise NotImplementedError(f"{type(self).__name__} must define prompt()")
 
     def parse(self, row: Row, replies: list[Completion]) -> Iterator[Outcome]:
-        """Turn the replies, one a sample, into at least one outcome."""
+        """Turn the replies, one per sample, into at least one outcome."""
         raise NotImplementedError(f"{type(self).__name__} must define parse()")
 
     @model_validator(mode="after")
@@ -59,21 +94,22 @@ class Ask(Stage):
         return self
 
     def make_prompt(self, **inputs: str) -> Prompt:
-        """The stage's prompt with these named inputs."""
+        """Build the stage's prompt from named inputs, such as `question`."""
         return Prompt(stage=self.tag, inputs=inputs, instruction=self.template)
 
     def initial_sampling(self) -> Sampling:
-        """How every row is asked about at first."""
+        """How the first request of every row is sampled."""
         return self.sampling
 
     def follow_up(self, row: Row, replies: list[Completion]) -> Sampling | None:
-        """How to ask once more about `row`, whose replies so far leave something open; None: they do not."""
+        """How to sample more replies for `row`, given those so far; None when they are enough."""
         return None
 
     def rows(self, batch: Sequence[Row], engine: Any) -> Iterator[Outcome]:
-        """Parse replies as they come; yield in the order of the rows. A row whose request fails is quarantined.
+        """Parse replies as they arrive; yield in the order of the rows. A row whose request fails is quarantined.
 
-        Where a reply cannot be parsed the rest is still waited for: it is paid for, and asking again would cost again.
+        If `parse` raises, the replies still on their way are awaited before the error is raised again: they are paid
+        for already, and a later start then finds them in the journal.
         """
         outcomes_by_place, next_place, errors = dict[int, list[Outcome]](), 0, list[Exception]()
         for place, outcomes in self._stream(batch, engine, errors):
@@ -85,14 +121,14 @@ class Ask(Stage):
             raise errors[0]
 
     def journal_key(self, batch: Sequence[Row], model: str) -> str:
-        """Names the questions of `batch`: a changed parser finds the replies of an earlier start."""
+        """A key of the requests of `batch`. The parser is not part of it, so a changed parser reuses old replies."""
         sampling = self.initial_sampling()
         return fingerprint([request.key for _, request in self._requests(batch, sampling, model) if request])
 
     def _stream(
         self, batch: Sequence[Row], engine: Any, errors: list[Exception]
     ) -> Iterator[tuple[int, list[Outcome]]]:
-        """Each row's place and outcomes, as its last reply comes. Follow-ups are asked when all have been answered."""
+        """Each row's place and outcomes, once its last reply is in. Follow-ups are sent after all first requests."""
         model, sampling = getattr(engine, "model_fingerprint", ""), self.initial_sampling()
         place = {row["row_id"]: i for i, row in enumerate(batch)}
         replies_by_row: dict[str, list[Completion]] = {}
@@ -121,14 +157,14 @@ class Ask(Stage):
                     errors.append(error)
 
     def _requests(self, batch: Sequence[Row], sampling: Sampling, model: str) -> Iterator[tuple[int, Request | None]]:
-        """The place of each row and its first request; None where there is nothing to ask."""
+        """The place and the first request of each row; the request is None where `prompt` returned None."""
         shared = ask_fingerprint(self.label, sampling, model)
         for at, row in enumerate(batch):
             prompt = self.prompt(row)
             yield at, None if prompt is None else make_request(shared, row["row_id"], prompt, sampling.n)
 
     def _request(self, row_id: str, prompt: Prompt, sampling: Sampling, model: str, begin: int) -> Request:
-        """The request for `sampling.n` more samples of a row, of which `begin` are there."""
+        """The request for `sampling.n` more samples of a row that has `begin` samples already."""
         return make_request(ask_fingerprint(self.label, sampling, model), row_id, prompt, sampling.n, begin)
 
     def _send(self, requests: list[Request], engine: Any, sampling: Sampling) -> Iterator[tuple[Request, Reply]]:
@@ -137,7 +173,7 @@ class Ask(Stage):
 
 
 def load_instruction(stage: str) -> str:
-    """The text of a stage's prompt file. Raises ValueError when there is none."""
+    """The text of the prompt file of the stage with the label `stage`. Raises ValueError if there is no such file."""
     path = PROMPT_FOLDER / f"{stage}.txt"
     if not path.is_file():
         raise ValueError(f"stage {stage!r} has no prompt; write tasks/prompts/{stage}.txt or pass template=")
@@ -147,7 +183,7 @@ def load_instruction(stage: str) -> str:
 def make_request(shared: str, row_id: str, prompt: Prompt, n: int, begin: int = 0) -> Request:
     """The request for samples `begin` to `begin + n` of a row; `shared` comes from `schemas.identity.ask_fingerprint`.
 
-    Key and seeds derive from what is asked alone, so that a changed parser asks nothing again.
+    Key and seeds depend only on what is asked, so that a changed parser does not repeat any request.
     """
     key = question_key(shared, row_id, prompt.as_plain())
     seeds = derive_seeds(key, row_id, begin + n)[begin:]
@@ -155,15 +191,15 @@ def make_request(shared: str, row_id: str, prompt: Prompt, n: int, begin: int = 
 
 
 def derive_seeds(key: str, row: str, n: int) -> tuple[int, ...]:
-    """Seeds of the n samples of one row, in [0, 2^63): derived from stage, row and sample, so that no two are equal.
+    """Seeds of the n samples of one row, in [0, 2^63). They derive from stage, row and sample, so no two are equal.
 
-    Equal seeds are what lets a server answer a million blank prompts with one question (see vLLM, `seed`).
+    With equal seeds a server may answer a million empty prompts with one and the same question (see vLLM, `seed`).
     """
     texts = (f"{key}/{row}/{j}" for j in range(n))
     return tuple(int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1 for text in texts)
 
 
 def find_tagged_line(text: str, tag: str) -> str | None:
-    """What follows the last `tag` on its line, stripped; None when the tag never occurs."""
+    """The text after the last `tag`, up to the end of its line, stripped; None if the tag does not occur."""
     _, separator, rest = text.rpartition(tag)
     return rest.split("\n", 1)[0].strip() if separator else None

@@ -1,13 +1,13 @@
-"""Wilson's interval of 95 % for a rate, in Python and in SQL."""
+"""Wilson's 95 % confidence interval of a rate, in Python and in SQL."""
 
 from math import sqrt
 
 Z_95 = 1.959964
-"""Of the normal distribution: 95 % lie within."""
+"""Standard deviations around the mean within which 95 % of a normal distribution lie."""
 
 
 def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
-    """The interval for `successes` of `trials`, within [0, 1]."""
+    """The interval of the rate `successes / trials`: low and high, both in [0, 1]. `trials` is at least 1."""
     rate, spread = successes / trials, Z_95 * Z_95 / trials
     middle = rate + spread / 2
     half_width = Z_95 * sqrt(rate * (1 - rate) / trials + spread / (4 * trials))
@@ -15,9 +15,9 @@ def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
 
 
 def with_wilson_interval(counts: str) -> str:
-    """SELECT everything of the relation `counts`, which has the columns `k` and `n`, with `rate`, `low` and `high`.
+    """SQL that adds `rate`, `low` and `high` to the relation `counts`, which has the columns `k` and `n`.
 
-    The rate is k of n; where n is 0 it is 0, and nothing is known: the interval is all of [0, 1].
+    The rate is k / n. Where n is 0 the rate is 0 and the interval is [0, 1], since nothing is known.
     """
     z, m = Z_95 * Z_95, "greatest(n, 1)"
     p = f"(k / {m})"

@@ -1,4 +1,4 @@
-"""Replies that are JSON objects, as engines that hold a model to a schema give them, and models that only try to."""
+"""Parses replies that are JSON objects, from engines that enforce a schema and from models that only try to."""
 
 import json
 import re
@@ -9,14 +9,14 @@ _LATEX_COMMANDS = (
     r"|boxed|bmod|bot|right\w*|rho|root|rangle|rceil|rfloor|underline|underbrace|union|upsilon|uparrow"
 )
 LARGEST_COUNT = 10**6
-"""What any larger count is read as: out of every range."""
+"""Counts above this are read as this number, which is out of every valid range."""
 # matches r"\times", r"\sqrt", not r"\n"
 _SINGLE_BACKSLASH = re.compile(rf"\\\\|\\(?=(?:{_LATEX_COMMANDS})(?![A-Za-z]))|\\(?![bfnrtu\"/\\])")
-"""A backslash that was written once where JSON wants two: `\\times` would be a tabulator and `imes`."""
+"""A single backslash where JSON needs two. Read as JSON, `\\times` would be a tab character and `imes`."""
 
 
 def parse_json_reply(text: str) -> dict[str, Any]:
-    """The fields of a reply that is one JSON object; empty for any other text."""
+    """The fields of a reply that is one JSON object; an empty dict for any other text."""
     if not text.lstrip().startswith("{"):
         return {}
     try:
@@ -27,7 +27,7 @@ def parse_json_reply(text: str) -> dict[str, Any]:
 
 
 def parse_count(value: Any) -> int | None:
-    """A count that a reply states, as a number or in digits, at the most `LARGEST_COUNT`; None for anything else."""
+    """The count in a field of a reply, a number or digits, capped at `LARGEST_COUNT`; None for anything else."""
     text = str(value).strip(" .*")
     if not (text.isascii() and text.isdigit()):
         return None

@@ -1,4 +1,4 @@
-"""A model that judges by a reason and a last word, or several samples of it that vote."""
+"""The base class of LLM judges: a model gives a reason and a verdict; several samples may vote."""
 
 import re
 from collections import Counter
@@ -14,7 +14,7 @@ from tasks.base.ask import Ask
 from tasks.base.json_reply import parse_json_reply
 
 VERDICT_PREFIX = "Verdict:"
-"""Opens the last line of a judgement, followed by its word."""
+"""Opens the last line of a judgement; the verdict follows it."""
 # matches the start of "**verdict:** yes, it is", not of "my verdict: yes"
 _VERDICT_LINE = re.compile(r"[\W_]*verdict[\W_]*([a-z]+)(.*)")
 _DOUBT_WORDS = {
@@ -27,25 +27,25 @@ _NEGATION = re.compile(
     r"|in(?:consistent|sufficient|complete)|un(?:solvable|clear|known|determined|defined|certain|sure))\b"
 )
 _NEGATIVE_VERDICTS = frozenset({"no", "wrong"})
-"""Words that a denial behind them bears out."""
+"""Verdicts that a following negation confirms rather than contradicts."""
 
 
 class JudgeStage(Ask):
-    """A stage whose samples are members of a panel: each gives a reason and one of a few words, and most decide."""
+    """A stage that judges each row by majority vote: each sample gives a reason and one of `verdict_words`."""
 
     version: ClassVar[int] = 2
     verdict_words: ClassVar[tuple[str, ...]]
-    """What a member may say."""
+    """The verdicts that a sample may give."""
     role: str | None = "judge"
-    """Which model judges."""
+    """Role of the model that judges."""
     sampling: Sampling = Sampling(max_tokens=512)
-    """`n` is the size of the panel; more than one member wants a temperature above 0."""
+    """How the judge is sampled. `n` is the number of votes; more than one vote needs a temperature above 0."""
     structured: bool = False
-    """Hold the model to a JSON object of reason and verdict; for engines that can (http, vllm)."""
+    """Make the engine enforce a JSON object with reason and verdict; only for engines that can (http, vllm)."""
 
     @cached_property
     def judge_version(self) -> str:
-        """For the rows: the version, and all that was configured."""
+        """Identifies the judge in published rows: its version and a fingerprint of its configuration."""
         return f"{self.version} {fingerprint(self)[:12]}"
 
     def initial_sampling(self) -> Sampling:
@@ -54,7 +54,7 @@ class JudgeStage(Ask):
         )
 
     def follow_up(self, row: Row, replies: list[Completion]) -> Sampling | None:
-        """Members who said none of the words are asked once more, warmer: a greedy reply would be the same again."""
+        """Samples without a verdict are repeated once, at 0.7 or warmer: a greedy reply would be the same again."""
         missing = [vote_of(reply, self.verdict_words) for reply in replies].count(None)
         if not missing or len(replies) > self.sampling.n:
             return None
@@ -63,7 +63,7 @@ class JudgeStage(Ask):
         )
 
     def majority(self, replies: list[Completion]) -> tuple[str | None, str, str | None]:
-        """What more than half of the panel says, or None; the votes; and the reason of one who says it."""
+        """The verdict of more than half of the `n` samples, or None; all votes as text; a reason for the verdict."""
         votes_cast = [vote_of(reply, self.verdict_words) for reply in replies]
         word, count = Counter(filter(None, votes_cast)).most_common(1)[0] if any(votes_cast) else (None, 0)
         votes = " ".join(each or "-" for each in votes_cast)
@@ -73,21 +73,22 @@ class JudgeStage(Ask):
 
 
 def judgement_schema(words: Sequence[str]) -> dict[str, Any]:
-    """JSON schema of a structured judgement."""
+    """JSON schema of a structured judgement that ends in one of `words`."""
     properties = {"reason": {"type": "string"}, "verdict": {"enum": list(words)}}
     return {"type": "object", "properties": properties, "required": ["reason", "verdict"]}
 
 
 def vote_of(reply: Completion, words: Sequence[str]) -> str | None:
-    """What a member of a panel says; one that was cut off has not come to its verdict."""
+    """The verdict of one sample; None if it gives none or was cut off before it could."""
     return parse_verdict(reply.text, words) if reply.finish_reason == "stop" else None
 
 
 def parse_verdict(text: str, words: Sequence[str]) -> str | None:
-    """The one of `verdict_words` that a judgement ends in, as its last line or as JSON; None when it reaches none.
+    """The one of `words` that a judgement ends in, as its last line or as JSON; None if it reaches no verdict.
 
-    A verdict that is followed by second thoughts is none, for whoever wrote it may have changed its mind: another of
-    the words, one of doubt (`Actually`, `if`), or, behind a word that affirms, a denial (`yes, a number is missing`).
+    A verdict that is followed by second thoughts does not count, because the model may have changed its mind. Second
+    thoughts are another of the words, a word of doubt (`Actually`, `if`), or a negation after an affirming verdict
+    (`yes, a number is missing`).
     """
     if "verdict" in (parsed := parse_json_reply(text)):
         word = str(parsed["verdict"]).lower().strip(" .*`\"'")
@@ -103,6 +104,6 @@ def parse_verdict(text: str, words: Sequence[str]) -> str | None:
 
 
 def parse_reason(text: str) -> str:
-    """What a judgement says before its verdict."""
+    """The reason in a judgement: the text before its verdict, or its field `reason`."""
     parsed = parse_json_reply(text)
     return str(parsed.get("reason", "")).strip() if parsed else text.rpartition(VERDICT_PREFIX)[0].strip()

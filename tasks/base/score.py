@@ -1,4 +1,4 @@
-"""A stage that wants a probability from a model rather than a text."""
+"""The base class of stages that need a probability from a model rather than a text."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -10,16 +10,18 @@ from tasks.base.ask import Ask, Outcome
 
 
 class Score(Ask):
-    """A stage that wants a probability rather than a text: how sure the model is to answer `yes`."""
+    """A stage that scores each row by the probability that the model answers `yes` to its prompt."""
 
     def score(self, row: Row, probability: float) -> Iterator[Outcome]:
-        """Turn P(yes), in [0, 1], into at least one outcome."""
+        """Turn `probability`, the P(yes) in [0, 1], into at least one outcome."""
         raise NotImplementedError(f"{type(self).__name__} must define score()")
 
     def parse(self, row: Row, replies: list[Completion]) -> Iterator[Outcome]:
-        """One reply: the probability."""
+        """Read the probability from the single reply. Raises ValueError where `prompt` returned None."""
         if not replies:
-            raise ValueError(f"{self.label}: no prompt for row {row['row_id']!r}; a rated stage asks about every row")
+            raise ValueError(
+                f"{self.label}: no prompt for row {row['row_id']!r}; a stage that scores must ask about every row"
+            )
         yield from self.score(row, float(replies[0].text))
 
     def _send(self, requests: list[Request], engine: Any, sampling: Sampling) -> Iterator[tuple[Request, Reply]]:
