@@ -1,1 +1,1 @@
-"""Answers: sampled, scored and selected (ScaleQuest, section 2.5)."""
+"""Samples, scores and selects answers (ScaleQuest, section 2.5)."""

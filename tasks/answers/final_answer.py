@@ -1,4 +1,4 @@
-"""The final answer of a solution, and the key by which answers are compared."""
+"""Finds the final answer of a solution, and makes the key by which answers are compared."""
 
 import contextlib
 
@@ -9,11 +9,11 @@ from tasks.verification.equivalence.number_parser import MAX_ANSWER_CHARACTERS
 from tasks.verification.extraction.rules import EXPLICIT_RULES, extract
 
 ANSWER_PREFIX = "####"
-"""Opens the last line of a solution, followed by the answer."""
+"""Opens the last line of a solution; the answer follows it."""
 
 
 def final_answer(text: str) -> str | None:
-    """The answer that a solution ends in, as written and out of its box; None when it states none."""
+    """The final answer of a solution, as written but without its box; None if it states none."""
     tagged = find_tagged_line(text, ANSWER_PREFIX)
     if tagged is not None and "\\boxed" not in tagged:
         return tagged or None
@@ -26,9 +26,9 @@ def final_answer(text: str) -> str | None:
 
 
 def answer_key(answer: str) -> str:
-    """The answer as it is compared with others of the same question: a number by its value, a text without its form.
+    """The key by which answers to the same question are compared: the value of a number, or a text without its form.
 
-    What may be a time of day (`2:30`) is a text, and so is a number of thousands of digits (`10^{9000}`).
+    A possible time of day (`2:30`) and a number of thousands of digits (`10^{9000}`) are treated as texts.
     """
     plain = " ".join(answer.lower().split())
     if len(answer) > MAX_ANSWER_CHARACTERS or CLOCK_TIME.fullmatch(plain):

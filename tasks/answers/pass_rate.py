@@ -1,4 +1,4 @@
-"""How often a model passes a problem, with the interval of that rate, and which problems are worth learning from."""
+"""Measures how often a model passes each problem, and keeps the problems that are worth training on."""
 
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, ClassVar
@@ -18,11 +18,11 @@ from tasks.base.confidence import with_wilson_interval
 from tasks.questions.difficulty import Share
 
 ModelName = Annotated[str, Field(pattern=r"^[\w.-]+$")]
-"""What a model is called: a part of row ids, so it holds no slash."""
+"""Name of a model. It is a part of row ids, so it contains no slash."""
 
 
 class SampleResponses(Ask):
-    """n attempts at a problem, each kept whatever it ends in: an attempt that states no answer has failed as well."""
+    """Samples n attempts at each problem and keeps all of them: an attempt without an answer has failed too."""
 
     label: ClassVar[str] = "sample_responses"
     tag: ClassVar[str] = "solve"
@@ -30,20 +30,20 @@ class SampleResponses(Ask):
     table: ClassVar[pa.Schema] = rl_pool.POOL_ATTEMPTS
 
     role: str | None = "solver"
-    """Which model solves."""
+    """Role of the model that attempts the problems."""
     sampling: Sampling = Sampling(n=8, temperature=1.0, max_tokens=2048)
-    """As the policy is sampled in training, else its rate is another one."""
+    """How the model is sampled. Use the settings of the RL training, since the pass rate depends on them."""
     model: ModelName = "solver"
-    """What the model is called in the pool."""
+    """Name of the model in the pool."""
 
     def rows(self, batch: Sequence[Row], engine: Any) -> Iterator[Outcome]:
-        """Raises `BadInput` where the problems have no column `question` or `answer`."""
+        """Ask about the rows. Raises `BadInput` if they have no column `question` or `answer`."""
         if lacking := sorted({"question", "answer"} - batch[0].keys()) if batch else []:
             raise BadInput(f"{self.label}: the problems have no column {lacking[0]!r}; give a dataset that has")
         return super().rows(batch, engine)
 
     def prompt(self, row: Row) -> Prompt | None:
-        """Without a gold answer nothing is asked."""
+        """None for a problem without a gold answer."""
         if not row["answer"]:
             return None
         return self.make_prompt(question=row["question"])
@@ -65,18 +65,18 @@ class SampleResponses(Ask):
 
 
 class PassRate(Merge):
-    """The rate of each problem; the ids of its rows name the model too. A response that was cut off has not passed."""
+    """Measures the pass rate of each problem. Row ids include the model. A response that was cut off has not passed."""
 
     label: ClassVar[str] = "pass_rate"
     inputs: ClassVar[tuple[str, ...]] = ("problems", "attempts", "verdicts")
 
     model: ModelName = "solver"
-    """What the model is called in the pool."""
+    """Name of the model in the pool."""
     samples_requested: int = Field(default=8, ge=1)
-    """Attempts at each problem: what is missing was asked for and failed."""
+    """Attempts that were requested for each problem. Missing ones are counted as `unverified`."""
 
     def sql(self) -> str:
-        """Correct, wrong and unparseable count; a timeout and what is unverifiable say nothing of the model."""
+        """Attempts count if they are correct, wrong, unparseable or cut off. Others say nothing about the model."""
         return f"""
             WITH judged AS (
                 SELECT problem_id, attempts.tokens AS tokens, verdict = 'correct' AND NOT cut_off AS passed,
@@ -103,19 +103,20 @@ class PassRate(Merge):
 
 
 class KeepPassRateBand(Merge):
-    """The problems that a model passes now and then: those it always or never passes have no gradient."""
+    """Keeps the problems that a model passes sometimes: those it always or never passes give no gradient."""
 
     label: ClassVar[str] = "keep_pass_rate_band"
     inputs: ClassVar[tuple[str, ...]] = ("rates",)
 
     low: Share = 0.2
-    """Rate from which a problem is kept."""
+    """Lowest pass rate of problems that are kept."""
     high: Share = 0.8
-    """Rate up to which it is kept."""
+    """Highest pass rate of problems that are kept."""
     whole_interval: bool = False
-    """Keep a problem only where its whole interval lies in the band; a rate of 0.5 takes 8 samples, one of 0.25 300."""
+    """Keep a problem only if the whole 95 % interval of its rate is in the band. A rate of 0.5 needs 8 samples then,
+    one of 0.25 needs 300."""
     least_samples: int = Field(default=4, ge=1)
-    """Verified attempts, below which a rate says too little."""
+    """Fewest verified attempts of problems that are kept; a rate of fewer says too little."""
 
     @model_validator(mode="after")
     def _check_band(self) -> "KeepPassRateBand":

@@ -1,4 +1,4 @@
-"""The reward of a solution."""
+"""Scores solutions with a reward model."""
 
 from collections.abc import Iterator
 from typing import ClassVar
@@ -13,7 +13,7 @@ from tasks.base.score import Score
 
 
 class ScoreAnswer(Score):
-    """The reward of a solution: the probability that the model calls it right."""
+    """Rewards each solution by the probability that the model judges it correct."""
 
     label: ClassVar[str] = "score_answer"
     tag: ClassVar[str] = "judge_answer"

@@ -1,4 +1,4 @@
-"""Which of several answers to a question is published: what most samples agree on, and then what a judge likes best."""
+"""Selects one of several answers to each question, by majority vote and then by reward."""
 
 from typing import ClassVar
 
@@ -8,24 +8,24 @@ from schemas.steps import Merge
 
 
 class SelectAnswer(Merge):
-    """One answer a question, with its votes beside its reward; ScaleQuest (section 2.5) looks at rewards alone.
+    """Selects one answer per question and publishes its votes and reward. ScaleQuest (section 2.5) uses rewards only.
 
-    Of `sample_questions` and `ground_truth`, the fail rate and the topic go with the row, where they were measured.
+    Rows also get the fail rate of `questions` and the topic of `ground_truth`, where these tables have them.
     """
 
     label: ClassVar[str] = "select_answer"
     inputs: ClassVar[tuple[str, ...]] = ("answers", "rewards", "questions", "ground_truth")
 
     within_majority: bool = True
-    """Only answers that the most samples agree on; false is the paper's rule: the highest reward, whoever agrees."""
+    """Select only among the solutions that give the majority answer. False is the paper's rule: the highest reward."""
     least_agreement: float = Field(default=0.5, ge=0, le=1)
-    """Share of a question's samples that must agree for the question to be published; the paper has none (0)."""
+    """Least share of a question's samples that must agree for it to be published. The paper has no such limit (0)."""
 
     least_reward: float = Field(default=0.0, ge=0, le=1)
-    """Reward below which even the best answer is not published; the paper has none (0)."""
+    """Least reward of a published answer. The paper has no such limit (0)."""
 
     def sql(self) -> str:
-        """Equal shares are decided by the higher sum of rewards, then by the answer: the same every time."""
+        """Ties are decided by the higher sum of rewards, then by the answer, so the result is always the same."""
         majority = "answer_key = majority" if self.within_majority else "true"
         return f"""
             WITH judged AS (SELECT answers.*, reward FROM answers LEFT JOIN rewards USING (row_id)),

@@ -1,4 +1,4 @@
-"""Stages that answer questions and judge the answers."""
+"""The stage that samples solutions of questions."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ from tasks.base.ask import Ask, Outcome
 
 
 class Solve(Ask):
-    """n solutions of a question, each ending in `#### answer`."""
+    """Samples n solutions of each question, each ending in `#### answer`."""
 
     label: ClassVar[str] = "solve"
     tag: ClassVar[str] = "solve"
@@ -29,27 +29,27 @@ class Solve(Ask):
     sampling: Sampling = Sampling(max_tokens=256)
     """How the solver is sampled."""
     adaptive: bool = False
-    """Stop at fewer than n samples once enough of n agree, or once so many no longer can."""
+    """Stop before n samples once enough of them agree, or once too few are left for that."""
     stop_at_share: float = Field(default=0.5, ge=0.5, le=1)
-    """Share of n that is enough for `adaptive`, that which selection asks for; 0.5: a majority. The same questions are
-    published as with all n, each with the best of fewer solutions."""
+    """Share of n that is enough for `adaptive`; the share that selection requires. 0.5 is a majority. The same
+    questions are published as with all n, each with the best of fewer solutions."""
 
     @property
     def majority_size(self) -> int:
-        """Samples that must agree for no other answer to be chosen."""
+        """Number of samples that must agree so that no other answer can be selected."""
         return max(self.sampling.n // 2 + 1, self.samples_to_publish)
 
     @property
     def samples_to_publish(self) -> int:
-        """Samples that must agree for a question to be published."""
+        """Number of samples that must agree for a question to be published."""
         return ceil(round(self.stop_at_share * self.sampling.n, 9))
 
     def initial_sampling(self) -> Sampling:
-        """As many samples as must agree, for fewer decide nothing."""
+        """If `adaptive`, as many samples as must agree; fewer cannot decide. Else all n."""
         return self.sampling.model_copy(update={"n": self.majority_size}) if self.adaptive else self.sampling
 
     def follow_up(self, row: Row, replies: list[Completion]) -> Sampling | None:
-        """As many more samples as the leading answer lacks of what is wanted, while there are so many left."""
+        """As many more samples as the leading answer lacks; None once it has enough votes or can no longer get them."""
         if not self.adaptive:
             return None
         answers = [final_answer(reply.text) for reply in replies if reply.finish_reason == "stop"]

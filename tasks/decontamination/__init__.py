@@ -1,1 +1,1 @@
-"""Overlap with benchmarks."""
+"""Finds and drops questions that overlap with benchmarks."""

@@ -1,4 +1,4 @@
-"""Benchmarks that no published question may come from: named files, known by what is in them."""
+"""Benchmark files that questions are compared with, identified by their content."""
 
 import hashlib
 import json
@@ -15,19 +15,19 @@ from schemas.names import DATASET_NAME_PATTERN
 
 
 class Benchmark(FrozenModel):
-    """The items of one benchmark: JSON Lines or Parquet, at any fsspec url or path.
+    """The items of one benchmark: a JSON Lines or Parquet file, at any fsspec url or path.
 
-    Raises ValueError where the file is missing or has no such column: a recipe that names it is not run.
+    Raises ValueError if the file is missing or lacks the column, so that a recipe that names it does not start.
     """
 
     name: str = Field(pattern=DATASET_NAME_PATTERN)
-    """As matches and reasons call it, e.g. `gsm8k_test`."""
+    """Name of the benchmark in matches and reject reasons, e.g. `gsm8k_test`."""
     path: Annotated[str, NotIdentity]
-    """Path or url of its file, which every worker reads. What is in it is the identity, not its place."""
+    """Path or url of the benchmark's file, which every worker must be able to read. Only the content is identity."""
     column: Annotated[str, NotIdentity]
-    """Which column holds the questions: `question` in GSM8K, `problem` in MATH."""
+    """Column that holds the questions: `question` in GSM8K, `problem` in MATH."""
     digest: str = ""
-    """sha256 over its questions; found when the recipe is opened, and checked by every worker."""
+    """sha256 of the benchmark's questions. Empty: it is computed when the recipe is opened. Every worker checks it."""
 
     @model_validator(mode="before")
     @classmethod
@@ -36,17 +36,17 @@ class Benchmark(FrozenModel):
             return values
         digest = _digest(_read_column(values["path"], values["column"]))
         if values.get("digest") not in (None, "", digest):
-            raise ValueError(f"{values['path']}: is not what it was; restore it, or leave its digest out")
+            raise ValueError(f"{values['path']}: has changed; restore it, or leave out its digest")
         return {**values, "digest": digest}
 
     def load_texts(self) -> list[str]:
-        """Its questions, by line; raises `QuestmillError` where this worker does not see the file of the recipe."""
+        """The questions, in the order of the file. Raises `QuestmillError` if this worker sees another file."""
         try:
             texts = _read_column(self.path, self.column)
         except ValueError as error:
             raise QuestmillError(f"benchmark {self.name!r}: {error}") from error
         if _digest(texts) != self.digest:
-            raise QuestmillError(f"benchmark {self.name!r}: {self.path} is not what it was when the recipe was opened")
+            raise QuestmillError(f"benchmark {self.name!r}: {self.path} has changed since the recipe was opened")
         return texts
 
 
@@ -55,7 +55,7 @@ def _digest(texts: list[str]) -> str:
 
 
 def _read_column(path: str, column: str) -> list[str]:
-    """The texts of one column, by line; raises ValueError naming file, line and the way out."""
+    """The texts of one column, in the order of the file. Raises ValueError that names the file and the line."""
     try:
         with fsspec.open(path, "rb", compression="infer") as file:
             data = file.read()

@@ -1,4 +1,4 @@
-"""Questions that a benchmark asks too: each match is a row of its own, and the question is dropped."""
+"""Finds questions that overlap with benchmark items, one row per match, and drops them."""
 
 import functools
 import threading
@@ -29,30 +29,30 @@ from tasks.decontamination.ngram_index import (
 )
 
 BATCH_ROWS = 5_000
-"""Questions that are compared at once."""
+"""Questions that are compared with the benchmarks at once."""
 _INDEX_LOCK = threading.Lock()
 
 
 class FindOverlaps(Stage):
-    """A row for each rule by which a question matches an item of a benchmark; a question without one is `clean`.
+    """Makes a row for each rule by which a question matches a benchmark item; rejects other questions as `clean`.
 
-    An item of fewer than `contamination_ngram` words has no such n-gram, and one of fewer than `coverage_ngram` words
-    none at all: it is matched
-    as a whole, or not. That a longer question contains it says nothing: `What is 2 + 3?` is part of many.
+    An item of fewer than `contamination_ngram` words has no n-gram of that length. One of fewer than `coverage_ngram`
+    words has none at all, and matches only as a whole: that a longer question contains it says nothing, because a text
+    like `What is 2 + 3?` is part of many.
     """
 
     label: ClassVar[str] = "find_overlaps"
     table: ClassVar[pa.Schema] = benchmark_overlaps.SCHEMA
 
     benchmarks: tuple[Benchmark, ...] = ()
-    """What to compare with, e.g. `[{"name": "gsm8k_test", "path": "gsm8k/test.jsonl", "column": "question"}]`; none:
-    nothing is compared, and the reason of every question says so."""
+    """Benchmarks to compare questions with, e.g. `[{"name": "gsm8k_test", "path": "gsm8k/test.jsonl", "column":
+    "question"}]`. Empty: nothing is compared, and every question gets the reason `no benchmark given`."""
     contamination_ngram: int = Field(default=13, ge=1)
-    """Words in a row that no question may share with an item (ScaleQuest, table 6: 13)."""
+    """Words in a row that no question may share with a benchmark item (ScaleQuest, table 6: 13)."""
     coverage_ngram: int = Field(default=8, ge=1)
-    """Words of the n-grams of which a question may not have nearly all of an item's (FLAMES: 8)."""
+    """Words of the n-grams by which the coverage of a benchmark item is measured (FLAMES: 8)."""
     coverage: float = Field(default=0.95, gt=0, le=1)
-    """Share of an item's n-grams, all different, that is nearly all (FLAMES: 0.95)."""
+    """Share of a benchmark item's distinct n-grams from which a question that has them matches it (FLAMES: 0.95)."""
 
     @field_validator("benchmarks")
     @classmethod
@@ -63,7 +63,7 @@ class FindOverlaps(Stage):
         return benchmarks
 
     def rows(self, batch: Sequence[Row], engine: Any) -> Iterator[Row | Reject]:
-        """The rejected rows hold the id alone: their questions stay in the table that was read."""
+        """Rejected rows hold only the id; their questions are in the input table."""
         if not self.benchmarks:
             yield from (Reject({"row_id": row["row_id"]}, "no benchmark given") for row in batch)
             return
@@ -88,7 +88,7 @@ class FindOverlaps(Stage):
                     }
 
     def _find_matches(self, texts: list[list[str]], index: "BenchmarkIndex") -> dict[int, list["Match"]]:
-        """For the place of each text that matches: its matches, by item."""
+        """The matches of each text that has some, by the text's place; in the order of the items."""
         matches_by_text: dict[int, list[Match]] = {}
         for text, item in index.find_candidates(texts, self.coverage):
             matches = list(self._compare(texts[text], index.item_words[item], item))
@@ -97,7 +97,7 @@ class FindOverlaps(Stage):
         return matches_by_text
 
     def _compare(self, text: list[str], item: list[str], item_number: int) -> Iterator["Match"]:
-        """Every rule by which `text` matches, decided by the words and not by their hashes."""
+        """Every rule by which `text` matches `item`, decided by words rather than hashes."""
         if is_same := letters_only(text) == letters_only(item):
             yield Match(item_number, "whole", text, 1.0)
         elif sorted(text) == sorted(item):
@@ -120,17 +120,17 @@ class FindOverlaps(Stage):
 
 
 class DropOverlaps(Merge):
-    """Keeps the questions that no benchmark asks too."""
+    """Drops the questions that match a benchmark item by one of `rules`."""
 
     label: ClassVar[str] = "drop_overlaps"
     inputs: ClassVar[tuple[str, ...]] = ("questions", "matches")
 
     rules: tuple[OverlapRule, ...] = ("whole", "gram", "coverage", "order")
-    """Rules that drop a question. By default `numbers` is told and drops none: the same story with other numbers
-    is another question, and short ones (`What is 2 + 3?`) are many."""
+    """Rules that drop a question. By default `numbers` is only reported: the same text with other numbers is another
+    question, and short ones (`What is 2 + 3?`) are common."""
 
     def sql(self) -> str:
-        """A question that two benchmarks ask is dropped for the one whose name comes first."""
+        """A question that matches two benchmarks is rejected with the name that sorts first."""
         rules = ", ".join(f"'{rule}'" for rule in self.rules) or "''"
         return f"""
             WITH found AS (
@@ -152,10 +152,10 @@ class Match(NamedTuple):
 
 
 class BenchmarkIndex:
-    """The items of all benchmarks, found by what they share with a text."""
+    """The items of all benchmarks, indexed by what they may share with a text."""
 
     def __init__(self, benchmarks: tuple[Benchmark, ...], contamination_ngram: int, coverage_ngram: int) -> None:
-        """Reads every file; raises `QuestmillError` where one is not what it was when the recipe was opened."""
+        """Reads every file. Raises `QuestmillError` if one has changed since the recipe was opened."""
         texts = [
             (each.name, line, normalize_words(text))
             for each in benchmarks
@@ -167,7 +167,7 @@ class BenchmarkIndex:
         self.indexes = [InvertedIndex(*keys) for keys in self._lookup_keys(self.item_words)]
 
     def find_candidates(self, texts: list[list[str]], coverage: float) -> Iterator[tuple[int, int]]:
-        """Places of a text and of an item that match by their hashes, by text and item; each pair once."""
+        """The places of text and item of each pair that matches by hashes, ascending; each pair once."""
         pairs = []
         least_shares = (0.0, 0.0, 0.0, 0.0, coverage, coverage)
         for postings, keys, share in zip(self.indexes, self._lookup_keys(texts), least_shares, strict=True):
@@ -178,7 +178,8 @@ class BenchmarkIndex:
             yield divmod(int(pair), len(self.item_words))
 
     def _lookup_keys(self, texts: list[list[str]]) -> list[tuple[Hashes, Indices]]:
-        """What is looked up: each text as a whole, in any order, and without its numbers; then the n-grams."""
+        """The hashes to look up, each with its text: of whole texts as written, without numbers, and with words in any
+        order; then of n-grams."""
         masked_texts = [without_numbers(text) for text in texts]
         plain, unnumbered = HashedTexts.from_texts(texts), HashedTexts.from_texts(masked_texts)
         whole_keys = [
@@ -190,7 +191,7 @@ class BenchmarkIndex:
 
 
 def _shared_ngrams(text: list[str], item: list[str], n: int) -> tuple[set[NGram], float]:
-    """The n-grams that both have, and the share of the item's; 0 where it has none."""
+    """The n-grams that both have, and the share of the item's n-grams that they are; 0 if the item has none."""
     item_ngrams = set(ngrams(item, n))
     shared = item_ngrams.intersection(ngrams(text, n))
     return shared, len(shared) / len(item_ngrams) if item_ngrams else 0.0
@@ -198,5 +199,5 @@ def _shared_ngrams(text: list[str], item: list[str], n: int) -> tuple[set[NGram]
 
 @functools.lru_cache(maxsize=2)
 def _cached_index(benchmarks: tuple[Benchmark, ...], contamination_ngram: int, coverage_ngram: int) -> BenchmarkIndex:
-    """Built once a process."""
+    """Build the index once per process."""
     return BenchmarkIndex(benchmarks, contamination_ngram, coverage_ngram)

@@ -1,1 +1,1 @@
-"""Duplicates: equal questions, near-duplicates, and those that are published already."""
+"""Removes duplicates: equal questions, near-duplicates, and questions that are published already."""

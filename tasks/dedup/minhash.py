@@ -1,4 +1,4 @@
-"""How nearly two questions say the same: MinHash finds the pairs, the exact share of common n-grams decides."""
+"""Finds similar questions: MinHash proposes pairs, and the Jaccard similarity of their n-grams decides."""
 
 import itertools
 import re
@@ -14,23 +14,24 @@ from numpy.typing import NDArray
 from rensa import RMinHash
 
 Hashes = NDArray[np.uint64]
+"""One-dimensional where nothing else is said, as the other arrays here."""
 Indices = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 Number = TypeVar("Number", np.int64, np.uint64)
 
 PAIRS_PER_BATCH = 50_000
-"""Pairs compared at once, some 40 MB."""
+"""Pairs of questions that are compared at once; takes some 40 MB."""
 DIGESTS_PER_BATCH = 10_000
-"""Questions whose MinHash digests are Python numbers at once, some 20 MB."""
+"""Questions whose MinHash digests are held as Python numbers at once; takes some 20 MB."""
 _ODD_MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 _MINUS = (
     r"-(?=\.?\d)|(?<![\w)\].-])-(?=[a-z\\(])|-(?=\()|(?<=[)\]}])-(?=[a-z\\])"
     r"|(?:(?<=\b[a-z])|(?<=\d))-(?=[a-z]\b)|(?<!\S)-(?!\S)"
 )
-"""Before a number, a formula or a variable, or alone between blanks; a hyphen is none."""
+"""A minus sign: before a number, a formula or a variable, or alone between blanks. A hyphen does not match."""
 # matches all of "1,234.5", "cats", "<", not of "3 cats", "?"
 _TOKEN = re.compile(rf"[^\W\d_]+|\d+(?:,\d{{3}})*(?:\.\d+)?|\.\d+|{_MINUS}|(?<=[\d)])!|[+*/=<>^%≤≥≠√]")
-"""Words, numbers and signs of mathematics."""
+"""A word, a number or a mathematical sign."""
 _POWER = re.compile(r"(?=[²³¹⁰⁴-⁹])")
 _SIGNS = str.maketrans("\N{MINUS SIGN}\N{MULTIPLICATION SIGN}\N{DIVISION SIGN}\N{FRACTION SLASH}", "-*//")
 _ONES = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen"
@@ -44,7 +45,7 @@ _MULTIPLES = "half halve quarter once twice thrice double triple quadruple trebl
 _INFLECTED = [*_ORDINALS.split(), *_MULTIPLES.split(), "halv", "tripl"]
 _QUANTITY_WORDS = frozenset(word + end for word in _INFLECTED for end in ("", "s", "d", "es", "ed"))
 _QUANTITY_WORDS |= {"le", "leq", "ge", "geq", "ne", "neq", "lt", "gt", "sqrt"}
-"""Words that count, divide or multiply, and the names of signs in TeX."""
+"""Words that count, divide or multiply, and the TeX names of signs. They are compared as numbers are."""
 _NEGATIONS = "no not never none nor neither except without"
 _COMPARATIVES = "more less fewer most least greater greatest larger largest smaller smallest"
 _EXTREMES = "maximum minimum maximal minimal maximize minimize max min positive negative nonnegative even odd"
@@ -54,26 +55,26 @@ _SHAPES = "pentagon hexagon heptagon octagon nonagon decagon diameter altitude b
 _ANSWER_CHANGING_WORDS = frozenset(
     " ".join([_NEGATIONS, _COMPARATIVES, _EXTREMES, _MEASURES, _FUNCTIONS, _SHAPES]).split()
 )
-"""Words on which the answer hangs, whatever else two questions share."""
+"""Words that change the answer, however much else two questions share."""
 
 
 @dataclass(frozen=True)
 class QuestionSketches:
-    """What is compared of some questions, in their order."""
+    """The hashes by which n questions are compared, in the order of the questions. m is the number of all n-grams."""
 
     ngram_hashes: Hashes
-    """Hashed n-grams of all questions, one after the other."""
+    """(m,) uint64: the hashed n-grams of all questions, one question after the other."""
     ngram_ends: Indices
-    """Where the n-grams of each question end; each has at least one."""
+    """(n,) int64: where the n-grams of each question end in `ngram_hashes`. Each question has at least one."""
     number_hashes: Hashes
-    """One hash a question over its numbers and signs in their order, and its deciding words in any: where they differ,
-    so do the questions."""
+    """(n,) uint64: a hash of the numbers and signs of each question in their order, and of its answer-changing words in
+    any order. Questions whose hashes differ are not duplicates."""
     template_hashes: Hashes
-    """One hash a question over its words and signs in their order, all numbers taken for the same."""
+    """(n,) uint64: a hash of the words and signs of each question in their order, with all numbers made equal."""
 
     @classmethod
     def from_texts(cls, texts: pa.Array, ngram: int) -> "QuestionSketches":
-        """Take n-grams of `ngram` words; every different word is read once, so that long tables cost little."""
+        """Hash a string array of n questions into n-grams of `ngram` words. Each distinct word is parsed only once."""
         tokens, ends, number, sign, deciding = _tokenize(texts)
         starts = np.concatenate([[0], ends])[:-1]
         sizes = ends - starts
@@ -81,7 +82,7 @@ class QuestionSketches:
         counted = np.concatenate([[0], np.cumsum(number | sign)])
         rank = counted[:-1] - np.repeat(counted[starts], sizes)
         powers = np.cumprod(np.full(int(sizes.max(initial=0)) + 1, _ODD_MULTIPLIER))
-        # One blank before each question and enough behind it: short ones have n-grams too, and none reaches the next.
+        # One zero before each question and enough after it: short ones have n-grams too, and none reaches the next one.
         padded = np.zeros(len(tokens) + ngram * len(ends), np.uint64)
         padded[np.arange(len(tokens)) + 1 + ngram * np.repeat(np.arange(len(ends)), sizes)] = tokens
         grams, within = padded, np.ones(len(padded), bool)
@@ -98,7 +99,7 @@ class QuestionSketches:
 
     @classmethod
     def concatenate(cls, parts: Sequence["QuestionSketches"]) -> "QuestionSketches":
-        """The questions of all `parts`, at least one, in their order."""
+        """Join the questions of all `parts`, in order. There must be at least one part."""
         before = np.cumsum([0, *(len(part.ngram_hashes) for part in parts)])
         return cls(
             ngram_hashes=np.concatenate([part.ngram_hashes for part in parts]),
@@ -111,14 +112,14 @@ class QuestionSketches:
         return len(self.ngram_ends)
 
     def gather(self, rows: Indices) -> tuple[Hashes, Indices]:
-        """The n-grams of `rows`, one after the other, and how many each has."""
+        """The n-grams of the questions `rows` (r,): their hashes, (k,) uint64, and how many each has, (r,) int64."""
         starts = np.concatenate([[0], self.ngram_ends])[rows]
         sizes = self.ngram_ends[rows] - starts
         within = np.arange(sizes.sum()) - np.repeat(np.cumsum(sizes) - sizes, sizes)
         return self.ngram_hashes[np.repeat(starts, sizes) + within], sizes
 
     def band_keys(self, rows: Indices, count: int) -> Hashes:
-        """A key for each of `rows` and each band of two MinHash values, (rows, count)."""
+        """The keys of the questions `rows` (r,) in `count` bands of two MinHash values each: (r, count) uint64."""
         keys = np.empty((len(rows), count), np.uint64)
         for first in range(0, len(rows), DIGESTS_PER_BATCH):
             chunk = rows[first : first + DIGESTS_PER_BATCH]
@@ -132,7 +133,10 @@ class QuestionSketches:
         return keys
 
     def tie_break_hash(self, rows: Indices) -> Hashes:
-        """One hash for each of `rows`, equal where n-grams and numbers are: an order that knows no row ids."""
+        """A hash for each of the questions `rows` (r,), equal for equal n-grams and numbers: (r,) uint64.
+
+        It orders questions by their texts alone, whatever their row ids.
+        """
         grams, sizes = self.gather(rows)
         ends = np.cumsum(sizes)
         return (
@@ -141,7 +145,10 @@ class QuestionSketches:
         )
 
     def jaccard(self, left_rows: Indices, right_rows: Indices) -> NDArray[np.float64]:
-        """Jaccard similarity of the n-grams of each pair, 0 where numbers differ."""
+        """Jaccard similarity of the n-grams of each pair, 0 where `number_hashes` differ.
+
+        `left_rows` and `right_rows` are (p,) int64; the result is (p,) float64, in [0, 1].
+        """
         similarity = np.zeros(len(left_rows))
         same_numbers = np.flatnonzero(self.number_hashes[left_rows] == self.number_hashes[right_rows])
         for first in range(0, len(same_numbers), PAIRS_PER_BATCH):
@@ -153,19 +160,33 @@ class QuestionSketches:
         return similarity
 
     def _ngram_sets(self, rows: Indices) -> Indices:
-        """Different n-grams of each of `rows`, 31 bits of them below the place in `rows`; ascending."""
+        """The distinct n-grams of the questions `rows`, ascending: the place in `rows` above 31 bits of the hash."""
         grams, sizes = self.gather(rows)
         places = np.repeat(np.arange(len(rows), dtype=np.int64) << 32, sizes)
         return sort_unique(places + (grams >> np.uint64(33)).astype(np.int64))
 
 
 def candidate_pairs(keys: Hashes, tie_break: Hashes, known_count: int = 0) -> tuple[Indices, Indices]:
-    """Pairs of rows that share a key of the same band, each pair once.
+    """Find the pairs of rows that may be similar, because they share a key in the same band. Each pair comes once.
 
-    Each row is paired with the first of its bucket and with the one before it, in the order of `tie_break`, whose ties
-    are between equals. Where the first `known_count` rows are another table, only pairs of a row with one of these
-    count:
-    with the first and the last of them in its bucket.
+    The rows that share a key in a band are a bucket, ordered by `tie_break`; rows with the same value there are equal.
+    Each row is paired with the first row of its bucket and with the row before it. If the first `known_count` rows are
+    another table, each later row is paired with the first and the last row of that table in its bucket instead.
+
+    `keys` is (n, bands) uint64 and `tie_break` (n,) uint64. Both results are (pairs,) int64: a pair is one row of each,
+    the row that is earlier in the order first. The lowest bits of keys, as many as number the rows, are not compared.
+    With three rows, of which 0 and 1 share a key in the first band, and 1 and 2 in the second, row 1 is the first of
+    both buckets:
+
+    >>> keys = np.array([[7, 1], [7, 2], [8, 2]], np.uint64) << np.uint64(32)
+    >>> tie_break = np.array([30, 10, 20], np.uint64)
+    >>> candidate_pairs(keys, tie_break)
+    (array([1, 1]), array([0, 2]))
+
+    If row 0 is a table of its own, only the pair that contains it is left:
+
+    >>> candidate_pairs(keys, tie_break, known_count=1)
+    (array([0]), array([1]))
     """
     rows = np.concatenate(
         [
@@ -177,7 +198,8 @@ def candidate_pairs(keys: Hashes, tie_break: Hashes, known_count: int = 0) -> tu
     low = (np.uint64(1) << bits) - np.uint64(1)
     pairs = [np.empty(0, np.int64)]
     for band in keys.T:
-        # The place below the key: one sort of plain numbers. What is cut off of the key costs a comparison at worst.
+        # The place replaces the low bits of the key, so that one sort of plain numbers does. The bits lost from the key
+        # can at worst add a pair that is compared in vain.
         mixed = np.sort(band[rows] & ~low | np.arange(len(rows), dtype=np.uint64))
         bucket, place = mixed >> bits, (mixed & low).astype(np.int64)
         starts_bucket = np.concatenate([[True], bucket[1:] != bucket[:-1]])
@@ -197,14 +219,15 @@ def candidate_pairs(keys: Hashes, tie_break: Hashes, known_count: int = 0) -> tu
 
 
 def sort_unique(values: NDArray[Number]) -> NDArray[Number]:
-    """The different ones, ascending."""
-    values = np.sort(values)  # NumPy's own `unique` hashes, which took 13 s for what sorts in half a second
+    """The distinct values of a one-dimensional array, ascending, with its dtype."""
+    values = np.sort(values)  # NumPy's own `unique` hashes: 13 s for what sorts in half a second
     unique: NDArray[Number] = values[np.concatenate([np.ones(min(1, len(values)), bool), values[1:] != values[:-1]])]
     return unique
 
 
 def _tokenize(texts: pa.Array) -> tuple[Hashes, Indices, Flags, Flags, Flags]:
-    """Hashed tokens of all texts; where each text ends; which tokens are numbers; which are signs; which decide."""
+    """The tokens of n texts, t in all: their hashes, (t,) uint64; where each text ends, (n,) int64; and three flags of
+    each token, (t,) bool: whether it is a number, a sign, an answer-changing word."""
     split = pc.utf8_split_whitespace(texts)
     coded = split.flatten().dictionary_encode()
     token_lists = [_split_tokens(word) for word in coded.dictionary.to_pylist()]
@@ -233,7 +256,7 @@ def _tokenize(texts: pa.Array) -> tuple[Hashes, Indices, Flags, Flags, Flags]:
 
 
 def _split_tokens(word: str) -> list[str]:
-    """The tokens of what stands between two blanks: no case, numbers in one form, `1,000.50` as `1000.5`."""
+    """The tokens of a text without blanks, in lower case. Numbers have one form: `1,000.50` is `1000.5`."""
     plain = word if word.isascii() else unicodedata.normalize("NFKC", _POWER.sub("^", word)).translate(_SIGNS)
     return [_NUMBER_WORDS.get(token) or _normalize_number(token) for token in _TOKEN.findall(plain.lower())]
 
@@ -247,7 +270,7 @@ def _normalize_number(token: str) -> str:
 
 
 def _segment_sums(values: Hashes, starts: Indices, ends: Indices) -> Hashes:
-    """Sums of stretches of `values`, modulo 2^64."""
+    """The sums of `values[starts[i]:ends[i]]` modulo 2^64; starts, ends and the result are (n,)."""
     total = np.concatenate([np.zeros(1, np.uint64), np.cumsum(values, dtype=np.uint64)])
     sums: Hashes = total[ends] - total[starts]
     return sums

@@ -1,4 +1,4 @@
-"""Duplicates among questions: dropped before anything that costs tokens is done about them."""
+"""Drops near-duplicates among questions, before later steps spend tokens on them."""
 
 from typing import Any, ClassVar
 
@@ -11,30 +11,30 @@ from schemas.steps import Merge
 from tasks.dedup.minhash import Indices, QuestionSketches, candidate_pairs, sort_unique
 
 BATCH_ROWS = 10_000
-"""Questions that are read at once."""
+"""Questions that are read from a table at once."""
 
 
 class NearDuplicates(Merge):
-    """What near-duplicates are, for all merges that look for them.
+    """The base class of merges that look for near-duplicates.
 
-    Two questions are near-duplicates where they have the same numbers and signs in the same order, the same deciding
-    words (`more`, `not`, `maximum`, `sin`) in any, and at least `threshold` of their n-grams in common. Numbers may be
-    spelt (`three`, `half`), and `1,000.50` is `1000.5`. So "same template, other numbers" is no duplicate, however much
-    text is shared; the same numbers with a word or two exchanged is one, also where that word is a name, or decides
-    what is asked for in a way that no list knows: of MATH's 5,000 test problems some 20 are dropped, three quarters of
-    them with another answer.
+    Two questions are near-duplicates if they have the same numbers and signs in the same order, the same
+    answer-changing words (`more`, `not`, `maximum`, `sin`) in any order, and n-grams with a Jaccard similarity of at
+    least `threshold`. Numbers may be spelt out (`three`, `half`), and `1,000.50` is `1000.5`. So the same template with
+    other numbers is no duplicate, however much text is shared. The same numbers with a word or two exchanged are a
+    duplicate, even if the word is a name, or changes the question in a way that the list of words does not cover: some
+    20 of MATH's 5,000 test problems are dropped, three quarters of them with another answer.
     """
 
     label: ClassVar[str] = "near_duplicates"
     threshold: float = Field(default=0.5, gt=0, le=1)
-    """Jaccard similarity of the n-gram sets from which two questions count as one."""
+    """Least Jaccard similarity, in (0, 1], of the n-gram sets of two near-duplicates."""
     ngram: int = Field(default=3, ge=1)
     """Words of an n-gram. Questions are short: with the usual 5, one edited word of 15 leaves 6 of 16 in common."""
     bands: int = Field(default=32, ge=1)
-    """Bands of 2 hashes each: at a similarity of 0.5 all but one pair in 10,000 share a band."""
+    """MinHash bands of 2 hashes each. With 32, all but one in 10,000 pairs of similarity 0.5 share a band."""
 
     def _load_sketches(self, con: Any, table: str) -> tuple[pa.ChunkedArray, QuestionSketches]:
-        """The ids of a table in ascending order, and what is compared of its questions. Some 0.3 kB a question."""
+        """The ids of a table in ascending order, and the sketches of its questions; some 0.3 kB per question."""
         reader = con.sql(f"SELECT row_id, question FROM {table} ORDER BY row_id").to_arrow_reader(BATCH_ROWS)
         ids, parts = [], [QuestionSketches.from_texts(pa.array([], pa.string()), self.ngram)]
         for batch in reader:
@@ -44,10 +44,10 @@ class NearDuplicates(Merge):
 
 
 class DropNearDuplicates(NearDuplicates):
-    """Keeps the first of each cluster of near-duplicates, and counts what shares its template.
+    """Keeps the first of each cluster of near-duplicates, and counts the variants of each template.
 
-    Clusters are chains: of A like B and B like C only the first is kept, though A need not be like C. They depend on
-    the texts alone; which row of a cluster is kept depends on the row ids: the lowest.
+    Clusters are chains: if A is like B and B is like C, only one of the three is kept, even if A is not like C.
+    Clusters depend on the texts alone. The row with the lowest row id of a cluster is kept.
     """
 
     label: ClassVar[str] = "drop_near_duplicates"
@@ -55,9 +55,9 @@ class DropNearDuplicates(NearDuplicates):
     inputs: ClassVar[tuple[str, ...]] = ("questions",)
 
     def prepare(self, con: Any) -> None:
-        """`near(row_id, cluster, same_template)`, a row for each question.
+        """Register the table `near(row_id, cluster, same_template)`, with a row for each question.
 
-        Memory: 0.3 kB a question, and 0.3 kB more for each that has the same numbers as another one.
+        It takes 0.3 kB of memory per question, and another 0.3 kB for each with the same numbers as another one.
         """
         ids, sketches = self._load_sketches(con, "questions")
         _, group, sizes = np.unique(sketches.number_hashes, return_inverse=True, return_counts=True)
@@ -70,10 +70,10 @@ class DropNearDuplicates(NearDuplicates):
         con.register("near", pa.table(columns, ["row_id", "cluster", "same_template"]))
 
     def sql(self) -> str:
-        """`cluster`: the first row of its cluster, null for a question that is like no other.
+        """`cluster` is the row id of the first row of the cluster; null for a question that is like no other.
 
-        `same_template`: in how many versions the text is there that differ in nothing but numbers; 1: only in this
-        one. Other names or things make another template.
+        `same_template` is the number of versions of the question that differ only in their numbers, this one included;
+        1 means that there are no others. Other names or things make another template.
         """
         return """
             SELECT questions.*, cluster, same_template, CASE WHEN cluster <> row_id THEN 'near duplicate' END AS reject
@@ -82,7 +82,10 @@ class DropNearDuplicates(NearDuplicates):
 
 
 def _cluster_leaders(count: int, left_rows: Indices, right_rows: Indices) -> Indices:
-    """For each row the first one that it is joined to, over any number of pairs."""
+    """For each of `count` rows, the lowest row that it is connected to by pairs: (count,) int64.
+
+    `left_rows` and `right_rows` are (pairs,) int64.
+    """
     leader = list(range(count))
 
     def find_leader(row: int) -> int:
@@ -98,7 +101,7 @@ def _cluster_leaders(count: int, left_rows: Indices, right_rows: Indices) -> Ind
 
 
 def _count_variants(sketches: QuestionSketches) -> NDArray[np.int64]:
-    """For each row the number of different number sequences that its template is there with."""
+    """For each of n questions, how many distinct number sequences occur with its template: (n,) int64."""
     _, template = np.unique(sketches.template_hashes, return_inverse=True)
     _, numbers = np.unique(sketches.number_hashes, return_inverse=True)
     pairs = sort_unique(template.astype(np.int64) * len(sketches) + numbers)

@@ -1,4 +1,4 @@
-"""Drops questions that are near-duplicates of published ones."""
+"""Drops questions that repeat a published dataset, or nearly so."""
 
 from typing import Any, ClassVar
 
@@ -12,19 +12,20 @@ from tasks.dedup.near import NearDuplicates
 
 
 class DropPublished(NearDuplicates):
-    """Drops what a published dataset has already: the same texts, and near-duplicates of a published question."""
+    """Drops questions that a published dataset contains already, as the same text or as a near-duplicate."""
 
     label: ClassVar[str] = "drop_published"
     version: ClassVar[int] = 2
     inputs: ClassVar[tuple[str, ...]] = ("questions", "published")
 
     dataset: DatasetName
-    """Name of the published dataset, for the reasons; it has the columns `row_id` and `question`."""
+    """Name of the published dataset, as reject reasons give it. It needs the columns `row_id` and `question`."""
 
     def prepare(self, con: Any) -> None:
-        """`known(row_id, known_as)`: the published row that a question is like, the most like one, then the first.
+        """Register `known(row_id, known_as)`: for each near-duplicate, the most similar published row (the first of
+        several).
 
-        Memory: 0.6 kB a row of either table, and 0.3 kB more for each whose numbers are in the other one too.
+        It takes 0.6 kB of memory per row of either table, and another 0.3 kB for each whose numbers occur in both.
         """
         (old_ids, old), (ids, new) = self._load_sketches(con, "published"), self._load_sketches(con, "questions")
         sketches = QuestionSketches.concatenate([old, new])
@@ -43,7 +44,7 @@ class DropPublished(NearDuplicates):
         con.register("known", pa.table(columns, ["row_id", "known_as"]))
 
     def sql(self) -> str:
-        """`known_as`: the published row; null for a question that is kept."""
+        """`known_as` is the row id of the published question; null for a question that is kept."""
         return f"""
             WITH texts AS (
                 SELECT {NORMALIZED.format("published")} AS plain, min(row_id) AS same FROM published GROUP BY ALL

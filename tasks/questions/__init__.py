@@ -1,1 +1,1 @@
-"""Questions: written, filtered, rewritten and measured (ScaleQuest, sections 2.2 to 2.4)."""
+"""Writes, filters, rewrites and measures questions (ScaleQuest, sections 2.2 to 2.4)."""

@@ -1,4 +1,4 @@
-"""How hard a question is: a model's fail rate on it, and a score that predicts the rate."""
+"""Measures how hard a question is, by a model's fail rate on it or by a score that predicts the rate."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -23,8 +23,8 @@ Share = Annotated[float, Field(ge=0, le=1)]
 class FailRate(Ask):
     """The share of n samples in which a model fails at a question (ScaleQuest, section 2.4).
 
-    Held against the row's `answer`; where it has none, against the answer that most samples agree on. Such a majority
-    knows nothing of errors that the model always makes, so its rate is too low just where a question is hardest.
+    Samples are compared with the row's `answer` or, if it has none, with the answer that most samples agree on. A
+    majority does not reveal errors that the model always makes, so its rate is too low for the hardest questions.
     """
 
     label: ClassVar[str] = "fail_rate"
@@ -33,10 +33,11 @@ class FailRate(Ask):
     role: str | None = "prober"
     """Which model attempts the questions."""
     sampling: Sampling = Sampling(n=8, temperature=0.7, max_tokens=256)
-    """The paper does not say its n; its labels follow DART-Math: temperature 1.6, top_p 0.95, 2048 tokens."""
+    """How the model is sampled. The paper does not give its n; its labels follow DART-Math: temperature 1.6, top_p
+    0.95, 2048 tokens."""
     band: tuple[Share, Share] | None = None
-    """Rates of interest, both ends included. Sampling stops as soon as the samples that are left, whatever they say,
-    cannot change the side of the band on which the rate of all n lies: the side is the one that all n would give."""
+    """Lowest and highest fail rate of interest, both included. Sampling stops as soon as no further samples can change
+    whether the rate of all n lies below, inside or above the band. None: all n samples are taken."""
 
     @model_validator(mode="after")
     def _check_band(self) -> "FailRate":
@@ -48,16 +49,16 @@ class FailRate(Ask):
         return self.make_prompt(question=row["question"])
 
     def initial_sampling(self) -> Sampling:
-        """As many samples as the band takes at least; without one, all."""
+        """The fewest samples that can decide about the band; without a band, all n."""
         return self.sampling.model_copy(update={"n": self._samples_needed(0, 0)})
 
     def follow_up(self, row: Row, replies: list[Completion]) -> Sampling | None:
-        """As many more as the band takes at least, from where it stands."""
+        """The fewest further samples that can decide about the band; None once that is decided."""
         needed = self._samples_needed(self._count_fails(row, replies), len(replies))
         return self.sampling.model_copy(update={"n": needed}) if needed else None
 
     def parse(self, row: Row, replies: list[Completion]) -> Iterator[Outcome]:
-        """A sample without an answer, or one that was cut off, has failed; so have all where none has an answer."""
+        """A sample that has no answer or was cut off has failed. If no sample has an answer, all have failed."""
         fails, samples = self._count_fails(row, replies), len(replies)
         low, high = wilson_interval(fails, samples)
         yield {
@@ -80,7 +81,7 @@ class FailRate(Ask):
         return len(replies) - max(votes.values(), default=0)
 
     def _samples_needed(self, fails: int, samples: int) -> int:
-        """The fewest further samples after which the side may be sure; 0 where it is."""
+        """The fewest further samples after which the side may be certain; 0 if it already is."""
         left = self.sampling.n - samples
         if self.band is None:
             return left
@@ -88,9 +89,9 @@ class FailRate(Ask):
         return next(k for k in more if any(self._decided_side(fails + failed, samples + k) for failed in range(k + 1)))
 
     def _decided_side(self, fails: int, samples: int) -> BandSide | None:
-        """The side on which the rate of all n samples is sure to lie, if there is one.
+        """The side of the band on which the rate of all n samples is certain to lie; None while it is open.
 
-        It is also sure against a majority: of the samples that are left, a leading answer gains between none and all.
+        This holds for a majority too: the leading answer gains between none and all of the samples that are left.
         """
         if self.band is None:
             return None
@@ -104,9 +105,9 @@ class FailRate(Ask):
 
 
 class ScoreDifficulty(Score):
-    """A predicted fail rate, from the question's text alone: by a `regressor` that `TrainDifficultyModel` has trained.
+    """Predicts the fail rate from the text of a question, by a `regressor` that `TrainDifficultyModel` has trained.
 
-    Any other scorer gives the probability that it answers `yes` to the instruction: a guess, not a rate.
+    Any other scorer gives its probability of answering `yes` to the instruction, which is a guess and not a rate.
     """
 
     label: ClassVar[str] = "score_difficulty"

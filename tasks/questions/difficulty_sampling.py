@@ -1,4 +1,4 @@
-"""Which questions are kept by their difficulty: the easiest are dropped, or a histogram is matched."""
+"""Selects questions by difficulty: drops the easiest ones, or matches a histogram."""
 
 from collections.abc import Mapping
 from itertools import pairwise
@@ -16,25 +16,26 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class SampleByDifficulty(Merge):
-    """Drops the easiest questions of a generator, or keeps as many as fit a histogram; of the others it keeps all.
+    """Drops the easiest questions of a generator, or keeps as many as fit a histogram; keeps all of other generators.
 
-    A question's generator is what its row id says before the first colon: `dsmath:000000012/0`; ids without a colon
-    have the generator `""`. A question of a sampled generator whose difficulty nobody knows is rejected, for it might
-    be any; a question that is outside a band by which its difficulty was measured is rejected, whatever its generator.
+    A question's generator is the part of its row id before the first colon: `dsmath:000000012/0` is of `dsmath`. Ids
+    without a colon have the generator `""`. Questions of a sampled generator are rejected if their difficulty is
+    unknown. Questions outside the band by which their difficulty was measured are rejected, whatever their generator.
     """
 
     label: ClassVar[str] = "sample_by_difficulty"
     inputs: ClassVar[tuple[str, ...]] = ("questions", "difficulty")
 
     drop_easy: Mapping[str, Share] = {}
-    """Generator -> share of its questions to drop, the easiest first, e.g. `{"dsmath": 0.3}`. The paper drops of one
-    generator only, by eye (sections 2.4 and 3.1); its figures come to some 0.3."""
+    """Share of questions to drop by generator, the easiest first, e.g. `{"dsmath": 0.3}`. The paper drops questions of
+    one generator only, by eye (sections 2.4 and 3.1); its figures amount to some 0.3."""
     target: Mapping[str, tuple[tuple[Share, Share], ...]] = {}
-    """Generator -> bins from easy to hard, each as (its highest fail rate, its share of what is kept), e.g.
-    `{"": ((0.2, 0.1), (0.6, 0.5), (1.0, 0.4))}`. The bin that is scarcest for its share decides how many are kept."""
+    """Histogram to match by generator: bins from easy to hard, each with its highest fail rate and its share of the
+    questions kept, e.g. `{"": ((0.2, 0.1), (0.6, 0.5), (1.0, 0.4))}`. The bin that is scarcest for its share limits how
+    many questions are kept."""
 
     generators: tuple[str, ...] = ()
-    """Generators that may have no question left; those of its recipe. Another name that no row has is spelt wrongly."""
+    """Generators of the recipe, which may have no questions left. Any other generator without questions is an error."""
 
     @field_validator("target")
     @classmethod
@@ -54,7 +55,7 @@ class SampleByDifficulty(Merge):
         return self
 
     def prepare(self, con: Any) -> None:
-        """Tables `cuts`, a line a generator, and `bins`, a line a bin; raises `QuestmillError` where one is empty."""
+        """Register `cuts`, with a row per generator, and `bins`. Raises `QuestmillError` if a bin is empty."""
         bins = [
             {"generator": generator, "above": above, "bound": bound, "share": share}
             for generator, each in self.target.items()
@@ -67,7 +68,8 @@ class SampleByDifficulty(Merge):
         self._check_generators(con)
 
     def _check_generators(self, con: Any) -> None:
-        """A generator that is not there is a name spelt wrongly; an empty bin would leave nothing at all."""
+        """Raise `QuestmillError` for a generator without questions, a likely typo, or an empty bin: it would leave no
+        questions at all."""
         present = {name for (name,) in con.sql("SELECT DISTINCT generator FROM rated").fetchall()}
         if present and (absent := sorted({*self.drop_easy, *self.target} - present - {*self.generators})):
             raise QuestmillError(
@@ -85,9 +87,9 @@ class SampleByDifficulty(Merge):
                     )
 
     def sql(self) -> str:
-        """Equal difficulties are ordered by a hash of the row id: neither order nor number of a question decides.
+        """Questions of equal difficulty are ordered by a hash of the row id, whatever their order in the input.
 
-        1e-9 makes up for shares that no binary fraction equals: 0.3 of 10 are 3.
+        1e-9 corrects for shares that have no exact binary fraction: 0.3 of 10 is 3.
         """
         return f"""
             WITH placed AS (
@@ -126,7 +128,7 @@ _RATED_SQL = f"""
         {generator_sql()} AS generator
     FROM (SELECT row_id FROM questions) LEFT JOIN difficulty USING (row_id)
 """
-"""Every question with its generator and what is known of its difficulty; outside a band it counts for no share."""
+"""Every question with its generator and difficulty. One outside its band is not `known`, and counts for no share."""
 
 _BINNED_SQL = """
     SELECT rated.*, cut, bound, share,
@@ -134,4 +136,4 @@ _BINNED_SQL = """
     FROM rated LEFT JOIN cuts USING (generator)
     LEFT JOIN bins ON bins.generator = rated.generator AND known AND fail_rate > above AND fail_rate <= bound
 """
-"""The same with the share that is dropped of its generator, and its bin with the share to be kept."""
+"""The same, with the share to drop of its generator, and its bin with the share to keep."""

@@ -1,4 +1,4 @@
-"""Keeps the questions that are written in the languages asked for, by an identifier that is shown words alone."""
+"""Keeps questions in given languages. Numbers and formulas are removed before the language is identified."""
 
 import functools
 import re
@@ -15,22 +15,23 @@ _LANGUAGE_CODES = """
     pt qu ro ru rw sa se si sk sl sn so sq sr st sv sw ta te tg th tk tl tr tt ug uk ur uz vi vo wa xh yo zh zu
 """
 KNOWN_LANGUAGES = frozenset(_LANGUAGE_CODES.split())
-"""ISO 639-1 codes that the identifier knows. Written down here so that a recipe is checked without loading it."""
+"""ISO 639-1 codes that the identifier knows, listed here so that a recipe can be checked without loading it."""
 SEGMENT_BYTES = 40
-"""Least length of what is identified together, in bytes of its words: some 8 English ones or 13 Chinese characters.
+"""Least length of a segment that is identified, in bytes of its words: some 8 English words or 13 Chinese characters.
 
-At 40 a sentence of 12 to 17 words in another language, put behind an English question, was found in 94 % of 240; at 60
-in 72 %. Shorter ones would cost English questions: 6 of 7,473 are lost at 40 (to lists of months, and degrees
+At 40, a sentence of 12 to 17 words in another language after an English question was detected in 94 % of 240 cases; at
+60, in 72 %. Shorter segments cost English questions: 6 of 7,473 are lost at 40 (lists of months, and degrees
 Fahrenheit), none at 80.
 """
 NAMED_FROM_PROBABILITY = 0.5
-"""Probability from which a foreign language is named in the reject: romanised Hindi has no name that fits it."""
+"""Least probability for naming a foreign language in the reject reason. Below it the reason is `unclear`, as for
+romanised Hindi, for which the identifier has no language."""
 _ASY_FIGURE = re.compile(r"\[asy\].*?(?:\[/asy\]|\Z)", re.DOTALL)
-# A run without blanks that holds a sign of TeX. Not from one $ to the next: those of "$5 and then $7" are dollars.
-# The look-behind lets a run be tried from its beginning only, or one of a million letters would take hours.
+# A run of characters without blanks that contains a TeX sign. Not all from one $ to the next: "$5 and then $7" are
+# dollars. The look-behind makes a run match only from its beginning; otherwise a million letters would take hours.
 # matches "what is x^2", not "5", "what is x?"
 _FORMULA = re.compile(r"(?<![!-~])[!-~]*?[$\\^_={}][!-~]*")
-# Sentences end so, in Chinese and Japanese without a blank.
+# The end of a sentence; in Chinese and Japanese no blank follows.
 # matches "How many? Say it.", "你好。", not "3.5", "the end."
 _SENTENCE_END = re.compile(r"[.!?:;]\s|[\n\u3002\uff01\uff1b\uff1f]")
 # matches all of "3 + 4 = 7?", not of "it's", "3 cats"
@@ -38,11 +39,12 @@ _NO_LETTERS = re.compile(r"[\x00-&(-@\[-`{-\xbf\xd7\xf7\u2000-\u2bff\u3000-\u303
 
 
 class KeepLanguage(Filter):
-    """Turns down a question that is not in one of `languages`; a test for ASCII would keep all that is romanised.
+    """Rejects questions that are not in one of `languages`. A test for ASCII would keep romanised text.
 
-    A text is identified in stretches of whole sentences, and each of them must pass: a question with its translation
-    below is turned down, a foreign name or phrase is not. A text that is formulas alone is in no language, and kept.
-    2,000 to 4,000 questions a second on one core, by the core; the identifier takes a second to load, once a process.
+    A text is identified in segments of whole sentences, and each must pass. So a question with its translation below it
+    is rejected, and one with a foreign name or phrase is not. A text of formulas only has no language, and is kept.
+    Speed: 2,000 to 4,000 questions per second on one core, depending on the core. The identifier takes a second to
+    load, once per process.
     """
 
     label: ClassVar[str] = "keep_language"
@@ -50,13 +52,14 @@ class KeepLanguage(Filter):
     needs: ClassVar[tuple[str, ...]] = ("question",)
 
     languages: tuple[str, ...] = Field(default=("en",), min_length=1)
-    """ISO 639-1 codes. Hindi is known in its own script alone: romanised it can be stopped, but not asked for."""
+    """Languages to keep, as ISO 639-1 codes. Hindi is known in its own script only: romanised, it is rejected even if
+    `hi` is given."""
     least_relative_probability: float = Field(default=0.35, gt=0, le=1)
-    """Least probability of a wanted language, as a share of that of the likeliest one: 1 wants it to be the likeliest.
+    """Least probability of a wanted language, as a share of the likeliest one's. At 1 it must be the likeliest itself.
 
     Calibrated for English on GSM8K train, MATH test and 331 questions in six other languages. At 0.35, 99.92 % of the
-    first pass, 99.84 % of the second and none of the others; at 0.25 two of those (`ke kitne gunankhand hote hain`);
-    at 0.5, 99.6 % of MATH. What is lost there is mostly `Calculate` beside a formula, with no other word.
+    first pass, 99.84 % of the second and none of the others. At 0.25, two of the others pass too (`ke kitne gunankhand
+    hote hain`). At 0.5, 99.6 % of MATH pass; most of those lost have no word but `Calculate` beside a formula.
     """
 
     @field_validator("languages")
@@ -70,12 +73,12 @@ class KeepLanguage(Filter):
         return languages
 
     def reject_reason(self, row: Row) -> str | None:
-        """`language: fr`, or `language: unclear`; None where every part is in a wanted language."""
+        """`language: fr` or `language: unclear`; None if every segment is in a wanted language."""
         language = self.detect_foreign(row["question"])
         return f"language: {language}" if language else None
 
     def detect_foreign(self, text: str) -> str | None:
-        """The language of the first stretch that is in none of `languages`: a code or `unclear`; None where all are."""
+        """The language code of the first unwanted segment, or `unclear`; None if every segment is wanted."""
         for segment in text_segments(text):
             best, probability = load_identifier().classify(" ".join(segment))
             if best in self.languages:
@@ -88,11 +91,11 @@ class KeepLanguage(Filter):
 
 
 def text_segments(text: str) -> list[list[str]]:
-    """The words of a question in stretches of whole sentences; none where it has no words."""
+    """The words of a question, in segments of whole sentences; empty if it has no words."""
     segments: list[list[str]] = []
     segment_bytes = SEGMENT_BYTES
     plain = _FORMULA.sub(" ", _ASY_FIGURE.sub(" ", text))
-    # Capitals alone look like English to the identifier, and short ones like the names of points to `split_words`.
+    # The identifier takes text in capitals for English, and `split_words` takes short words in capitals for points.
     if plain.isupper() and split_words(plain):
         plain = plain.lower()
     for sentence in _SENTENCE_END.split(plain):
@@ -106,13 +109,13 @@ def text_segments(text: str) -> list[list[str]]:
             segments[-1] += sentence_words
             segment_bytes += sum(map(_byte_count, sentence_words))
     if len(segments) > 1 and segment_bytes < SEGMENT_BYTES:
-        rest = segments.pop()
-        segments[-1] += rest
+        short_segment = segments.pop()
+        segments[-1] += short_segment
     return segments
 
 
 def split_words(sentence: str) -> list[str]:
-    """The words of a sentence, as they are written, without numbers, variables and names of points."""
+    """The words of a sentence as written, without numbers, variables and names of points."""
     return [word for word in _NO_LETTERS.sub(" ", sentence).split() if not (word.isascii() and _is_symbol(word))]
 
 
@@ -121,13 +124,13 @@ def _byte_count(word: str) -> int:
 
 
 def _is_symbol(word: str) -> bool:
-    """A variable (`x`) or the corners of a figure (`ABCD`)."""
+    """Whether a word is a variable (`x`) or names the corners of a figure (`ABCD`)."""
     return len(word) == 1 or (len(word) <= 4 and word.isupper())
 
 
 @functools.cache
 def load_identifier() -> Any:
-    """py3langid: naive Bayes over byte n-grams of 140 languages, from a file of 4.6 MB that comes with it."""
+    """Load py3langid: naive Bayes over byte n-grams of 140 languages, from a file of 4.6 MB in its package."""
     from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
     return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)

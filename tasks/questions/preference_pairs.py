@@ -1,4 +1,4 @@
-"""Pairs of questions to learn from: each sampled question is improved once; what is no improvement is turned down."""
+"""Makes pairs of questions for preference training (QPO): improves each sampled question once, and rejects failures."""
 
 from collections.abc import Iterator
 from random import Random
@@ -17,10 +17,10 @@ from tasks.base.ask import Ask, Outcome, load_instruction
 
 
 class ImproveQuestion(Ask):
-    """One improvement of a question, towards solvability or difficulty; the direction is drawn for each row.
+    """Improves a question once, for solvability or for difficulty; the direction is drawn for each row.
 
-    Towards solvability it asks under the name of `RewriteQuestion`, which the pupil was taught; it was taught nothing
-    of difficulty.
+    Prompts for solvability have the tag of `RewriteQuestion`, on which the pupil was trained. The pupil was not trained
+    to make questions harder.
     """
 
     label: ClassVar[str] = "improve_question"
@@ -30,18 +30,19 @@ class ImproveQuestion(Ask):
     role: str | None = "teacher"
     """Which model improves the questions."""
     harder_template: str = load_instruction("harden_question")
-    """The instruction towards difficulty; `template` is the one towards solvability."""
+    """Instruction for making a question harder; `template` is the one for making it solvable."""
     harder_share: float = Field(default=0.5, ge=0, le=1)
-    """Share of questions to make harder; the paper draws one of the two (section 2.3) and does not say how often."""
+    """Share of questions to make harder. The paper draws one of the two directions (section 2.3); it gives no share."""
     seed: int = 0
-    """Of the directions."""
+    """Seed of the draw of directions."""
     max_words: int = Field(default=300, ge=1)
-    """Words of a rewrite. Not in the paper, where a rewrite that is no question any more is learned from as well."""
+    """Most words of a rewrite; longer ones are rejected. Not in the paper, which also trains on rewrites that are no
+    longer questions."""
     sampling: Sampling = Sampling(max_tokens=4096)
-    """Greedy, at most 4,096 tokens (the authors' code)."""
+    """How rewrites are sampled: greedy, at most 4,096 tokens (the authors' code)."""
 
     def choose_direction(self, row: Row) -> str:
-        """The direction of a row: the same in every process, whatever else is in the shard."""
+        """The direction of a row. It depends only on the seed and the row id."""
         return "difficulty" if Random(f"{self.seed}/{row['row_id']}").random() < self.harder_share else "solvability"
 
     def prompt(self, row: Row) -> Prompt:
@@ -69,10 +70,10 @@ class ImproveQuestion(Ask):
 
 
 class KeepUnsolvable(Merge):
-    """Keeps the questions that a judge did not find solvable: those in which there is something to mend.
+    """Keeps the questions that a judge did not find solvable, so that there is something to improve.
 
-    The paper rewrites every question. A small rewriter changes the names of a good one and calls that an improvement,
-    and such pairs outnumber those that show what solvable means.
+    The paper rewrites every question. A small rewriter changes the names in a good question and calls that an
+    improvement; such pairs would outnumber those that show what makes a question solvable.
     """
 
     label: ClassVar[str] = "keep_unsolvable"
@@ -87,7 +88,7 @@ class KeepUnsolvable(Merge):
 
 
 class PairQuestions(Merge):
-    """Chosen: the rewrite; rejected: the question that it improves. A rewrite that was not judged solvable is none."""
+    """Pairs each rewrite (chosen) with its original (rejected). Drops rewrites that were not judged solvable."""
 
     label: ClassVar[str] = "pair_questions"
     inputs: ClassVar[tuple[str, ...]] = ("rewrites", "solvable")
@@ -102,5 +103,5 @@ class PairQuestions(Merge):
 
 
 def _normalize(text: str) -> str:
-    """Without case and superfluous blanks: what differs by no more is no other question."""
+    """The text in lower case with single blanks; a rewrite that differs only in these is unchanged."""
     return " ".join(text.lower().split())

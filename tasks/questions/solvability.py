@@ -1,4 +1,4 @@
-"""Keeps questions that a model finds solvable (ScaleQuest, section 2.4)."""
+"""Keeps questions that a model judges solvable (ScaleQuest, section 2.4)."""
 
 import math
 from collections.abc import Iterator
@@ -15,16 +15,16 @@ from tasks.base.ask import Outcome
 from tasks.base.llm_judge import JudgeStage, parse_verdict, vote_of
 
 VERDICT_WORDS = ("yes", "no")
-"""What a judgement of a question may end in."""
+"""The verdicts of a judgement."""
 
 
 def parse_solvability(text: str) -> bool | None:
-    """The verdict that a judgement ends in, written as a last line or as JSON; None when it reaches none."""
+    """Whether a judgement, with its verdict in the last line or as JSON, says solvable; None if it has no verdict."""
     return {"yes": True, "no": False}.get(parse_verdict(text, VERDICT_WORDS) or "")
 
 
 class JudgeSolvable(JudgeStage, Filter):
-    """Keeps a question that the model finds solvable, after a short reason; several samples are a panel that votes."""
+    """Keeps questions that a model judges solvable after a short reason; several samples vote."""
 
     label: ClassVar[str] = "judge_solvable"
     tag: ClassVar[str] = "judge_solvable"
@@ -33,11 +33,12 @@ class JudgeSolvable(JudgeStage, Filter):
     sampling: Sampling = Sampling(max_tokens=160)
     """How the judge is sampled."""
     least_share: float = Field(default=0.5, ge=0.5, le=1)
-    """Share of the panel's verdicts, more than half in any case, that must find the question solvable."""
+    """Least share of the verdicts that must find the question solvable; in any case more than half."""
     least_confidence: float = Field(default=0, ge=0, le=1)
-    """A judgement that finds the question solvable, and whose tokens together are less probable than this, is a doubt.
+    """Least probability of all tokens of a judgement for it to count as `yes`; below, it counts as unsure. 0: no limit.
 
-    For a judge of few words: of the pupil's, greedy, 91.5 % are right, and 95.6 % of those from 0.55 up. 0: as it is.
+    Meant for judges that write few words. Of the pupil's greedy judgements 91.5 % are right, and 95.6 % of those with
+    0.55 or more.
     """
 
     def initial_sampling(self) -> Sampling:
@@ -61,7 +62,10 @@ class JudgeSolvable(JudgeStage, Filter):
             yield Quarantine(row, "no verdict", f"the last judgement ends in {replies[-1].text[-80:]!r}", len(replies))
 
     def vote(self, reply: Completion) -> str | None:
-        """What a member says; a `yes` without the confidence that is asked for is `unsure`."""
+        """The verdict of one sample; a `yes` below `least_confidence` is `unsure`.
+
+        Raises EngineError if confidence is required and the reply has no log-probabilities.
+        """
         word = vote_of(reply, VERDICT_WORDS)
         if word != "yes" or not self.least_confidence:
             return word

@@ -1,4 +1,4 @@
-"""Stages that make and filter questions: write one from nothing, judge whether it can be solved, improve it."""
+"""Stages that write new questions and improve given ones."""
 
 from collections.abc import Iterator
 from typing import ClassVar
@@ -14,7 +14,7 @@ from tasks.base.ask import Ask, Outcome
 
 
 class WriteQuestion(Ask):
-    """A question from nothing: the model is given no topic, so its questions are its own."""
+    """Writes a question from an empty prompt: the model is given no topic or example."""
 
     label: ClassVar[str] = "write_question"
     tag: ClassVar[str] = "write_question"
@@ -32,7 +32,7 @@ class WriteQuestion(Ask):
 
 
 class RewriteQuestion(Ask):
-    """An improved question: clear, complete and solvable."""
+    """Rewrites a question to make it clear, complete and solvable."""
 
     label: ClassVar[str] = "rewrite_question"
     tag: ClassVar[str] = "rewrite_question"
@@ -50,7 +50,7 @@ class RewriteQuestion(Ask):
 
 
 def parse_questions(row: Row, replies: list[Completion]) -> Iterator[Outcome]:
-    """A question for each reply that came to its end."""
+    """Make a question of each reply; reject replies that are cut off or empty."""
     for sample, reply in enumerate(replies):
         text = reply.text.strip()
         if reply.finish_reason == "length":

@@ -249,7 +249,7 @@ def test_a_recipe_knows_the_file_it_was_made_with(benchmark_file: Path) -> None:
     made = Recipe(overlaps=FindOverlaps(benchmarks=(exam(benchmark_file),))).model_dump(mode="json")
     assert Recipe.model_validate(made).overlaps.benchmarks[0].digest
     benchmark_file.write_text('{"problem": "Another?"}\n')
-    with pytest.raises(ValidationError, match="is not what it was; restore it, or leave its digest out"):
+    with pytest.raises(ValidationError, match="has changed; restore it, or leave out its digest"):
         Recipe.model_validate(made)
 
 
@@ -263,7 +263,7 @@ def asked(lake: str, *texts: str) -> Receipt:
 def test_a_worker_that_does_not_see_the_file_stops_and_quarantines_nothing(lake: str, benchmark_file: Path) -> None:
     gone, changed = [FindOverlaps(benchmarks=(exam(benchmark_file, name=name),)) for name in ("gone", "changed")]
     benchmark_file.write_text('{"problem": "Another?"}\n')
-    with pytest.raises(QuestmillError, match=r"'changed'.*is not what it was when the recipe was opened"):
+    with pytest.raises(QuestmillError, match=r"'changed'.*has changed since the recipe was opened"):
         worker.run_shard(changed, None, asked(lake, STORY), 0, lake)
     benchmark_file.unlink()
     with pytest.raises(QuestmillError, match=r"'gone'.*no such file"):
