@@ -1,1 +1,1 @@
-"""What stages build on: asking a model, judging with one, reading its reply, and intervals."""
+"""Base classes and helpers of stages: asking a model, judging with one, parsing replies, and intervals."""

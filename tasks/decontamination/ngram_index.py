@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from rensa import RMinHash
 
 Hashes = NDArray[np.uint64]
-"""One-dimensional, as the other arrays here."""
+"""All arrays here are one-dimensional."""
 Indices = NDArray[np.int64]
 NGram = tuple[str, ...]
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from rensa import RMinHash
 
 Hashes = NDArray[np.uint64]
-"""One-dimensional where nothing else is said, as the other arrays here."""
+"""Arrays are one-dimensional unless a shape is given."""
 Indices = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 Number = TypeVar("Number", np.int64, np.uint64)

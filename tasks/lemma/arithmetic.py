@@ -1,4 +1,4 @@
-"""Calculations in the text of a step, as they are compared: without currency, units, brackets and LaTeX."""
+"""Finds and checks calculations in the text of a step, without currency, units, brackets and LaTeX."""
 
 import re
 from fractions import Fraction
@@ -19,16 +19,16 @@ _EQUATION = re.compile(
 _ONE_OPERATION = re.compile(rf"({SIGN_PATTERN})({NUMBER_PATTERN})")
 # matches "10 - 2 = 8 * 3 = 24", not "10 - 2 = 8, so 8 * 3 = 24"
 _CHAINED_EQUATION = re.compile(rf"= *-?{NUMBER_PATTERN}{SIGN_PATTERN}[0-9(]")
-"""`10 - 2 = 8 * 3 = 24`: whether the first half is right, the second does not say."""
+"""Two equations in one, as in `10 - 2 = 8 * 3 = 24`, where `8` is a result and an operand: these are not checked."""
 
 
 def normalize_calculations(text: str) -> str:
-    """The text with calculations as numbers and signs: `12 eggs \u00d7 3 = $36` is `12 * 3 = 36`."""
+    """Reduce calculations in a text to numbers and signs: `12 eggs \u00d7 3 = $36` becomes `12 * 3 = 36`."""
     return _UNIT.sub("", _DIVISION_SIGN.sub("/", _TIMES_SIGN.sub("*", _CLUTTER.sub("", text))))
 
 
 def equations_hold(step: str) -> bool:
-    """Whether a step has calculations like `12 * 3 = 36` and all of them are right, or rounded; not so where unsure."""
+    """Whether a step has calculations like `12 * 3 = 36`, and all are right or rounded. False in cases of doubt."""
     text = normalize_calculations(step)
     equations = _EQUATION.findall(text)
     return (
@@ -38,10 +38,10 @@ def equations_hold(step: str) -> bool:
     )
 
 
-def _equation_holds(left: str, rest: str, result: str) -> bool:
-    operation = _ONE_OPERATION.fullmatch(rest)
+def _equation_holds(left: str, operations: str, result: str) -> bool:
+    operation = _ONE_OPERATION.fullmatch(operations)
     if operation is None:
-        return False  # `2 + 3 * 4`, of which the order is not worked out here
+        return False  # several operations, as in `2 + 3 * 4`: precedence is not implemented here
     a, op, b, c = Fraction(left), operation[1].strip(), Fraction(operation[2]), Fraction(result)
     if op == "/":
         unit = Fraction(1, 10 ** len(result.partition(".")[2]))

@@ -1,4 +1,4 @@
-"""Corrections: the teacher goes on behind the wrong step, with a reflection and a right solution."""
+"""Writes corrections: after the wrong step, the teacher adds a reflection and a right solution."""
 
 import re
 from collections.abc import Iterator
@@ -27,20 +27,20 @@ CORRECTION_SCHEMA: dict[str, Any] = {
 # matches "2 + 3 = 5", not "2 + 3 is 5", "x = 5"
 _OPERATION = re.compile(rf"{NUMBER_PATTERN}(?:{SIGN_PATTERN}{NUMBER_PATTERN})+(?= *=)")
 OTHER_ANSWER = "another answer"
-"""Fault of a reply whose answer is not the gold one letter for letter: reason to ask again, none to turn it down."""
+"""Fault of a reply whose answer does not match the gold answer exactly: a reason to ask again, not to reject."""
 
 
 class Continuation(NamedTuple):
-    """What a teacher writes behind the wrong step."""
+    """What a teacher writes after the wrong step."""
 
     reflection: str
     correction: str
 
 
 class WriteCorrection(Ask):
-    """One correction of each error. The trajectory is the prefix and the reply, joined: the teacher never copies it.
+    """Writes a correction of each error. The trajectory is prefix and reply, joined by code: nothing is copied.
 
-    A reply whose answer looks wrong is followed by another one, up to `tries` in all; the paper asks once.
+    If a reply's answer looks wrong, another one is requested, up to `tries` in all. The paper asks once.
     """
 
     carries_user_columns: ClassVar[bool] = True
@@ -50,11 +50,11 @@ class WriteCorrection(Ask):
     role: str | None = "teacher"
     """Which model writes the correction."""
     sampling: Sampling = Sampling(temperature=0.7, max_tokens=4096)
-    """The paper's (appendix A.3.1)."""
+    """How the teacher is sampled: the paper's temperature and length (appendix A.3.1)."""
     tries: int = Field(default=2, ge=1)
-    """Replies a row at the most."""
+    """Most replies per row. The paper asks once (1)."""
     structured: bool = False
-    """Hold the model to a JSON object of reflection and correction; for engines that can (http, vllm)."""
+    """Make the engine enforce a JSON object with reflection and correction; only for engines that can (http, vllm)."""
 
     def initial_sampling(self) -> Sampling:
         return (
@@ -67,7 +67,7 @@ class WriteCorrection(Ask):
         return self.initial_sampling().model_copy(update={"n": 1, "temperature": max(self.sampling.temperature, 0.7)})
 
     def parse(self, row: Row, replies: list[Completion]) -> Iterator[Outcome]:
-        """The first reply without a fault, else the first whose answer may be right in another form; else why not."""
+        """Use the first reply without a fault, else the first whose answer may be right in another form, else none."""
         faults = [self.find_fault(row, reply) for reply in replies]
         best = next((fault for fault in (None, OTHER_ANSWER) if fault in faults), "")
         if best != "":
@@ -81,7 +81,7 @@ class WriteCorrection(Ask):
             yield Reject(row, faults[0] or "")
 
     def find_fault(self, row: Row, reply: Completion) -> str | None:
-        """What can be seen to be wrong with a reply; None: nothing. The verifier judges the answer later."""
+        """The fault of a reply that its text shows, or None. The verifier judges the answer later."""
         continuation = parse_continuation(reply.text)
         if reply.finish_reason == "length":
             return "cut_off"
@@ -94,7 +94,7 @@ class WriteCorrection(Ask):
 
 
 class FixContinue(WriteCorrection):
-    """Mends the wrong step and goes on from there, in the light of the reference (section 3.4, Fix & Continue)."""
+    """Corrects the wrong step and continues from there, with the reference at hand (section 3.4, Fix & Continue)."""
 
     label: ClassVar[str] = "fix_continue"
     tag: ClassVar[str] = "fix_continue"
@@ -105,15 +105,15 @@ class FixContinue(WriteCorrection):
 
 
 class FreshRestart(WriteCorrection):
-    """Starts again by another method, without a reference (section 3.4, Fresh & Restart)."""
+    """Solves the question again by another method, without a reference (section 3.4, Fresh & Restart)."""
 
     label: ClassVar[str] = "fresh_restart"
     tag: ClassVar[str] = "fresh_restart"
     strategy: ClassVar[Literal["fresh_restart"]] = "fresh_restart"
 
     max_overlap: float = Field(default=0.5, ge=0, le=1)
-    """Share of the prefix's calculations that the new solution may repeat; the paper asks for another method, and does
-    not look whether it gets one."""
+    """Largest share of the prefix's calculations that the new solution may repeat. Not in the paper, which asks for
+    another method but does not check. 1: no limit."""
 
     def prompt(self, row: Row) -> Prompt:
         return self.make_prompt(question=row["question"], attempt=row["prefix"])
@@ -127,15 +127,15 @@ class FreshRestart(WriteCorrection):
 
 
 def parse_continuation(text: str) -> Continuation:
-    """The first line that is not blank is the reflection, the rest is the correction; or JSON."""
+    """Split a reply: its first non-blank line is the reflection, and the rest the correction. It may also be JSON."""
     if (parsed := parse_json_reply(text)).keys() >= {"reflection", "correction"}:
         return Continuation(str(parsed["reflection"]).strip(), str(parsed["correction"]).strip())
-    reflection, _, rest = text.strip().partition("\n")
-    return Continuation(reflection.strip(), rest.strip())
+    reflection, _, correction = text.strip().partition("\n")
+    return Continuation(reflection.strip(), correction.strip())
 
 
 def join_trajectory(row: Row, continuation: Continuation) -> Row:
-    """An error with its trajectory, and where each part of it stands."""
+    """Add the trajectory to an error, with the character offsets of its parts."""
     prefix = row["prefix"]
     reflection_end = len(prefix) + 1 + len(continuation.reflection)
     return row | {
@@ -148,10 +148,10 @@ def join_trajectory(row: Row, continuation: Continuation) -> Row:
 
 
 def step_overlap(prefix: str, correction: str) -> float:
-    """The share of the prefix's steps that the correction repeats, in [0, 1]; 0 where there is nothing to compare.
+    """The share of the prefix's steps that the correction repeats, in [0, 1]; 0 if there is nothing to compare.
 
-    A step is known by the numbers that it calculates with, not by its result or its operation, for either may be the
-    mistake; where a prefix has no calculation, by its words. A mistaken number is not seen through.
+    Steps are compared by the numbers that they calculate with, because the result or the operation may be the mistake.
+    If the prefix has no calculation, they are compared by words. A step with a mistaken operand is not recognised.
     """
     before, after = _find_operations(prefix), _find_operations(correction)
     if not before:

@@ -1,4 +1,4 @@
-"""Diagnosis: the teacher names the first wrong step of a solution and the type of its error, and is asked twice."""
+"""Diagnoses wrong solutions: the teacher, asked twice, names the first wrong step and the type of its error."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -16,7 +16,7 @@ from tasks.base.llm_judge import VERDICT_PREFIX
 from tasks.lemma.error_types import ERROR_TYPES, ErrorType, parse_error_type
 
 STEP_PREFIX, TYPE_PREFIX = "Step:", "Type:"
-"""Open the last two lines of a diagnosis."""
+"""Open the last two lines of a diagnosis: the number of the step, from 1, and the type of error."""
 
 DIAGNOSIS_SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -28,23 +28,23 @@ DIAGNOSIS_SCHEMA: dict[str, Any] = {
     },
     "required": ["reason", "verdict", "step", "type"],
 }
-"""JSON schema of a structured diagnosis; of a correct solution `step` is 0 and `type` is none."""
+"""JSON schema of a structured diagnosis. For a correct solution `step` is 0 and `type` is `none`."""
 
 
 class Diagnosis(NamedTuple):
-    """What one reply says; a reply that says nothing sure has only a `verdict`."""
+    """The diagnosis in one reply. Only a `wrong` verdict comes with a step and a type."""
 
     verdict: Literal["wrong", "correct", "unreadable", "step out of range"]
     step: int = 0
-    """From 1."""
+    """Number of the first wrong step, from 1; 0 if there is none."""
     type: ErrorType | None = None
 
 
 class Diagnose(Ask):
-    """The step and type that most replies name; two that differ are followed by a third (the paper asks once).
+    """Takes the step and type that most replies name. If two replies differ, it asks again; the paper asks once.
 
-    A solution that is called correct, a step that does not exist and replies that do not agree turn the row down: its
-    verdict is wrong, so that nobody knows where.
+    A row is rejected if its solution is called correct, if the step does not exist, or if the replies do not agree: its
+    answer is wrong, and the place of the error is unknown.
     """
 
     label: ClassVar[str] = "diagnose"
@@ -54,9 +54,10 @@ class Diagnose(Ask):
     role: str | None = "teacher"
     """Which model finds the error."""
     sampling: Sampling = Sampling(n=2, temperature=0.7, max_tokens=4096)
-    """Temperature, top-p and length are the paper's, also for analysis (appendix A.3.1)."""
+    """How the teacher is sampled. Temperature, top-p and length are the paper's (appendix A.3.1)."""
     structured: bool = False
-    """Hold the model to a JSON object of reason, verdict, step and type; for engines that can (http, vllm)."""
+    """Make the engine enforce a JSON object with reason, verdict, step and type; only for engines that
+    can (http, vllm)."""
 
     def prompt(self, row: Row) -> Prompt:
         return self.make_prompt(question=row["question"], reference=row["reference"], attempt=number_steps(row))
@@ -65,7 +66,7 @@ class Diagnose(Ask):
         return self.sampling.model_copy(update={"reply_schema": DIAGNOSIS_SCHEMA}) if self.structured else self.sampling
 
     def follow_up(self, row: Row, replies: list[Completion]) -> Sampling | None:
-        """One more, where no diagnosis has most of the replies yet; warmer where the first ones were greedy."""
+        """One more reply if no diagnosis has a majority yet, at a temperature of at least 0.7."""
         diagnosis, votes = _most_voted(row, replies)
         if len(replies) > self.sampling.n or (votes * 2 > len(replies) and diagnosis.verdict != "unreadable"):
             return None
@@ -92,7 +93,7 @@ class Diagnose(Ask):
 
 
 def parse_diagnosis(text: str, count: int) -> Diagnosis:
-    """What a reply says of a solution with `count` steps: its last lines, or its JSON."""
+    """Read the diagnosis of a solution with `count` steps from the last lines or the JSON of a reply."""
     parsed = _parse_fields(text)
     if str(parsed.get("verdict")).lower().strip(" .*") == "correct":
         return Diagnosis("correct")
@@ -107,7 +108,7 @@ def _parse_fields(text: str) -> Mapping[str, Any]:
         return parsed
     last = text[text.rfind(VERDICT_PREFIX) :] if VERDICT_PREFIX in text else ""
     tagged = {"step": find_tagged_line(text, STEP_PREFIX), "type": find_tagged_line(text, TYPE_PREFIX)}
-    # What comes last counts: `correct` may be said of a step before the verdict on the whole.
+    # The last verdict counts: `correct` may refer to a step before the verdict on the whole solution.
     return (
         tagged
         if STEP_PREFIX in last and TYPE_PREFIX in last
@@ -116,7 +117,7 @@ def _parse_fields(text: str) -> Mapping[str, Any]:
 
 
 def _most_voted(row: Row, replies: list[Completion]) -> tuple[Diagnosis, int]:
-    """The diagnosis that the most replies make, and how many do; an unreadable one only where all are."""
+    """The most frequent diagnosis and its number of replies; an unreadable one only if all replies are."""
     counts = Counter(
         Diagnosis("unreadable") if reply.finish_reason == "length" else parse_diagnosis(reply.text, len(row["steps"]))
         for reply in replies
@@ -126,6 +127,6 @@ def _most_voted(row: Row, replies: list[Completion]) -> tuple[Diagnosis, int]:
 
 
 def number_steps(row: Row) -> str:
-    """The steps of a solution, a line each, with their numbers."""
+    """The steps of a solution on one line each, with their numbers."""
     texts = (row["response"][step["start"] : step["end"]] for step in row["steps"])
     return "\n".join(f"{n}) {' '.join(text.split())}" for n, text in enumerate(texts, 1))

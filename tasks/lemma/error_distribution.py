@@ -1,4 +1,4 @@
-"""Which types of error a student makes, and which are to be injected."""
+"""Counts the types of error that a student makes, and draws the types to inject."""
 
 from collections.abc import Iterator, Sequence
 from random import Random
@@ -15,28 +15,28 @@ from tasks.lemma.error_types import ERROR_TYPES, INJECTABLE_TYPES, InjectableTyp
 
 
 class CountErrorTypes(Merge):
-    """How often the student failed at each question, and with which types of error; beside it those of all questions.
+    """Counts the student's failures at each question and their error types, next to the counts over all questions.
 
-    Questions at which it never failed are turned down: the authors' code makes no errors for them either.
+    Questions at which the student never failed are rejected: the authors' code makes no errors for them either.
     """
 
     label: ClassVar[str] = "count_error_types"
     inputs: ClassVar[tuple[str, ...]] = ("problems", "attempts", "diagnosed")
 
     samples: int = Field(default=0, ge=0)
-    """Attempts at each question; 0: as many as came to an answer. One that was cut off has failed as well."""
+    """Attempts at each question, so that those cut off count as failed. 0: count only those that reached an answer."""
     least_failure: float = Field(default=0.0, ge=0, le=1)
-    """Share of wrong attempts from which a question is kept (the authors' `hard_ratio`)."""
+    """Least share of failed attempts at a question that is kept (`hard_ratio` in the authors' code)."""
     keep_never_failed: bool = False
-    """Keep questions at which the student never failed as well."""
+    """Also keep questions at which the student never failed."""
 
     def sql(self) -> str:
-        """`types` are the question's counts, `overall` those of the dataset: a struct for each of the twelve types."""
+        """`types` has the counts of a question and `overall` those of all questions, each for twelve types."""
         per_type = ", ".join(f"{{'type': '{t}', 'n': count_if(found_type = '{t}')::BIGINT}}" for t in ERROR_TYPES)
         total = self.samples or "count(*)"
         zero_counts = ", ".join(f"{{'type': '{t}', 'n': 0::BIGINT}}" for t in ERROR_TYPES)
         return f"""
-            WITH told AS (SELECT question_id, [{per_type}] AS types FROM diagnosed GROUP BY question_id),
+            WITH per_question AS (SELECT question_id, [{per_type}] AS types FROM diagnosed GROUP BY question_id),
             everything AS (SELECT [{per_type}] AS overall FROM diagnosed),
             tried AS (
                 SELECT question_id, min(student) AS student, {total} AS attempts,
@@ -50,16 +50,16 @@ class CountErrorTypes(Merge):
                      WHEN failure = 0 AND NOT {self.keep_never_failed} THEN 'never wrong'
                      WHEN failure < {self.least_failure} THEN 'seldom wrong' END AS reject
             FROM problems LEFT JOIN tried ON problems.row_id = tried.question_id
-                LEFT JOIN told ON problems.row_id = told.question_id CROSS JOIN everything
+                LEFT JOIN per_question ON problems.row_id = per_question.question_id CROSS JOIN everything
             ORDER BY problems.row_id
         """
 
 
 class DrawErrorTypes(Stage):
-    """The types of error to make for each question, drawn from its own errors, and from all where it has few.
+    """Draws the error types to inject for each question, from its own errors and, if these are few, from all errors.
 
-    The draws of a question are spread evenly over its distribution (systematic sampling), so that few draws already
-    follow it, and many do so closely.
+    The draws of a question are spread evenly over its distribution (systematic sampling), so that even a few draws
+    follow it.
     """
 
     label: ClassVar[str] = "draw_error_types"
@@ -67,14 +67,14 @@ class DrawErrorTypes(Stage):
     table: ClassVar[pa.Schema] = error_draws.ERROR_DRAWS
 
     injections: int = Field(default=4, ge=0)
-    """Wrong solutions a question; the paper does not say how many, the authors' code makes 5 of each type."""
+    """Wrong solutions to make per question. The paper gives no number; the authors' code makes 5 of each type."""
     types: tuple[InjectableType, ...] = Field(default=INJECTABLE_TYPES, min_length=1)
-    """To draw from (section 3.3)."""
+    """Error types to draw from; by default the paper's six (section 3.3)."""
     prior: float = Field(default=1.0, gt=0)
-    """Weight of the dataset's distribution, in errors of one question. Not in the paper; without it a question with one
-    diagnosed error would get one type only."""
+    """Weight of the dataset's distribution next to a question's own errors, as a number of errors. Not in the paper;
+    without it a question with one diagnosed error would get only that type."""
     seed: int = 0
-    """Of the draws."""
+    """Seed of the draws."""
 
     def rows(self, batch: Sequence[Row], engine: Any) -> Iterator[Row | Reject]:
         for row in batch:
@@ -93,7 +93,7 @@ class DrawErrorTypes(Stage):
                 }
 
     def compute_shares(self, row: Row) -> list[float]:
-        """The probability of each of `types` for a question; all equal where no such error was found anywhere."""
+        """The probability of each of `types` for a question; all equal if the dataset has no such errors."""
         own, overall = ({c["type"]: c["n"] for c in row[name]} for name in ("types", "overall"))
         total = sum(overall[t] for t in self.types)
         common = [overall[t] / total if total else 1 / len(self.types) for t in self.types]
@@ -101,7 +101,7 @@ class DrawErrorTypes(Stage):
         return [weight / sum(weights) for weight in weights]
 
     def _type_at(self, place: float, shares: list[float]) -> InjectableType:
-        """The type in whose part of [0, 1) a place lies."""
+        """The type in whose part of [0, 1) `place` lies."""
         for kind, share in zip(self.types, shares, strict=True):
             place -= share
             if place < 0:

@@ -1,4 +1,4 @@
-"""The error types of a run, from the student's own to the published ones, target beside achieved."""
+"""Reports the error types of a run, from the student's own to the published ones, against the target."""
 
 from typing import Any, ClassVar
 
@@ -10,23 +10,23 @@ from tasks.lemma.select_corrections import ERROR_ID, target_shares
 
 
 class MeasureErrorTypes(Merge):
-    """A row for each of the twelve types, see `schemas/tables/error_type_counts.py`.
+    """Makes a row of counts and shares for each of the twelve types; see `schemas/tables/error_type_counts.py`.
 
-    The first input has as many blank rows as there are types, for a merge gives back the rows of its first input.
+    The first input has an empty row for each type, because a merge returns the rows of its first input.
     """
 
     label: ClassVar[str] = "measure_error_types"
     inputs: ClassVar[tuple[str, ...]] = ("empty_rows", "diagnosed", "drawn", "errors", "corrections")
 
     def prepare(self, con: Any) -> None:
-        """`wanted(number, type, target_share)`."""
+        """Register the table `wanted(number, type, target_share)`."""
         target = target_shares(con)
         shares = [float(target.get(kind, 0.0)) for kind in ERROR_TYPES]
         numbers = pa.array(range(len(ERROR_TYPES)), pa.int64())
         con.register("wanted", pa.table({"number": numbers, "type": [*ERROR_TYPES], "target_share": shares}))
 
     def sql(self) -> str:
-        """Shares of nothing are 0."""
+        """A share is 0 if there is nothing to share."""
         return f"""
             WITH published AS (
                 SELECT type, count(DISTINCT {ERROR_ID}) AS n

@@ -1,4 +1,4 @@
-"""What can go wrong in a solution: twelve types of error in words of our own, and the six to make on purpose."""
+"""The twelve types of error in a solution, in words of our own, and the six that are injected."""
 
 from typing import Literal, get_args
 
@@ -26,13 +26,13 @@ InjectableType = Literal[
     "confusing_concept",
     "missing_step",
 ]
-"""Those that a teacher makes on purpose (section 3.3)."""
+"""The types that a teacher injects (section 3.3)."""
 
 ERROR_TYPES: tuple[ErrorType, ...] = get_args(ErrorType)
 INJECTABLE_TYPES: tuple[InjectableType, ...] = get_args(InjectableType)
 
 
 def parse_error_type(text: str) -> ErrorType | None:
-    """The type that a reply names, in any case, with blanks or hyphens for underscores; None: it names none."""
+    """The error type in a text, in any case, with blanks or hyphens for underscores; None if it is not a type."""
     plain = text.strip(" .`*\"'").lower().replace("-", "_").replace(" ", "_").removesuffix("_error")
     return next((known for known in ERROR_TYPES if known == plain), None)

@@ -1,4 +1,4 @@
-"""Errors made on purpose: the types that a question's attempts suggest, and a wrong solution for each type drawn."""
+"""Injects errors: the teacher writes a wrong solution for each error type drawn."""
 
 import re
 from collections.abc import Iterator
@@ -24,17 +24,16 @@ INJECTION_SCHEMA: dict[str, Any] = {
 }
 """JSON schema of a structured injection."""
 ENDS_RIGHT = "ends right"
-"""Fault of an injection that ends in the gold answer after all: reason to ask again, none to turn it down."""
+"""Fault of an injection that still ends in the gold answer: a reason to ask again, not to reject."""
 # matches "Step: 3", "**Step:** 12.", not "Step: 3 is wrong", "Step 3"
 _STEP_LINE = re.compile(rf"^\s*\**{STEP_PREFIX}\**\s*([0-9]{{1,4}})\s*\.?\**\s*$", re.MULTILINE)
 
 
 class Inject(Ask):
-    """A wrong solution with an error of a given type, carried on to a wrong answer; the teacher says in which line.
+    """Writes a solution with an error of a given type that leads to a wrong answer; the teacher names the line.
 
-    The paper does not ask where; the line is held against the diagnosis later (`Truncate`). A reply that is no
-    injection, or that ends in the right answer after all, is followed by another one, up to `tries`; the paper asks
-    once.
+    The paper does not ask for the line; `Truncate` later compares it with the diagnosis. If a reply is not usable, or
+    still ends in the right answer, another one is requested, up to `tries` per sample. The paper asks once.
     """
 
     label: ClassVar[str] = "inject"
@@ -44,11 +43,11 @@ class Inject(Ask):
     role: str | None = "teacher"
     """Which model writes the wrong solution."""
     sampling: Sampling = Sampling(temperature=0.7, max_tokens=4096)
-    """The paper's (appendix A.3.1)."""
+    """How the teacher is sampled: the paper's temperature and length (appendix A.3.1)."""
     tries: int = Field(default=2, ge=1)
-    """Replies a sample at the most."""
+    """Most replies per sample. The paper asks once (1)."""
     structured: bool = False
-    """Hold the model to a JSON object of step and solution; for engines that can (http, vllm)."""
+    """Make the engine enforce a JSON object with step and solution; only for engines that can (http, vllm)."""
 
     def prompt(self, row: Row) -> Prompt:
         return self.make_prompt(
@@ -67,7 +66,7 @@ class Inject(Ask):
         )
 
     def parse(self, row: Row, replies: list[Completion]) -> Iterator[Outcome]:
-        """The best `n` replies. One that only ends right is passed on: whether it does, the verifier judges."""
+        """Use the best `n` replies. One that seems to end right is passed on; the verifier judges its answer."""
         faults = [self.find_fault(row, reply) for reply in replies]
         best = sorted(range(len(replies)), key=lambda at: (faults[at] is not None, faults[at] != ENDS_RIGHT, at))
         for at in sorted(best[: self.sampling.n]):
@@ -85,7 +84,7 @@ class Inject(Ask):
             }
 
     def find_fault(self, row: Row, reply: Completion) -> str | None:
-        """What can be seen to be wrong with an injection; None: nothing."""
+        """The fault of a reply that its text shows, or None."""
         line, solution = parse_injection(reply.text)
         if reply.finish_reason == "length":
             return "cut_off"
@@ -99,7 +98,7 @@ class Inject(Ask):
 
 
 def parse_injection(text: str) -> tuple[int | None, str]:
-    """The line of the error, from 1, and the wrong solution without blank lines and what follows its answer."""
+    """The line of the error, from 1, and the solution without blank lines and without text after its answer."""
     if (parsed := parse_json_reply(text)).keys() >= {"step", "solution"}:
         return parse_count(parsed["step"]), _strip_solution(str(parsed["solution"]))
     match = _STEP_LINE.search(text)

@@ -1,4 +1,4 @@
-"""What a teacher must not leave in a text that a student is to learn from: labels of prompts, and talk of the task."""
+"""Finds what must not stay in a training text that a teacher wrote: prompt labels, and talk about the task."""
 
 import re
 
@@ -25,13 +25,12 @@ _ERROR_WORDS = re.compile(
 
 
 def leaks_prompt(text: str, *problem_texts: str) -> bool:
-    """Whether a text holds labels, or talk about the task that none of `problem_texts`, the problem's own texts,
-    has."""
+    """Whether a text contains prompt labels, or talk about the task that does not occur in `problem_texts`."""
     return bool(_PROMPT_LABELS.search(text)) or _matches_beyond(_TASK_TALK, text, problem_texts)
 
 
 def admits_error(text: str, *problem_texts: str) -> bool:
-    """Whether a solution that was made wrong says so."""
+    """Whether an injected solution says that it is wrong, in words that do not occur in `problem_texts`."""
     return _matches_beyond(_ERROR_WORDS, text, problem_texts)
 
 

@@ -1,7 +1,7 @@
-r"""Cuts a solution into steps, so that a wrong one can be named: lines, and sentences within them; nothing is lost.
+r"""Splits a solution into steps, which are lines and sentences within them, so that a wrong step can be named.
 
-Steps tile the text: each ends, blanks included, where the next one begins. Display math (`\[ \]`, `$$`,
-environments), `\( \)` and code are never cut, and display math stays with the line that leads up to it.
+Steps cover the whole text: each ends, blanks included, where the next one begins. Display math (`\[ \]`, `$$`,
+environments), `\( \)` and code are never split. Display math stays with the line that introduces it.
 """
 
 import re
@@ -15,7 +15,7 @@ from schemas.steps import Stage
 from schemas.tables import student_solutions
 
 MAX_FORMULA_CHARACTERS = 4000
-"""Characters from where a formula opens to where it closes; what opens and does not close so soon is no formula."""
+"""Longest formula in characters, from its opening to its closing. An opening that is not closed by then is ignored."""
 
 # matches "It is 3. Then", "a\nb", r"\[ x", not "3.5 cats", "etc. and so on"
 _BOUNDARY = re.compile(
@@ -28,35 +28,35 @@ _DOLLAR = re.compile(r"(?<![\\$])\$(?!\$)")
 _DISPLAY_MATH = re.compile(r"\\\[|\$\$|\\begin\{")
 # matches all of "1", "(b", "Step 2", not of "1234", "the 2"
 _LINE_NUMBER = re.compile(r"[\s*#>(-]*(?:(?:step|part|case|equation|figure)\s)?(?:[0-9]{1,3}|[a-z]|[ivx]{2,4})", re.I)
-"""What opens a numbered line, up to its point: `1`, `(b`, `Step 2`."""
+"""The beginning of a numbered line, up to the point: `1`, `(b`, `Step 2`."""
 # matches "ask Mrs", "e.g", not "the firs", "e.g. 3"
 _ABBREVIATION = re.compile(
     r"\b(?:mr|mrs|ms|dr|prof|st|mt|jr|sr|vs|etc|al|cf|ca|approx|avg|resp|dept|inc|ltd|gov|gen|sgt|capt|lt|rev|hon"
     r"|jan|feb|mar|apr|jun|jul|aug|sept|sep|oct|nov|dec|e\.g|i\.e|a\.m|p\.m|u\.s|u\.k|w\.r\.t)\Z",
     re.I,
 )
-"""Abbreviations: their point ends no sentence."""
+"""Abbreviations whose point does not end a sentence."""
 # matches "3 ft", "see fig", not "a gift", "he came in"
 _UNIT_ABBREVIATION = re.compile(
     r"(?:[0-9] ?(?:in|ft|yd|mi|lbs?|oz|gal|qt|pt|hrs?|mins?|secs?)"
     r"|\b(?:nos?|figs?|eqs?|vol|pp?|ch|sec|def|prop|thm|lem|cor|ex|max|min))\Z",
     re.I,
 )
-"""Those that are whole words too, or end a sentence as well: only before a number, as in `5 ft. 3 in.` or `no. 7`."""
+"""Abbreviations that are also words or may end a sentence: only before a number, as in `5 ft. 3 in.` or `no. 7`."""
 _INITIAL = re.compile(r"(?:^|[\s(.])[A-Z]\Z")
 MAX_ABBREVIATION_CHARACTERS = 12
-"""Characters before a point that are looked at for an abbreviation."""
+"""Characters before a point that are searched for an abbreviation."""
 
 
 class StepSpan(NamedTuple):
-    """One step: `text[start:end]`, its blanks included."""
+    """One step: `text[start:end]`, including trailing blanks."""
 
     start: int
     end: int
 
 
 def split_steps(text: str) -> list[StepSpan]:
-    """The steps of a text in order; joined, they are the text. None is blank, unless the whole text is."""
+    """Split a text into steps, in order. Joined, they are the text. None is blank, unless the text is."""
     boundaries = [0]
     for boundary in _find_boundaries(text):
         if text[boundaries[-1] : boundary].strip() and boundary < len(text):
@@ -67,9 +67,11 @@ def split_steps(text: str) -> list[StepSpan]:
 
 
 def _find_boundaries(text: str) -> Iterator[int]:
-    """Where a step may end, ascending."""
+    """The offsets at which a step may end, ascending."""
     at = begin = 0
-    open_until: dict[str, int] = {}  # by closing: up to where there is none, so that nothing is searched twice
+    open_until: dict[
+        str, int
+    ] = {}  # closing -> offset before which it does not occur, so that nothing is searched twice
     while (match := _BOUNDARY.search(text, at)) is not None:
         at = match.end()
         if opening := match["open"]:
@@ -90,7 +92,7 @@ def _find_boundaries(text: str) -> Iterator[int]:
 
 
 def _is_inside_formula(before: str, after: str) -> bool:
-    """Whether a line ends inside of a formula between single dollars; the dollar of `$5` opens none."""
+    """Whether a line ends inside a formula between single dollar signs; the one of `$5` does not open a formula."""
     marks = [match.start() for match in _DOLLAR.finditer(before)]
     if len(marks) % 2 == 0 or "$" not in after.partition("\n")[0]:
         return False
@@ -98,12 +100,12 @@ def _is_inside_formula(before: str, after: str) -> bool:
 
 
 def _ends_sentence(line: str) -> bool:
-    """Whether a line ends in the end of a sentence."""
+    """Whether a line ends with the end of a sentence."""
     return line.rstrip().rstrip("\"')]}*$")[-1:] in (".", "?", "!")
 
 
 def _ends_abbreviation(text: str, begin: int, match: re.Match[str]) -> bool:
-    """Whether the point ends an abbreviation or the number of a line, and no sentence."""
+    """Whether the point ends an abbreviation or the number of a line, rather than a sentence."""
     if match["end"][0] != ".":
         return False
     point = match.start("end")
@@ -116,14 +118,14 @@ def _ends_abbreviation(text: str, begin: int, match: re.Match[str]) -> bool:
 
 
 class SegmentSteps(Stage):
-    """The steps of each wrong solution; a right one is turned down, for there is no error to find."""
+    """Splits each wrong solution into steps. Right solutions are rejected, because they have no error to find."""
 
     label: ClassVar[str] = "segment_steps"
     carries_user_columns: ClassVar[bool] = True
     table: ClassVar[pa.Schema] = student_solutions.SOLUTIONS_SEGMENTED
 
     def rows(self, batch: Sequence[Row], engine: Any) -> Iterator[Row | Reject]:
-        """A row for each of `schemas.tables.student_solutions.SOLUTIONS_GRADED`."""
+        """One outcome for each row of `schemas.tables.student_solutions.SOLUTIONS_GRADED`."""
         for row in batch:
             spans = split_steps(row["response"])
             if row["verdict"] == "correct":

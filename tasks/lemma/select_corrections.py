@@ -1,4 +1,4 @@
-"""Which corrections are published: no question too often, and the injected errors mixed as they were meant to be."""
+"""Selects the corrections to publish: caps them per question, and keeps the intended mix of injected errors."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar
@@ -10,40 +10,39 @@ from schemas.row_ids import parent_id_sql
 from schemas.steps import Merge
 
 ERROR_ID = parent_id_sql("corrections.row_id")
-"""SQL: the error that a correction is of."""
+"""SQL of the id of the error that a correction belongs to."""
 SAME_CORRECTIONS = f"""
-    WITH told AS (
+    WITH texts AS (
         SELECT row_id, strategy, {ERROR_ID} AS error,
-            trim(lower(regexp_replace(substr(trajectory, correction_start + 1), '\\W+', ' ', 'g'))) AS said
+            trim(lower(regexp_replace(substr(trajectory, correction_start + 1), '\\W+', ' ', 'g'))) AS words
         FROM corrections
     )
-    SELECT fresh.row_id FROM told AS fresh JOIN told AS fixed USING (error, said)
+    SELECT fresh.row_id FROM texts AS fresh JOIN texts AS fixed USING (error, words)
     WHERE fresh.strategy = 'fresh_restart' AND fixed.strategy = 'fix_continue'
 """
 
 
 class SelectCorrections(Merge):
-    """Caps per question, and the mix of error types. An error stays or goes with all of its corrections."""
+    """Limits the corrections per question and the mix of error types. An error is dropped with all its corrections."""
 
     label: ClassVar[str] = "select_corrections"
     inputs: ClassVar[tuple[str, ...]] = ("corrections", "counts", "drawn")
 
     per_question: int = Field(default=20, ge=1)
-    """Corrections of one question; the paper publishes 5.9 on average, and at most 20 (`k_max`, section 4.4)."""
+    """Most corrections of one question. The paper publishes 5.9 on average and at most 20 (`k_max`, section 4.4)."""
     limit_by_failure: bool = False
-    """LEMMA-Hard: of each question the share of `per_question` in which the student failed, half of it for the
+    """Limit each question to `per_question` times the share of attempts at it that failed (LEMMA-Hard): half for the
     student's own errors and half for injected ones."""
     both_strategies: bool = False
-    """Publish only errors of which both strategies passed."""
+    """Publish only errors for which the corrections of both strategies passed."""
     tolerance: float = Field(default=0.1, ge=0, le=1)
-    """Largest total variation distance between the types of published injections and those that were to be made; what
-    there is too much of is dropped. Types of which not one was made cannot be mended so, and do not count. 1: as it is.
-    Not in the paper."""
+    """Largest total variation distance between the error types of published injections and the target, in [0, 1].
+    Surplus injections are dropped. Types that were never injected do not count, since dropping others cannot restore
+    them. 1: no limit. Not in the paper."""
 
     def prepare(self, con: Any) -> None:
-        """`twins(row_id)`: restarts that say what their error's continuation says.
-
-        `chosen(error, place, limit, turn)` of each error, and `allowed(type, most)` of each injected type."""
+        """Create three tables: `twins(row_id)`, the restarts that repeat the text of the same error's continuation;
+        `chosen`, a row per error with its `within` and `nth`; and `allowed(type, most)`, a row per injected type."""
         con.execute(f"CREATE TEMP TABLE twins AS {SAME_CORRECTIONS}")
         con.execute(f"CREATE TEMP TABLE chosen AS {self._chosen_errors_sql()}")
         counts = dict(
@@ -55,13 +54,14 @@ class SelectCorrections(Merge):
         con.register("allowed", pa.table({"type": [*allowed], "most": pa.array([*allowed.values()], pa.int64())}))
 
     def _chosen_errors_sql(self) -> str:
-        """Errors in turn: of each source and type the first, then of each the second; who is first, chance decides."""
+        """SQL that orders errors in turns: the first of each source and type, then the second of each. A hash decides
+        which error of a type is first."""
         group, limit = "question_id", str(self.per_question)
         if self.limit_by_failure:
             group, limit = "question_id, source", f"round({self.per_question} / 2 * failure)"
         return f"""
             WITH errors AS (
-                SELECT {ERROR_ID} AS error, question_id, source, type, count(*) AS told,
+                SELECT {ERROR_ID} AS error, question_id, source, type, count(*) AS rows_of_error,
                     count(DISTINCT strategy) AS strategies
                 FROM corrections ANTI JOIN twins USING (row_id) GROUP BY ALL
             ),
@@ -71,9 +71,9 @@ class SelectCorrections(Merge):
                 FROM eligible
             ),
             placed AS (
-                SELECT turned.*, failure, sum(told) OVER (
+                SELECT turned.*, failure, sum(rows_of_error) OVER (
                     PARTITION BY {group} ORDER BY turn, md5(error || 'place')
-                ) - told AS before
+                ) - rows_of_error AS before
                 FROM turned JOIN counts ON question_id = counts.row_id
             ),
             capped AS (SELECT *, before < {limit} AS within, source = 'injected' AS injected FROM placed)
@@ -82,7 +82,7 @@ class SelectCorrections(Merge):
         """
 
     def sql(self) -> str:
-        """An error that begins below the cap is published whole, so that the last one may exceed it by one row."""
+        """An error that begins below the limit keeps all its corrections, so the limit may be exceeded by one row."""
         return f"""
             SELECT corrections.* EXCLUDE (response), counts.failure, CASE
                 WHEN counts.row_id IS NULL THEN 'question left out'
@@ -100,7 +100,7 @@ class SelectCorrections(Merge):
 
 
 def target_shares(con: Any) -> dict[str, float]:
-    """The share of each type among the injections that were to be made, by the distributions of their questions."""
+    """The target share of each type among injections, from the distributions of their questions; sums to 1."""
     sums = con.execute(
         "SELECT type, sum(share) FROM (SELECT unnest(types) AS type, unnest(shares) AS share FROM drawn) GROUP BY ALL"
     ).fetchall()
@@ -109,7 +109,7 @@ def target_shares(con: Any) -> dict[str, float]:
 
 
 def counts_within_tolerance(counts: Mapping[str, int], target: Mapping[str, float], tolerance: float) -> dict[str, int]:
-    """The most of each type that leave a mix at most `tolerance` from `target`, dropping as little as may be."""
+    """The number of each type to keep so that the mix is at most `tolerance` from `target`, dropping few."""
     kept = dict(counts)
     reachable = sum(target.get(kind, 0) for kind in kept)
     if not reachable:

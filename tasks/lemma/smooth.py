@@ -1,4 +1,4 @@
-"""Smoothing: what follows the wrong step is rewritten to read as one line of thought; the prefix is out of reach."""
+"""Smooths corrections: rewrites what follows the wrong step so that it reads as one line of thought."""
 
 from collections.abc import Iterator
 from typing import ClassVar
@@ -14,9 +14,9 @@ from tasks.lemma.corrections import CORRECTION_SCHEMA, join_trajectory, parse_co
 
 
 class Smooth(Ask):
-    """One rewriting of the reflection and the correction (section 3.4); the prefix stays as it is, by construction.
+    """Rewrites the reflection and the correction once (section 3.4). The teacher cannot change the prefix.
 
-    The paper has the whole trajectory rewritten, and so the error may be mended, or the reflection lost, unseen.
+    The paper has the whole trajectory rewritten, so that the error may be corrected, or the reflection lost, unnoticed.
     """
 
     label: ClassVar[str] = "smooth"
@@ -26,13 +26,13 @@ class Smooth(Ask):
     role: str | None = "teacher"
     """Which model rewrites the correction."""
     sampling: Sampling = Sampling(temperature=0.7, max_tokens=4096)
-    """The paper's (appendix A.3.1)."""
+    """How the teacher is sampled: the paper's temperature and length (appendix A.3.1)."""
     structured: bool = False
-    """Hold the model to a JSON object of reflection and correction; for engines that can (http, vllm)."""
+    """Make the engine enforce a JSON object with reflection and correction; only for engines that can (http, vllm)."""
 
     def prompt(self, row: Row) -> Prompt:
-        rest = row["trajectory"][row["reflection_start"] :]
-        return self.make_prompt(question=row["question"], attempt=row["prefix"], correction=rest)
+        continuation = row["trajectory"][row["reflection_start"] :]
+        return self.make_prompt(question=row["question"], attempt=row["prefix"], correction=continuation)
 
     def initial_sampling(self) -> Sampling:
         return (

@@ -1,4 +1,4 @@
-"""Pairs of a right and a wrong solution of one question."""
+"""Pairs a right and a wrong solution of the same question."""
 
 from typing import ClassVar
 
@@ -6,16 +6,16 @@ from schemas.steps import Merge
 
 
 class PairSolutions(Merge):
-    """For each error a right solution of the same question: one of the student's, else a correction from the beginning.
+    """Pairs each error with a right solution of its question: one of the student's, or else a correction by restart.
 
-    Equal errors were dropped before, and of the right solutions each error takes another one where there are several.
+    Equal errors were dropped earlier. If there are several right solutions, a hash spreads them over the errors.
     """
 
     label: ClassVar[str] = "pair_solutions"
     inputs: ClassVar[tuple[str, ...]] = ("errors", "attempts", "corrections")
 
     def sql(self) -> str:
-        """A correction by Fresh & Restart is a whole solution; one by Fix & Continue is none without its prefix."""
+        """Only corrections by Fresh & Restart are used: those by Fix & Continue are incomplete without their prefix."""
         return """
             WITH right_ones AS (
                 SELECT question_id, response AS solution, 'attempt' AS chosen_by, 1 AS rank

@@ -1,4 +1,4 @@
-"""Where errors come from: problems with a gold answer, a student's attempts at them, and a verdict on each attempt."""
+"""Collects a student's errors: problems with a gold answer, attempts at them, and a verdict on each attempt."""
 
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
@@ -22,10 +22,10 @@ from tasks.verification.verify import Verify, extract_gold
 
 
 class NormalizeProblem(Stage):
-    """Problems as the students are given them, from the proving ground, from files or from a published dataset.
+    """Brings problems from the proving ground, from files or from a published dataset into one form.
 
-    A reference solution is a column `solution`, or the `response` of an input file. Rows whose answer was voted on (a
-    column `agreement`) qualify by their votes: an answer that a judge alone likes is wrong too often.
+    The reference solution is the column `solution`, or else `response`. Rows whose answer was selected by votes (a
+    column `agreement`) need enough of them: an answer that only a judge prefers is wrong too often.
     """
 
     label: ClassVar[str] = "normalize_problem"
@@ -33,7 +33,7 @@ class NormalizeProblem(Stage):
     table: ClassVar[pa.Schema] = student_solutions.PROBLEMS_WITH_REFERENCE
 
     least_agreement: float = Field(default=0.5, ge=0, le=1)
-    """Share of samples that must agree on an answer that no person wrote. Not in the paper, whose golds are given."""
+    """Least share of samples that must agree on an answer selected by votes. Not in the paper."""
 
     def rows(self, batch: Sequence[Row], engine: Any) -> Iterator[Row | Reject]:
         for row in batch:
@@ -52,7 +52,7 @@ class NormalizeProblem(Stage):
 
 
 class SampleStudent(Solve):
-    """n attempts of the student at each problem: at a low temperature, at which nonsense is rare (section 3.3)."""
+    """Samples n attempts of the student at each problem, at a low temperature to avoid nonsense (section 3.3)."""
 
     label: ClassVar[str] = "sample_student"
     tag: ClassVar[str] = "solve"
@@ -61,7 +61,7 @@ class SampleStudent(Solve):
     role: str | None = "student"
     """Which model plays the student."""
     sampling: Sampling = Sampling(n=4, temperature=0.7, max_tokens=1024)
-    """Temperature, top-p and length are the paper's (appendix A.3.1); it does not say its n."""
+    """How the student is sampled. Temperature, top-p and length are the paper's (appendix A.3.1); it gives no n."""
 
     @model_validator(mode="before")
     @classmethod
@@ -88,14 +88,14 @@ class SampleStudent(Solve):
 
 
 class KeepDecided(Stage):
-    """Keeps solutions whose verdict is sure, right ones and wrong ones; what may be wrong in form only is neither."""
+    """Keeps solutions that are certainly right or certainly wrong; rejects those that may be wrong only in form."""
 
     label: ClassVar[str] = "keep_decided"
     carries_user_columns: ClassVar[bool] = True
     table: ClassVar[pa.Schema] = student_solutions.SOLUTIONS_GRADED
 
     answer_match: Verify = Verify()
-    """The verifier."""
+    """Verifier that decides whether an attempt is right."""
 
     def rows(self, batch: Sequence[Row], engine: Any) -> Iterator[Row | Reject | Quarantine]:
         """One outcome for each row of `schemas.tables.student_solutions.SOLUTIONS_WRITTEN`."""
@@ -115,14 +115,14 @@ class KeepDecided(Stage):
 
 
 def with_final_answer(solution: str, answer: str) -> str:
-    """A solution with a last line that states its answer, as every stage writes it."""
+    """The solution, with a last line `#### answer` unless it states a final answer already."""
     return solution.strip() if final_answer(solution) else f"{solution.strip()}\n{ANSWER_PREFIX} {answer}"
 
 
 def differs_by_sign_or_percent(gold: str | None, answer: str | None) -> bool:
-    """Whether two numbers differ by sign or by a factor of 100 alone: `0.25` for 25 %, 1500 cents for 15 dollars.
+    """Whether two numbers differ only by sign or by a factor of 100: `0.25` for 25 %, 1500 cents for 15 dollars.
 
-    More often than not such an answer is wrong in form only.
+    Such an answer is usually wrong only in form.
     """
     left, right = (parse_number(text) if text else None for text in (gold, answer))
     if left is None or right is None or not left.value or not right.value:

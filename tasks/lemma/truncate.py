@@ -1,4 +1,4 @@
-"""Errors as they are learned from: a wrong solution cut off behind its first wrong step, each error once."""
+"""Cuts wrong solutions off after their first wrong step, and keeps each error once."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
@@ -13,10 +13,10 @@ from tasks.lemma.prompt_leaks import admits_error, leaks_prompt
 
 
 class Truncate(Stage):
-    """The prefix of a wrong solution, up to and including its first wrong step, verbatim and by code.
+    """Cuts a wrong solution off after its first wrong step. Code copies the prefix verbatim, rather than a model.
 
-    Untruncated errors cost 8.4 points (table 5). An injection stays only where the diagnosis points at the line that
-    its maker named; and a calculation is wrong only where one does not add up.
+    Untruncated errors cost 8.4 points (table 5). An injection is kept only if the diagnosis names the line that the
+    teacher named when injecting it. A calculation error is kept only if a calculation of the step does not hold.
     """
 
     label: ClassVar[str] = "truncate"
@@ -24,7 +24,7 @@ class Truncate(Stage):
     table: ClassVar[pa.Schema] = located_errors.LOCATED_ERRORS
 
     same_type: bool = False
-    """Turn an injection down as well where the diagnosis names another type than the one that was asked for."""
+    """Also reject an injection if the diagnosis names a type other than the one requested."""
 
     def rows(self, batch: Sequence[Row], engine: Any) -> Iterator[Row | Reject]:
         """One outcome for each row of `schemas.tables.diagnoses.SCHEMA`."""
@@ -33,7 +33,7 @@ class Truncate(Stage):
             yield Reject(row, reason) if reason else truncate_at_error(row)
 
     def find_fault(self, row: Row) -> str | None:
-        """Why the diagnosis of a row cannot be trusted; None: nothing speaks against it."""
+        """Why the diagnosis of a row cannot be trusted; None if there is no such reason."""
         step = row["steps"][row["found_step"] - 1]
         if row["line"] is not None and row["line"] not in _line_range(row["response"], step["start"], step["end"]):
             return "injected elsewhere"
@@ -45,13 +45,13 @@ class Truncate(Stage):
         return "calculation adds up" if kind == "calculation" and equations_hold(text) else None
 
     def _admits_error(self, row: Row, end: int) -> bool:
-        """Whether the prefix of an injection talks of the task, or tells that it is wrong."""
+        """Whether the prefix of an injection talks about the task, or says that it is wrong."""
         prefix, problem_texts = row["response"][:end], (row["question"], row["reference"])
         return leaks_prompt(prefix, *problem_texts) or admits_error(prefix, *problem_texts)
 
 
 def truncate_at_error(row: Row) -> Row:
-    """A diagnosed row, as an error."""
+    """Make an error of a diagnosed row: its prefix, and the character offsets of the wrong step."""
     step = row["steps"][row["found_step"] - 1]
     prefix = row["response"][: step["end"]].rstrip()
     leading_blanks = len(wrong := prefix[step["start"] :]) - len(wrong.lstrip())
@@ -68,7 +68,7 @@ def truncate_at_error(row: Row) -> Row:
 
 
 def _line_range(text: str, start: int, end: int) -> range:
-    """The lines, from 1, on which `text[start:end]` stands, blanks left out."""
+    """The numbers, from 1, of the lines of `text[start:end]`, without leading and trailing blanks."""
     stretch = text[start:end]
     first = start + len(stretch) - len(stretch.lstrip())
     last = start + len(stretch.rstrip())
@@ -76,18 +76,18 @@ def _line_range(text: str, start: int, end: int) -> range:
 
 
 class DropDuplicateErrors(Merge):
-    """Keeps the first of the errors of a question that calculate the same numbers up to the wrong step.
+    """Keeps the first of the errors of a question that have the same calculations up to the wrong step.
 
-    At a low temperature a student makes one mistake many times, and a teacher who is asked twice makes one twice.
+    At a low temperature a student repeats its mistakes, and so does a teacher that is asked twice.
     """
 
     label: ClassVar[str] = "drop_duplicate_errors"
     inputs: ClassVar[tuple[str, ...]] = ("errors",)
 
     def sql(self) -> str:
-        """Signs and numbers in their order are what is compared, and the words where there is no calculation.
+        """Compares signs and numbers in their order, or the words if there is no calculation.
 
-        First are the student's own, for those are what it does.
+        The student's own errors come before injected ones, because they are what it really does.
         """
         signs_and_numbers = (
             r"regexp_extract_all(regexp_replace(prefix, '<<[^<>\n]*>>|,', '', 'g'), "
@@ -95,15 +95,15 @@ class DropDuplicateErrors(Merge):
         )
         words = r"lower(trim(regexp_replace(prefix, '\s+', ' ', 'g')))"
         return f"""
-            WITH told AS (
+            WITH keyed AS (
                 SELECT *, CASE
                     WHEN len({signs_and_numbers}) >= 4 AND list_contains({signs_and_numbers}, '=') THEN
                     array_to_string({signs_and_numbers}, ' ')
-                    ELSE {words} END AS told
+                    ELSE {words} END AS calculation_key
                 FROM errors
             )
-            SELECT * EXCLUDE (told), CASE WHEN row_number() OVER (
-                PARTITION BY question_id, told ORDER BY source = 'injected', row_id
+            SELECT * EXCLUDE (calculation_key), CASE WHEN row_number() OVER (
+                PARTITION BY question_id, calculation_key ORDER BY source = 'injected', row_id
             ) > 1 THEN 'alike' END AS reject
-            FROM told ORDER BY row_id
+            FROM keyed ORDER BY row_id
         """

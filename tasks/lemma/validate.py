@@ -1,4 +1,4 @@
-"""The check of a correction, before and after smoothing: whatever may be wrong with it has a reason of its own."""
+"""Validates corrections, before and after smoothing. Each possible fault has a reject reason of its own."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -27,34 +27,34 @@ SELF_DOUBT = re.compile(
     r"|forgot|forgotten|left out|skipped|misread|mixed up|confused|suspicious|implausible|odd|strange|make sense)\b",
     re.IGNORECASE,
 )
-"""What a student says who has noticed something."""
+"""Words by which a solution shows doubt about an earlier step."""
 
 
 class ValidateCorrection(Stage):
-    """Keeps a correction in which everything is where it belongs and the answer is right; else says what is wrong."""
+    """Keeps corrections with all parts in place and a right answer; rejects others with the first fault found."""
 
     label: ClassVar[str] = "validate_correction"
     carries_user_columns: ClassVar[bool] = True
     table: ClassVar[pa.Schema] = corrections.CORRECTIONS
 
     answer_match: Verify = Verify()
-    """The verifier of the answer."""
+    """Verifier that decides whether the answer of a correction is right."""
     max_overlap: float = Field(default=0.5, ge=0, le=1)
-    """As that of `FreshRestart`: smoothing may bring the first method back."""
+    """Largest share of the prefix's calculations that a restart may repeat; smoothing may bring it back."""
     min_correction_characters: int = Field(default=10, ge=1)
-    """Characters of a correction."""
+    """Fewest characters of a correction."""
     max_trajectory_characters: int = Field(default=12_000, ge=1)
-    """Characters of a trajectory: some 4,096 tokens, the cut-off of the paper's training."""
+    """Most characters of a trajectory: some 4,096 tokens, the cut-off length of the paper's training."""
     max_reflection_characters: int = Field(default=1000, ge=1)
-    """Characters; what is longer is a solution without a line of its own for the reflection."""
+    """Most characters of a reflection; a longer one is a solution without a separate line for the reflection."""
 
     def rows(self, batch: Sequence[Row], engine: Any) -> Iterator[Row | Reject | Quarantine]:
-        """One outcome for each row of `schemas.tables.corrections.CORRECTION_DRAFTS`, or of a table that has more."""
+        """One outcome for each row of `schemas.tables.corrections.CORRECTION_DRAFTS`, or a table with more columns."""
         faults = {row["row_id"]: self.find_fault(row) for row in batch}
         sound = [row for row in batch if faults[row["row_id"]] is None]
         verdicts = {
-            row["row_id"]: told
-            for row, told in zip(
+            row["row_id"]: verdict
+            for row, verdict in zip(
                 sound, self.answer_match.rows([make_attempt(row) for row in sound], engine), strict=True
             )
         }
@@ -70,7 +70,7 @@ class ValidateCorrection(Stage):
                 yield row | {"right_rule": verdict["rule"]}
 
     def find_fault(self, row: Row) -> str | None:
-        """What is wrong with the text of a trajectory; None: nothing, so that its answer can be judged."""
+        """The fault that the text of a trajectory shows; None if there is none, so that its answer can be verified."""
         text, prefix = row["trajectory"], row["prefix"]
         reflection, correction = trajectory_part(row, "reflection"), trajectory_part(row, "correction")
         problem_texts = (row["question"], row["reference"], prefix)
@@ -93,19 +93,19 @@ class ValidateCorrection(Stage):
 
 
 def trajectory_part(row: Row, name: str) -> str:
-    """One part of a trajectory: `wrong`, `write_reflection` or `correction`."""
+    """One part of a trajectory: `wrong`, `reflection` or `correction`."""
     return str(row["trajectory"][row[f"{name}_start"] : row[f"{name}_end"]])
 
 
 def make_attempt(row: Row) -> Row:
-    """The correction alone, as the verifier wants it: an answer of the prefix must not stand in for it."""
+    """A row for the verifier with the correction alone, so that an answer in the prefix does not count."""
     return {name: row[name] for name in ("row_id", "question", "answer")} | {
         "response": trajectory_part(row, "correction")
     }
 
 
 def _ends_in_answer(text: str, correction: str) -> bool:
-    """Whether the last line states the answer, and a reader of the whole trajectory finds the same one."""
+    """Whether the last line states the answer, and the whole trajectory yields the same one."""
     stated, whole_stated = extract(correction), extract(text)
     if stated is None or whole_stated is None or stated.found_by not in EXPLICIT_RULES:
         return False

@@ -1,1 +1,1 @@
-"""Fine-tuning of users' models: supervised, by preferences, and as a regression."""
+"""Fine-tunes users' models: supervised, on preferences, and as regressors."""

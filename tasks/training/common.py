@@ -1,4 +1,4 @@
-"""What all trainings share: loading a model, the trainer's arguments, checkpoints, progress and export."""
+"""Shared by all trainings: loading a model, trainer arguments, checkpoints, progress and export."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -16,17 +16,18 @@ from tasks.training.question_format import QuestionFormat, read_question_format
 
 
 class UnchangedFormat(NamedTuple):
-    """Questions and replies in a model's own format, which stays as it is."""
+    """The format of a model whose tokeniser and chat template stay unchanged."""
 
     end_token: int
-    """Token that ends a reply."""
+    """Id of the token that ends a reply."""
 
     def save_tokenizer(self, tokenizer: Any, folder: Path) -> None:
-        """Write the tokeniser as it was."""
+        """Save the tokeniser unchanged."""
         tokenizer.save_pretrained(folder)
 
 
 def require_examples(examples: list[Any], what: str, total: int, max_tokens: int) -> None:
+    """Raise ValueError if none of `total` examples has at most `max_tokens` tokens."""
     if not examples:
         raise ValueError(
             f"no {what} to train on: of {total:,} none has at most {max_tokens} tokens; raise max_tokens, or give more"
@@ -34,19 +35,19 @@ def require_examples(examples: list[Any], what: str, total: int, max_tokens: int
 
 
 def read_rows(job: TrainingJob, table: str) -> Iterator[Row]:
-    """Rows of one of the job's tables."""
+    """The rows of one of the job's tables."""
     return (row for batch in job.tables[table] for row in batch.to_pylist())
 
 
 def set_up_torch(step: FineTuning) -> None:
-    """Threads as the step says; what is all but zero is zero, for it slows a CPU down."""
+    """Set the number of threads, and flush denormal numbers to zero: they slow a CPU down."""
     if step.threads:
         torch.set_num_threads(step.threads)
     torch.set_flush_denormal(True)
 
 
 def load_base(step: FineTuning, base: Path) -> tuple[Any, Any, QuestionFormat]:
-    """Model, tokeniser and bare format of the base."""
+    """Load the model, tokeniser and question format of the base."""
     set_up_torch(step)
     tokenizer = AutoTokenizer.from_pretrained(base)
     question_format = read_question_format(tokenizer)
@@ -56,12 +57,12 @@ def load_base(step: FineTuning, base: Path) -> tuple[Any, Any, QuestionFormat]:
 
 
 def load_model(base: Path, kind: Any = AutoModelForCausalLM, **options: Any) -> Any:
-    """In full precision: steps of 5e-7 are lost in the 8 bits of a bfloat16. On a GPU the passes are in bfloat16."""
+    """Load a model in float32: updates of 5e-7 would be lost in bfloat16's 8 bits. GPUs compute passes in bfloat16."""
     return kind.from_pretrained(base, dtype=torch.float32, **options)
 
 
 def trainer_arguments(step: FineTuning, checkpoints: Path) -> dict[str, Any]:
-    """Of `transformers.TrainingArguments` and what extends it."""
+    """Arguments of `transformers.TrainingArguments` and its subclasses; batch sizes are per process."""
     gpu = torch.cuda.is_available()
     return {
         "output_dir": str(checkpoints),
@@ -86,7 +87,7 @@ def trainer_arguments(step: FineTuning, checkpoints: Path) -> dict[str, Any]:
 
 
 class _ProgressCallback(TrainerCallback):
-    """Tells the progress in lines of our own."""
+    """Reports step and loss through the job, in place of the trainer's own output."""
 
     def __init__(self, report: Callable[[str], None], loss_name: str) -> None:
         self.report, self.loss_name = report, loss_name
@@ -97,7 +98,10 @@ class _ProgressCallback(TrainerCallback):
 
 
 def run_trainer(trainer: Any, job: TrainingJob, loss_name: str = "loss") -> dict[str, float]:
-    """Train to the end, from the last whole checkpoint where there is one."""
+    """Train to the end, from the last complete checkpoint if there is one.
+
+    Returns the number of steps, the first logged loss, and the mean of the last three.
+    """
     trainer.remove_callback(PrinterCallback)
     trainer.add_callback(_ProgressCallback(job.report, loss_name))
     last = find_last_checkpoint(job.checkpoints)
@@ -113,7 +117,7 @@ def run_trainer(trainer: Any, job: TrainingJob, loss_name: str = "loss") -> dict
 
 
 def find_last_checkpoint(checkpoints: Path) -> Path | None:
-    """The newest whole checkpoint. A kill may leave half of one: its state is written last, and so tells."""
+    """The newest complete checkpoint. A kill may leave a partial one, without the state file, which is written last."""
     folders = sorted(checkpoints.glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]), reverse=True)
     return next((path for path in folders if _is_complete(path / "trainer_state.json")), None)
 
@@ -127,16 +131,16 @@ def _is_complete(state: Path) -> bool:
 
 
 def gather_weights(trainer: Any, job: TrainingJob) -> Path | None:
-    """The trained model in full precision, for the process that writes it out; None for the others."""
+    """Save the trained model in float32 and return its folder; None in processes other than the main one."""
     folder = job.checkpoints / "whole"
-    trainer.save_model(str(folder))  # every process takes part where each holds a piece
+    trainer.save_model(str(folder))  # all processes take part, since each may hold a piece
     return folder if trainer.is_world_process_zero() else None
 
 
 def export_weights(
     trainer: Any, tokenizer: Any, token_format: QuestionFormat | UnchangedFormat, job: TrainingJob
 ) -> None:
-    """Write the model in bfloat16, and as int8 where the base has that form beside it."""
+    """Write the model in bfloat16, and also as int8 if the base has an `int8` folder next to it."""
     if (full_precision := gather_weights(trainer, job)) is None:
         return
     model = AutoModelForCausalLM.from_pretrained(full_precision, dtype=torch.bfloat16)

@@ -1,7 +1,7 @@
-"""Trainings of ScaleQuest (arXiv:2410.18693): of a questioner on questions (QFT) and on pairs of them (QPO), and of a
-scorer of difficulty.
+"""Configuration of the trainings of ScaleQuest (arXiv:2410.18693): of a questioner on questions (QFT) and on pairs of
+questions (QPO), and of a difficulty model.
 
-They follow its sections 2.2, 2.3 and 2.4; "code" is what its authors released. Nothing here loads torch.
+They follow its sections 2.2, 2.3 and 2.4; "code" refers to the authors' release. This module does not load torch.
 """
 
 from typing import Annotated, ClassVar
@@ -13,28 +13,28 @@ from schemas.steps import TrainingStep
 
 
 class FineTuning(TrainingStep):
-    """What all trainings share: one pass over the data by AdamW, on a cosine."""
+    """The settings that all trainings share: AdamW with a cosine schedule."""
 
     learning_rate: float = Field(gt=0)
     """Peak learning rate; it falls to zero along a cosine."""
     warmup: float = Field(ge=0)
-    """Steps in which the rate rises; below 1: their share of all steps."""
+    """Steps in which the learning rate rises; a value below 1 is a share of all steps."""
     batch: int = Field(ge=1)
-    """Sequences, or pairs, of one optimiser step, over all processes."""
+    """Sequences, or pairs, per optimiser step, over all processes."""
     max_tokens: int = Field(default=1024, ge=8)
-    """Most tokens of a sequence; a question that is longer is left out and counted, never cut: it would have no end."""
+    """Most tokens of a sequence. Longer questions are left out and counted; cut off, they would have no end."""
     epochs: float = Field(default=1.0, gt=0)
-    """Passes over the data: more of them cost diversity (appendix A)."""
+    """Passes over the data. More passes reduce diversity (appendix A)."""
     weight_decay: float = Field(default=0.0, ge=0)
-    """0 in the code."""
+    """Weight decay of AdamW: 0 (code)."""
     seed: int = 7
-    """Of the order of the data."""
+    """Seed of the order of the data."""
     micro_batch: Annotated[int, NotIdentity] = Field(default=1, ge=1)
     """Sequences, or pairs, in one forward pass of one process."""
     threads: Annotated[int, NotIdentity] = Field(default=0, ge=0)
-    """On a CPU; 0: as many as torch thinks fit."""
+    """CPU threads; 0 lets torch decide."""
     save_every: Annotated[int, NotIdentity] = Field(default=50, ge=1)
-    """Steps between two checkpoints: what a killed training loses."""
+    """Steps between two checkpoints, which are the most that a killed training loses."""
 
     @model_validator(mode="after")
     def _check_batch(self) -> "FineTuning":
@@ -47,61 +47,63 @@ class FineTuning(TrainingStep):
 
 
 class QuestionFineTuning(FineTuning):
-    """QFT: a solver learns to write questions and to end them, from questions without solutions.
+    """QFT: trains a solver to write questions and to end them, on questions without solutions.
 
-    A causal model has a notion of likely questions; a bare prefix brings it out once the end of a question is taught.
+    A causal model knows likely questions already. It writes them after a bare prefix once it has learned to end them.
     """
 
     label: ClassVar[str] = "question_fine_tuning"
     inputs: ClassVar[tuple[str, ...]] = ("questions",)
-    """Column `question`; questions are packed into rows of `length` tokens, none is cut in two."""
+    """The table `questions` has the column `question`. They are packed into rows of `max_tokens`, none is split."""
     trainer: ClassVar[str] = "tasks.training.sft:train_on_questions"
 
     role: Annotated[str | None, NotIdentity] = "solver"
     """Whose model is trained; a recipe puts its generator here."""
     learning_rate: float = Field(default=2e-5, gt=0)
-    """2e-5 (code; the paper does not say)."""
+    """Peak learning rate: 2e-5 (code; the paper does not say)."""
     warmup: float = Field(default=0.03, ge=0)
-    """3 % of the steps (code)."""
+    """Share of the steps in which the learning rate rises: 3 % (code)."""
     batch: int = Field(default=8, ge=1)
-    """8 rows of 1,024 tokens: as many tokens as the authors' 32 rows of 256 (code), which cut long questions."""
+    """Rows per optimiser step. 8 rows of 1,024 tokens are as many tokens as the authors' 32 rows of 256 (code), which
+    cut long questions."""
 
 
 class QuestionPreferenceOptimization(FineTuning):
-    """QPO: of two questions the questioner learns to prefer the improved one, by DPO against itself as it was."""
+    """QPO: trains the questioner by DPO to prefer the improved one of two questions. The reference is the base."""
 
     label: ClassVar[str] = "question_preference_optimization"
     inputs: ClassVar[tuple[str, ...]] = ("pairs",)
-    """Columns `prompt`, `chosen` and `rejected`."""
+    """The table `pairs` has the columns `prompt`, `chosen` and `rejected`."""
     trainer: ClassVar[str] = "tasks.training.dpo:train_on_preferences"
 
     role: Annotated[str | None, NotIdentity] = "questioner"
     """Whose model is trained; a recipe puts its generator here."""
     learning_rate: float = Field(default=5e-7, gt=0)
-    """5e-7 (appendix A)."""
+    """Peak learning rate: 5e-7 (appendix A)."""
     warmup: float = Field(default=20, ge=0)
-    """20 steps (appendix A)."""
+    """Steps in which the learning rate rises: 20 (appendix A). A value below 1 is a share of all steps."""
     batch: int = Field(default=128, ge=1)
-    """128 pairs (appendix A)."""
+    """Pairs per optimiser step: 128 (appendix A)."""
     beta: float = Field(default=0.1, gt=0)
-    """How dear it is to leave the reference: 0.1 (code; the paper does not say)."""
+    """Strength of the penalty for moving away from the reference model: 0.1 (code; the paper does not say)."""
     sft_weight: float = Field(default=0.0, ge=0)
-    """Weight of the chosen question's own loss beside that of the pair; 0 is DPO as in the paper. A small model that is
-    only told what to avoid forgets how questions are written: the share of the garbled ones grows."""
+    """Weight of the language-model loss on the chosen question, added to that of the pair; 0 is DPO as in the paper.
+    Without it a small model forgets how to write questions: the share of garbled ones grows."""
     held_out: int = Field(default=100, ge=0)
-    """Pairs that are not trained on but tell how many are ordered rightly: 100 (code)."""
+    """Pairs held out of training, to measure how many the model orders correctly: 100 (code)."""
 
 
 class TrainDifficultyModel(FineTuning):
-    """A scalar head on a language model learns fail rates from questions (ScaleQuest, section 2.4).
+    """Trains a scalar head on a language model to predict fail rates from questions (ScaleQuest, section 2.4).
 
-    The paper says of it: DeepSeekMath-7B-Base, mean squared error, fail rates on the questions of GSM8K and MATH. The
-    numbers are ours, those of a usual fine-tuning. The head's value goes through a sigmoid, in training as in use.
+    The paper states the base (DeepSeekMath-7B-Base), the loss (mean squared error) and the data (fail rates on GSM8K
+    and MATH). The other settings are ours, and usual for fine-tuning. The head's value passes through a sigmoid, in
+    training and in use.
     """
 
     label: ClassVar[str] = "train_difficulty_model"
     inputs: ClassVar[tuple[str, ...]] = ("difficulty",)
-    """Columns `question` and `fail_rate`."""
+    """The table `difficulty` has the columns `question` and `fail_rate`."""
     trainer: ClassVar[str] = "tasks.training.regression:train_on_fail_rates"
 
     role: Annotated[str | None, NotIdentity] = "prober"
@@ -115,8 +117,8 @@ class TrainDifficultyModel(FineTuning):
     epochs: float = Field(default=2.0, gt=0)
     """Passes over the data."""
     prompt_prefix: str = ""
-    """What the model reads before a question; an opening token comes first where its tokeniser puts one there."""
+    """Text before each question. If the tokeniser adds an opening token, that comes first."""
     prompt_suffix: str = ""
-    """What it reads after it, and in whose last token it sees the whole."""
+    """Text after each question. The head reads the last token of the whole."""
     held_out: float = Field(default=0.1, ge=0, lt=1)
-    """Share of the questions that are not trained on, but tell how good the prediction is."""
+    """Share of the questions held out of training, to measure the prediction."""

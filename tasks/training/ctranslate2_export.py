@@ -1,21 +1,21 @@
-"""Converts trained weights for the embedded engine."""
+"""Converts trained weights to int8 for the embedded engine."""
 
 import json
 from pathlib import Path
 from typing import Any
 
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja")
-"""What the engine of converted models reads of a tokeniser."""
+"""Tokeniser files that the engine of converted models reads."""
 
 
 def convert_to_int8(safetensors: Path, int8: Path, tokenizer: Any) -> None:
-    """Write the model of `safetensors` to `int8`."""
+    """Convert the model in the folder `safetensors` to int8 weights in the folder `int8`."""
     from ctranslate2.converters import TransformersConverter
 
     copied = [name for name in TOKENIZER_FILES if (safetensors / name).is_file()]
     TransformersConverter(str(safetensors), copy_files=copied).convert(str(int8), quantization="int8")
     config = json.loads((int8 / "config.json").read_text())
-    # A model without an opening token still needs a name for one: the loader insists.
+    # The loader requires a name for the opening token, even if the model has none.
     ends = {"bos_token": tokenizer.bos_token or tokenizer.eos_token, "eos_token": tokenizer.eos_token}
     ends["unk_token"] = tokenizer.unk_token or tokenizer.eos_token
     (int8 / "config.json").write_text(json.dumps({**config, **ends}, indent=2) + "\n")

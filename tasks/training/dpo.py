@@ -22,15 +22,18 @@ from tasks.training.question_format import QuestionFormat
 
 
 class _TokenizedPairsTrainer(DPOTrainer):
-    """Takes pairs that are tokens already. Of texts it makes them itself: with a second opening token where the prefix
-    holds one, and with a prompt that ends wherever the tokens of prompt and pair part."""
+    """Trains on pairs that are tokenised already. The base class would add a second opening token to a prefix that has
+    one, and would end the prompt wherever the tokens of prompt and pair differ."""
 
     def _prepare_dataset(self, dataset: Dataset, *_: Any) -> Dataset:
         return dataset
 
 
 def train_on_preferences(step: QuestionPreferenceOptimization, job: TrainingJob) -> dict[str, float]:
-    """Train on pairs by DPO; the reference is the base, and its log-probabilities are computed once."""
+    """Train on pairs by DPO. The reference is the base; on one GPU its log-probabilities are computed once.
+
+    Returns the measures of `run_trainer`, `pairs` and `left_out`, and `held_out_accuracy` if pairs are held out.
+    """
     model, tokenizer, question_format = load_base(step, job.base)
     encoded = [_tokenize_pair(tokenizer, question_format, pair) for pair in read_rows(job, "pairs")]
     longest = step.max_tokens - len(question_format.prefix_tokens(tokenizer))
@@ -44,9 +47,9 @@ def train_on_preferences(step: QuestionPreferenceOptimization, job: TrainingJob)
         loss_type=["sigmoid", "sft"] if step.sft_weight else ["sigmoid"],
         loss_weights=[1.0, step.sft_weight] if step.sft_weight else None,
         max_length=step.max_tokens,
-        # Its file of log-probabilities is one process's own; without it, each process holds the reference as well.
+        # The file of log-probabilities belongs to one process; with several, each holds the reference model instead.
         precompute_ref_log_probs=step.gpus == 1,
-        per_device_eval_batch_size=1,  # what is measured is a mean over batches
+        per_device_eval_batch_size=1,  # the accuracy is a mean over batches
     )
     trainer = _TokenizedPairsTrainer(
         model,
@@ -64,7 +67,7 @@ def train_on_preferences(step: QuestionPreferenceOptimization, job: TrainingJob)
 
 
 def _tokenize_pair(tokenizer: Any, question_format: QuestionFormat, pair: Row) -> dict[str, list[int]]:
-    """Both questions end as the model was taught to end one; the prompt is the bare prefix and what the pair adds."""
+    """Token ids of a pair. Both questions end with the end token; the prompt is the bare prefix and the pair's."""
     return {
         "prompt_ids": question_format.prefix_tokens(tokenizer)
         + (question_format.question_tokens(tokenizer, pair["prompt"])[:-1] if pair["prompt"] else []),

@@ -1,7 +1,7 @@
-"""How a model writes questions from nothing: after the bare prefix of a user's turn, up to the token that ends it.
+"""The format in which a model writes new questions: after the bare prefix of a user's turn, up to its end token.
 
-Prefix and question are always tokenised apart, in training as in generation: joined, they may merge at their seam,
-where generation never does, and to a text that holds an opening token most tokenisers add a second one.
+Prefix and question are always tokenised separately, in training as in generation. Tokenised together they might merge
+where they meet, which never happens in generation, and most tokenisers would add a second opening token.
 """
 
 import json
@@ -12,36 +12,36 @@ from typing import Any
 from tasks.questions.write import WriteQuestion
 
 QUESTION_PLACEHOLDER = "QUESTION"
-"""Stands for the question where a chat template is asked what it writes around one."""
+"""Placeholder for a question, to find out what a chat template writes around one."""
 
 
 @dataclass(frozen=True)
 class QuestionFormat:
-    """Bare prefix and end of a model's own format."""
+    """The bare prefix and the end token of questions in a model's own format."""
 
     prefix: str
-    """What stands before a question, opening token and standing system turn included."""
+    """Text before a question, including the opening token and a default system turn."""
     leading_blanks: str
-    """What a question begins with: blanks that the template leaves before it belong to its first word."""
+    """Blanks that the template puts before a question. They belong to the tokens of its first word."""
     end_token: int
-    """Token that ends a user's turn, or else the one that ends a text."""
+    """Id of the token that ends a user's turn or, if there is none, of the one that ends a text."""
     has_chat_template: bool
-    """Whether the model has a chat template; the pupil has none, and reads tags."""
+    """Whether the model has a chat template. The pupil has none; its prompts are tagged text."""
 
     def prefix_tokens(self, tokenizer: Any) -> list[int]:
-        """Tokens of the prefix."""
+        """Token ids of the prefix."""
         return _tokenize(tokenizer, self.prefix)
 
     def question_tokens(self, tokenizer: Any, text: str) -> list[int]:
-        """Tokens of a question and its end; there is one end, and nothing after it."""
+        """Token ids of a question, followed by one end token."""
         return [*_tokenize(tokenizer, self.leading_blanks + text.strip()), self.end_token]
 
     def save_tokenizer(self, tokenizer: Any, folder: Path) -> None:
-        """Write the tokeniser of a model that was taught this format, so that whoever loads it asks in the same way.
+        """Save the tokeniser of a model trained in this format, so that engines that load it use the same format.
 
-        Asked for a turn, its chat template is the bare prefix, whatever the messages: a questioner has nothing else to
-        be told. Given a turn, it is prefix and question, so that `read_question_format` reads the same format from it
-        again.
+        With a generation prompt, its chat template is the bare prefix, whatever the messages, because a questioner
+        needs no other input. Without one, it is prefix and question, so that `read_question_format` reads the same
+        format again.
         """
         tokenizer.eos_token = tokenizer.convert_ids_to_tokens(self.end_token)
         if self.has_chat_template:
@@ -51,7 +51,7 @@ class QuestionFormat:
 
 
 def read_question_format(tokenizer: Any) -> QuestionFormat:
-    """The bare format of a model, from its `transformers` tokeniser. Raises ValueError where no token ends a turn."""
+    """Read the format of a model from its `transformers` tokeniser. Raises ValueError if no token ends a turn."""
     if not tokenizer.chat_template:
         return QuestionFormat(WriteQuestion().make_prompt().to_tagged_text(), "", _find_end_token(tokenizer, ""), False)
     text = tokenizer.apply_chat_template([{"role": "user", "content": QUESTION_PLACEHOLDER}], tokenize=False)

@@ -1,4 +1,4 @@
-"""Trains a scalar head on the fail rates of questions, by transformers."""
+"""Trains a scalar head on the fail rates of questions, with transformers."""
 
 import json
 from pathlib import Path
@@ -16,11 +16,11 @@ from tasks.training.common import gather_weights, load_model, read_rows, run_tra
 from tasks.training.config import TrainDifficultyModel
 
 TokenizedQuestion = dict[str, Any]
-"""`input_ids` of a question and, as `labels`, its fail rate."""
+"""`input_ids`, the token ids of a question, and `labels`, its fail rate in [0, 1]."""
 
 
 class _RegressionTrainer(Trainer):
-    """Trains on the squared error of the bounded value: a bare one is right nowhere beyond 0 and 1, and learns it."""
+    """Trains on the squared error of the value after a sigmoid: a fail rate is always between 0 and 1."""
 
     def compute_loss(self, model: Any, inputs: Any, return_outputs: bool = False, **_: Any) -> Any:
         rates = inputs.pop("labels")
@@ -31,7 +31,7 @@ class _RegressionTrainer(Trainer):
 def train_on_fail_rates(step: TrainDifficultyModel, job: TrainingJob) -> dict[str, float]:
     """Train a scalar head on the fail rates of questions.
 
-    Returns steps and losses; of the questions held out `held_out_mse`, `mean_mse` (the error of whoever always says
+    Returns steps and losses; for the questions held out, `held_out_mse`, `mean_mse` (the error of always predicting
     their mean) and `held_out_spearman`; and how many questions were trained on, held out and left out as too long.
     """
     set_up_torch(step)
@@ -47,7 +47,7 @@ def train_on_fail_rates(step: TrainDifficultyModel, job: TrainingJob) -> dict[st
             f"{step.max_tokens} tokens, "
             f"and {held_out_count:,} are held out; raise max_tokens, lower held_out or give more questions"
         )
-    set_seed(step.seed)  # of a head that is not there yet
+    set_seed(step.seed)  # for the initial weights of the head
     model = _load_regressor(job.base, tokenizer)
     trainer = _RegressionTrainer(
         model,
@@ -55,7 +55,7 @@ def train_on_fail_rates(step: TrainDifficultyModel, job: TrainingJob) -> dict[st
         train_dataset=train,
         data_collator=lambda batch: _pad_batch(batch, model.config.pad_token_id),
     )
-    trainer.model_accepts_loss_kwargs = False  # else it takes our mean for a sum, where it adds up several passes
+    trainer.model_accepts_loss_kwargs = False  # else it takes our mean for a sum when it accumulates gradients
     measures = run_trainer(trainer, job, "squared error") | {
         "questions": float(len(train)),
         "held_out": float(len(held_out)),
@@ -65,7 +65,10 @@ def train_on_fail_rates(step: TrainDifficultyModel, job: TrainingJob) -> dict[st
 
 
 def spearman(left: ArrayLike, right: ArrayLike) -> float:
-    """Spearman's rank correlation, equal values sharing the mean of their ranks; 0 where all of one are equal."""
+    """Spearman's rank correlation of two arrays (n,), in [-1, 1]. Ties share the mean of their ranks.
+
+    Returns 0 if all values of one array are equal.
+    """
     ranks = [_average_ranks(np.asarray(each, float)) for each in (left, right)]
     return float(np.corrcoef(*ranks)[0, 1]) if all(each.size and np.ptp(each) for each in ranks) else 0.0
 
@@ -76,9 +79,9 @@ def _average_ranks(values: Any) -> Any:
 
 
 def _load_tokenizer(step: TrainDifficultyModel, base: Path) -> tuple[Any, str]:
-    """The tokeniser of the base, and the form in which it reads a question, as a chat template.
+    """The tokeniser of the base, and a chat template that puts prefix and suffix around a question.
 
-    Whoever loads the model asks in this form without being told: engines write a prompt as the template says.
+    Engines apply the template, so that a model that is loaded later reads questions in the same form.
     """
     tokenizer = AutoTokenizer.from_pretrained(base)
     adds_bos = tokenizer.bos_token_id is not None and tokenizer("a")["input_ids"][:1] == [tokenizer.bos_token_id]
@@ -95,7 +98,7 @@ def _tokenize_question(tokenizer: Any, template: str, row: Row) -> TokenizedQues
 
 
 def _load_regressor(base: Path, tokenizer: Any) -> Any:
-    """The base with a head of one label: its own where it has one, else one that training begins with."""
+    """Load the base with a head of one label: its own, or else a new one with random weights."""
     model = load_model(base, AutoModelForSequenceClassification, num_labels=1)
     if model.config.pad_token_id is None:
         model.config.pad_token_id = (
@@ -105,7 +108,10 @@ def _load_regressor(base: Path, tokenizer: Any) -> Any:
 
 
 def _pad_batch(batch: list[TokenizedQuestion], pad: int) -> dict[str, torch.Tensor]:
-    """Padded to the right, (questions, tokens); the head reads the last token that is no padding."""
+    """Pad to the right: `input_ids` and `attention_mask` (questions, tokens) int64, `labels` (questions,) float32.
+
+    The head reads the last token that is not padding.
+    """
     width = max(len(example["input_ids"]) for example in batch)
     ids = [example["input_ids"] + [pad] * (width - len(example["input_ids"])) for example in batch]
     attention = [[1] * len(e["input_ids"]) + [0] * (width - len(e["input_ids"])) for e in batch]
@@ -116,7 +122,7 @@ def _pad_batch(batch: list[TokenizedQuestion], pad: int) -> dict[str, torch.Tens
 def _export_and_measure(
     trainer: Trainer, tokenizer: Any, held_out: list[TokenizedQuestion], job: TrainingJob
 ) -> dict[str, float]:
-    """Write the model in bfloat16, and measure it as it was written."""
+    """Write the model in bfloat16, and measure it with the weights as written."""
     if (full_precision := gather_weights(trainer, job)) is None:
         return {}
     model = _load_regressor(full_precision, tokenizer).to(torch.bfloat16)
@@ -127,7 +133,7 @@ def _export_and_measure(
 
 
 def _measure(model: Any, held_out: list[TokenizedQuestion]) -> dict[str, float]:
-    """How good its predictions are, on the questions held out."""
+    """Measure the predictions on the questions held out: errors and rank correlation."""
     if not held_out:
         return {}
     device = "cuda" if torch.cuda.is_available() else "cpu"

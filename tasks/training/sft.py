@@ -1,4 +1,4 @@
-"""Supervised fine-tuning by trl: of questioners on questions, of students on replies."""
+"""Supervised fine-tuning with trl: of questioners on questions, and of students on replies."""
 
 from random import Random
 from typing import Any
@@ -22,7 +22,10 @@ from tasks.training.student import StudentFineTuning
 
 
 def train_on_questions(step: QuestionFineTuning, job: TrainingJob) -> dict[str, float]:
-    """Train on questions alone; every token counts for the loss, the constant prefix too, as in the authors' code."""
+    """Train on questions alone. All tokens count for the loss, even the constant prefix, as in the authors' code.
+
+    Returns the measures of `run_trainer`, and how many questions were trained on and left out as too long.
+    """
     model, tokenizer, question_format = load_base(step, job.base)
     opening = question_format.prefix_tokens(tokenizer)
     encoded = [
@@ -44,11 +47,15 @@ def train_on_questions(step: QuestionFineTuning, job: TrainingJob) -> dict[str, 
 
 
 IGNORED_LABEL = -100
-"""Label of a token that is read and not learnt."""
+"""Label of a token that is excluded from the loss."""
 
 
 def train_on_replies(step: StudentFineTuning, job: TrainingJob) -> dict[str, float]:
-    """Train on replies to questions, as many tokens as the step's budget; only replies are learnt."""
+    """Train on replies to questions, up to the step's token budget. Only replies count for the loss.
+
+    Returns the measures of `run_trainer`, the number of distinct `examples`, of examples `read`, and of those
+    `left_out` as too long. Raises ValueError if the tokeniser has no token that ends a reply.
+    """
     model, tokenizer, _ = load_base(step, job.base)
     if tokenizer.eos_token_id is None:
         raise ValueError(f"the tokenizer of {job.base} names no token that ends a reply (eos_token)")
@@ -74,7 +81,7 @@ def train_on_replies(step: StudentFineTuning, job: TrainingJob) -> dict[str, flo
 
 
 def tokenize_example(step: StudentFineTuning, tokenizer: Any, row: Row) -> dict[str, list[int]]:
-    """Prompt, reply and end; prompt and reply are tokenised apart, as when the model is asked."""
+    """Token ids and labels of prompt, reply and end token. Prompt and reply are tokenised separately, as in use."""
     prompt, text = step.prompt_stage.prompt(row), row["text"]
     if tokenizer.chat_template:
         prompt_tokens = tokenizer.apply_chat_template(

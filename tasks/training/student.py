@@ -1,4 +1,4 @@
-"""What students learn from, and what became of them: the question whether rows teach, asked of the rows."""
+"""Trains students on published rows and compares them, to measure whether the rows are useful for training."""
 
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, ClassVar
@@ -19,7 +19,7 @@ from tasks.training.config import FineTuning
 
 
 class SolutionsAsExamples(Merge):
-    """Verified solutions as examples: the chosen side of `pairs`, each text once."""
+    """Makes training examples of verified solutions: the chosen side of `pairs`, each text once."""
 
     label: ClassVar[str] = "solutions_as_examples"
     inputs: ClassVar[tuple[str, ...]] = ("pairs",)
@@ -34,16 +34,16 @@ class SolutionsAsExamples(Merge):
 
 
 class CorrectionsAsExamples(Merge):
-    """Corrections as examples, whole or without the wrong step."""
+    """Makes training examples of corrections, with or without a loss on the wrong step."""
 
     label: ClassVar[str] = "corrections_as_examples"
     inputs: ClassVar[tuple[str, ...]] = ("corrections",)
 
     masked: bool = False
-    """Leave the wrong step out of the loss: it is read, and not learnt."""
+    """Exclude the wrong step from the loss: the student reads it but does not learn to write it."""
 
     def sql(self) -> str:
-        """The wrong step is the last one of the prefix."""
+        """The wrong step is the last step of the prefix."""
         start, end = ("wrong_start", "wrong_end") if self.masked else ("0", "0")
         return f"""
             SELECT row_id, question, trajectory AS text,
@@ -53,44 +53,45 @@ class CorrectionsAsExamples(Merge):
 
 
 class StudentFineTuning(FineTuning):
-    """Fine-tuning on whole replies, in the form in which the student is asked to solve: one budget of tokens for all.
+    """Fine-tunes a student on whole replies, in the prompt format in which it solves, with a fixed budget of tokens.
 
-    Rows are read in an order of the seed, over and over, until the budget is spent: who has more rows reads each one
-    less often, and nobody is taught more.
+    Rows are read in a random order, over and over, until the budget is spent. So all students train on equally many
+    tokens, and one with more rows reads each of them less often.
     """
 
     label: ClassVar[str] = "student_fine_tuning"
     inputs: ClassVar[tuple[str, ...]] = ("examples",)
-    """Columns `question`, `text`, `masked_start` and `masked_end`."""
+    """The table `examples` has the columns `question`, `text`, `masked_start` and `masked_end`."""
     trainer: ClassVar[str] = "tasks.training.sft:train_on_replies"
 
     role: Annotated[str | None, NotIdentity] = "student"
     """Whose model every student begins from."""
     learning_rate: float = Field(default=1e-5, gt=0)
-    """1e-5 on a cosine (arXiv:2503.17439, appendix A.3.1)."""
+    """Peak learning rate of the cosine: 1e-5 (arXiv:2503.17439, appendix A.3.1)."""
     warmup: float = Field(default=0.03, ge=0)
-    """Share of the steps."""
+    """Steps in which the learning rate rises; a value below 1 is a share of all steps."""
     batch: int = Field(default=32, ge=1)
-    """Examples of one step."""
+    """Examples per optimiser step, over all processes."""
     max_tokens: int = Field(default=4096, ge=8)
-    """Most tokens of an example (appendix A.3.1); a longer one is left out and counted."""
+    """Most tokens of an example (appendix A.3.1). Longer examples are left out and counted."""
     token_budget: int = Field(default=100_000_000, ge=1)
-    """To be read, prompts included."""
+    """Tokens to train on, prompts included."""
     prompt_stage: SampleStudent = SampleStudent()
-    """How the student is asked."""
+    """The stage whose prompt the student is trained with."""
 
 
 class TraceSelfCorrection(Stage):
-    """Where an attempt goes wrong and whether it notices: by the oracle where it knows the problem, else by words.
+    """Records whether an attempt errs and whether it doubts itself.
 
-    A student that doubts what is right has not erred; only the oracle can tell.
+    The oracle finds errors in problems that it knows; in others, words of doubt stand for an error, as a wrong answer
+    does in both. Only the oracle can recognise that a student doubts a right step.
     """
 
     label: ClassVar[str] = "trace_self_correction"
     table: ClassVar[pa.Schema] = student_scores.SELF_CORRECTION_TRACES
 
     student: str
-    """Name of the one whose attempts these are: all play one role, one after the other."""
+    """Name of the student that made the attempts. All students have the same role, one after the other."""
 
     def rows(self, batch: Sequence[Row], engine: Any) -> Iterator[Row]:
         """One outcome for each row of `schemas.tables.student_solutions.SOLUTIONS_GRADED`."""
@@ -111,19 +112,19 @@ class TraceSelfCorrection(Stage):
 
 
 class CompareStudents(Merge):
-    """A row for each of `names`, see `schemas/tables/student_scores.py`; an attempt without a verdict went wrong.
+    """Makes a row for each of `students`; see `schemas/tables/student_scores.py`. Attempts without a verdict are wrong.
 
-    The first input has as many blank rows as there are names, for a merge gives back the rows of its first input.
+    The first input has an empty row for each student, because a merge returns the rows of its first input.
     """
 
     label: ClassVar[str] = "compare_students"
     inputs: ClassVar[tuple[str, ...]] = ("empty_rows", "problems", "self_corrections")
 
     students: tuple[str, ...]
-    """Of the students."""
+    """Names of the students to compare."""
 
     def prepare(self, con: Any) -> None:
-        """`named(number, student)`."""
+        """Register the table `named(number, student)`."""
         numbers = pa.array(range(len(self.students)), pa.int64())
         con.register("named", pa.table({"number": numbers, "student": [*self.students]}))
 
