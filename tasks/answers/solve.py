@@ -49,7 +49,7 @@ class Solve(Ask):
         return self.sampling.model_copy(update={"n": self.majority_size}) if self.adaptive else self.sampling
 
     def follow_up(self, row: Row, replies: list[Completion]) -> Sampling | None:
-        """As many more samples as the leading answer lacks; None once it has enough votes or can no longer get them."""
+        """As many more samples as the leading answer lacks; None if it has enough or cannot get them."""
         if not self.adaptive:
             return None
         answers = [final_answer(reply.text) for reply in replies if reply.finish_reason == "stop"]

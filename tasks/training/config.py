@@ -54,7 +54,7 @@ class QuestionFineTuning(FineTuning):
 
     label: ClassVar[str] = "question_fine_tuning"
     inputs: ClassVar[tuple[str, ...]] = ("questions",)
-    """The table `questions` has the column `question`. They are packed into rows of `max_tokens`, none is split."""
+    """The table `questions` has the column `question`. Whole questions are packed into rows of `max_tokens`."""
     trainer: ClassVar[str] = "tasks.training.sft:train_on_questions"
 
     role: Annotated[str | None, NotIdentity] = "solver"
