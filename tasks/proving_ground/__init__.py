@@ -1,1 +1,1 @@
-"""Problems whose answers are computed."""
+"""The proving ground: math word problems drawn from templates, whose answers are computed exactly."""

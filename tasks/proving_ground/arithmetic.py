@@ -1,4 +1,4 @@
-"""Exact numbers, how they are written, and the equations `a op b = c` that every solution is made of."""
+"""Exact arithmetic: numbers, how texts write them, and the equations `a op b = c` that make up every solution."""
 
 import math
 import re
@@ -38,7 +38,7 @@ _RELATIONS: dict[str, Callable[[Number, Number], bool]] = {
 
 
 class Equation(NamedTuple):
-    """One line of arithmetic, as written: `left op right = result`, true or not."""
+    """An equation as a text states it: `left op right = result`, true or false."""
 
     left: Number
     op: str
@@ -47,24 +47,24 @@ class Equation(NamedTuple):
 
     @property
     def is_true(self) -> bool:
-        """Whether the arithmetic is right."""
+        """Whether the equation holds; a division by zero does not."""
         return (self.op != "/" or self.right != 0) and calculate(self.left, self.op, self.right) == self.result
 
 
 def simplify(value: Number) -> Number:
-    """The same number, as an int where it is whole."""
+    """The same number, as an int if it is whole."""
     return value.numerator if isinstance(value, Fraction) and value.denominator == 1 else value
 
 
 def calculate(left: Number, op: str, right: Number) -> Number:
-    """`left op right`, exactly. Raises ZeroDivisionError."""
+    """The exact value of `left op right`. Raises ZeroDivisionError."""
     if op == "/" and isinstance(left, int) and isinstance(right, int) and left % right == 0:
-        return left // right  # four times as fast as by way of a Fraction
+        return left // right  # four times as fast as with a Fraction
     return simplify(_OPERATIONS[op](left, right))
 
 
 def operand_value(name: str, values: Mapping[str, Value]) -> Number:
-    """The number behind a name or a literal such as `60`. Raises KeyError for a name nobody set."""
+    """The value of a name or a literal such as `60`. Raises KeyError for an unknown name, TypeError for a word."""
     value = values[name] if name in values or not name.isdigit() else int(name)
     if isinstance(value, str):
         raise TypeError(f"{name!r} is the word {value!r}, not a number; calculate with numbers only")
@@ -72,18 +72,18 @@ def operand_value(name: str, values: Mapping[str, Value]) -> Number:
 
 
 def condition_holds(condition: str, values: Mapping[str, Value]) -> bool:
-    """Whether a condition such as `k < n` (names or literals; < <= != coprime) is true."""
+    """Whether a condition such as `k < n` holds. Sides are names or literals, relations < <= != and coprime."""
     left, relation, right = condition.split()
     return _RELATIONS[relation](operand_value(left, values), operand_value(right, values))
 
 
 def decimal_places(value: Number) -> int | None:
-    """Decimal places needed to write the number exactly; None where decimals never end (or take more than 4)."""
+    """Decimal places needed to write the number exactly; None if it takes more than 4 or its decimals never end."""
     return next((n for n in range(5) if 10**n % Fraction(value).denominator == 0), None)
 
 
 def format_number(value: Number, style: Style) -> str:
-    """The number as texts show it: 12, 4.50 (money), 2.5 (decimal), 3/8 (fraction, or endless decimals)."""
+    """The number as texts show it: 12, 4.50 (money), 2.5 (decimal), or 3/8 (fraction, or more than 4 decimals)."""
     decimals = decimal_places(value)
     if isinstance(value, int) or decimals == 0 or decimals is None or style == "fraction":
         return str(value)
@@ -95,12 +95,12 @@ def format_number(value: Number, style: Style) -> str:
 
 
 def parse_number(text: str) -> Number:
-    """The number that a text shows. Raises ValueError if it shows none."""
+    """The number that a text consists of. Raises ValueError for any other text."""
     return int(text) if text.isdigit() else simplify(Fraction(text))
 
 
 def find_equations(text: str) -> list[tuple[int, Equation]]:
-    """Every `a op b = c` of a text, with its 0-based line."""
+    """Every equation `a op b = c` of a text, each after its 0-based line number."""
     numbered = []
     for at, line in enumerate(text.splitlines()):
         for left, op, right, result in _EQUATION.findall(line):
@@ -109,6 +109,6 @@ def find_equations(text: str) -> list[tuple[int, Equation]]:
 
 
 def find_final_answer(text: str) -> tuple[int, Number] | None:
-    """The last `#### 36` line of a solution: its 0-based line and its number; None if there is none."""
+    """The last line of the form `#### 36`, as its 0-based line number and its value; None if there is none."""
     last = list(_FINAL_LINE.finditer(text))[-1:]
     return (text.count("\n", 0, last[0].start(1)), parse_number(last[0][1])) if last else None

@@ -1,4 +1,4 @@
-"""Draws problems of the proving ground, one for each blank row."""
+"""Draws problems of the proving ground, one for each empty row."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
@@ -13,19 +13,19 @@ from tasks.proving_ground import library
 
 
 class DrawProblem(Stage):
-    """Blank row `i` becomes the problem of seed `first_seed + i`: the same wherever and whenever it is drawn."""
+    """Turns empty row `i` into the problem of seed `first_seed + i`, the same on every machine and in every run."""
 
     label: ClassVar[str] = "draw_problem"
     table: ClassVar[pa.Schema] = problems.SCHEMA
 
     first_seed: int = Field(default=0, ge=0)
-    """Seed of the first problem."""
+    """Seed of the first problem; the next ones count up from it."""
     solvable: bool | None = True
-    """Only solvable problems, only unsolvable ones (false), or the library's mixture (null)."""
+    """Whether problems are solvable (true) or unsolvable (false); null draws a mixture, 70 % of it solvable."""
     topic: str | None = None
-    """Only problems of this topic."""
+    """Topic of all problems; null draws from all topics."""
     template: str | None = None
-    """Only problems of this template."""
+    """Template of all problems; null draws from all templates."""
 
     @model_validator(mode="after")
     def _check_names(self) -> "DrawProblem":
@@ -37,7 +37,7 @@ class DrawProblem(Stage):
         return self
 
     def rows(self, batch: Sequence[Row], engine: Any) -> Iterator[Row | Reject]:
-        """One problem for each blank row."""
+        """Yield one problem for each empty row."""
         for row in batch:
             seed = self.first_seed + row["number"]
             problem = library.draw_problem(seed, solvable=self.solvable, template=self.template, topic=self.topic)

@@ -1,4 +1,4 @@
-"""What the factory measures about itself where the truth is known: on questions of the proving ground."""
+"""Measures the error rates of a run on questions of the proving ground, where the truth is known."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
@@ -18,11 +18,11 @@ ERROR_RATES = (
     ("published: unsolvable questions", "of the published rows"),
     ("published: wrong answers", "of the published rows whose question is solvable"),
 )
-"""What `MeasureErrorRates` measures, in the order of its rows, and of what it is a share."""
+"""Rates that `MeasureErrorRates` measures, in the order of its rows, each with the total that it is a share of."""
 
 
 class LookUpGroundTruth(Stage):
-    """The truth about a question, read by the oracle of the proving ground and not judged by any model."""
+    """Looks up the truth about a question: the oracle of the proving ground reads it, no model judges it."""
 
     label: ClassVar[str] = "look_up_ground_truth"
     table: ClassVar[pa.Schema] = ground_truth.SCHEMA
@@ -40,9 +40,9 @@ class LookUpGroundTruth(Stage):
 
 
 class MeasureErrorRates(Merge):
-    """A row for each of `ERROR_RATES`: its value, its 95 % interval (Wilson), and the rows that it was counted on.
+    """Computes each of `ERROR_RATES`: its value, its 95 % Wilson interval, and the number of rows it was counted on.
 
-    The first input has as many blank rows as there are figures, for a merge gives back the rows of its first input.
+    The first input has one empty row for each rate, because a merge returns the rows of its first input.
     """
 
     label: ClassVar[str] = "measure_error_rates"

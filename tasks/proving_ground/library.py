@@ -1,4 +1,4 @@
-"""The proving ground: every template there is, and `draw_problem` to take a problem from them."""
+"""The library of the proving ground: all templates, and `draw_problem`, which draws a problem from them."""
 
 import hashlib
 import math
@@ -42,15 +42,15 @@ TEMPLATES: tuple[Template, ...] = (
 )
 
 SOLVABLE_SHARE = 0.7
-"""Share of solvable problems in a mix."""
+"""Share of solvable problems in a mixture."""
 
 
 def draw_problem(
     seed: int, *, solvable: bool | None = True, template: str | None = None, topic: str | None = None
 ) -> Problem:
-    """A problem that depends on the arguments only, in every process and on every platform.
+    """Draw a problem. It depends on the arguments only, in every process and on every platform.
 
-    `solvable=None` draws a mix. Raises ValueError for a template or topic that does not exist.
+    `solvable=None` draws a mixture. Raises ValueError for a template or topic that does not exist.
     """
     key = f"{seed}/{solvable}/{template}/{topic}".encode()
     rng = Random(int.from_bytes(hashlib.sha256(key).digest()[:8], "big"))
@@ -80,16 +80,15 @@ def list_topics() -> tuple[str, ...]:
 
 @cache
 def count_questions(max_settings: int = 4000) -> int:
-    """A sound lower bound on the number of distinct solvable questions."""
+    """A lower bound on the number of distinct solvable questions of the library."""
     return sum(count_template_questions(t, max_settings) for t in TEMPLATES)
 
 
 def count_template_questions(template: Template, max_settings: int = 4000) -> int:
-    """A sound lower bound for one template, exact where its ranges have no more than `max_settings` settings.
+    """A lower bound for one template, exact if its ranges have no more than `max_settings` settings.
 
-    It is the number of distinct sets of shown numbers among at most `max_settings` settings that fit, times the
-    choices of
-    words that a phrasing shows, summed over the phrasings.
+    Up to `max_settings` settings are tried, and the distinct sets of shown numbers that fit are counted. That count is
+    multiplied by the choices of words, which are summed over the phrasings.
     """
     return _count_number_sets(template, max_settings) * _count_word_choices(template)
 
@@ -116,7 +115,7 @@ def _iterate_settings(template: Template, max_settings: int) -> Iterator[dict[st
 
 
 def _count_word_choices(template: Template) -> int:
-    """Choices of words over the phrasings; a word that is drawn from the same list as another one must differ."""
+    """Choices of words, summed over the phrasings. Every list counts as if the lists before it had used up one word."""
     total = 0
     for text in (v.text for v in template.variants if v.reason is None and not v.has_claim):
         lists = [entries for key, entries in template.words.items() if key in text.word_keys]

@@ -1,4 +1,4 @@
-"""The oracle: reads any text of the proving ground back, answers it exactly, and says what is wrong with a solution."""
+"""The oracle: reads any question of the proving ground, answers it exactly, and finds what is wrong with a solution."""
 
 import re
 from collections import defaultdict
@@ -16,7 +16,7 @@ DiagnosisKind = Literal[
 
 
 class QuestionReading(NamedTuple):
-    """What the oracle makes of a text; all None when the text does not belong to the proving ground."""
+    """What the oracle reads in a text; all fields are None if the text does not belong to the proving ground."""
 
     template: str | None = None
     topic: str | None = None
@@ -27,20 +27,20 @@ class QuestionReading(NamedTuple):
 
 
 class OracleDiagnosis(NamedTuple):
-    """What is wrong with a solution, and the 0-based line where it goes wrong first."""
+    """What is wrong with a solution, and the 0-based line of its first wrong step."""
 
     correct: bool
-    """Whether the final answer is right; whether the lines are is told by `first_wrong_step`."""
+    """Whether the final answer is right. A right answer may follow wrong lines; see `first_wrong_step`."""
     kind: DiagnosisKind
     first_wrong_step: int | None
 
 
 def read_question(text: str) -> QuestionReading:
-    """Read a question, whoever wrote it.
+    """Read a question, drawn here or written by a model.
 
-    Any numbers and any mixture of the known words will do, also ones that are never drawn. White space does not count.
-    Everything else does: a name or a noun that changes midway, `1 eggs`, a wrong pronoun, two people of one name or a
-    word that no template knows make a text that does not belong.
+    Any numbers and any mixture of the known words are accepted, also those that are never drawn, and white space does
+    not matter. Everything else does: a text does not belong if a name or a noun changes midway, if it has `1 eggs`, a
+    wrong pronoun, two people of one name, or a word that no template knows.
     """
     question = " ".join(text.split())
     for template, variant in _build_index().get(_index_key(question), ()):
@@ -52,7 +52,7 @@ def read_question(text: str) -> QuestionReading:
 
 
 def find_readings(text: str) -> list[Problem]:
-    """Every way to read a text; more than one would be an ambiguity of the library."""
+    """Every way to read a text; more than one means that the library is ambiguous."""
     question = " ".join(text.split())
     matches = ((t, v, v.text.read(question)) for t, v in _build_index().get(_index_key(question), ()))
     return [
@@ -68,7 +68,7 @@ def _are_distinct(template: Template, values: dict[str, Value]) -> bool:
 
 
 def _index_key(text: str) -> str:
-    """The words of a text that no slot could have written: equal for all instances of one variant."""
+    """The words of a text that no slot can write; they are the same for all questions of one variant."""
     slots = slot_words()
     return " ".join(w for w in re.findall(r"[a-z]+", text.lower()) if w not in slots)
 
@@ -90,10 +90,10 @@ def _build_index() -> dict[str, list[tuple[Template, Variant]]]:
 
 
 def diagnose_solution(problem: Problem, response: str) -> OracleDiagnosis:
-    """Judge a solution text of a problem by its lines and its `####` line.
+    """Judge a solution of a problem by its equations and its `####` line.
 
-    With a right answer only a false equation counts as wrong, since another method may be as good. The answer of an
-    unsolvable problem is to give none: `correct` when the text has no `####` line with a number.
+    If the answer is right, only a false equation counts as wrong, since another method may be as good. A solution of an
+    unsolvable problem is correct if it gives no answer, that is, has no `####` line with a number.
     """
     stated = find_final_answer(response)
     if problem.answer is None:
@@ -129,7 +129,7 @@ def _find_first_fault(
 def _find_missing_step(
     lines: list[tuple[int, Equation]], methods: list[list[Equation]], stated: tuple[int, Number]
 ) -> tuple[DiagnosisKind, int]:
-    """Every line is a true step, and yet the answer is wrong: a step is missing, or the last line misquotes."""
+    """Why the answer is wrong although every line is a true step: a step is missing, or the last line misquotes."""
     for method in methods:
         is_present = [any(_is_same_step(line, e) for _, line in lines) for e in method]
         if lines and not all(is_present) and all(any(_is_same_step(line, e) for e in method) for _, line in lines):
@@ -140,7 +140,7 @@ def _find_missing_step(
 
 
 def _is_same_step(line: Equation, step: Equation) -> bool:
-    """Whether a line does what a true step does; the sides of + and * may be swapped."""
+    """Whether a line is the same calculation as a true step; the sides of + and * may be swapped."""
     sides = (line.left, line.right)
     return line.op == step.op and (
         sides == (step.left, step.right) or (line.op in "+*" and sides == (step.right, step.left))

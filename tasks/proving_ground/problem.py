@@ -1,4 +1,4 @@
-"""What the proving ground hands out: a question and its exact answer, or the reason why it has none."""
+"""The problems of the proving ground: a question with its exact answer, or with the reason why it has none."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -14,23 +14,23 @@ class Problem:
 
     question: str
     answer: str | None
-    """In plain form: 36, 4.50 or 3/8; None when unsolvable."""
+    """The answer in plain form: 36, 4.50 or 3/8. None if the problem is unsolvable."""
     steps: tuple[str, ...]
-    """One operation each, written `a op b = c` somewhere in the line; empty when unsolvable."""
+    """The steps, each with one operation, written `a op b = c` somewhere in its line. Empty if unsolvable."""
     solution: str
-    """The steps, a line each, and the final line `#### 36`; empty when unsolvable."""
+    """The steps, one per line, and the final line `#### 36`. Empty if unsolvable."""
     second_solution: str | None
-    """The whole solution by another method, where there is one."""
+    """The whole solution by another method; None if there is none."""
     template: str
     topic: str
     difficulty: float
-    """Digits moved by all operations of the solution, multiplication and division counted double; 0: unsolvable."""
+    """Digits of all operands of the solution, those of `*` and `/` counted twice. 0 if unsolvable."""
     variables: dict[str, Value]
-    """Everything the question shows: numbers and words. A key with a question mark is a claim of the text."""
+    """All numbers and words that the question shows. A key with a question mark is a claim of the text."""
     unsolvable: UnsolvableReason | None = None
 
 
 def measure_difficulty(solution: str) -> float:
-    """Digits of all operands, those of `*` and `/` counted double."""
+    """Digits of all operands in a solution, those of `*` and `/` counted twice."""
     digits = ((len(str(e.left)) + len(str(e.right))) * (2 if e.op in "*/" else 1) for _, e in find_equations(solution))
     return float(sum(digits))

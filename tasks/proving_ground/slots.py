@@ -18,7 +18,7 @@ from tasks.proving_ground.arithmetic import (
 
 @dataclass(frozen=True)
 class Word:
-    """A word in one grammatical form. `forms` maps the word as drawn (egg) to what the text shows (eggs)."""
+    """A word in one grammatical form. `forms` maps the drawn word (egg) to the form that the text shows (eggs)."""
 
     key: str
     forms: Mapping[str, str]
@@ -28,7 +28,7 @@ class Word:
 
     @property
     def is_ambiguous(self) -> bool:
-        """Whether one form stands for several words, as `she` does."""
+        """Whether one form stands for several words, as `she` stands for several names."""
         return len(set(self.forms.values())) < len(self.forms)
 
     @cached_property
@@ -46,7 +46,7 @@ class Word:
 
 @dataclass(frozen=True)
 class Figure:
-    """A number of the question."""
+    """A number that the text shows."""
 
     key: str
     style: Style
@@ -65,7 +65,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Counted:
-    """A number and its noun, which agree: 1 egg, 2 eggs."""
+    """A number and its noun, which agrees with it: 1 egg, 2 eggs."""
 
     figure: Figure
     one: Word

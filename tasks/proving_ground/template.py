@@ -1,6 +1,6 @@
-"""What a template is: a story with slots, an exact solution, and the ways in which the story can fail.
+"""Templates of problems: a text with slots, an exact solution, and the ways in which the problem can be unsolvable.
 
-To add one, append it to the `TEMPLATES` of its topic's file; nothing else has to know of it. For example:
+To add a template, append it to the `TEMPLATES` of its topic's file; nothing else needs to change. For example:
 
     Template(
         name="gather_and_sell",
@@ -18,7 +18,7 @@ To add one, append it to the `TEMPLATES` of its topic's file; nothing else has t
         claim="All in all {who} picked {all? things}.",
     )
 
-`template_text.py` explains the slots, `vocabulary.py` holds the names and nouns. The tests of the library draw
+`template_text.py` explains the slots, and `vocabulary.py` holds the names and nouns. The tests of the library draw
 every template in all of its phrasings, check each equation, and read each text back.
 """
 
@@ -44,11 +44,11 @@ from tasks.proving_ground.template_text import TemplateText, parse_text
 from tasks.proving_ground.vocabulary import Entry
 
 MAX_DRAWS = 2000
-"""Draws before a template gives up; every template accepts far more than one draw in 2000 (tested)."""
+"""Draws after which a template gives up. Every template accepts far more than one draw in 2000 (tested)."""
 
 
 class Variant(NamedTuple):
-    """One way to pose a template: a text, and the reason why it is unsolvable whatever the numbers are."""
+    """One text of a template, and the reason, if any, why it is unsolvable with any numbers."""
 
     text: TemplateText
     reason: UnsolvableReason | None
@@ -56,7 +56,7 @@ class Variant(NamedTuple):
 
 
 class _WrittenSolution(NamedTuple):
-    """A solution in words; `is_short` when its numbers are as short as those of drawn problems."""
+    """A solution as text. `is_short`: its numbers are as short as those of drawn problems."""
 
     steps: tuple[str, ...]
     answer: str
@@ -66,49 +66,50 @@ class _WrittenSolution(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Template:
-    """A family of problems. `texts` describes the slots; the topic files are the examples.
+    """A family of problems. `template_text.py` explains the slots, and the topic files are examples.
 
-    Raises ValueError when a template is used whose solution needs a number that the question does not show.
+    Raises ValueError on first use if the solution needs a number that the question does not show.
     """
 
     name: str
     topic: str
     phrasings: str
-    """The phrasings, each opened by `- `. `[for {m days}]` may be left out to make the problem unsolvable;
-    `[{m}|some]` is replaced instead."""
+    """The phrasings, each after `- `. To make a problem unsolvable, `[for {m days}]` is left out, or `[{m}|some]` is
+    written as `some`."""
     numbers: Mapping[str, Sequence[Number] | str]
-    """Numbers to draw from a range or a choice; `"n": "m * each"` derives one, so that n / m comes out whole.
-    Numbers that no phrasing shows are only helpers."""
+    """The numbers, each drawn from a sequence or derived: `"n": "m * each"` makes n / m whole. Numbers that no
+    phrasing shows only help to derive others."""
     solution: str
-    """The solution, one step and one equation a line; the last result is the answer."""
+    """The solution. Each line is one step with one equation; the last result is the answer."""
     second_method: str = ""
-    """The same answer by another method."""
+    """A solution by another method; empty if there is none."""
     exact_method: str = ""
-    """A way that goes through wherever the problem can be solved, where those above make a number that the story does
-    not need to be whole, such as 1 %. The oracle answers by it; it is not taught as a method."""
+    """A method that works for every solvable problem, for templates whose other methods need a whole number that the
+    problem does not need, such as 1 %. The oracle uses it; it is not taught. Empty if there is none."""
     claim: str = ""
-    """A sentence, put before the last one, that contradicts the rest when its claim `{all?}` is wrong."""
+    """A sentence that is put before the last one. If its claim `{all?}` is wrong, it contradicts the others."""
     words: Mapping[str, Sequence[Entry]] = field(default_factory=dict)
     style: Style = "count"
-    """count: every result must be whole; money: two decimals; decimal: at most one when drawn; fraction: 3/8."""
+    """How numbers are written. `count`: every result must be whole; `money`: two decimals; `decimal`: at most one
+    decimal when drawn; `fraction`: 3/8."""
     conditions: tuple[str, ...] = ()
-    """Conditions such as `k < n` without which the story contradicts itself; `all <= q unless liquid` does not hold for
-    the phrasings that show a `{liquid}`."""
+    """Conditions such as `k < n` without which the problem contradicts itself. `all <= q unless liquid` does not apply
+    to phrasings that show a `{liquid}`."""
     draw_conditions: tuple[str, ...] = ()
-    """Conditions on drawn problems only."""
+    """Conditions that apply to drawn problems only."""
     whole_results: tuple[str, ...] = ()
-    """Results that must be whole although the style allows others: things bought with money."""
+    """Results that must be whole although the style allows decimals, such as the number of things that are bought."""
     max_result: int = 1000
     """Largest result of a drawn problem."""
 
     @cached_property
     def methods(self) -> tuple[tuple[TemplateText, ...], ...]:
-        """One or two solutions, each a text per step."""
+        """The one or two methods that are taught, each as one text per step."""
         return tuple(self._parse_steps(text) for text in (self.solution, self.second_method) if text.strip())
 
     @cached_property
     def all_methods(self) -> tuple[tuple[TemplateText, ...], ...]:
-        """The methods, and the exact way where there is one."""
+        """The methods, and the exact method if there is one."""
         return (*self.methods, *((self._parse_steps(self.exact_method),) if self.exact_method.strip() else ()))
 
     def _parse_steps(self, text: str) -> tuple[TemplateText, ...]:
@@ -118,7 +119,7 @@ class Template:
 
     @cached_property
     def variants(self) -> tuple[Variant, ...]:
-        """Every text that poses this template."""
+        """All texts of this template: solvable, with a number missing, and with a claim."""
         variants = [
             v
             for phrasing in re.split(r"^\s*- ", self.phrasings, flags=re.MULTILINE)[1:]
@@ -166,7 +167,7 @@ class Template:
     def run_steps(
         self, steps: Sequence[TemplateText], values: Mapping[str, Value]
     ) -> dict[str, Value] | UnsolvableReason:
-        """All values after the steps, or the reason why a step makes no sense in the story."""
+        """All values after the steps, or the reason why a step makes no sense in the problem."""
         state = dict(values)
         for step in steps:
             for s in step.sums:
@@ -181,7 +182,7 @@ class Template:
         return state
 
     def evaluate(self, values: Mapping[str, Value]) -> dict[str, Value] | UnsolvableReason:
-        """The first method that goes through, or why none does: a way around a broken step is a solution too."""
+        """All values, or the reason why the problem is unsolvable. One method that works is enough."""
         runs = [self.run_steps(steps, values) for steps in self.all_methods]
         states = [r for r in runs if not isinstance(r, str)]
         if not states:
@@ -201,7 +202,7 @@ class Template:
                 yield needed
 
     def make_problem(self, question: str, values: dict[str, Value], reason: UnsolvableReason | None) -> Problem:
-        """The problem that a question with these values poses. `reason`: why its text alone makes it unsolvable."""
+        """The problem of a question with these values. `reason`: why the text alone is unsolvable, or None."""
         result = reason or self.evaluate(values)
         if isinstance(result, str):
             return Problem(question, None, (), "", None, self.name, self.topic, 0.0, values, result)
@@ -219,11 +220,11 @@ class Template:
             return None
         lines = tuple(step.write(state) for step in steps)
         answer = format_number(operand_value(steps[-1].sums[0].result, state), self.style)
-        handy = all(self._is_short(operand_value(name, state)) for name in result_names(steps))
-        return _WrittenSolution(lines, answer, "\n".join((*lines, f"#### {answer}")), handy)
+        is_short = all(self._is_short(operand_value(name, state)) for name in result_names(steps))
+        return _WrittenSolution(lines, answer, "\n".join((*lines, f"#### {answer}")), is_short)
 
     def draw(self, rng: Random, kind: UnsolvableReason | None = None) -> Problem:
-        """A random problem, solvable or unsolvable for the given reason. Raises ValueError for a kind not offered."""
+        """Draw a problem, solvable or unsolvable for the reason `kind`. Raises ValueError if that is impossible."""
         if kind is not None and kind not in self.unsolvable_reasons:
             raise ValueError(
                 f"template {self.name!r} cannot be made unsolvable by {kind}; it offers {self.unsolvable_reasons}"
@@ -238,7 +239,7 @@ class Template:
             values[key] = _misstate(rng, operand_value(key[:-1], {**values, **self._solved_state(values)}))
         question = text.write(values)
         problem = self.make_problem(question, text.read(question) or {}, reason)
-        return problem if problem.unsolvable == kind else self.draw(rng, kind)  # a phrasing without the condition
+        return problem if problem.unsolvable == kind else self.draw(rng, kind)  # the condition may not apply
 
     def _solved_state(self, values: Mapping[str, Value]) -> dict[str, Value]:
         state = self.evaluate(values)
@@ -251,7 +252,7 @@ class Template:
         return words
 
     def draw_numbers(self, rng: Random) -> dict[str, Value]:
-        """Numbers from the ranges, whether or not they make a nice problem."""
+        """Draw numbers, whether or not they make a good problem."""
         values: dict[str, Value] = {}
         for key, source in self.numbers.items():
             values[key] = derive_number(source, values) if isinstance(source, str) else rng.choice(source)
@@ -264,7 +265,7 @@ class Template:
         raise RuntimeError(f"template {self.name!r}: {MAX_DRAWS} draws and none fits; widen its ranges")
 
     def fits(self, values: Mapping[str, Value]) -> bool:
-        """Whether the numbers make a problem worth drawing: results positive, small, and short when written."""
+        """Whether the numbers make a good problem: they and all results are positive, small and short when written."""
         state = self.run_steps(self.methods[0], values)
         if isinstance(state, str) or not all(
             condition_holds(c, state) for c in (*self._conditions_for(state), *self.draw_conditions)
@@ -287,7 +288,7 @@ class Template:
         return value.denominator <= 60 if self.style == "fraction" else needed is not None and needed <= limit
 
     def _draw_failing_numbers(self, rng: Random, kind: UnsolvableReason | None) -> dict[str, Value] | None:
-        """Numbers that fail in the story for this reason, near numbers that do not; None if none turn up."""
+        """Numbers that make a problem unsolvable for this reason, near numbers that do not; None if there are none."""
         shown = [k for k in self.numbers if k in self.variants[0].text.number_keys]
         for _ in range(MAX_DRAWS if kind == "non_integer" else 60):
             values = self.draw_numbers(rng)
@@ -300,17 +301,17 @@ class Template:
 
 
 def result_names(steps: Sequence[TemplateText]) -> set[str]:
-    """Names of the numbers that a solution makes."""
+    """Names of the numbers that the steps compute."""
     return {s.result for step in steps for s in step.sums}
 
 
 def derive_number(source: str, values: Mapping[str, Value]) -> Number:
-    """A derived number, from `m * each`."""
+    """The value of a derived number such as `m * each`."""
     left, op, right = source.split()
     return calculate(operand_value(left, values), op, operand_value(right, values))
 
 
 def _misstate(rng: Random, value: Number) -> Number:
-    """A wrong claim about a positive number: off by up to a third, or by up to 3."""
+    """A wrong value for a positive number: off by up to a third or by up to 3, whichever is more."""
     off = rng.randint(1, max(3, int(value) // 3))
     return value - off if rng.random() < 0.5 and off < value else value + off

@@ -1,12 +1,12 @@
-"""The little language of the templates: texts with slots in braces, written with values and read back.
+"""The template language: texts with slots in braces, which are filled with values and read back.
 
     {n}            a number                         {who}   a word         {things}  its plural
     {n things}     a number and its noun: 1 egg     {a thing}  an egg      {He} {his} {him}  pronouns of `who`
     {all?} {all? things}  a number that the text claims for `all`, true or not
     {all = n * m} {all = n * m things}  an equation: 3 * 12 = 36 eggs   (in solutions only)
 
-A noun that is no word list of the template stands for itself ({n days}: 3 days, 1 day).
-A capital in a slot starts a sentence ({Things}).
+A noun that is not a word list of the template stands for itself ({n days}: 3 days, 1 day).
+A slot with a capital starts a sentence ({Things}).
 """
 
 import re
@@ -26,12 +26,12 @@ _EQUATION = re.compile(r"(\w+) = (\w+) ([-+*/]) (\w+)(?: (\w+))?")
 
 @dataclass(frozen=True, eq=False)
 class TemplateText:
-    """A text with slots, ready to be written with values or read back into them."""
+    """A parsed text with slots: it can be written with values, and values can be read from a written text."""
 
     pieces: tuple[Piece, ...]
 
     def write(self, values: Mapping[str, Value]) -> str:
-        """The text with every slot filled. Raises KeyError for a value that is not there."""
+        """The text with all slots filled. Raises KeyError if a value is missing."""
         return "".join(p if isinstance(p, str) else p.write(values) for p in self.pieces)
 
     @cached_property
@@ -40,12 +40,12 @@ class TemplateText:
 
     @cached_property
     def sums(self) -> tuple[Sum, ...]:
-        """Its equations; a step of a solution has one."""
+        """The equations of the text; a step of a solution has one."""
         return tuple(p for p in self.pieces if isinstance(p, Sum))
 
     @cached_property
     def number_keys(self) -> frozenset[str]:
-        """Names of the numbers that the text shows; claims end with a question mark."""
+        """Names of the numbers that the text shows; the names of claims end with a question mark."""
         figures = (s.figure if isinstance(s, Counted) else s for s in self.slots)
         return frozenset(f.key for f in figures if isinstance(f, Figure))
 
@@ -56,7 +56,7 @@ class TemplateText:
 
     @cached_property
     def word_forms(self) -> frozenset[str]:
-        """Everything that its word slots may show."""
+        """All forms that its word slots can show."""
         return frozenset(form for slot in self.slots for w in _words_of(slot) for form in w.forms.values())
 
     @property
@@ -70,7 +70,7 @@ class TemplateText:
         return re.compile("".join(re.escape(p) if isinstance(p, str) else p.pattern for p in shown))
 
     def read(self, text: str) -> dict[str, Value] | None:
-        """The values that write this text, or None if no values do (a name that changes midway, 1 eggs ...)."""
+        """The values with which this text is written; None if there are none (a name changes midway, 1 eggs ...)."""
         match = self._regex.fullmatch(text)
         if match is None:
             return None
@@ -80,7 +80,7 @@ class TemplateText:
 
     @cached_property
     def _read_order(self) -> tuple[tuple[int, Slot], ...]:
-        """Slots with the group where their text begins; pronouns last, when the names they stand for are known."""
+        """Slots, each after the index of its first group; pronouns come last, when their names are known."""
         widths = [2 if isinstance(s, Counted) else 1 for s in self.slots]
         placed = [(sum(widths[:i]), slot) for i, slot in enumerate(self.slots)]
         return tuple(sorted(placed, key=lambda p: isinstance(p[1], Word) and p[1].is_ambiguous))
@@ -93,8 +93,7 @@ def _words_of(slot: Slot) -> tuple[Word, ...]:
 
 
 def parse_text(text: str, words: WordLists, numbers: set[str], style: Style) -> TemplateText:
-    """Compile a text with slots. `numbers` are the names that stand for numbers. Raises ValueError for an odd
-    slot."""
+    """Parse a text with slots. `numbers` are the names of numbers. Raises ValueError for an unknown slot."""
     parts = re.split(r"\{([^}]*)\}", text)
     return TemplateText(
         tuple(_parse_slot(part, words, numbers, style) if i % 2 else part for i, part in enumerate(parts) if part)
@@ -138,7 +137,7 @@ def _parse_word(inner: str, words: WordLists) -> Word:
 
 
 def _find_word_list(name: str, words: WordLists) -> str | None:
-    """The word list that a slot names in the singular or in the plural (thing, things, boxes)."""
+    """The word list that a slot names in singular or plural (thing, things, boxes); None if there is none."""
     guesses = (name, _SINGULARS.get(name, name), name.removesuffix("s"), name.removesuffix("es"))
     return next((k for k in guesses if k in words), None)
 

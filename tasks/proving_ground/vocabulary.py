@@ -1,17 +1,17 @@
-"""The words that dress a template: people, things, places. A short vocabulary on purpose."""
+"""The words of the templates: people, things, places. The vocabulary is short on purpose."""
 
 from typing import NamedTuple
 
 
 class Noun(NamedTuple):
-    """A word with its plural; words that are never counted (juice) leave the plural out."""
+    """A word with its plural; words that are never counted (juice) have none."""
 
     one: str
     many: str = ""
 
 
 class Name(NamedTuple):
-    """A person, with the pronouns that go with the name."""
+    """A person's name, with its pronouns."""
 
     one: str
     he: str
@@ -23,17 +23,17 @@ Entry = Noun | Name
 
 
 def parse_nouns(text: str) -> tuple[Noun, ...]:
-    """Nouns from `egg box/boxes shirt`: the plural takes an s unless it is given."""
+    """Parse nouns from `egg box/boxes shirt`; a plural that is not given is formed with an s."""
     return tuple(Noun(one, many or one + "s") for one, _, many in (w.partition("/") for w in text.split()))
 
 
 def parse_words(text: str) -> tuple[Noun, ...]:
-    """Words used in one form only, from `juice, milk, apple juice`."""
+    """Parse words that have one form only, from `juice, milk, apple juice`."""
     return tuple(Noun(word.strip()) for word in text.split(","))
 
 
 def parse_names(text: str, he: str, his: str, him: str) -> tuple[Name, ...]:
-    """Names from `Mia Anna`, which share their pronouns."""
+    """Parse names that share their pronouns, from `Mia Anna`."""
     return tuple(Name(name, he, his, him) for name in text.split())
 
 

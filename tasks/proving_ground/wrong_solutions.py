@@ -1,4 +1,4 @@
-"""Wrong solutions made on purpose: one known mistake in true steps, carried forward to a wrong answer."""
+"""Makes wrong solutions: one known mistake among true steps, carried forward to a wrong answer."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -29,14 +29,14 @@ SYSTEMATIC_ERRORS: dict[Mistake | None, float] = {
     "missing_step": 0.18,
     "wrong_value": 0.12,
 }
-"""Shares of the templates that are misread in a way of their own, by the mistake that comes of it."""
+"""Share of the templates that are always misread in the same way, by kind of mistake; None: not misread."""
 
 
 def inject_error(problem: Problem, kind: Mistake, rng: Random) -> str | None:
-    """A solution text of the problem with a mistake of this kind and a wrong final answer.
+    """A solution of the problem with a mistake of this kind and a wrong final answer.
 
-    The steps before the mistake are true, the steps after it are worked out with the wrong value. None where the
-    problem is unsolvable or allows no such mistake (a single step cannot be missing).
+    The steps before the mistake are true, and the steps after it use the wrong value. None if the problem is
+    unsolvable or allows no such mistake (a single step cannot be missing).
     """
     if problem.answer is None:
         return None
@@ -47,10 +47,10 @@ def inject_error(problem: Problem, kind: Mistake, rng: Random) -> str | None:
 
 
 def misread_systematically(problem: Problem) -> str | None:
-    """The wrong solution of a reader with a fixed habit: the same wrong step in every problem of a template.
+    """A solution with a systematic error: the same wrong step in every problem of a template.
 
-    Real models err like this, again and again where they err at all; a random mistake is gone at a low temperature.
-    None where the template has no habit (`SYSTEMATIC_ERRORS`) or this problem's numbers do not allow it.
+    Real models repeat their mistakes like this; random mistakes vanish at a low temperature.
+    None if the template has no systematic error (`SYSTEMATIC_ERRORS`) or the numbers of this problem do not allow it.
     """
     rng = Random(f"habit/{problem.template}")
     kind = rng.choices(list(SYSTEMATIC_ERRORS), weights=list(SYSTEMATIC_ERRORS.values()))[0]
@@ -58,14 +58,14 @@ def misread_systematically(problem: Problem) -> str | None:
         return None
     template = library.find_template(problem.template)
     candidates = [c for c in _find_candidates(template, problem, kind, rng) if c[2][1] <= template.max_result]
-    candidates.sort(key=lambda found: Random(f"{problem.template}/{found[1]}").random())
+    candidates.sort(key=lambda candidate: Random(f"{problem.template}/{candidate[1]}").random())
     return _first_valid(problem, kind, candidates)
 
 
 def _first_valid(
     problem: Problem, kind: Mistake, candidates: Sequence[tuple[int, str, tuple[str, Number]]]
 ) -> str | None:
-    """The first candidate that is wrong, and wrong as it should be."""
+    """The first candidate whose answer is wrong and in which the oracle finds this mistake at this step."""
     right = parse_number(problem.answer or "")
     for at, _, (text, answer) in candidates:
         if answer != right and diagnose_solution(problem, text) == (False, kind, at):
@@ -76,7 +76,7 @@ def _first_valid(
 def _find_candidates(
     template: Template, problem: Problem, kind: Mistake, rng: Random
 ) -> Iterator[tuple[int, str, tuple[str, Number]]]:
-    """The line of a mistake, what is done there in names, and the text and answer that come of it."""
+    """Candidates: line of the mistake, the wrong calculation by names of numbers, the text and its answer."""
     methods = template.methods if problem.second_solution else template.methods[:1]
     for steps in methods:
         for at in range(len(steps)):
@@ -85,13 +85,13 @@ def _find_candidates(
                 yield from [(at, f"without {steps[at].sums[0]}", text_and_answer)] if text_and_answer else []
             else:
                 wrong = _change_step(template, steps, at, problem.variables, kind, rng)
-                yield from ((at, label, made) for label, made in wrong)
+                yield from ((at, label, text_and_answer) for label, text_and_answer in wrong)
 
 
 def _change_step(
     template: Template, steps: Sequence[TemplateText], at: int, values: Mapping[str, Value], kind: Mistake, rng: Random
 ) -> Iterator[tuple[str, tuple[str, Number]]]:
-    """Tellings of the steps with step `at` done wrong, each after what is done there instead."""
+    """Solutions in which step `at` is wrong, each after the wrong calculation."""
     right = steps[at].sums[0]
     before = _run_steps(template, steps[:at], values)
     if before is None:
@@ -113,7 +113,7 @@ def _change_step(
 
 
 def make_slips(true: Number, rng: Random) -> list[Number]:
-    """Wrong results near a true one: one digit off by 1 or 2, two digits swapped, another last digit."""
+    """Wrong results near a true one: one digit off by 1 or 2, two neighbouring digits swapped, another last digit."""
     if not isinstance(true, int):
         return [slip for d in (1, -1) if (slip := simplify(true + d)) > 0]
     digits = str(true)
@@ -124,7 +124,7 @@ def make_slips(true: Number, rng: Random) -> list[Number]:
 
 
 def _swap_operands(right: Sum, before: Mapping[str, Value]) -> Iterator[Sum]:
-    """The equation with one operand taken from elsewhere: another number of the question or of an earlier step."""
+    """The equation with one operand replaced by another number of the question or of an earlier step."""
     for name, value in before.items():
         if not isinstance(value, str) and not name.endswith("?"):
             for wrong in (replace(right, left=name), replace(right, right=name)):
@@ -145,7 +145,7 @@ def _write_steps(
     values: Mapping[str, Value],
     slips: Mapping[int, Number] | None = None,
 ) -> tuple[str, Number] | None:
-    """The solution text of the steps and its answer; None where a step makes no sense or needs a missing one."""
+    """The solution text of the steps, and its answer; None if a step makes no sense or needs one that is missing."""
     state, lines = dict(values), list[str]()
     for at, step in enumerate(steps):
         (s,) = step.sums

@@ -1,1 +1,1 @@
-"""The making of the small model that ships with the project; nobody else imports it."""
+"""Trains the small model that ships with the project. Only `flows/pupil.py` imports this package."""

@@ -1,4 +1,4 @@
-"""From encoded lessons to forward passes: lessons of like length together, each epoch in an order of its own."""
+"""Puts encoded examples into batches: examples of similar length together, in a new random order each epoch."""
 
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
@@ -14,24 +14,28 @@ from tasks.pupil.dataset import PackedExamples
 
 
 class Batch(NamedTuple):
-    """One forward pass; targets and weights are those of the counted positions only."""
+    """One forward pass over B examples of width W, with N tokens that count for the loss."""
 
     ids: Tensor
+    """Tokens, int64 of shape (B, W), padded on the right with 0."""
     positions: Tensor
-    """Flat positions of the counted tokens."""
+    """Positions of the counted tokens in the flattened `ids`, int64 of shape (N,)."""
     targets: Tensor
+    """The token to predict at each counted position, int64 of shape (N,)."""
     weights: Tensor
+    """How often each counted token counts for the loss, float32 of shape (N,)."""
 
 
 def iterate_batches(examples: PackedExamples, config: PupilTraining, epoch: int) -> Iterator[NDArray[np.int64]]:
-    """Lessons of one epoch in random order, put together by length so that padding stays below a tenth.
+    """Yield the batches of one epoch, each as indices of examples, int64 of shape (B,).
 
-    A lesson waits until its bucket is full; what waits at the end of the epoch is left out of it.
-    Raises ValueError for a lesson longer than all widths.
+    Examples come in random order and are grouped by length, so that padding stays below a tenth. An example waits until
+    its bucket is full; buckets that are not full at the end of the epoch are left out.
+    Raises ValueError for an example longer than all widths.
     """
     lengths, widths = np.diff(examples.offsets), config.padded_lengths
     if lengths.max() > widths[-1]:
-        raise ValueError(f"a lesson has {lengths.max()} tokens; add a width to {widths}")
+        raise ValueError(f"an example has {lengths.max()} tokens; add a width to padded_lengths, {widths}")
     waiting: list[list[int]] = [[] for _ in widths]
     for i in np.random.default_rng((config.seed, epoch)).permutation(len(lengths)):
         bucket = bisect_left(widths, int(lengths[i]))
@@ -42,7 +46,10 @@ def iterate_batches(examples: PackedExamples, config: PupilTraining, epoch: int)
 
 
 def collate(examples: PackedExamples, rows: NDArray[np.int64], widths: Sequence[int], device: torch.device) -> Batch:
-    """Pad to the right with token 0: under a causal mask nothing ever looks there."""
+    """Collect the examples `rows` (int64 of shape (B,)), padded on the right with token 0.
+
+    The causal mask keeps all counted tokens from attending to the padding.
+    """
     starts, ends = examples.offsets[rows], examples.offsets[rows + 1]
     width = widths[bisect_left(widths, int((ends - starts).max()))]
     padded_arrays = [np.zeros((len(rows), width), np.int64) for _ in range(3)]
@@ -50,7 +57,7 @@ def collate(examples: PackedExamples, rows: NDArray[np.int64], widths: Sequence[
     for row, (start, end) in enumerate(zip(starts, ends, strict=True)):
         for padded, source in zip(padded_arrays, sources, strict=True):
             padded[row, : end - start] = source[start:end]
-    ids, targets, weights = (torch.from_numpy(made) for made in padded_arrays)
-    at = weights.flatten().nonzero().squeeze(1)
-    batch = Batch(ids, at, targets.flatten()[at], weights.flatten()[at].float())
+    ids, targets, weights = (torch.from_numpy(padded) for padded in padded_arrays)
+    positions = weights.flatten().nonzero().squeeze(1)
+    batch = Batch(ids, positions, targets.flatten()[positions], weights.flatten()[positions].float())
     return Batch(*(part.to(device, non_blocking=True) for part in batch))

@@ -1,4 +1,4 @@
-"""How the pupil is built and taught: its size, its schedule, and the empty model."""
+"""The configuration of a training of the pupil: its architecture, its optimisation and its length."""
 
 from typing import Any
 
@@ -6,45 +6,48 @@ from schemas.identity import FrozenModel
 
 
 class PupilTraining(FrozenModel):
-    """How the pupil is built and taught."""
+    """Architecture, optimisation and length of a training."""
 
     hidden_size: int = 192
-    """Width of a layer."""
+    """Size of the hidden states."""
     layers: int = 6
-    """As fast as 4 layers of 256; who judges a line must first work it out, then compare: that takes depth."""
+    """Transformer layers. Six of 192 are as fast as four of 256, and judging takes depth: first work a line out, then
+    compare."""
     heads: int = 6
-    """Attention heads of a layer."""
+    """Attention heads of each layer."""
     feed_forward: int = 576
-    """Width of the feed-forward part of a layer."""
+    """Size of the feed-forward layers."""
     context: int = 512
-    """Positions the exported model admits; lessons are shorter."""
+    """Context of the exported model, in tokens; examples are shorter."""
     steps: int | None = None
-    """Optimiser steps; None: as many as fit into `minutes`, decided when the decay begins."""
+    """Number of optimiser steps. None: as many as fit into `minutes`, fixed when the decay begins."""
     minutes: float = 120.0
-    """Training time, over all continuations."""
+    """Training time in minutes, over all continuations. Not used if `steps` is set."""
     micro_tokens: int = 3072
-    """Tokens of one forward pass; one core's cache decides on a CPU, 65536 suits a GPU."""
+    """Tokens of one forward pass, padding included. The default fits the cache of one core; 65536 suits a GPU."""
     accumulation_steps: int = 2
-    """Forward passes a step, shared out among the processes."""
+    """Forward passes per optimiser step, divided among the processes."""
     padded_lengths: tuple[int, ...] = (40, 64, 72, 80, 96, 128, 160, 208, 352)
-    """Lengths that lessons are padded to; each that occurs is compiled once (20 to 30 s)."""
+    """Lengths in tokens to which examples are padded. Each is compiled once (20 to 30 s)."""
     learning_rate: float = 0.005
-    """Peak learning rate of the matrices (Muon); embeddings and norms get `vector_rate` (AdamW)."""
+    """Peak learning rate of the matrices (Muon)."""
     vector_learning_rate: float = 0.003
-    """Highest learning rate of AdamW, which trains embeddings and norms."""
+    """Peak learning rate of embeddings and norms (AdamW)."""
     warmup_steps: int = 80
-    """Steps."""
+    """Steps in which the learning rate rises to its peak."""
     decay_share: float = 0.4
-    """Share of the training in which the rate falls to zero in a line; it is constant before, so the end may move."""
+    """Share of the training in which the learning rate falls linearly to zero. It is constant before, so the end may
+    move."""
     weight_decay: float = 0.05
-    """Weight decay of the matrices."""
+    """Weight decay of the matrices (Muon)."""
     seed: int = 7
-    """Seed of the first weights and of the order of the examples."""
+    """Seed of the fresh weights and of the order of the examples."""
     start_model: str = ""
-    """Folder of an exported pupil of the same architecture whose weights to begin with, instead of fresh ones."""
+    """Folder of an exported pupil of the same architecture, whose weights the training starts from. Empty: fresh
+    weights."""
     use_compile: bool = True
-    """Compile the model with `torch.compile`."""
+    """Whether the model is compiled with `torch.compile`."""
 
     def resumable_fields(self) -> dict[str, Any]:
-        """What must stay as it is over all continuations: everything but the length and the speed."""
+        """Fields that must not change when a training is continued: all but those of its length and speed."""
         return self.model_dump(exclude={"steps", "minutes", "decay_share", "use_compile"})

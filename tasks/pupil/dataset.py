@@ -1,4 +1,4 @@
-"""From lessons to arrays: the pupil's tokenizer, and every lesson encoded once, so that training only reads.
+"""Makes the pupil's tokenizer and encodes every example once into arrays, so that training only reads them.
 
 A number is read digit by digit. The blank before it belongs to the word before it ("has " and "has" are two tokens),
 which saves a token per number.
@@ -29,63 +29,75 @@ from tasks.pupil.mixture import list_special_tokens, make_example
 
 TOKEN_PATTERN = r" ?\p{L}+(?: (?=\d))?|\d|\n| ?[^\s\p{L}\d]+(?: (?=\d))?|\s+"
 QUESTION_WEIGHT = 2
-"""Of the questions that lessons begin with: each one also teaches how a question is written, at no cost."""
+"""Weight of the question at the start of an example: each also teaches how a question is written, at no cost."""
 SLOT_WEIGHT = 5
-"""Of the names, nouns and colours of a question: half of all failed questions change one of them midway."""
+"""Weight of the names, nouns and colours of a question: half of all failed questions change one of them midway."""
 REPLY_WEIGHT = 2
+"""Weight of a reply, except where one of the weights below applies."""
 RESULT_WEIGHT = 6
-"""Of what follows an equals sign in a reply: the words of a solution are learnt long before its numbers."""
+"""Weight of what follows an equals sign in a reply: the words of a solution are learnt long before its numbers."""
 VERDICT_WEIGHT = 12
-"""Of the one token that is the reward; a lesson of 100 tokens would hardly teach it otherwise."""
+"""Weight of the one token that is the reward; otherwise an example of 100 tokens would hardly teach it."""
 DIAGNOSIS_WEIGHT = 6
-"""Of a reply that says where a solution goes wrong: the first word of the line it copies has decided that already."""
+"""Weight of a diagnosis; the first word of the line that it copies has already decided it."""
 LINE_VERDICT_WEIGHT = 6
-"""Of the hidden verdict after each line of a solution to be judged or diagnosed."""
+"""Weight of the hidden verdict after each line of a solution to be judged or diagnosed."""
 RIGHT_LINE_WEIGHT = 2
-"""Of the right lines of such a solution: who foresees them notices where a solution departs from them."""
+"""Weight of the right lines of such a solution: a model that predicts them notices where a solution departs."""
 QUESTION_STAGES = frozenset(("write_question", "rewrite_question"))
 """Stages whose reply is a question."""
 RESULT_CHARACTERS = frozenset("0123456789./")
 QUESTION_TAG, REPLY_TAG = "<question>", "<reply>"
 TAGS = frozenset(list_special_tokens())
 CHUNK_EXAMPLES = 2000
+"""Examples that a process encodes at a time."""
 
 
 class EncodedExample(NamedTuple):
-    """One lesson: `targets[i]` is to be predicted after `ids[i]`, and counts `weights[i]` times."""
+    """An example of T tokens: `targets[i]` is to be predicted after `ids[i]`, and counts `weights[i]` times."""
 
     ids: NDArray[np.uint16]
+    """Tokens of prompt and reply, shape (T,)."""
     targets: NDArray[np.uint16]
+    """Tokens to predict, shape (T,): the next token, or a hidden verdict on a line."""
     weights: NDArray[np.uint8]
+    """Weights in the loss, shape (T,); 0: not counted."""
 
 
 class DatasetInfo(FrozenModel):
-    """What `write_dataset` wrote, kept beside the arrays as `lessons.json`."""
+    """The size of a dataset that `write_dataset` wrote, kept beside the arrays as `lessons.json`."""
 
     lessons: int
+    """Number of examples."""
     tokens: int
+    """Tokens of all examples."""
     trained: int
-    """Tokens that count for the loss."""
+    """Number of tokens that count for the loss."""
     longest: int
-    """Tokens of the longest lesson."""
+    """Tokens of the longest example."""
     vocabulary: int
+    """Entries of the tokenizer."""
     start: int
-    """Index of the first lesson."""
+    """Index of the first example."""
     own: int = 0
-    """Lessons of the pupil's own work; the last ones."""
+    """Number of examples of the pupil's own work; they are the last ones."""
 
 
 class PackedExamples(NamedTuple):
-    """All lessons end to end; lesson i is the slice `offsets[i]:offsets[i + 1]`."""
+    """N examples of T tokens in all, end to end; example i is the slice `offsets[i]:offsets[i + 1]`."""
 
     ids: NDArray[np.uint16]
+    """Tokens, shape (T,)."""
     targets: NDArray[np.uint16]
+    """Tokens to predict, shape (T,)."""
     weights: NDArray[np.uint8]
+    """Weights in the loss, shape (T,)."""
     offsets: NDArray[np.int64]
+    """Where each example begins, and the end of the last one, shape (N + 1,)."""
 
 
 def make_tokenizer(texts: Iterable[str], size: int) -> Tokenizer:
-    """A byte-level BPE of at most `size` entries, in which tags and digits are tokens of their own."""
+    """Train a byte-level BPE of at most `size` entries, in which tags and digits are tokens of their own."""
     tokenizer = Tokenizer(BPE(unk_token="<unk>"))
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [pre_tokenizers.Split(Regex(TOKEN_PATTERN), "isolated"), pre_tokenizers.ByteLevel(False, use_regex=False)]
@@ -102,7 +114,7 @@ def make_tokenizer(texts: Iterable[str], size: int) -> Tokenizer:
 
 
 def encode_example(tokenizer: Tokenizer, example: Example) -> EncodedExample:
-    """Tag, inputs, reply and end token. The reply counts most, the question and the verdicts on lines count too."""
+    """Encode tag, inputs, reply and end token. The reply counts most; the question and the line verdicts count too."""
     prompt = tokenizer.encode(example.prompt).ids
     reply = tokenizer.encode(example.reply + END_TOKEN).ids
     ids = np.array(prompt + reply, np.uint16)
@@ -115,7 +127,7 @@ def encode_example(tokenizer: Tokenizer, example: Example) -> EncodedExample:
         weights[begin:end] = QUESTION_WEIGHT
         _mark_slots(tokens, begin, end, weights)
     if example.line_verdicts:
-        is_predictable = not is_drill or example.stage == Diagnose.tag  # by a story, or by a reference
+        is_predictable = not is_drill or example.stage == Diagnose.tag  # from the question, or from a reference
         _mark_line_verdicts(
             tokenizer, tokens, example, targets, weights, right_line_weight=RIGHT_LINE_WEIGHT if is_predictable else 0
         )
@@ -128,14 +140,14 @@ def encode_example(tokenizer: Tokenizer, example: Example) -> EncodedExample:
         reply_weights[:] = REPLY_WEIGHT
         _mark_slots(tokens, len(prompt) - 1, len(tokens) - 1, weights)
     else:
-        is_unpredictable = is_drill and example.stage == Solve.tag  # nothing tells what is to be calculated
+        is_unpredictable = is_drill and example.stage == Solve.tag  # the prompt does not say what to calculate
         reply_weights[:] = 0 if is_unpredictable else REPLY_WEIGHT
         _mark_results(tokens, len(prompt), len(tokens) - 1, weights, RESULT_WEIGHT, REPLY_WEIGHT)
     return EncodedExample(ids, targets, weights)
 
 
 def _mark_slots(tokens: list[str], begin: int, end: int, weights: NDArray[np.uint8]) -> None:
-    """Words that a slot of a template writes count `SLOT_WEIGHT` times."""
+    """Give words that a slot of a template writes the weight `SLOT_WEIGHT`; `weights` has shape (T,)."""
     words = slot_words()
     for at in range(begin, end):
         if tokens[at + 1].strip("\u0120").lower() in words:
@@ -145,7 +157,7 @@ def _mark_slots(tokens: list[str], begin: int, end: int, weights: NDArray[np.uin
 def _mark_results(
     tokens: list[str], begin: int, end: int, weights: NDArray[np.uint8], result: int, ending: int
 ) -> None:
-    """Numbers after an equals sign count `result` times, the token after them, which ends them, `ending` times."""
+    """Give numbers after an equals sign the weight `result`, and the token that ends them the weight `ending`."""
     inside = False
     for at in range(begin, end):
         inside = inside or "=" in tokens[at]
@@ -162,10 +174,10 @@ def _mark_line_verdicts(
     weights: NDArray[np.uint8],
     right_line_weight: int,
 ) -> None:
-    """After each line of the solution predict whether it is right: it shows *where* a solution errs.
+    """Make the newline after each line of the solution predict whether the line is right: it shows *where* it errs.
 
-    The right lines are foreseen as well, `right_line_weight` times, their results `RIGHT_LINE_WEIGHT` times; wrong
-    ones never.
+    Right lines are predicted as well, with the weight `right_line_weight`, and their results with `RIGHT_LINE_WEIGHT`;
+    wrong lines are not. `targets` and `weights` have shape (T,) and are changed in place.
     """
     yes, no, newline = (tokenizer.encode(word).ids[0] for word in ("yes", "no", "\n"))
     ends = (tokenizer.id_to_token(newline), REPLY_TAG)
@@ -175,7 +187,7 @@ def _mark_line_verdicts(
         if right:
             weights[begin + 1 : end] = right_line_weight
             _mark_results(tokens, begin + 1, end, weights, RIGHT_LINE_WEIGHT, RIGHT_LINE_WEIGHT)
-        if tokens[end] != REPLY_TAG:  # where the verdict on the whole is
+        if tokens[end] != REPLY_TAG:  # there the verdict on the whole solution is predicted
             targets[end], weights[end] = (yes if right else no), LINE_VERDICT_WEIGHT
         begin = end
 
@@ -191,12 +203,12 @@ def write_dataset(
     upweight: Mapping[str, float] | None = None,
     tokenizer_file: Path | None = None,
 ) -> DatasetInfo:
-    """Write `count` encoded lessons and their tokenizer to `folder`; does nothing when they are there already.
+    """Write `count` encoded examples and their tokenizer to `folder`; do nothing if they are there already.
 
-    `self_training`: more lessons, of the pupil's own doing (`self_training`); those that are longer than all others
-    are left out.
-    `upweight`: by how much the share of a kind of lesson is raised (`tasks.pupil.mixture.shares`).
-    `tokenizer_file`: file of the tokenizer to keep, if it knows every tag; else one is made of these lessons.
+    `self_training`: more examples, of the pupil's own work (`tasks.pupil.self_training`); those that are longer than
+    all others are left out.
+    `upweight`: factors for the shares of tasks, by name (`tasks.pupil.mixture.weigh_tasks`).
+    `tokenizer_file`: the tokenizer to keep, if it knows every tag; else one is trained on these examples.
     """
     path = folder / "lessons.json"
     if path.is_file():
@@ -237,16 +249,16 @@ def write_dataset(
 
 
 def open_dataset(folder: Path) -> PackedExamples:
-    """The arrays that `write_dataset` wrote. Raises ValueError when there are none."""
+    """Load the arrays that `write_dataset` wrote. Raises ValueError if there are none."""
     if not (folder / "lessons.json").is_file():
-        raise ValueError(f"no lessons in {folder}; write them with make_lessons first")
+        raise ValueError(f"no examples in {folder}; write them with write_dataset first")
     loaded: list[Any] = [np.load(folder / f"{name}.npy") for name in PackedExamples._fields]
     return PackedExamples(*loaded)
 
 
 @contextmanager
 def _open_map(processes: int) -> Iterator[Callable[..., Iterable[Any]]]:
-    """`map`, over processes where there are to be several."""
+    """Yield a `map` that runs in `processes` processes."""
     if processes == 1:
         yield map
         return

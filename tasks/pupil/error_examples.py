@@ -1,4 +1,4 @@
-"""What the pupil is taught of errors: to find, make, mend and avoid them, in the words in which the stages ask."""
+"""Examples on errors: the pupil learns to find, make and correct them, from the prompts of the LEMMA stages."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -26,27 +26,28 @@ ERROR_TYPE_OF_KIND: dict[DiagnosisKind, ErrorType] = {
     "missing_step": "missing_step",
     "wrong_value": "confusing_concept",
 }
-"""The oracle's kinds in the taxonomy. A wrong value is another number of the same story, taken for this one."""
+"""The error type of each of the oracle's kinds. A wrong value is another number of the same problem, mistaken for
+the right one."""
 INJECTED_MISTAKE_SHARES: dict[wrong_solutions.Mistake, float] = {
     "arithmetic_slip": 0.34,
     "missing_step": 0.33,
     "wrong_value": 0.33,
 }
-"""Shares of the mistakes that are made on purpose: an operator is none of the types to inject."""
+"""Shares of the mistakes in examples of `inject`, whose error types do not include a wrong operator."""
 DIAGNOSED_MISTAKE_WEIGHTS: dict[wrong_solutions.Mistake, float] = {**INJECTED_MISTAKE_SHARES, "wrong_operation": 0.25}
-"""Weights of the mistakes to be found and mended."""
+"""Relative shares of the mistakes to be found and corrected."""
 SYSTEMATIC_ERROR_SHARE = 0.3
-"""Of the wrong solutions to be found and mended, where the template has a habit."""
+"""Share of systematic errors among the wrong solutions to be found and corrected, if the template has one."""
 CORRECT_SHARE = 0.04
-"""Of the solutions to be diagnosed; nearly all that are asked about were verified to be wrong."""
+"""Share of right solutions among those to be diagnosed; in use, nearly all of them were verified to be wrong."""
 DIAGNOSIS_DRILL_CALCULATIONS = 5
 """Calculations in a drill of diagnoses."""
 CHANGED_SHARE = 0.3
-"""Of them, beside one that always is."""
+"""Share of these calculations that are made wrong, beside one that always is."""
 SECOND_METHOD_SHARE = 0.15
-"""Of the wrong solutions, by the second method: as often as the pupil was taught to use it."""
+"""Share of the wrong solutions that use the second method: as often as the pupil is trained to use it."""
 MOST_OVERLAP = 0.5
-"""As in `FreshRestart`."""
+"""Largest overlap of steps between prefix and restart, as in `FreshRestart`."""
 
 REFLECTIONS: dict[ErrorType, tuple[str, ...]] = {
     "calculation": (
@@ -74,12 +75,12 @@ REFLECTIONS: dict[ErrorType, tuple[str, ...]] = {
         "Let me check {sum} again: that is not the number I need.",
     ),
 }
-"""What is said at the wrong step; `{sum}` and `{result}` are taken from it."""
+"""Sentences that react to the wrong step; `{sum}` and `{result}` are taken from it."""
 ANSWER_REFLECTIONS = {
     "missing_step": "Wait, {result} is not the answer yet, I missed a step.",
     "": "Wait, {result} is wrong.",
 }
-"""The same where the wrong step is the line of the answer."""
+"""Sentences for a wrong step that is the line of the answer; the empty key is for all other error types."""
 RESTART_PHRASES = ("Let me try it another way.", "I start over, by another way.", "Let me go at it from another side.")
 FIRST_CONNECTIVES = ("First, ", "To begin with, ")
 NEXT_CONNECTIVES = ("Then ", "So ", "Next, ", "With that, ")
@@ -101,35 +102,35 @@ LOWERCASED_WORDS = (
     "At",
     "A",
 )
-"""First words that may follow another one in small letters; names may not."""
+"""First words that are written in lower case after a connective; names are not."""
 
 CONNECTIVE_WORDS = ("Then", "So", "Now", "Next", "First", "Finally")
-"""First words that join a line to the one before it already."""
+"""First words that already join a line to the one before it."""
 
 
 class ErrorCase(NamedTuple):
-    """A problem, a wrong solution of it, and what the oracle knows about the two; lines count from 0."""
+    """A problem, a wrong solution, and what the oracle knows about them. Line numbers count from 0."""
 
     problem: Problem
     wrong_lines: tuple[str, ...]
     error_type: ErrorType
     first_wrong_line: int
-    """The first wrong line."""
+    """Number of the first wrong line."""
     method_lines: tuple[str, ...]
     """The lines of the method that the wrong solution follows."""
     other_method_lines: tuple[str, ...]
-    """Those of the other method; empty where there is none."""
+    """The lines of the other method; empty if there is none."""
 
     @property
     def prefix(self) -> str:
-        """Up to and including the first wrong line."""
+        """The lines up to and including the first wrong one."""
         return "\n".join(self.wrong_lines[: self.first_wrong_line + 1])
 
 
 def make_error_case(problem: Problem, wrong: str) -> ErrorCase | None:
-    """The case of a wrong solution; None where the oracle cannot say what is wrong with it."""
-    diagnosis_found = consult(problem, wrong)
-    at, kind = diagnosis_found.first_wrong_step, ERROR_TYPE_OF_KIND.get(diagnosis_found.kind)
+    """Make the case of a wrong solution; None if the oracle cannot say what is wrong with it."""
+    diagnosis = consult(problem, wrong)
+    at, kind = diagnosis.first_wrong_step, ERROR_TYPE_OF_KIND.get(diagnosis.kind)
     if kind is None or at is None:
         return None
     lines = tuple(wrong.split("\n"))
@@ -142,7 +143,10 @@ def make_error_case(problem: Problem, wrong: str) -> ErrorCase | None:
 
 
 def find_method(methods: Sequence[Sequence[str]], prefix: Sequence[str]) -> int | None:
-    """Which method a prefix follows whose last line is wrong: the same lines before, and best the same words in it."""
+    """The index of the method that a prefix follows: equal lines before the last one, which is wrong.
+
+    If several methods match, one with the same words in the last line is preferred. None if none matches.
+    """
     at = len(prefix) - 1
     matching = [n for n, method in enumerate(methods) if tuple(method[:at]) == tuple(prefix[:at]) and at < len(method)]
     same_words = [n for n in matching if _split_words(methods[n][at]) == _split_words(prefix[at])]
@@ -154,7 +158,7 @@ def _split_words(line: str) -> list[str]:
 
 
 def write_diagnosis(case: ErrorCase) -> str:
-    """What is right in place of the wrong line, where that is, and what kind of error it is."""
+    """The right line in place of the wrong one, the step number, and the error type."""
     return _name_error(case.method_lines[case.first_wrong_line], case.first_wrong_line, case.error_type)
 
 
@@ -163,7 +167,7 @@ def _name_error(line: str, at: int, kind: ErrorType) -> str:
 
 
 def write_injection(case: ErrorCase) -> str:
-    """The line of the error, and the wrong solution."""
+    """The step number of the error, and the wrong solution."""
     return "\n".join((f"{STEP_PREFIX} {case.first_wrong_line + 1}", *case.wrong_lines))
 
 
@@ -178,7 +182,7 @@ def write_restart(case: ErrorCase, rng: Random) -> str:
 
 
 def write_reflection(case: ErrorCase, rng: Random) -> str:
-    """Says what is wrong with the first wrong line."""
+    """A sentence that says what is wrong with the first wrong line."""
     line = case.wrong_lines[case.first_wrong_line]
     if line.startswith(ANSWER_PREFIX):
         return ANSWER_REFLECTIONS.get(case.error_type, ANSWER_REFLECTIONS[""]).format(
@@ -190,7 +194,7 @@ def write_reflection(case: ErrorCase, rng: Random) -> str:
 
 
 def write_smoothed(text: str, rng: Random) -> str:
-    """The same with words that join the steps."""
+    """The same text with words that join its steps."""
     reflection_line, *lines = text.split("\n")
     step_lines = [at for at, line in enumerate(lines) if not line.startswith(ANSWER_PREFIX)]
     for at in step_lines:
@@ -213,7 +217,7 @@ def _prepend_words(words: str, line: str) -> str:
 
 
 def diagnose(seed: int, rng: Random) -> Example:
-    """A wrong solution with numbered lines, and where it goes wrong; now and then a right one."""
+    """Prompt: a wrong solution with numbered lines, sometimes a right one. Reply: where it goes wrong."""
     if rng.random() < CORRECT_SHARE:
         problem = library.draw_problem(seed)
         lines = problem.solution.split("\n")
@@ -224,7 +228,7 @@ def diagnose(seed: int, rng: Random) -> Example:
 
 
 def make_diagnosis_example(case: ErrorCase) -> Example:
-    """A wrong solution with numbered lines, and where it goes wrong."""
+    """Prompt: a wrong solution with numbered lines. Reply: where it goes wrong."""
     verdicts = (True,) * case.first_wrong_line + (False,)
     return _make_example(
         case.problem.question, case.problem.solution, case.wrong_lines, write_diagnosis(case), verdicts
@@ -232,7 +236,10 @@ def make_diagnosis_example(case: ErrorCase) -> Example:
 
 
 def diagnose_drill(seed: int, rng: Random) -> Example:
-    """Calculations beside what they should be, some with another result, operand or operation; no story."""
+    """Prompt: calculations without a word problem, and the right ones beside them. Reply: the first wrong one.
+
+    The wrong ones have another result, operand or operation.
+    """
     drawn = draw_calculations(seed, rng)[:DIAGNOSIS_DRILL_CALCULATIONS]
     changed = [rng.random() < CHANGED_SHARE for _ in drawn]
     changed[rng.randrange(len(drawn))] = True
@@ -245,7 +252,7 @@ def diagnose_drill(seed: int, rng: Random) -> Example:
 
 
 def _change_calculation(left: str, result: Number, rng: Random) -> tuple[str, ErrorType]:
-    """A calculation with a slip, or with another operand or operation and then as it comes out."""
+    """The calculation with a wrong result, or with another operand or operation and the result that follows."""
     kind: ErrorType = rng.choice(("calculation", "confusing_concept", "operator"))
     if kind == "calculation":
         return f"{left} = {rng.choice(wrong_solutions.make_slips(result, rng))}", kind
@@ -254,8 +261,8 @@ def _change_calculation(left: str, result: Number, rng: Random) -> tuple[str, Er
         op = rng.choice([other for other in "+-*" if other != op])
     else:
         second = str(rng.choice(wrong_solutions.make_slips(simplify(Fraction(second)), rng)))
-    result_made = calculate(simplify(Fraction(first)), op, simplify(Fraction(second)))
-    return f"{first} {op} {second} = {result_made}", kind
+    new_result = calculate(simplify(Fraction(first)), op, simplify(Fraction(second)))
+    return f"{first} {op} {second} = {new_result}", kind
 
 
 def _make_example(
@@ -267,7 +274,7 @@ def _make_example(
 
 
 def inject(seed: int, rng: Random) -> Example:
-    """A right solution and a type of error, and the wrong solution that comes of both."""
+    """Prompt: a right solution and an error type. Reply: the solution with such an error."""
     case = _draw_case(seed, rng, INJECTED_MISTAKE_SHARES, systematic_share=0)
     named = case.error_type.replace("_", " ")
     injection_prompt = Inject().make_prompt(question=case.problem.question, reference=case.problem.solution, type=named)
@@ -275,7 +282,7 @@ def inject(seed: int, rng: Random) -> Example:
 
 
 def fix_continue(seed: int, rng: Random) -> Example:
-    """A prefix that ends in an error, and how its method goes on."""
+    """Prompt: a prefix that ends in an error. Reply: the correction, by the same method."""
     case = _draw_case(seed, rng, DIAGNOSED_MISTAKE_WEIGHTS)
     fix_prompt = FixContinue().make_prompt(
         question=case.problem.question, reference=case.problem.solution, attempt=case.prefix
@@ -284,14 +291,14 @@ def fix_continue(seed: int, rng: Random) -> Example:
 
 
 def fresh_restart(seed: int, rng: Random) -> Example:
-    """A prefix that ends in an error, and the other method."""
+    """Prompt: a prefix that ends in an error. Reply: a new solution, by the other method."""
     case = _draw_case(seed, rng, DIAGNOSED_MISTAKE_WEIGHTS, two_methods=True)
     restart_prompt = FreshRestart().make_prompt(question=case.problem.question, attempt=case.prefix)
     return Example(FreshRestart.tag, restart_prompt.to_tagged_text(), write_restart(case, rng))
 
 
 def smooth(seed: int, rng: Random) -> Example:
-    """A correction by either strategy, and the same with words that join its steps."""
+    """Prompt: a correction by either strategy. Reply: the same with words that join its steps."""
     case = _draw_case(seed, rng, DIAGNOSED_MISTAKE_WEIGHTS)
     draft = write_restart(case, rng) if case.other_method_lines and rng.random() < 0.5 else write_fix(case, rng)
     smoothing_prompt = Smooth().make_prompt(question=case.problem.question, attempt=case.prefix, correction=draft)
@@ -306,7 +313,7 @@ def _draw_case(
     two_methods: bool = False,
     systematic_share: float = SYSTEMATIC_ERROR_SHARE,
 ) -> ErrorCase:
-    """A wrong solution of a kind that is drawn first, so that kinds which few problems allow do not become rare."""
+    """Draw a wrong solution. The kind of mistake is drawn first, so that kinds that few problems allow are not rare."""
     kind = rng.choices(list(kinds), weights=list(kinds.values()))[0]
     templates = [t.name for t in library.TEMPLATES if t.second_method or not two_methods]
     for attempt in range(100):
@@ -320,7 +327,7 @@ def _draw_case(
 
 
 def _fits(case: ErrorCase, rng: Random, two_methods: bool) -> bool:
-    """Whether a case is by the method that is wanted, and by another one than what comes instead."""
+    """Whether the case uses an accepted method and, with `two_methods`, has another one that differs enough."""
     by_second = "\n".join(case.method_lines) != case.problem.solution
     if by_second and rng.random() >= SECOND_METHOD_SHARE:
         return False
@@ -337,11 +344,11 @@ ERROR_TASK_SHARES: dict[Callable[[int, Random], Example], float] = {
     fresh_restart: 0.145,
     smooth: 0.08,
 }
-"""Shares among the lessons on errors."""
+"""Shares of the tasks among the examples on errors."""
 
 
 def list_formats() -> dict[str, str]:
-    """How each of these stages asks and how its reply ends, without the end token."""
+    """The prompt of each of these stages and the format of its reply, without the end token."""
     prompts_and_replies = [
         (
             Diagnose().make_prompt(question="...", reference="...", attempt="1) ..."),

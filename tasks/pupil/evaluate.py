@@ -1,7 +1,7 @@
-"""The pupil's examination: what it can do, on problems that training never saw, judged by the oracle.
+"""Evaluates the pupil on problems that training never saw; the oracle judges its replies.
 
-Ids are those of the model card (`solve_greedy_accuracy` ...). The engine is an argument: any Generator that is also a
-Scorer.
+Metric ids are those of the model card (`solve_greedy_accuracy` ...). Any engine that is both a `Generator` and a
+`Scorer` can be evaluated.
 """
 
 from bisect import bisect_left, bisect_right
@@ -26,26 +26,26 @@ Measures = dict[str, float]
 
 
 class PupilEngine(Generator, Scorer, Protocol):
-    """An engine that writes and judges."""
+    """An engine that generates text and scores answers."""
 
 
 class EvalSize(FrozenModel):
-    """How much is measured. The defaults take some minutes on one core."""
+    """The size of an evaluation. The defaults take some minutes on one core."""
 
     problems: int = 1000
-    """Problems to solve, and as many questions whose solvability is judged."""
+    """Number of problems to solve, and of questions whose solvability is judged."""
     samples: int = 8
-    """Sampled solutions of each problem, which also show the rewards and the kinds of errors."""
+    """Number of sampled solutions per problem. Rewards and kinds of errors are measured on them too."""
     questions: int = 10_000
-    """Questions that are written, each from a blank prompt."""
+    """Number of questions to write, each from a prompt without inputs."""
     temperature: float = 0.7
-    """Of the sampled solutions."""
+    """Temperature of the sampled solutions."""
     batch: int = 512
-    """Prompts asked at once."""
+    """Number of prompts per call of the engine."""
 
 
 def evaluate(engine: PupilEngine, size: EvalSize = EvalSize()) -> Measures:  # noqa: B008 - frozen
-    """What the model can do, by metric id; shares lie in [0, 1]. Speed and size are measured elsewhere."""
+    """Measure the model and return values by metric id; shares lie in [0, 1]. Speed and size are measured elsewhere."""
     problems = [library.draw_problem(EVALUATION_SEEDS[i]) for i in range(size.problems)]
     sampled, diagnoses = sample_solutions(engine, problems, size)
     return {
@@ -58,7 +58,7 @@ def evaluate(engine: PupilEngine, size: EvalSize = EvalSize()) -> Measures:  # n
 
 
 def ask_all(engine: Generator, prompts: Sequence[Prompt], sampling: Sampling, batch: int) -> list[list[Completion]]:
-    """Replies to all prompts, `batch` at a time; seeds come from the place of a prompt."""
+    """Replies to all prompts, sent `batch` at a time; seeds are derived from the index of the prompt."""
     replies: list[list[Completion]] = []
     for at in range(0, len(prompts), batch):
         part = prompts[at : at + batch]
@@ -70,7 +70,7 @@ def ask_all(engine: Generator, prompts: Sequence[Prompt], sampling: Sampling, ba
 def sample_solutions(
     engine: Generator, problems: Sequence[Problem], size: EvalSize
 ) -> tuple[list[list[str]], list[list[OracleDiagnosis]]]:
-    """Sampled solutions of each problem, and what the oracle says about each."""
+    """Sample solutions of each problem; returns the texts, and the oracle's diagnosis of each."""
     prompts = [Solve().make_prompt(question=problem.question) for problem in problems]
     sampling = Sampling(n=size.samples, temperature=size.temperature, max_tokens=256)
     texts = [[reply.text for reply in each] for each in ask_all(engine, prompts, sampling, size.batch)]
@@ -80,7 +80,7 @@ def sample_solutions(
 def measure_solving(
     engine: Generator, problems: Sequence[Problem], diagnoses: list[list[OracleDiagnosis]], size: EvalSize
 ) -> Measures:
-    """Right greedily, right when sampled once, and right in at least one of the samples."""
+    """Shares of problems solved greedily, of right samples, and of problems that at least one sample solves."""
     prompts = [Solve().make_prompt(question=problem.question) for problem in problems]
     greedy = ask_all(engine, prompts, Sampling(max_tokens=256), size.batch)
     right = [diagnose_solution(p, each[0].text).correct for p, each in zip(problems, greedy, strict=True)]
@@ -92,7 +92,10 @@ def measure_solving(
 
 
 def measure_writing(engine: Generator, size: EvalSize) -> Measures:
-    """Questions that belong, and of those, solvable; distinct ones; largest distance of a topic's share, in points."""
+    """Shares of written questions that belong to the proving ground, of solvable ones among them, and of distinct ones.
+
+    Also the largest distance of a topic's share from the library's, in percentage points.
+    """
     prompts = [WriteQuestion().make_prompt()] * size.questions
     replies = ask_all(engine, prompts, Sampling(temperature=1.0, max_tokens=256), size.batch)
     texts = [each[0].text.strip() for each in replies]
@@ -111,7 +114,7 @@ def measure_writing(engine: Generator, size: EvalSize) -> Measures:
 
 
 def measure_judging(engine: Generator, size: EvalSize) -> Measures:
-    """Mean of the shares of solvable and of unsolvable questions that are judged right."""
+    """Balanced accuracy of the solvability judge: mean of its accuracy on solvable and on unsolvable questions."""
     half = size.problems // 2
     kinds = [i < half for i in range(2 * half)]
     drawn = [
@@ -143,7 +146,7 @@ def measure_rewards(
     diagnoses: list[list[OracleDiagnosis]],
     size: EvalSize,
 ) -> Measures:
-    """Chance that a right solution of the pupil's own gets more reward than a wrong one."""
+    """Probability that one of the pupil's right solutions gets a higher reward than one of its wrong solutions."""
     judged = [
         (ScoreAnswer().make_prompt(question=problem.question, solution=text.strip()), one.correct)
         for problem, texts, each in zip(problems, sampled, diagnoses, strict=True)
@@ -157,7 +160,7 @@ def measure_rewards(
 
 
 def measure_error_kinds(diagnoses: list[list[OracleDiagnosis]]) -> Measures:
-    """Shares of the kinds of faults among the wrong sampled solutions, and the least of the three asked for."""
+    """Shares of the kinds of errors among the wrong samples, and the least share of the three that have a target."""
     kinds = Counter(one.kind for each in diagnoses for one in each if not one.correct)
     shares = {kind: count / kinds.total() for kind, count in sorted(kinds.items())}
     least = min(shares.get(kind, 0.0) for kind in ("arithmetic_slip", "wrong_operation", "missing_step"))
@@ -165,7 +168,7 @@ def measure_error_kinds(diagnoses: list[list[OracleDiagnosis]]) -> Measures:
 
 
 def roc_auc(right: Sequence[float], wrong: Sequence[float]) -> float:
-    """Area under the ROC curve, ties counted half; 0.5 when one side is empty."""
+    """Area under the ROC curve; ties count half. 0.5 if one side is empty."""
     if not right or not wrong:
         return 0.5
     sorted_wrong = sorted(wrong)
@@ -174,5 +177,5 @@ def roc_auc(right: Sequence[float], wrong: Sequence[float]) -> float:
 
 
 def share_true(facts: Sequence[bool]) -> float:
-    """Share of true ones; 0 of none."""
+    """Share of true values; 0 for an empty sequence."""
     return sum(facts) / len(facts) if facts else 0.0

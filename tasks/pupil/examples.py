@@ -1,4 +1,4 @@
-"""Lessons of the stages that write, solve and judge, drawn from the proving ground and written as the stages ask."""
+"""Examples of writing, solving and judging, drawn from the proving ground, with the prompts of the stages."""
 
 from random import Random
 from typing import NamedTuple
@@ -16,33 +16,36 @@ from tasks.questions.solvability import JudgeSolvable
 from tasks.questions.write import RewriteQuestion, WriteQuestion
 
 TRAINING_SEEDS = range(0, 10**9)
+"""Seeds of problems for training."""
 EVALUATION_SEEDS = range(10**9, 2 * 10**9)
-"""Never touched by a lesson."""
+"""Seeds of problems for evaluation; no training example uses them."""
 
 END_TOKEN = "<end>"
 """The token that ends every reply."""
 DRILL_CALCULATIONS = 8
-"""In a drill."""
+"""Calculations of a drill."""
 DRILL_DIVISIONS = 6
-"""In a drill of divisions."""
+"""Divisions of a drill of divisions."""
 DRILL_QUESTION = "Calculate."
-"""The question of a drill: what comes without a story."""
+"""The question of a drill: calculations without a word problem."""
 SEEDS_PER_EXAMPLE = 4
-"""Seeds set aside for a lesson: lesson i draws from seeds 4i to 4i + 3."""
+"""Seeds reserved for each example: example i draws from seeds 4i to 4i + 3."""
 
 UNSOLVABLE_SHARE = 0.22
-"""Of the questions to imitate: the pupil's own questions must leave the filter some work."""
+"""Share of unsolvable questions among those to imitate: the pupil must also write some for the filter to find."""
 SYSTEMATIC_ERROR_SHARE = 0.25
-"""Of the solutions to imitate, where a template has a habit of being misread: what voting and rewards are for."""
+"""Share of systematically wrong solutions among those to imitate, if the template has such an error. Voting and
+rewards need them."""
 RANDOM_ERROR_SHARE = 0.06
-"""Of the solutions to imitate that are wrong anyhow: errors other than slips are what a filter learns from."""
+"""Share of other wrong solutions among those to imitate: a filter needs errors other than slips."""
 UNCLEAR_JUDGEMENT = f"The question is not clear.\n{VERDICT_PREFIX} no"
-"""The judgement of a text that is no story of one piece."""
+"""The judgement of a text that is garbled."""
 PRONOUNS = ("he", "she", "his", "her", "him")
 GARBLED_SHARE = 0.4
-"""Of the lessons on unsolvable questions that spoil one: as a small model's own questions often are."""
+"""Share of garbled texts among the unsolvable questions to judge: a small model often writes such questions."""
 NON_INTEGER_SHARE = 0.6
-"""Of the lessons on unsolvable questions that take one with a broken division where one of their seeds draws it."""
+"""Share of the other unsolvable questions to judge that are replaced by one with a division that leaves a remainder,
+if one of the example's seeds draws such a question."""
 MISTAKE_SHARES: dict[wrong_solutions.Mistake, float] = {
     "arithmetic_slip": 0.40,
     "wrong_value": 0.30,
@@ -53,25 +56,25 @@ MISTAKE_SHARES: dict[wrong_solutions.Mistake, float] = {
 
 
 class Example(NamedTuple):
-    """One example: what the model reads, and what it is to reply."""
+    """One training example: what the model reads, and what it should reply."""
 
     stage: str
-    """That asks, or `drill`."""
+    """Tag of the stage that asks."""
     prompt: str
-    """As `Prompt.to_tagged_text()` writes it."""
+    """The prompt, as `Prompt.to_tagged_text()` writes it."""
     reply: str
-    """Without the end token."""
+    """The reply, without the end token."""
     line_verdicts: tuple[bool, ...] = ()
-    """Of a solution to be judged or diagnosed: whether each line is right, as far as that can be said."""
+    """Whether each line of a solution to be judged or diagnosed is right, as far as that is known."""
 
 
 def solve(seed: int, rng: Random) -> Example:
-    """A solvable question and its solution; now and then another method, and now and then a wrong one."""
+    """Prompt: a solvable question. Reply: a solution, sometimes by the second method and sometimes a wrong one."""
     return make_solution_example(library.draw_problem(seed), rng)
 
 
 def make_solution_example(problem: Problem, rng: Random) -> Example:
-    """A solvable problem, solved as the pupil is to solve it."""
+    """Make an example of solving a solvable problem: right as a rule, wrong in the shares given above."""
     solution = problem.second_solution if problem.second_solution and rng.random() < 0.15 else problem.solution
     if rng.random() < SYSTEMATIC_ERROR_SHARE:
         solution = wrong_solutions.misread_systematically(problem) or solution
@@ -82,16 +85,17 @@ def make_solution_example(problem: Problem, rng: Random) -> Example:
 
 
 def drill(seed: int, rng: Random) -> Example:
-    """Calculations without a story, as solutions write them; only their results count for the loss.
+    """Reply: calculations without a word problem, as solutions write them; only their results count for the loss.
 
-    Half are taken from drawn solutions, half from anywhere. Reading stories is learnt after 3 M tokens, sums are not.
+    Half are taken from drawn solutions, the others are random. After 3 M tokens the pupil can read word problems but
+    not calculate.
     """
     equation_lines = [f"{left} = {result}" for left, result in draw_calculations(seed, rng)]
     return Example(Solve.tag, Solve().make_prompt(question=DRILL_QUESTION).to_tagged_text(), "\n".join(equation_lines))
 
 
 def judge_drill(seed: int, rng: Random) -> Example:
-    """Calculations to be judged: half of the drills are all right, in the others two lines in five are wrong."""
+    """Prompt: calculations to judge. In half of the drills all are right, in the others two lines in five are wrong."""
     drawn, all_right = draw_calculations(seed, rng), rng.random() < 0.5
     verdicts = [all_right or rng.random() < 0.6 for _ in drawn]
     if not all_right and all(verdicts):
@@ -106,7 +110,7 @@ def judge_drill(seed: int, rng: Random) -> Example:
 
 
 def draw_calculations(seed: int, rng: Random) -> list[tuple[str, Number]]:
-    """True calculations, `a op b` and its result; half are taken from drawn solutions, half from anywhere."""
+    """Draw true calculations, each as `a op b` and its result: half from drawn solutions, the others at random."""
     drawn = [e for i in range(SEEDS_PER_EXAMPLE) for _, e in find_equations(library.draw_problem(seed + i).solution)]
     chosen = [(f"{e.left} {e.op} {e.right}", e.result) for e in drawn][: DRILL_CALCULATIONS // 2]
     chosen += [draw_calculation(rng) for _ in range(DRILL_CALCULATIONS - len(chosen))]
@@ -115,7 +119,7 @@ def draw_calculations(seed: int, rng: Random) -> list[tuple[str, Number]]:
 
 
 def draw_calculation(rng: Random) -> tuple[str, Number]:
-    """A true `a op b` of whole numbers and its result; sums come twice as often, for they are harder than tables."""
+    """Draw `a op b` of whole numbers, and its result. Sums and differences come twice as often: they are harder."""
     op = rng.choice("++--*/")
     if op in "+-":
         left, right = (rng.randrange(1, 10 ** rng.choice((1, 2, 3))) for _ in range(2))
@@ -126,7 +130,7 @@ def draw_calculation(rng: Random) -> tuple[str, Number]:
 
 
 def divide(_: int, rng: Random) -> Example:
-    """Divisions that come out even and others: what tells a question that can be solved from one that cannot."""
+    """Reply: divisions with and without a remainder, which tell solvable from unsolvable questions."""
     lines = list[str]()
     for _ in range(DRILL_DIVISIONS):
         divisor = rng.randrange(2, rng.choice((13, 100)))
@@ -140,19 +144,19 @@ def divide(_: int, rng: Random) -> Example:
 
 
 def format_division(left: int, divisor: int) -> str:
-    """A division and what it leaves over."""
+    """A division with its quotient and, if there is one, its remainder."""
     quotient, rest = divmod(left, divisor)
     return f"{left} / {divisor} = {quotient}" + (f" and {rest} over." if rest else "")
 
 
 def write_question(seed: int, rng: Random) -> Example:
-    """A question from nothing; a fixed share cannot be solved."""
+    """Reply: a question; a fixed share (`UNSOLVABLE_SHARE`) is unsolvable."""
     problem = library.draw_problem(seed, solvable=rng.random() >= UNSOLVABLE_SHARE)
     return Example(WriteQuestion.tag, WriteQuestion().make_prompt().to_tagged_text(), problem.question)
 
 
 def judge_solvable(seed: int, rng: Random) -> Example:
-    """As many questions with an answer as without; the reason is the calculation, up to where it breaks."""
+    """Prompt: a question, solvable in 45 % of the examples. Reply: the calculation as far as it goes, a verdict."""
     problem = library.draw_problem(seed, solvable=rng.random() < 0.45)
     if problem.unsolvable and rng.random() < GARBLED_SHARE:
         garbled_text = garble_question(library.draw_problem(seed), library.draw_problem(seed + 1), rng)
@@ -167,7 +171,7 @@ def judge_solvable(seed: int, rng: Random) -> Example:
 
 
 def garble_question(problem: Problem, other: Problem, rng: Random) -> str:
-    """A text that no template reads: a question that changes a word midway, loses one, or ends as another one does."""
+    """A garbled question, which no template reads: it changes or loses a word, or ends like the question of `other`."""
     entries = [e for each in library.find_template(problem.template).words.values() for e in each]
     template_words = [e.one for e in entries] + [e.many for e in entries if isinstance(e, Noun)]
     while True:
@@ -193,7 +197,7 @@ def garble_question(problem: Problem, other: Problem, rng: Random) -> str:
 
 
 def write_judgement(problem: Problem) -> str:
-    """What a careful reader says about a question: the steps that go through, what stops them, the verdict."""
+    """The judgement of a question: the steps that work, what makes it unsolvable, and the verdict."""
     if problem.unsolvable is None:
         return "\n".join((*problem.steps, f"{VERDICT_PREFIX} yes"))
     if problem.unsolvable == "missing_condition":
@@ -222,7 +226,7 @@ def _steps_until_broken(template: Template, problem: Problem) -> list[str]:
 
 
 def rewrite_question(seed: int, rng: Random) -> Example:
-    """A question that cannot be solved, and one like it that can; a good question stays as it is."""
+    """Prompt: a question, unsolvable in three of four examples. Reply: a similar solvable one; good ones stay."""
     problem = library.draw_problem(seed, solvable=rng.random() < 0.25)
     better = problem.question if problem.unsolvable is None else repair_question(problem, rng)
     return Example(
@@ -231,7 +235,7 @@ def rewrite_question(seed: int, rng: Random) -> Example:
 
 
 def repair_question(problem: Problem, rng: Random) -> str:
-    """The same story, in the phrasing nearest to the question's, with as many of its numbers as can stay."""
+    """A solvable version of the question, in the nearest phrasing, with as many of its numbers as possible."""
     template = library.find_template(problem.template)
     solvable_texts = [v.text for v in template.variants if v.reason is None and not v.has_claim]
     at = next(i for i, v in enumerate(template.variants) if v.text.read(problem.question) is not None)
@@ -243,11 +247,11 @@ def repair_question(problem: Problem, rng: Random) -> str:
 
 
 def _find_fitting_numbers(template: Template, problem: Problem, rng: Random) -> dict[str, Value]:
-    """The question's own numbers and what they lack; where they do not fit, the fitting draw that shares the most."""
+    """The question's own numbers and those that are missing; if they do not fit, the draw that shares most of them."""
     shown = {k: v for k, v in problem.variables.items() if k in template.numbers}
     for _ in range(60):
         values = {**template.draw_numbers(rng), **shown}
-        # Shown numbers with freshly drawn helpers may go through by the second method alone, which `fits` cannot read.
+        # Shown numbers with newly drawn helpers may work by the second method only, which `fits` does not support.
         if not isinstance(template.run_steps(template.methods[0], values), str) and template.fits(values):
             return values
     fitting = [values for _ in range(200) if template.fits(values := template.draw_numbers(rng))][:12] or [
@@ -264,7 +268,7 @@ def _draw_words(template: Template, rng: Random) -> dict[str, str]:
 
 
 def judge_answer(seed: int, rng: Random) -> Example:
-    """As many right solutions as wrong ones; the wrong ones of every kind that the problem allows."""
+    """Prompt: a solution, wrong in half of the examples. Reply: whether it is right, as yes or no."""
     problem = library.draw_problem(seed)
     solution = problem.second_solution if problem.second_solution and rng.random() < 0.15 else problem.solution
     verdicts = (True,) * len(solution.split("\n"))
@@ -273,8 +277,8 @@ def judge_answer(seed: int, rng: Random) -> Example:
             rng.choices(list(MISTAKE_SHARES), weights=list(MISTAKE_SHARES.values()))[0],
             "arithmetic_slip",
         ]
-        habit = wrong_solutions.misread_systematically(problem) if rng.random() < 0.4 else None
-        wrong = habit or next((w for kind in kinds if (w := wrong_solutions.inject_error(problem, kind, rng))), None)
+        misread = wrong_solutions.misread_systematically(problem) if rng.random() < 0.4 else None
+        wrong = misread or next((w for kind in kinds if (w := wrong_solutions.inject_error(problem, kind, rng))), None)
         if wrong is not None:
             solution, verdicts = wrong, (True,) * (diagnose_solution(problem, wrong).first_wrong_step or 0) + (False,)
     prompt = ScoreAnswer().make_prompt(question=problem.question, solution=solution).to_tagged_text()

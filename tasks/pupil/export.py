@@ -1,4 +1,4 @@
-"""The trained pupil in the forms that engines read: safetensors (vLLM, further training) and CTranslate2 int8."""
+"""Exports the trained pupil for engines: safetensors (vLLM, further training) and CTranslate2 int8."""
 
 import json
 import shutil
@@ -16,9 +16,9 @@ from tasks.training.ctranslate2_export import convert_to_int8
 
 
 def export_pupil(checkpoint: Path, dataset: Path, target: Path) -> tuple[Path, Path]:
-    """Write `target/safetensors` (bfloat16), `target/int8` and `target/formats.json`; returns the first two.
+    """Write `target/safetensors` (bfloat16), `target/int8` and `target/formats.json`; return the first two paths.
 
-    `checkpoint` is the `latest.pt` of a training, `dataset` the folder with its tokenizer.
+    `checkpoint` is the `latest.pt` of a training, and `dataset` is the folder with its tokenizer.
     """
     state = torch.load(checkpoint, map_location="cpu", weights_only=False)
     weights = state["model"]
@@ -36,7 +36,7 @@ def export_pupil(checkpoint: Path, dataset: Path, target: Path) -> tuple[Path, P
 def _write_safetensors(model: LlamaForCausalLM, tokenizer: Tokenizer, folder: Path) -> PreTrainedTokenizerFast:
     model.config.use_cache = True
     model.to(torch.bfloat16).save_pretrained(folder)
-    # CTranslate2 takes the size of the vocabulary from the tokenizer, vLLM from the config: pad the former up to it.
+    # CTranslate2 takes the size of the vocabulary from the tokenizer, vLLM from the config: pad the tokenizer up to it.
     spare = model.config.vocab_size - tokenizer.get_vocab_size()
     tokenizer.add_tokens([f"<spare_{i}>" for i in range(spare)])
     fast = PreTrainedTokenizerFast(

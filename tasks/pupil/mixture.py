@@ -1,4 +1,4 @@
-"""What the pupil is taught: how often each kind of lesson comes, how each stage asks and how its reply ends."""
+"""The training mixture: the share of each task, and the formats of prompts and replies."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -27,7 +27,7 @@ from tasks.questions.solvability import JudgeSolvable
 from tasks.questions.write import RewriteQuestion, WriteQuestion
 
 ERROR_TASKS_SHARE = 0.25
-"""Of the lessons: those that find, make, mend and avoid errors."""
+"""Share of the examples that find, make and correct errors."""
 TASK_SHARES: dict[Callable[[int, Random], Example], float] = {
     solve: 0.14,
     drill: 0.04,
@@ -37,26 +37,28 @@ TASK_SHARES: dict[Callable[[int, Random], Example], float] = {
     judge_answer: 0.22,
     judge_drill: 0.06,
     rewrite_question: 0.02,
-    **{teach: ERROR_TASKS_SHARE * share for teach, share in error_examples.ERROR_TASK_SHARES.items()},
+    **{make: ERROR_TASKS_SHARE * share for make, share in error_examples.ERROR_TASK_SHARES.items()},
 }
-"""Shares of the lessons, by number."""
+"""Share of each task among the examples, by the function that makes its examples."""
 
 
 def weigh_tasks(upweight: Mapping[str, float]) -> dict[Callable[[int, Random], Example], float]:
-    """`TASK_SHARES`, with the shares of some kinds of lesson, by name, so many times as large; raises ValueError for
-    others."""
+    """`TASK_SHARES`, with the shares of the tasks named in `upweight` multiplied by their factors.
+
+    Raises ValueError for an unknown name.
+    """
     names = {make_task_example.__name__ for make_task_example in TASK_SHARES}
     if unknown := sorted(set(upweight) - names):
-        raise ValueError(f"no lesson is called {unknown[0]!r}; there are {', '.join(sorted(names))}")
-    return {teach: share * upweight.get(teach.__name__, 1.0) for teach, share in TASK_SHARES.items()}
+        raise ValueError(f"no task is called {unknown[0]!r}; there are {', '.join(sorted(names))}")
+    return {make: share * upweight.get(make.__name__, 1.0) for make, share in TASK_SHARES.items()}
 
 
 def make_example(index: int, upweight: Mapping[str, float] | None = None) -> Example:
-    """Lesson `index`, the same in every process. Raises ValueError outside of the training seeds."""
+    """Make example `index`, the same in every process. Raises ValueError if it lies outside of the training seeds."""
     seed = index * SEEDS_PER_EXAMPLE
     if seed not in TRAINING_SEEDS:
         raise ValueError(
-            f"lesson {index} has no training seed; indices go from 0 to {len(TRAINING_SEEDS) // SEEDS_PER_EXAMPLE}"
+            f"example {index} has no training seed; indices go from 0 to {len(TRAINING_SEEDS) // SEEDS_PER_EXAMPLE}"
         )
     rng = Random(f"lesson/{index}")
     task_shares = weigh_tasks(upweight or {})
@@ -65,7 +67,7 @@ def make_example(index: int, upweight: Mapping[str, float] | None = None) -> Exa
 
 
 def list_formats() -> dict[str, str]:
-    """How each stage asks and how its reply ends; a pupil that was taught anything else must be taught again."""
+    """The prompt of each stage and the format of its reply. If they change, the pupil must be trained again."""
     prompts_and_replies = [
         (Solve().make_prompt(question="..."), f"{ANSWER_PREFIX} ..."),
         (ScoreAnswer().make_prompt(question="...", solution="..."), "yes | no"),
@@ -80,6 +82,6 @@ def list_formats() -> dict[str, str]:
 
 
 def list_special_tokens() -> list[str]:
-    """Tokens that stand for themselves: padding, unknown, end, and the tags of every stage and input."""
+    """Special tokens: padding, unknown, end, and the tags of all stages and inputs."""
     tags = [tag for prompt in list_formats() for tag in re.findall(r"<\w+>", prompt)]
     return list(dict.fromkeys(["<pad>", "<unk>", END_TOKEN, "<reply>", *tags]))

@@ -1,4 +1,4 @@
-"""The pupil's architecture, and how it begins from the weights of another."""
+"""Builds the pupil's model, with fresh weights or those of an exported model."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from tasks.pupil.config import PupilTraining
 
 
 def make_model(config: PupilTraining, vocabulary: int) -> LlamaForCausalLM:
-    """A Llama with fresh weights, the same for the same seed."""
+    """Make a Llama with fresh weights, which depend on the seed only."""
     torch.manual_seed(config.seed)
     llama_config = LlamaConfig(
         vocab_size=vocabulary,
@@ -31,9 +31,9 @@ def make_model(config: PupilTraining, vocabulary: int) -> LlamaForCausalLM:
 
 
 def load_weights(model: LlamaForCausalLM, folder: Path, tokenizer: Path) -> None:
-    """Take the weights of an exported model; tokens are matched by spelling, so the vocabulary may have changed.
+    """Load the weights of an exported model. Tokens are matched by spelling, so the vocabulary may differ.
 
-    Raises ValueError when `folder` holds no model of this architecture.
+    Raises ValueError if `folder` holds no model of this architecture.
     """
     try:
         old = LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32).state_dict()

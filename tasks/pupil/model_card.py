@@ -1,4 +1,4 @@
-"""The model card that comes with a trained pupil, and the same figures for programs: both written, never edited."""
+"""Writes the model card of a trained pupil, and its metrics as JSON. Neither is ever edited by hand."""
 
 import json
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ CARD_FILE, METRICS_FILE = "README.md", "metrics.json"
 
 
 class Target(NamedTuple):
-    """What a figure means, and the bound that its value should keep."""
+    """The meaning of a metric, its unit, and the bound that its value should keep; empty if there is none."""
 
     meaning: str
     unit: str
@@ -33,13 +33,13 @@ TARGETS = {
     "least_error_kind_share": Target("wrong answers: least share of slip, operation, missing step", "share", ">= 0.05"),
     "size_megabytes": Target("size of this folder", "MB", "<= 25"),
 }
-"""The figures with a target, by id and in the order of the card; `evaluate` measures more, each of one kind of case."""
+"""Metrics with a target, by id, in the order of the card. `evaluate` also measures metrics of single kinds of cases."""
 
 
 def write_card(
     folder: Path, measures: Mapping[str, float], facts: Mapping[str, str], recipe: Mapping[str, Any]
 ) -> None:
-    """Write card and metrics into `folder`; `facts` are lines about data, training and limits, in order."""
+    """Write card and metrics into `folder`. `facts` are lines about data, training and limits, in order."""
     order = [name for name in TARGETS if name in measures] + sorted(measures.keys() - TARGETS.keys())
     figures = [
         {"id": name, "value": round(measures[name], 4), "unit": _target_of(name).unit, "target": _target_of(name).bound}
@@ -70,7 +70,7 @@ def write_card(
 
 
 def folder_megabytes(folder: Path) -> float:
-    """Size of all files below `folder`, in MB of 10^6 bytes."""
+    """Size of all files in `folder` and its subfolders, in MB (10^6 bytes)."""
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6
 
 

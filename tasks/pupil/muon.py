@@ -1,7 +1,7 @@
-"""Muon, an optimiser for matrices: momentum whose singular values are all brought near one (Jordan et al. 2024).
+"""Muon, an optimiser for matrices that brings all singular values of the momentum near one (Jordan et al. 2024).
 
-torch's own multiplies in bfloat16: right for a GPU, but CPUs without AMX do it five times slower than float32
-(measured), and it does not share the matrices out over processes.
+torch's own Muon multiplies in bfloat16. That suits a GPU, but CPUs without AMX do it five times slower than float32
+(measured), and torch's does not divide the matrices among processes.
 """
 
 from collections.abc import Callable, Iterable
@@ -12,18 +12,21 @@ import torch.distributed as dist
 from torch import Tensor
 
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)
-"""Of the quintic iteration; as published, they favour speed over exactness."""
+"""Coefficients of the quintic iteration, as published; they favour speed over exactness."""
 
 
 def make_muon(matrices: list[Tensor], lr: float, weight_decay: float) -> torch.optim.Optimizer:
-    """torch's Muon where one process trains on a GPU, else ours; both make the same update."""
+    """Make torch's Muon if one process trains on a GPU, else ours. Both compute the same update.
+
+    `matrices` are parameters of shape (rows, columns), float32.
+    """
     if matrices[0].is_cuda and not dist.is_initialized():
         return make_torch_muon(matrices, lr, weight_decay)
     return Muon(matrices, lr=lr, weight_decay=weight_decay)
 
 
 def make_torch_muon(matrices: list[Tensor], lr: float, weight_decay: float) -> torch.optim.Optimizer:
-    """torch's Muon with the momentum, coefficients and scale of ours."""
+    """Make torch's Muon with the same momentum, coefficients and scale as ours."""
     optimiser: torch.optim.Optimizer = torch.optim.Muon(
         matrices,
         lr=lr,
@@ -38,7 +41,10 @@ def make_torch_muon(matrices: list[Tensor], lr: float, weight_decay: float) -> t
 
 
 class Muon(torch.optim.Optimizer):
-    """Nesterov momentum, orthogonalised, and scaled to the size of an AdamW update (Moonlight, arXiv:2502.16982)."""
+    """Orthogonalised Nesterov momentum, scaled to the size of an AdamW update (Moonlight, arXiv:2502.16982).
+
+    All parameters are matrices of shape (rows, columns), with gradients of the same shape and dtype.
+    """
 
     def __init__(
         self, matrices: Iterable[Tensor], lr: float, momentum: float = 0.95, weight_decay: float = 0.0, turns: int = 5
@@ -47,7 +53,7 @@ class Muon(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> None:
-        """One update of all matrices; matrices of one shape are worked together."""
+        """Update all matrices; those of equal shape are orthogonalised together. `closure` is ignored."""
         for group in self.param_groups:
             by_shape: dict[torch.Size, list[Tensor]] = {}
             for matrix in group["params"]:
@@ -66,7 +72,7 @@ class Muon(torch.optim.Optimizer):
 
 
 def orthogonalize_shared(stack: Tensor, turns: int) -> Tensor:
-    """`orthogonalize`, each process working its share of the matrices."""
+    """`orthogonalize`, with the n matrices divided among the processes. Every process gets all (n, rows, columns)."""
     if not dist.is_initialized():
         return orthogonalize(stack, turns)
     result, own_matrices = torch.zeros_like(stack), slice(dist.get_rank(), None, dist.get_world_size())
@@ -76,7 +82,7 @@ def orthogonalize_shared(stack: Tensor, turns: int) -> Tensor:
 
 
 def orthogonalize(stack: Tensor, turns: int) -> Tensor:
-    """The matrices (n, rows, columns), with singular values near one."""
+    """Bring the singular values of n matrices near one: shape (n, rows, columns) in and out, dtype unchanged."""
     a, b, c = COEFFICIENTS
     tall = stack.shape[1] > stack.shape[2]
     x = stack.transpose(1, 2) if tall else stack

@@ -1,29 +1,30 @@
-"""The learning rate over a training that may be made longer while it runs."""
+"""The learning-rate schedule of a training that may be made longer while it runs."""
 
 from schemas.identity import FrozenModel
 from tasks.pupil.config import PupilTraining
 
 
 class Schedule(FrozenModel):
-    """Where a training stands; the learning rate depends on nothing else."""
+    """The progress of a training. With the configuration, it determines the learning rate."""
 
     step: int = 0
+    """Optimiser steps so far."""
     seconds: float = 0.0
-    """Spent in training so far, over all continuations."""
+    """Training time so far in seconds, over all continuations."""
     tokens: int = 0
-    """Read so far, padding left out."""
+    """Tokens read so far, without padding."""
     end: int | None = None
-    """The last step, fixed when the decay begins."""
+    """Number of steps of the whole training, fixed when the decay begins; None before."""
 
     def learning_rate_share(self, config: PupilTraining) -> float:
-        """Share of the peak rate: warm-up, constant, then a line down to zero."""
+        """Learning rate as a share of its peak: warm-up, constant, then linear decay to zero."""
         warm_up = min(1.0, (self.step + 1) / config.warmup_steps)
         if self.end is None:
             return warm_up
         return warm_up * min(1.0, max(0.0, self.end - self.step) / (self.end * config.decay_share))
 
     def with_end(self, config: PupilTraining) -> "Schedule":
-        """The same, with the end fixed if it is time for the decay."""
+        """The same schedule, with its end fixed if it is time for the decay."""
         if self.end is not None:
             return self
         if config.steps is not None:

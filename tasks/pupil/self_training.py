@@ -1,7 +1,7 @@
-"""What a pupil writes by itself, judged by the oracle: lessons on its own mistakes, which no template could write.
+"""Makes training examples from a pupil's own questions and solutions, judged by the oracle.
 
-A judge that was taught on mistakes made up for it finds those, and not the ones it would make itself. A writer that
-is shown those of its own questions that belong, which is rejection sampling, writes fewer that do not.
+A judge that was trained on artificial mistakes finds those, but not the ones that it makes itself. A writer that is
+trained on those of its own questions that belong (rejection sampling) writes fewer that do not.
 """
 
 import json
@@ -23,14 +23,15 @@ from tasks.questions.solvability import JudgeSolvable
 from tasks.questions.write import WriteQuestion
 
 BATCH_PROMPTS = 512
+"""Prompts per call of the engine."""
 SAMPLES_PER_PROBLEM = 4
-"""Solutions of one problem."""
+"""Sampled solutions of each problem."""
 
 
 def write_self_training(engine: Generator, count: int, path: Path) -> int:
-    """Write lessons on `count // 2` own questions, and more on own solutions, half of them wrong; one a line.
+    """Write examples on `count // 2` own questions and on own solutions, half of them wrong, as JSON Lines.
 
-    Does nothing where the file is there. Returns the number of lessons.
+    Does nothing if the file exists. Returns the number of examples.
     """
     if not path.is_file():
         own_questions = sample_questions(engine, count // 2)
@@ -39,26 +40,26 @@ def write_self_training(engine: Generator, count: int, path: Path) -> int:
         examples += make_solution_examples(engine, [*solvable, *draw_unused_problems(count // 4)], count // 2)
         path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_suffix(".part")
-        part.write_text("".join(json.dumps(taught) + "\n" for taught in examples))
+        part.write_text("".join(json.dumps(example) + "\n" for example in examples))
         part.replace(path)
     return len(read_self_training(path))
 
 
 def read_self_training(path: Path) -> list[Example]:
-    """The lessons that `write_self_training` wrote."""
+    """Read the examples that `write_self_training` wrote."""
     fields = (json.loads(line) for line in path.read_text().splitlines())
     return [Example(stage, prompt, reply, tuple(verdicts)) for stage, prompt, reply, verdicts in fields]
 
 
 def sample_questions(engine: Generator, count: int) -> list[tuple[str, Problem | None]]:
-    """`count` questions from nothing, each text once, as the oracle reads them; None for those that do not belong."""
+    """Sample `count` questions; return each distinct text with its problem as the oracle reads it, or None."""
     sampling = Sampling(temperature=1.0, max_tokens=128)
     texts = (reply for (reply,) in _ask_all(engine, [WriteQuestion().make_prompt()] * count, sampling))
     return [(text, read_question(text).problem) for text in dict.fromkeys(texts) if text]
 
 
 def make_question_examples(text: str, problem: Problem | None) -> Iterator[Example]:
-    """A judgement of an own question; where it belongs it is also one to imitate, and to solve where it can be."""
+    """Make an example of judging an own question; if it belongs, also of writing and, if solvable, of solving it."""
     reply = UNCLEAR_JUDGEMENT if problem is None else write_judgement(problem)
     yield Example(JudgeSolvable.tag, JudgeSolvable().make_prompt(question=text).to_tagged_text(), reply)
     if problem is not None:
@@ -68,12 +69,12 @@ def make_question_examples(text: str, problem: Problem | None) -> Iterator[Examp
 
 
 def draw_unused_problems(count: int) -> list[Problem]:
-    """Problems that no other lesson takes: there, numbers always come out even."""
+    """Draw problems from the last training seeds, which no other example uses."""
     return [library.draw_problem(TRAINING_SEEDS[-1 - i]) for i in range(count)]
 
 
 def make_solution_examples(engine: Generator, problems: Sequence[Problem], count: int) -> list[Example]:
-    """Judgements of wrong solutions, and of as many right ones, `count` at the most; diagnoses of all wrong ones."""
+    """Make at most `count` judgements, half of them of wrong solutions, and diagnoses of all wrong solutions."""
     sampling = Sampling(n=SAMPLES_PER_PROBLEM, temperature=0.7, max_tokens=192)
     judgements: dict[bool, list[Example]] = {True: [], False: []}
     diagnoses: list[Example] = []
@@ -83,7 +84,7 @@ def make_solution_examples(engine: Generator, problems: Sequence[Problem], count
             diagnosis = diagnose_solution(problem, text)
             right = diagnosis.correct and diagnosis.first_wrong_step is None
             if not right and diagnosis.first_wrong_step is None:
-                continue  # nothing to point at
+                continue  # no line to point at
             lines = len(text.split("\n")) if right else diagnosis.first_wrong_step or 0
             verdicts = (True,) * lines + (() if right else (False,))
             prompt = ScoreAnswer().make_prompt(question=problem.question, solution=text).to_tagged_text()
@@ -98,7 +99,7 @@ def make_solution_examples(engine: Generator, problems: Sequence[Problem], count
 
 
 def _ask_all(engine: Generator, prompts: Sequence[Prompt], sampling: Sampling) -> Iterator[list[str]]:
-    """The texts of all samples that came to their end, stripped, prompt by prompt."""
+    """Yield for each prompt the stripped texts of its complete samples; one empty text if there are none."""
     for at in range(0, len(prompts), BATCH_PROMPTS):
         part = prompts[at : at + BATCH_PROMPTS]
         seeds = [derive_seeds("own", f"{prompt.stage}/{at + i}", sampling.n) for i, prompt in enumerate(part)]

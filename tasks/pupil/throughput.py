@@ -1,4 +1,4 @@
-"""How fast an engine writes: tokens a second over one full batch."""
+"""Measures how fast an engine generates, in tokens per second over one full batch."""
 
 import time
 
@@ -9,7 +9,7 @@ WARM_UP_REQUESTS, MEASURED_REQUESTS = 64, 512
 
 
 def measure_tokens_per_second(engine: Generator) -> float:
-    """Completion tokens a second over 512 blank questions, after a warm-up of 64."""
+    """Completion tokens per second over 512 `write_question` requests, after a warm-up of 64."""
     for size in (WARM_UP_REQUESTS, MEASURED_REQUESTS):
         prompts = [Prompt(stage="write_question")] * size
         started = time.perf_counter()

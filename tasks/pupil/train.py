@@ -1,4 +1,4 @@
-"""Trains the pupil from scratch: a small Llama on the lessons, killed and continued as often as need be."""
+"""Trains the pupil, a small Llama. A training may be killed and continued any number of times."""
 
 import argparse
 import os
@@ -26,15 +26,17 @@ ReportProgress = Callable[[str], None]
 
 
 def rank_and_world() -> tuple[int, int]:
-    """Rank of this process and number of processes."""
+    """Rank of this process, and the number of processes."""
     return (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
 
 
 class FlatGradients:
-    """All gradients in one vector, so that processes exchange them at once.
+    """All gradients in one vector, so that processes exchange them in one operation.
 
-    Two processes of one thread train twice as fast as one of two threads where the cores are shared with other work:
-    threads wait for each other at every operation, processes once a step (measured under a load of 6 on 2 cores).
+    `vector` has shape (2 + number of parameters,), float32: loss, seconds, and all gradients, which are views of it.
+
+    If the cores are shared with other work, two processes of one thread train twice as fast as one of two threads:
+    threads wait for each other at every operation, processes once per step (measured under a load of 6 on 2 cores).
     """
 
     def __init__(self, model: torch.nn.Module, device: torch.device) -> None:
@@ -44,7 +46,7 @@ class FlatGradients:
             p.grad = part.view_as(p)
 
     def sum_over_processes(self, loss: float, seconds: float) -> tuple[float, float]:
-        """Sum gradients and loss over the processes; the seconds are their mean, so that all clocks agree."""
+        """Sum gradients and loss over the processes; return the loss, and the mean seconds, so that clocks agree."""
         world = rank_and_world()[1]
         if world > 1:
             self.vector[0], self.vector[1] = loss, seconds / world
@@ -53,12 +55,12 @@ class FlatGradients:
         return loss, seconds
 
     def zero(self) -> None:
-        """Zero, in place: the gradients stay views of the vector."""
+        """Set all gradients to zero in place, so that they stay views of the vector."""
         self.vector.zero_()
 
 
 class TrainingRun:
-    """A training under way: model, optimisers, clock and place in the data, saved and loaded as one."""
+    """The state of a training: model, optimisers, schedule and place in the data, saved and loaded together."""
 
     def __init__(self, dataset: Path, config: PupilTraining) -> None:
         self.config, self.examples = config, open_dataset(dataset)
@@ -82,7 +84,7 @@ class TrainingRun:
             self.model.model.compile(dynamic=False)
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything that a continuation needs."""
+        """The state that a continuation needs."""
         return {
             "model": self.model.state_dict(),
             "optimisers": [optimiser.state_dict() for optimiser in self.optimisers],
@@ -93,7 +95,7 @@ class TrainingRun:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Continue from a `state_dict()`."""
+        """Restore the state from `state_dict()`."""
         self.model.load_state_dict(state["model"])
         for optimiser, saved in zip(self.optimisers, state["optimisers"], strict=True):
             optimiser.load_state_dict(saved)
@@ -102,7 +104,7 @@ class TrainingRun:
         torch.set_rng_state(state["random"])
 
     def iterate_batches(self) -> Iterator[NDArray[np.int64]]:
-        """Lessons of one forward pass after the other, from the present place on, epoch after epoch."""
+        """Yield batches from the current place on, epoch after epoch, as indices of examples (int64 of shape (B,))."""
         while True:
             for i, rows in enumerate(iterate_batches(self.examples, self.config, self.epoch)):
                 if i >= self.batches_used:
@@ -111,7 +113,7 @@ class TrainingRun:
             self.epoch, self.batches_used = self.epoch + 1, 0
 
     def step(self, data: Iterator[NDArray[np.int64]]) -> float:
-        """One optimiser step; returns the mean loss of a counted token, in nats."""
+        """Make one optimiser step; return the weighted mean loss per counted token, in nats."""
         began, batches_of_rows = time.perf_counter(), [next(data) for _ in range(self.config.accumulation_steps)]
         rank, world = rank_and_world()
         parts = [
@@ -137,7 +139,7 @@ class TrainingRun:
         return loss
 
     def sum_weights(self, rows: NDArray[np.int64]) -> int:
-        """Summed weights of the counted tokens of some lessons."""
+        """The sum of the loss weights of the examples `rows` (indices, int64 of shape (B,))."""
         starts, ends = self.examples.offsets[rows], self.examples.offsets[rows + 1]
         return sum(int(self.examples.weights[a:b].sum()) for a, b in zip(starts, ends, strict=True))
 
@@ -151,7 +153,7 @@ class TrainingRun:
         return float(loss.detach())
 
     def compile_widths(self) -> None:
-        """Compile for every width, one process after the other: the first fills the cache on disk for the rest."""
+        """Compile for every width, one process after another: the first fills the cache on disk for the others."""
         rank, world = rank_and_world()
         for turn in range(world):
             for width in self.config.padded_lengths if turn == rank else ():
@@ -163,7 +165,7 @@ class TrainingRun:
 
     @property
     def is_done(self) -> bool:
-        """Whether the last step has been made."""
+        """Whether the last step is done."""
         return self.schedule.end is not None and self.schedule.step >= self.schedule.end
 
 
@@ -177,10 +179,10 @@ def train(
     stop_after: int | None = None,
     report: ReportProgress = print,
 ) -> TrainingRun:
-    """Train to the end, from the checkpoint if there is one; `stop_after` steps ends early, as if killed then.
+    """Train to the end, from the checkpoint if there is one. `stop_after`: step at which to end early, as if killed.
 
-    With several processes, each one trains on its share of a step; they end with this one. `save_every` is in seconds.
-    Raises ValueError when the checkpoint belongs to another schooling.
+    With several processes, each trains on its share of a step; they end with this one. `save_every` is in seconds.
+    Raises ValueError if the checkpoint is of a training with other settings.
     """
     if processes == 1:
         return _train(dataset, checkpoints, config, save_every, stop_after, report)
@@ -206,7 +208,7 @@ def _run_follower(
     config: PupilTraining,
     stop: int | None,
 ) -> None:
-    """Another process of a training: it takes its share and says nothing."""
+    """Run another process of a training: it trains on its share, and neither saves nor reports."""
     torch.set_num_threads(threads)
     dist.init_process_group("gloo", init_method=rendezvous, rank=rank, world_size=processes)
     _train(dataset, checkpoints, config, None, stop, lambda line: None)
@@ -246,7 +248,7 @@ def _train(
 
 
 def format_progress(training: TrainingRun, start: Schedule) -> str:
-    """One line: step, loss, learning rate, tokens a second, time left."""
+    """Progress in one line: step, loss, learning rate, tokens per second, time left."""
     schedule, recent = training.schedule, training.losses[-50:]
     speed = (schedule.tokens - start.tokens) / max(1e-9, schedule.seconds - start.seconds)
     pace = (schedule.seconds - start.seconds) / max(1, schedule.step - start.step)
@@ -264,7 +266,7 @@ def format_progress(training: TrainingRun, start: Schedule) -> str:
 
 
 def save_checkpoint(training: TrainingRun, path: Path) -> None:
-    """Write a checkpoint; a kill in between leaves the last one whole."""
+    """Write a checkpoint. If the process is killed meanwhile, the previous checkpoint stays intact."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(".part")
     torch.save({"schooling": training.config.model_dump(), **training.state_dict()}, part)
@@ -276,19 +278,19 @@ def _load_checkpoint(path: Path, config: PupilTraining) -> dict[str, Any]:
     old, new = PupilTraining(**state["schooling"]).resumable_fields(), config.resumable_fields()
     if old != new:
         changed = sorted(name for name in new if old[name] != new[name])
-        raise ValueError(f"{path} was trained with another {', '.join(changed)}; remove it to start afresh")
+        raise ValueError(f"{path} was trained with another {', '.join(changed)}; remove it to start again")
     return state
 
 
 def main() -> None:
-    """`python -m tasks.pupil.train --lessons DIR --checkpoints DIR [--minutes M | --steps N]`."""
+    """Run `python -m tasks.pupil.train --lessons DIR --checkpoints DIR [--set minutes=30]`."""
     parser = argparse.ArgumentParser(description="Train the pupil.")
     parser.add_argument("--lessons", type=Path, required=True)
     parser.add_argument("--checkpoints", type=Path, required=True)
-    parser.add_argument("--count", type=int, default=200_000, help="lessons to write, if there are none yet")
+    parser.add_argument("--count", type=int, default=200_000, help="number of examples to write, if there are none yet")
     parser.add_argument("--processes", type=int, default=1)
-    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="of each process")
-    parser.add_argument("--set", action="append", default=[], help="field=value of the schooling")
+    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="threads of each process")
+    parser.add_argument("--set", action="append", default=[], help="field=value of PupilTraining; may be repeated")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     write_dataset(options.lessons, options.count, processes=options.processes * options.threads)

@@ -1,1 +1,1 @@
-"""The problem templates, one topic a file."""
+"""The problem templates: one file for each topic."""

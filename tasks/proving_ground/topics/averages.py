@@ -1,4 +1,4 @@
-"""Averages: the mean of a few numbers, and the number that a mean hides."""
+"""Averages: the mean of a few numbers, and a missing number computed from a mean."""
 
 from tasks.proving_ground.template import Template
 from tasks.proving_ground.vocabulary import FRUIT, GOODS, NAMES, PEOPLE, WORK

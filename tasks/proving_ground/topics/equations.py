@@ -1,4 +1,4 @@
-"""Linear equations in words: a number or two is hidden behind what is said about it."""
+"""Linear equations in words: one or two unknown numbers are found from statements about them."""
 
 from tasks.proving_ground.template import Template
 from tasks.proving_ground.vocabulary import FRUIT, GOODS, NAMES, SMALL_THINGS

@@ -1,4 +1,4 @@
-"""Fractions of things: a part is eaten, sold or painted, and the rest is asked for."""
+"""Fractions of things: a part is eaten, sold or painted, and the question asks for the remainder."""
 
 from tasks.proving_ground.template import Template
 from tasks.proving_ground.vocabulary import FOOD, FRUIT, GOODS, LIQUIDS, NAMES, PEOPLE, SMALL_THINGS

@@ -255,5 +255,5 @@ def test_a_kind_of_lesson_may_come_more_often() -> None:
     often = Counter(make_example(i, {"write_question": 5}).stage for i in range(600))
     assert often["write_question"] > 2 * Counter(taught.stage for taught in TAUGHT)["write_question"]
     assert make_example(3, {}) == TAUGHT[3]
-    with pytest.raises(ValueError, match="no lesson is called 'write'"):
+    with pytest.raises(ValueError, match="no task is called 'write'"):
         make_example(3, {"write": 2})
