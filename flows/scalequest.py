@@ -120,7 +120,7 @@ class ScaleQuest(Recipe):
         if self.synthesize.role not in (*self.generators, WriteQuestion().role):
             raise ValueError("synthesize.role: generators say who writes the questions; name it there")
         if self.solve.adaptive and self.select.least_agreement > self.solve.stop_at_share:
-            raise ValueError("solve.adaptive stops before least_agreement is decided; set solve.enough to it")
+            raise ValueError("solve.adaptive stops before least_agreement is decided; set solve.stop_at_share to it")
         if self.measure_error_rates and self.dataset == "error_rates":
             raise ValueError("measure_error_rates publishes the dataset error_rates; give another name to this one")
         return self

@@ -113,6 +113,12 @@ class Filter(Stage):
         self._check_needs(given)
         return given
 
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        super().__pydantic_init_subclass__(**kwargs)
+        if cls.table is not None or cls.adds is not None:
+            raise TypeError(f"{cls.__name__} is a filter, which keeps its input's columns; a stage may declare `adds`")
+
     def reject_reason(self, row: Row) -> str | None:
         """Why `row` is rejected, in words that can be counted; None: it is kept."""
         raise NotImplementedError(f"{type(self).__name__} must define reject_reason()")

@@ -321,3 +321,8 @@ def test_a_stage_names_the_column_that_its_input_lacks(attempts: Receipt, lake: 
     told = tell(lambda row: [length(row)], attempts, lake)
     with pytest.raises(SchemaError, match="stage keep_short needs the column 'response'; its input has row_id, n"):
         worker.run_shard(KeepShort(), None, told, 0, lake)
+
+
+def test_a_filter_that_would_add_a_column_is_refused_where_it_is_written() -> None:
+    with pytest.raises(TypeError, match="KeepAndAdd is a filter, which keeps its input's columns"):
+        type("KeepAndAdd", (KeepShort,), {"adds": ADDED, "__annotations__": {"adds": ClassVar[pa.Schema]}})
