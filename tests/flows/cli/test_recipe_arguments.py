@@ -122,10 +122,10 @@ def test_a_switch_needs_no_value() -> None:
         (["--generators", '["a", "a"]'], "named twice"),
         (["--sample.drop_easy", '{"questioner": 0.3}'], "none is measured"),
         (["--fail_rate.sampling.n", "4", "--sample.drop_easy", '{"typo": 0.3}'], "'typo', which is no generator"),
-        (["--solve.adaptive", "--select.least_agreement", "0.8"], "set solve.enough to it"),
+        (["--solve.adaptive", "--select.least_agreement", "0.8"], "set solve.stop_at_share to it"),
         (
             ["--solve.adaptive", "--select.within_majority", "false", "--select.least_agreement", "0.8"],
-            "set solve.enough to it",
+            "set solve.stop_at_share to it",
         ),
         (["--synthesize.role", "nobody"], "generators say who writes"),
     ],
