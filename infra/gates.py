@@ -83,7 +83,7 @@ def _validate(frame: "pd.DataFrame", expectations: list[Expectation]) -> list[tu
     context.variables.progress_bars = {"globally": False}
     source = context.data_sources.add_pandas("lake")
     batch = source.add_dataframe_asset("dataset").add_batch_definition_whole_dataframe("whole")
-    loaded = batch.get_batch({"dataframe": frame})
+    whole_batch = batch.get_batch({"dataframe": frame})
     results = []
     for expect in expectations:
         try:
@@ -92,7 +92,7 @@ def _validate(frame: "pd.DataFrame", expectations: list[Expectation]) -> list[tu
             raise QuestmillError(
                 f"gate: expectation {expect.kind!r}: {root_cause(error)}; correct the suite"
             ) from error
-        outcome = loaded.validate(expectation, result_format="SUMMARY")
+        outcome = whole_batch.validate(expectation, result_format="SUMMARY")
         results.append((expect, outcome.to_json_dict()))
     return results
 

@@ -49,7 +49,7 @@ def create_s3(fs: Any, full: str, data: bytes, whole_bytes: int = WHOLE_BYTES) -
     object carries the mark of its writer, and after an error the mark that is found on the server decides.
     """
     mark = uuid.uuid4().hex
-    for left in reversed(range(TRIES)):
+    for tries_left in reversed(range(TRIES)):
         if len(data) >= whole_bytes and (writer := _read_writer(fs, full)) is not None:
             return writer == mark
         try:
@@ -61,9 +61,9 @@ def create_s3(fs: Any, full: str, data: bytes, whole_bytes: int = WHOLE_BYTES) -
                 writer, answered = _read_writer(fs, full), True
             if writer is not None:
                 return writer == mark
-            if not answered or not left or not CONFLICTS.intersection(statuses(error)):
+            if not answered or not tries_left or not CONFLICTS.intersection(statuses(error)):
                 raise
-            time.sleep(0.1 * 2 ** (TRIES - left))
+            time.sleep(0.1 * 2 ** (TRIES - tries_left))
     raise AssertionError("unreachable")
 
 
@@ -71,12 +71,12 @@ def _read_writer(fs: Any, full: str) -> str | None:
     """The mark of the object's writer; empty if it has none, None if there is no object."""
     bucket, key, _ = fs.split_path(full)
     try:
-        found = fs.call_s3("head_object", Bucket=bucket, Key=key)
+        head = fs.call_s3("head_object", Bucket=bucket, Key=key)
     except Exception as error:
         if is_missing(error):
             return None
         raise
-    return str(found["Metadata"].get(WRITER, ""))
+    return str(head["Metadata"].get(WRITER, ""))
 
 
 def flush_folder(folder: Path) -> None:

@@ -66,7 +66,7 @@ def _path_type(fs: Any, path: str) -> str:
 def _match_files(fs: Any, path: str) -> list[str]:
     if not set("*?[") & set(path):
         return []
-    return [found for found, info in fs.glob(path, detail=True).items() if info["type"] == "file"]
+    return [match for match, info in fs.glob(path, detail=True).items() if info["type"] == "file"]
 
 
 def check_file(url: str, source: Source) -> SourceFile:

@@ -11,12 +11,12 @@ MARK = "format"
 
 def check_format(store: Store) -> None:
     """Raise `BadInput` if the lake has another format. An empty lake has no format yet. Writes nothing."""
-    found = (store.read(MARK) or b"").decode().strip()
-    if found == FORMAT or (not found and not store.has_receipts()):
+    lake_format = (store.read(MARK) or b"").decode().strip()
+    if lake_format == FORMAT or (not lake_format and not store.has_receipts()):
         return
     raise BadInput(
-        f"store {store.url} has format {found or '1'}, and this version reads format {FORMAT}; name an empty one with "
-        "--store, and keep this one for the version that wrote it: its rows are exported by `questmill query`"
+        f"store {store.url} has format {lake_format or '1'}, and this version reads format {FORMAT}; name an empty one "
+        "with --store, and keep this one for the version that wrote it: its rows are exported by `questmill query`"
     )
 
 

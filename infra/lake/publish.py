@@ -79,11 +79,11 @@ def _compact(store: Store, dataset: str, version: str, parts: list[Part]) -> Ite
 def _regroup(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
     """The same rows in tables of `PART_ROWS` rows. The last may be shorter; without any rows there is one empty
     table."""
-    waiting = None
+    pending = None
     for table in tables:
-        waiting = table if waiting is None else pa.concat_tables([waiting, table])
-        while waiting.num_rows > PART_ROWS:
-            yield waiting.slice(0, PART_ROWS).combine_chunks()
-            waiting = waiting.slice(PART_ROWS)
-    if waiting is not None:
-        yield waiting.combine_chunks()
+        pending = table if pending is None else pa.concat_tables([pending, table])
+        while pending.num_rows > PART_ROWS:
+            yield pending.slice(0, PART_ROWS).combine_chunks()
+            pending = pending.slice(PART_ROWS)
+    if pending is not None:
+        yield pending.combine_chunks()

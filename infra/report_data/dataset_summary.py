@@ -119,10 +119,10 @@ def read_summary(store: Store, manifest: Manifest, measured_rates: Sequence[Row]
     `measured_rates` are rows of `schemas.tables.error_rates`; None: those of the lake's dataset `error_rates`, if it
     has one.
     """
-    everything = store.read_receipts()
-    known = {f"{receipt.step}/{receipt.key}": receipt for receipt in everything}
+    all_receipts = store.read_receipts()
+    known = {f"{receipt.step}/{receipt.key}": receipt for receipt in all_receipts}
     receipts = [known[name] for name in manifest.receipts if name in known]
-    gates = [r for r in everything if manifest.report and r.details.get("report") == manifest.report]
+    gates = [r for r in all_receipts if manifest.report and r.details.get("report") == manifest.report]
     warnings = [line for gate in gates[:1] for line in gate.details.get("warned", "").splitlines()]
     try:
         with contextlib.closing(catalog.connect(store)) as con:
