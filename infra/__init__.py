@@ -1,7 +1,7 @@
-"""Where it happens: the lake, the cluster, the gates and the engines."""
+"""The infrastructure of runs: the lake, the cluster, the gates and the engines."""
 
 import os
 
-# Arrow's own pool keeps a heap for each thread, in huge pages: 7 MB for each shard that waits for replies in a thread
-# of its own. It reads this when it is first imported, and does not heed `pyarrow.set_memory_pool` inside Parquet.
+# Arrow's default pool keeps a heap in huge pages for each thread: 7 MB for each shard that waits for replies in its own
+# thread. Arrow reads this variable on its first import; its Parquet code ignores `pyarrow.set_memory_pool`.
 os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")

@@ -1,4 +1,4 @@
-"""The only place that knows Great Expectations: whole datasets are checked before they may be published."""
+"""Gates: checks a whole dataset with Great Expectations before it may be published. No other module imports it."""
 
 import logging
 import os
@@ -18,14 +18,15 @@ from schemas.steps import Expectation
 if TYPE_CHECKING:
     import pandas as pd
 
-# Great Expectations takes 2.1 s to import and pandas 0.5 s, so only a gate that is really run pays for them.
+# Great Expectations takes 2.1 s to import and pandas 0.5 s, so they are imported only when a gate runs.
 
 
 def run_gate(suite: str, expectations: list[Expectation], tables: list[Receipt], lake: str) -> Receipt:
-    """Check the parts of `tables` as one dataset; the receipt's detail holds the outcome and the report's path.
+    """Check the parts of `tables` as one dataset, write a report and commit a receipt.
 
-    Raises `QuestmillError`, and commits nothing, where a critical check could not be made: that is no verdict.
-    `detail`: `failed` (critical expectations that failed, one a line), `warned`, `report` (path in the lake).
+    The receipt's `details` hold `failed` (failed critical expectations, one per line), `warned` (failed expectations
+    of severity `warning`, one per line) and `report` (its path in the lake). Raises `QuestmillError`, and commits
+    nothing, if a critical check could not be carried out.
     """
     store, started = open_store(lake), time.monotonic()
     parts = [part for receipt in tables for part in receipt.parts]
@@ -61,7 +62,7 @@ def run_gate(suite: str, expectations: list[Expectation], tables: list[Receipt],
 
 
 def _load_columns(store: Store, expectations: list[Expectation], parts: list[Part]) -> "pd.DataFrame":
-    """The columns that the checks read, and no others: responses are a thousand times the size of verdicts."""
+    """Load only the columns that the checks read, because responses are a thousand times as large as verdicts."""
     columns = sorted({column for expect in expectations for column in expect.columns})
     available = store.read_schema(parts[0]).names
     if missing := sorted(set(columns) - set(available)):
@@ -82,7 +83,7 @@ def _validate(frame: "pd.DataFrame", expectations: list[Expectation]) -> list[tu
     context.variables.progress_bars = {"globally": False}
     source = context.data_sources.add_pandas("lake")
     batch = source.add_dataframe_asset("dataset").add_batch_definition_whole_dataframe("whole")
-    loaded = batch.get_batch({"dataframe": frame})
+    whole_batch = batch.get_batch({"dataframe": frame})
     results = []
     for expect in expectations:
         try:
@@ -91,13 +92,13 @@ def _validate(frame: "pd.DataFrame", expectations: list[Expectation]) -> list[tu
             raise QuestmillError(
                 f"gate: expectation {expect.kind!r}: {root_cause(error)}; correct the suite"
             ) from error
-        outcome = loaded.validate(expectation, result_format="SUMMARY")
+        outcome = whole_batch.validate(expectation, result_format="SUMMARY")
         results.append((expect, outcome.to_json_dict()))
     return results
 
 
 def _format_result(expect: Expectation, result: dict[str, Any]) -> str:
-    """`row_id: values to be unique: 2 unexpected (0.04 %), e.g. ...` in one line."""
+    """One line such as `row_id: values to be unique: 2 of 4 do not, e.g. 'b', 'b'`."""
     observed = result.get("result") or {}
     subject = str(expect.arguments.get("column", "table"))
     check = expect.kind.removeprefix("expect_").removeprefix("column_").replace("_", " ")
@@ -112,7 +113,10 @@ def _format_result(expect: Expectation, result: dict[str, Any]) -> str:
 
 
 def _find_exception(info: dict[str, Any]) -> str | None:
-    """What the check raised, in one line; Great Expectations keeps it flat, or once for each metric that it needed."""
+    """The error that a check raised, in one line; None if there is none.
+
+    Great Expectations reports it directly, or once for each metric that the check needed.
+    """
     for entry in [info] if "raised_exception" in info else info.values():
         if entry["raised_exception"]:
             return " ".join(str(entry["exception_message"]).split())

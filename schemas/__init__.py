@@ -1,1 +1,1 @@
-"""What shape: the tables, the nouns and the protocols."""
+"""The shapes that all packages share: tables, records and protocols. Imports no other package of the project."""

@@ -1,6 +1,6 @@
-"""Arrow without its forgiveness: a row either fits its table exactly or is told which column does not.
+"""Strict conversion of rows to Arrow tables: a row either fits its table exactly, or an error names the column.
 
-`Table.from_pylist(schema=...)` drops unknown columns and fills missing ones with null; `conform` refuses both.
+`Table.from_pylist(schema=...)` drops unknown columns and fills missing ones with null; `conform` rejects both.
 """
 
 from collections.abc import Sequence
@@ -12,11 +12,12 @@ from schemas.errors import SchemaError
 from schemas.outcomes import Row
 
 MEASURED_METADATA = {b"questmill": b"measured"}
-"""Field metadata of columns that differ from run to run (milliseconds): left out of a dataset's content hash."""
+"""Field metadata of columns that differ from run to run (milliseconds). They are left out of a dataset's content
+hash."""
 
 
 USER = {b"questmill": b"user"}
-"""Field metadata of columns that a user's file brought: every step carries them to the end."""
+"""Field metadata of columns that come from a user's file. Every step carries them to the end."""
 
 
 def required(name: str, kind: pa.DataType) -> pa.Field:
@@ -35,17 +36,17 @@ def measured(name: str, kind: pa.DataType) -> pa.Field:
 
 
 def user_column(name: str, kind: pa.DataType) -> pa.Field:
-    """A column that a user's file brought, beside those that the recipe reads."""
+    """A column from a user's file that the recipe itself does not read."""
     return pa.field(name, kind, metadata=USER)
 
 
 def is_user_column(field: pa.Field) -> bool:
-    """Whether `field` was brought by a user's file."""
+    """Whether `field` comes from a user's file."""
     return bool(field.metadata and field.metadata.get(b"questmill") == b"user")
 
 
 def with_user_columns(own: pa.Schema, given: pa.Schema) -> pa.Schema:
-    """`own`, and after it the user's columns of `given` that `own` does not name itself."""
+    """The columns of `own`, followed by the user columns of `given` whose names `own` does not use."""
     return pa.schema([*own, *(field for field in given if is_user_column(field) and field.name not in own.names)])
 
 
@@ -55,7 +56,7 @@ def is_measured(field: pa.Field) -> bool:
 
 
 def conform(rows: Sequence[Row], schema: pa.Schema, owner: str) -> pa.Table:
-    """Turn `rows` into a table of exactly `schema`, or raise `SchemaError` naming owner, column and row id."""
+    """Turn `rows` into a table of exactly `schema`. Raises `SchemaError`, which names owner, column and row id."""
     names = set(schema.names)
     for row in rows:
         if row.keys() != names:
@@ -77,7 +78,7 @@ def conform(rows: Sequence[Row], schema: pa.Schema, owner: str) -> pa.Table:
 
 
 def _to_array(values: list[Any], kind: pa.DataType) -> pa.Array:
-    """Arrow would make 1 of 1.5 in a column of integers, and 1.0 of True."""
+    """Convert without losing anything: Arrow would turn 1.5 into 1 in an integer column, and True into 1.0."""
     lossy_type = float if pa.types.is_integer(kind) else bool if pa.types.is_floating(kind) else None
     if lossy_type is not None and (misfit := next((v for v in values if isinstance(v, lossy_type)), None)) is not None:
         raise TypeError(f"{misfit!r} is a {lossy_type.__name__}")

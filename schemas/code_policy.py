@@ -1,4 +1,4 @@
-"""What a run does with work that other code of the same step has done before."""
+"""What a run does when a step's code has changed since its rows were made."""
 
 from typing import Literal
 
@@ -6,9 +6,11 @@ from schemas.identity import FrozenModel
 
 
 class CodePolicy(FrozenModel):
-    """An option of a run, no part of its recipe: what was worked counts for every recipe."""
+    """How a run treats rows that other code of a step made. It belongs to the run and not to the recipe, because the
+    lake's receipts are shared by all recipes."""
 
     on_changed_code: Literal["use", "redo", "stop"] = "use"
-    """`use` takes the rows as they are, with a warning; `redo` works them again; `stop` ends the run."""
+    """What to do with rows that an earlier version of a step's code made: `use` takes them with a warning, `redo`
+    makes them again, `stop` ends the run."""
     redo: tuple[str, ...] = ()
-    """Labels of steps that are worked again although their code is the same, once for each state of their code."""
+    """Labels of steps to run again although their code is unchanged, once for each version of their code."""

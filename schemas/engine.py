@@ -1,4 +1,4 @@
-"""What a model is to a stage: a prompt in, completions out; where the model runs is nobody's business here."""
+"""The protocol between a stage and a model: prompts in, completions out, wherever the model runs."""
 
 from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple, Protocol, runtime_checkable
@@ -12,91 +12,96 @@ class Completion(FrozenModel):
     """One sample of one prompt."""
 
     text: str
+    """What the model wrote."""
     finish_reason: Literal["stop", "length"]
-    """`stop`: the model ended its reply; `length`: it was cut off at `max_tokens`."""
+    """Why the reply ended. `stop`: the model ended it; `length`: it was cut off at `max_tokens`."""
     prompt_tokens: int
-    """0 where the prompt was read for an earlier sample of the same request."""
+    """Prompt tokens read for this sample; 0 if they were counted with an earlier sample of the same request."""
     completion_tokens: int
+    """Tokens of the reply."""
     logprobs: tuple[float, ...] | None = None
-    """Natural log-probability per completion token, when asked for."""
+    """Natural log-probability of each completion token; None unless `Sampling.logprobs` is set."""
 
 
 class Request(NamedTuple):
-    """One row's question to a model; one sample is owed for each seed."""
+    """The prompt of one row, with one seed for each sample to draw."""
 
     row_id: str
-    """Its `row_id`, unique within a shard."""
+    """Id of the row, unique within a shard."""
     prompt: Prompt
+    """What the model reads."""
     seeds: tuple[int, ...]
+    """One seed for each sample."""
     samples: tuple[int, ...] = ()
-    """Index of the sample that each seed stands for; empty: 0, 1, 2 ..."""
+    """Index of the sample that each seed draws; empty: 0, 1, 2 ..."""
     key: str = ""
-    """Names what is asked, by `schemas.identity.question_key`; replies are kept under it. Empty: the row id serves."""
+    """Key under which replies are stored, from `schemas.identity.question_key`; empty: the row id is used."""
 
     @property
     def reply_key(self) -> str:
-        """The name under which its replies are kept."""
+        """The key under which its replies are stored."""
         return self.key or self.row_id
 
     def sample_indices(self) -> tuple[int, ...]:
-        """`samples`, written out."""
+        """The index of each sample: `samples`, or 0, 1, 2 ... if that is empty."""
         return self.samples or tuple(range(len(self.seeds)))
 
 
 class Failure(NamedTuple):
-    """Why a request got no reply and never will: not a judgement of the row but a failure of the work."""
+    """Why a request failed for good. It says nothing about the quality of the row."""
 
     reason: str
     """A few words that can be counted, e.g. `context too long`."""
     error: str
-    """What the server said, keys left out."""
+    """The server's error message, without any API key."""
     attempts: int = 1
+    """How often the request was sent."""
 
 
 Reply = list[Completion] | Failure
-"""One completion a seed, in their order, or why there is none."""
+"""One completion for each seed, in the order of the seeds, or the reason why there are none."""
 
 
 class RequestObserver:
-    """What an engine asks and tells whoever streams from it, on any thread and at once. This one allows everything."""
+    """Callbacks that an engine makes while it streams, on any thread and at once. The base class allows everything."""
 
     def may_send(self) -> bool | None:
-        """Whether one more request may be sent; None: ask again when something that is in flight has come back.
+        """Whether one more request may be sent; None: ask again when a request in flight has returned.
 
-        A request that may not be sent is neither asked nor yielded.
+        A request that may not be sent is skipped: the engine does not yield it.
         """
         return True
 
     def on_reply(self, request: Request, reply: Reply) -> None:
-        """Called with every reply before anybody reads it; it may hold some of the request's samples only."""
+        """Called with every reply before it is yielded. A reply may hold only some of the request's samples."""
 
 
 NO_OBSERVER = RequestObserver()
-"""For whoever wants to be asked and told nothing."""
+"""The default observer: it allows every request and ignores every reply."""
 
 
 @runtime_checkable
 class Generator(Protocol):
-    """An engine that writes."""
+    """An engine that writes text."""
 
     def stream(
         self, requests: Sequence[Request], sampling: Sampling, observer: RequestObserver = ...
     ) -> Iterator[tuple[Request, Reply]]:
-        """Yield every request once with its reply, in the order in which the replies come.
+        """Yield every request once with its reply, in the order in which the replies arrive.
 
-        Raises `EngineError` where no request can be answered: no server, a key that is refused, no money left.
+        Raises `EngineError` if no request can be answered: no server, a rejected key, no credit left.
         """
 
     def close(self) -> None:
-        """Give memory, threads and child processes back. May be called twice."""
+        """Release memory, threads and child processes. May be called twice."""
 
 
 def generate(
     engine: Generator, prompts: Sequence[Prompt], sampling: Sampling, seeds: Sequence[Sequence[int]]
 ) -> list[list[Completion]]:
-    """Completions of all prompts, in order; `seeds[i][j]` seeds sample j of prompt i.
+    """The completions of all prompts, in order; `seeds[i][j]` is the seed of sample j of prompt i.
 
-    Raises `EngineError` where a request fails: for callers to whom a part of the replies is of no use.
+    Raises `EngineError` if any request fails. It is meant for callers that need all of the replies.
     """
     requests = [Request(str(i), p, tuple(s)) for i, (p, s) in enumerate(zip(prompts, seeds, strict=True))]
     replies: dict[str, list[Completion]] = {}
@@ -109,17 +114,17 @@ def generate(
 
 @runtime_checkable
 class Scorer(Protocol):
-    """An engine that judges: the probability that the model answers `yes`, in [0, 1]."""
+    """An engine that scores: it returns the probability in [0, 1] that the model answers `yes`."""
 
     def score(self, requests: Sequence[Request], observer: RequestObserver = ...) -> Iterator[tuple[Request, Reply]]:
-        """Like `Generator.stream`; a reply is one completion, its text the probability as `repr` writes it."""
+        """Like `Generator.stream`. A reply is one completion whose text is the probability, as `repr` writes it."""
 
     def close(self) -> None:
-        """Give memory, threads and child processes back. May be called twice."""
+        """Release memory, threads and child processes. May be called twice."""
 
 
 def score(engine: Scorer, prompts: Sequence[Prompt]) -> list[float]:
-    """The probability that the model answers `yes` to each prompt, in [0, 1]; `EngineError` where a request fails."""
+    """The probability in [0, 1] that the model answers `yes`, for each prompt. Raises `EngineError` if one fails."""
     requests = [Request(str(i), prompt, (0,)) for i, prompt in enumerate(prompts)]
     scores: dict[str, float] = {}
     for request, reply in engine.score(requests):

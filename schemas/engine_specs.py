@@ -1,4 +1,4 @@
-"""Which engine plays a role: one model of fields for each kind."""
+"""The settings of the engine that plays a role: one class for each kind of engine."""
 
 import re
 from collections.abc import Mapping
@@ -11,54 +11,58 @@ from schemas.identity import FrozenModel, NotIdentity
 
 
 class PricedSpec(FrozenModel):
-    """What every engine may cost; money is no part of an identity."""
+    """The price of an engine's tokens. Prices are not part of its identity."""
 
     usd_per_million_in: Annotated[float, NotIdentity] = Field(default=0.0, ge=0)
-    """US dollars for a million prompt tokens."""
+    """Price of a million prompt tokens in US dollars."""
     usd_per_million_out: Annotated[float, NotIdentity] = Field(default=0.0, ge=0)
-    """US dollars for a million completion tokens."""
+    """Price of a million completion tokens in US dollars."""
 
 
 class EmbeddedSpec(PricedSpec):
-    """A CTranslate2 model directory with the tokenizer files of its origin."""
+    """A CTranslate2 model that runs on the worker's CPU: its directory, with the original model's tokenizer files."""
 
     kind: Literal["embedded"] = "embedded"
     path: Annotated[str, NotIdentity] = "data/models/pupil/int8"
-    """The directory. Its content is the identity, not its place: see `infra.engines.pin`."""
+    """Directory of the model. Its content counts for the identity, its location does not."""
     digest: str = ""
-    """Content digest of the directory; set by `infra.engines.pin`, and checked on loading."""
+    """Content digest of the directory. It is set when the run starts, and checked when the model is loaded."""
     compute_type: str = "int8"
+    """Numeric type of the computation, by CTranslate2's names, e.g. `int8` or `float32`."""
     max_batch_size: Annotated[int, NotIdentity] = 32
-    """Prompts in one forward pass."""
+    """Most prompts in one forward pass."""
     threads: Annotated[int, NotIdentity] = 1
+    """CPU threads of one forward pass."""
 
 
 class HttpSpec(PricedSpec):
-    """A model behind any server that speaks OpenAI's protocol."""
+    """A model on any server that speaks the OpenAI protocol."""
 
     kind: Literal["http"]
     model: str
-    """As the server calls it."""
+    """Name of the model, as the server calls it."""
     base_url: Annotated[tuple[str, ...], NotIdentity, Field(min_length=1)]
-    """One or several, e.g. `https://api.example.com/v1` (https where none is given); the least busy one is asked."""
+    """One or more server urls, e.g. `https://api.example.com/v1` (https is assumed if no scheme is given). Each request
+    goes to the least busy server."""
     api: Literal["chat", "tagged"] = "chat"
-    """`chat`: messages to `/chat/completions`; `tagged`: the text that the pupil reads, to `/completions`."""
+    """Which API is called. `chat` sends messages to `/chat/completions`; `tagged` sends the shipped model's tagged
+    text to `/completions`."""
     extra_body: Mapping[str, Any] = {}
-    """More fields for the body of every request, e.g. `{"reasoning_effort": "low"}`."""
+    """Additional fields for the body of every request, e.g. `{"reasoning_effort": "low"}`."""
     key_from: Annotated[str, NotIdentity] = ""
-    """Name of the environment variable that holds the key; empty: no key is sent."""
+    """Name of the environment variable that holds the API key; empty: no key is sent."""
     max_in_flight: Annotated[int, NotIdentity] = Field(default=256, ge=1)
-    """Most requests in flight, from one worker."""
+    """Most requests in flight from one worker."""
     min_in_flight: Annotated[int, NotIdentity] = Field(default=4, ge=1)
-    """Fewest requests in flight that a server which complains brings the window down to."""
+    """Fewest requests in flight when an overloaded server makes the worker slow down."""
     deadline: Annotated[float, NotIdentity] = Field(default=600.0, gt=0)
-    """Seconds for one attempt, after which it counts as failed."""
+    """Seconds after which one attempt counts as failed."""
     max_attempts: Annotated[int, NotIdentity] = Field(default=6, ge=1)
-    """For one request, before its row is quarantined."""
+    """Attempts of one request before its row is quarantined."""
     outage_seconds: Annotated[float, NotIdentity] = Field(default=60.0, gt=0)
-    """Seconds without any server that answers, after which the run stops."""
+    """Seconds without an answer from any server, after which the run stops."""
     supports_n: Annotated[bool, NotIdentity] = True
-    """The server takes `n`: all samples of a row in one request."""
+    """Whether the server accepts `n`, so that one request asks for all samples of a row."""
 
     @field_validator("base_url", mode="before")
     @classmethod
@@ -72,89 +76,90 @@ class HttpSpec(PricedSpec):
         for url in full_urls:
             parts = urlsplit(url)
             if parts.scheme not in ("http", "https") or not parts.hostname or re.search(r"[\s,]", url):
-                raise ValueError(f"{url!r} is no http or https url; several of them are a list")
-            _ = parts.port  # raises ValueError where it is no number
+                raise ValueError(f"{url!r} is not an http or https url; give several urls as a list")
+            _ = parts.port  # raises ValueError if it is not a number
             if parts.username or parts.password:
-                raise ValueError("a base_url holds no user and no password; name the key's variable in key_from")
+                raise ValueError("a base_url must not hold a user or password; name the key's variable in key_from")
         return full_urls
 
 
 class VllmSpec(PricedSpec):
-    """A model in this worker, through vLLM: one engine on one GPU or several, or on the CPU."""
+    """A model that runs in the worker through vLLM, on one or more GPUs or on the CPU."""
 
     kind: Literal["vllm"]
     model: str = ""
-    """Its name on a model hub; or give `path`."""
+    """Name of the model on a model hub. Give either this or `path`."""
     revision: str = ""
-    """Commit of a model from a hub; empty: the newest, which may be another one tomorrow."""
+    """Commit of the hub model; empty: the newest one, which may change between runs."""
     path: Annotated[str, NotIdentity] = ""
-    """A directory of safetensors with its tokenizer. Its content is the identity, not its place."""
+    """Directory of safetensors with their tokenizer. Its content counts for the identity, its location does not."""
     digest: str = ""
-    """Content digest of that directory; set by `infra.engines.pin`, and checked on loading."""
+    """Content digest of that directory. It is set when the run starts, and checked when the model is loaded."""
     dtype: str = "auto"
-    """Type of weights and activations: `auto`, `bfloat16`, `float16`, `float32`."""
+    """Type of weights and activations: `auto`, `bfloat16`, `float16` or `float32`."""
     quantization: str = ""
-    """As vLLM calls it, e.g. `fp8`; empty: what the model itself says."""
+    """Quantization method by vLLM's name, e.g. `fp8`; empty: what the model's own configuration says."""
     max_model_len: int = Field(default=0, ge=0)
-    """Longest prompt with its reply, in tokens; 0: what the model was made for."""
+    """Most tokens of a prompt and its reply together; 0: the model's own limit."""
     pooling: bool = False
-    """A reward model or classifier, which scores and writes nothing."""
+    """Whether the model is a reward model or classifier, which scores and writes no text."""
     device: Annotated[Literal["cuda", "cpu"], NotIdentity] = "cuda"
-    """What the installed vLLM was built for."""
+    """Device that the installed vLLM was built for."""
     tensor_parallel_size: Annotated[int, NotIdentity] = Field(default=1, ge=1)
-    """GPUs that share each layer."""
+    """GPUs that each layer is split over."""
     gpu_memory_fraction: Annotated[float, NotIdentity] = Field(default=0.9, gt=0, le=1)
-    """Of each GPU, for weights and cache together."""
+    """Fraction of each GPU's memory for weights and cache together."""
     kv_cache_gib: Annotated[float, NotIdentity] = Field(default=0.0, ge=0)
-    """For the cache of keys and values, in GiB; 0: what the fraction leaves, on a CPU what vLLM thinks fit."""
+    """Size of the key-value cache in GiB; 0: what `gpu_memory_fraction` leaves, on a CPU vLLM's own default."""
     offload_gib: Annotated[float, NotIdentity] = Field(default=0.0, ge=0)
-    """Of weights that wait in main memory for their turn on each GPU, in GiB."""
+    """GiB of weights, for each GPU, that stay in main memory until they are needed."""
     enforce_eager: Annotated[bool, NotIdentity] = False
-    """Compile nothing: a quick start, slower replies."""
+    """Whether to skip compilation: the engine starts faster and replies more slowly."""
     max_num_seqs: Annotated[int, NotIdentity] = Field(default=256, ge=1)
     """Most samples in one forward pass."""
     max_in_flight: Annotated[int, NotIdentity] = Field(default=512, ge=1)
-    """Most requests in flight: more than a forward pass holds, so that one that ends is followed at once."""
+    """Most requests in flight. More than one forward pass holds, so that a finished request is replaced at once."""
     stall_seconds: Annotated[float, NotIdentity] = Field(default=300.0, gt=0)
     """Seconds without a token for any request in flight, after which the engine is restarted."""
 
     @model_validator(mode="after")
     def _check_one_model(self) -> "VllmSpec":
         if bool(self.model) == bool(self.path):
-            raise ValueError("name a model on a hub (model) or give its directory (path), one of the two")
+            raise ValueError("give either the name of a model on a hub (model) or its directory (path), not both")
         return self
 
     @property
     def gpus(self) -> int:
-        """How many it keeps busy; none on a CPU."""
+        """How many GPUs it uses; 0 on a CPU."""
         return self.tensor_parallel_size if self.device == "cuda" else 0
 
 
 class RegressorSpec(PricedSpec):
-    """A model with a scalar head in this worker, through transformers: it scores and writes nothing."""
+    """A model with a scalar head that runs in the worker through transformers. It scores and writes no text."""
 
     kind: Literal["regressor"]
     path: Annotated[str, NotIdentity] = ""
-    """A directory of safetensors with one label, and its tokenizer; where a recipe trains the model, any language model
-    that the training may start from. Its content is the identity, not its place."""
+    """Directory of safetensors with one label, and their tokenizer. If a recipe trains the model, any language model to
+    start from. The content counts for the identity, the location does not."""
     digest: str = ""
-    """Content digest of that directory; set by `infra.engines.pin`, and checked on loading."""
+    """Content digest of that directory. It is set when the run starts, and checked when the model is loaded."""
     bound: Literal["sigmoid", "clip"] = "sigmoid"
-    """How the head's value, which knows no bounds, comes to lie in [0, 1]; `clip` suits a head that was trained on bare
-    fail rates, as the paper's (ScaleQuest, section 2.4)."""
+    """How the head's unbounded value is mapped into [0, 1]. `clip` suits a head that was trained on plain fail rates,
+    as in the paper (ScaleQuest, section 2.4)."""
     dtype: Literal["float32", "bfloat16"] = "float32"
     """Type of weights and activations."""
     max_batch_tokens: Annotated[int, NotIdentity] = Field(default=8192, ge=1)
-    """Tokens of one forward pass, padding included; a longer question goes alone."""
+    """Most tokens in one forward pass, padding included. A longer question gets a pass of its own."""
     device: Annotated[Literal["cuda", "cpu"], NotIdentity] = "cpu"
+    """Device that the model runs on."""
     threads: Annotated[int, NotIdentity] = Field(default=1, ge=1)
-    """On a CPU."""
+    """CPU threads of one forward pass; only used with `device = "cpu"`."""
 
     @property
     def gpus(self) -> int:
-        """How many it keeps busy."""
+        """How many GPUs it uses: 1, or 0 on a CPU."""
         return int(self.device == "cuda")
 
 
 EngineSpec = Annotated[EmbeddedSpec | HttpSpec | VllmSpec | RegressorSpec, Field(discriminator="kind")]
-"""Every kind of engine that a profile may name for a role; told apart by `kind`."""
+"""Every kind of engine that a profile may name for a role; `kind` says which one it is."""

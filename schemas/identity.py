@@ -1,11 +1,11 @@
-"""What names work: two identities, and the fingerprint of each.
+"""Fingerprints that say when two pieces of work are the same, so that nothing is done twice.
 
-*What is asked* of a model is named by `ask_fingerprint`: label of the stage, row id, prompt, sampling, model, round.
-Seeds
-and replies hang on it alone, so a changed parser asks nothing again.
+There are two of them. The fingerprint of a *question* to a model (`ask_fingerprint` and `question_key`) covers the
+stage's label, row id, prompt, sampling, model and round. Seeds and stored replies depend on it alone, so a changed
+parser asks no question again.
 
-*What is worked* is named by `fingerprint` of the step, its engine and its inputs: all fields, label, version and table.
-Receipts hang on it.
+The fingerprint of a step's *work* (`fingerprint` of the step, its engine and its inputs) covers all fields, label,
+version and table. Receipts depend on it.
 """
 
 import hashlib
@@ -16,29 +16,30 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 ADDED_FIELDS: Mapping[str, str] = {}
-"""Fields that were added after a release, as `Model.field`, and the release that brought them. One that holds its
-default
-is left out of both identities, so what was worked before stays done."""
+"""Fields that were added after a release, as `Model.field`, with the release that added them. A field that holds its
+default is left out of both fingerprints, so earlier work stays valid."""
 
 
 class NotIdentity:
-    """Marks a field that only says *where* work happens: `Annotated[str, NotIdentity]` is left out of the identity."""
+    """Marks a field that does not change the result, e.g. *where* work happens: `Annotated[str, NotIdentity]` is left
+    out of the identity."""
 
 
 class FrozenModel(BaseModel):
-    """Base of everything that has an identity: immutable, strict about names, documented by string literals."""
+    """Base class of everything that has an identity: immutable, without unknown fields, documented by string
+    literals."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, arbitrary_types_allowed=True)
 
     def identity_facts(self) -> dict[str, Any]:
-        """What counts for the identity beside the fields."""
+        """What counts for the identity in addition to the fields."""
         return {}
 
 
 def identity(thing: Any, added: Mapping[str, str] = ADDED_FIELDS) -> Any:
-    """The part of `thing` that says what it is, as plain JSON.
+    """The part of `thing` that counts for its identity, as plain JSON.
 
-    Left out are fields marked `NotIdentity`, and those of `added` that hold their default.
+    Fields marked `NotIdentity` are left out, and so are fields of `added` that hold their default.
     """
     if isinstance(thing, BaseModel):
         left_out = _not_identity_fields(type(thing)) | _unused_fields(thing, added)
@@ -54,30 +55,29 @@ def identity(thing: Any, added: Mapping[str, str] = ADDED_FIELDS) -> Any:
 
 
 def fingerprint(*things: Any) -> str:
-    """sha256 in hex over the identity of `things`: equal for equal work, wherever it runs."""
+    """The sha256, in hex, of the identity of `things`. Equal work has equal fingerprints, wherever it runs."""
     text = json.dumps([identity(t) for t in things], sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def ask_fingerprint(label: str, sampling: BaseModel, model: str, round_name: str = "") -> str:
-    """What all questions of one stage to one model share: the first half of what is asked.
+    """The fingerprint that all questions of one stage to one model share; `question_key` adds the row.
 
-    `model` is the fingerprint of the engine. The number of samples is left out, for each sample has a number of its
-    own:
-    the first four of eight are the four that were asked for before.
+    `model` is the fingerprint of the engine. The number of samples is left out, because samples are numbered: the first
+    four of eight samples are the same as four samples asked for earlier.
     """
     decoding = {name: value for name, value in identity(sampling).items() if name != "n"}
     return fingerprint(label, decoding, model, *([round_name] if round_name else []))
 
 
 def question_key(shared: str, row_id: str, prompt: Mapping[str, Any]) -> str:
-    """What is asked about one row, as sha256 in hex. `shared` comes from `ask_fingerprint`; `prompt` is plain JSON."""
+    """The key of one row's question: sha256 in hex. `shared` comes from `ask_fingerprint`; `prompt` is plain JSON."""
     text = json.dumps([shared, row_id, prompt], separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _not_identity_fields(model: type[BaseModel]) -> set[str]:
-    """Fields marked `NotIdentity` by the class or by one that it extends: a new default unmarks nothing."""
+    """Fields marked `NotIdentity` by the class or one of its bases; the mark survives a new default in a subclass."""
     models = [base for base in model.__mro__ if issubclass(base, BaseModel)]
     return {name for base in models for name, field in base.model_fields.items() if NotIdentity in field.metadata}
 

@@ -1,4 +1,4 @@
-"""Where rows come from: files of somebody else, and which of their columns are which of ours."""
+"""Where rows come from: the user's input files, and how their columns are named."""
 
 from pydantic import Field, field_validator
 
@@ -6,25 +6,25 @@ from schemas.identity import FrozenModel
 
 
 class ColumnNames(FrozenModel):
-    """Names that the input gives to the columns we need; every other column is kept as it is."""
+    """The input's names of the columns that are needed. Every other column is kept as it is."""
 
     question: str = "question"
-    """What was asked."""
+    """Name of the column that holds the question."""
     response: str = "response"
-    """What was answered: a final answer, or a solution that ends in one."""
+    """Name of the column that holds the response: a final answer, or a solution that ends in one."""
     answer: str = "answer"
-    """The gold answer: a string, or a plain number."""
+    """Name of the column that holds the gold answer: a string or a plain number."""
 
 
 class Source(FrozenModel):
-    """Files to read: JSON Lines or Parquet."""
+    """The files to read, in JSON Lines or Parquet format."""
 
     input: tuple[str, ...] = Field(min_length=1)
-    """Paths or urls; globs allowed (`s3://bucket/attempts/*.parquet`)."""
+    """Paths or urls of the input files; globs are allowed (`s3://bucket/attempts/*.parquet`)."""
     columns: ColumnNames = ColumnNames()
-    """Which column is which, e.g. `--columns.response solution`."""
+    """Names of the input's columns, e.g. `--columns.response solution`."""
     shard_rows: int = Field(default=512, ge=1)
-    """Rows a shard: what one task works and one receipt commits."""
+    """Rows of a shard, which is worked by one task and committed by one receipt."""
 
     @field_validator("input", mode="before")
     @classmethod
@@ -33,11 +33,13 @@ class Source(FrozenModel):
 
 
 class SourceFile(FrozenModel):
-    """One file that was read to its end and found good."""
+    """One input file that was read to its end and passed all checks."""
 
     url: str
+    """Path or url of the file."""
     digest: str
-    """sha256 of its bytes, in hex."""
+    """The sha256 of its bytes, in hex."""
     rows: int
+    """Number of its rows."""
     types: dict[str, str]
-    """Columns beside the required ones and their Arrow types, e.g. `{"model": "string", "seed": "int64"}`."""
+    """Arrow types of the columns other than the required ones, e.g. `{"model": "string", "seed": "int64"}`."""

@@ -1,13 +1,13 @@
-"""What a dataset may be called."""
+"""Valid names of datasets."""
 
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
 DATASET_NAME_PATTERN = r"^[a-z][a-z0-9_]*$"
-"""What a dataset may be called: a folder, a view and an artifact bear its name."""
+"""Pattern of a dataset's name, which is also the name of a folder, a view and an artifact."""
 RESERVED_VIEWS = frozenset({"funnel", "quarantine", "receipts", "rejects", "step"})
-"""Views and schemas of every lake, which a dataset of the same name would hide."""
+"""Views and schemas of every lake. A dataset of the same name would hide them."""
 
 
 def _check_not_reserved(name: str) -> str:
@@ -17,4 +17,4 @@ def _check_not_reserved(name: str) -> str:
 
 
 DatasetName = Annotated[str, Field(pattern=DATASET_NAME_PATTERN), AfterValidator(_check_not_reserved)]
-"""Type of a recipe's field that names the dataset to publish."""
+"""Type of a recipe field that names the dataset to publish."""

@@ -1,4 +1,4 @@
-"""What becomes of a row: kept, rejected or quarantined."""
+"""The outcomes of a row: kept, rejected or quarantined."""
 
 from typing import Any, NamedTuple
 
@@ -6,16 +6,20 @@ Row = dict[str, Any]
 
 
 class Reject(NamedTuple):
-    """A row that a stage looked at and turned down. The row is kept in a table of its own, with the reason."""
+    """A row that a stage rejected. It is stored with its reason in a table of its own."""
 
     row: Row
     reason: str
+    """Why it was rejected, in words that can be counted."""
 
 
 class Quarantine(NamedTuple):
-    """A row that was tried and failed for good: not a judgement of the row but a failure of the work."""
+    """A row whose processing failed for good. This says nothing about the quality of the row."""
 
     row: Row
     reason: str
+    """Why it failed, in words that can be counted."""
     error: str
+    """The error message."""
     attempts: int = 1
+    """How often it was tried."""

@@ -1,4 +1,4 @@
-"""Where a run happens: its store and its cluster. What is made is the recipe's business, not the profile's."""
+"""Where a run happens: its store, its cluster and its models. What a run makes is up to the recipe."""
 
 from typing import Literal
 
@@ -9,17 +9,18 @@ from schemas.identity import FrozenModel
 
 
 class LocalCluster(FrozenModel):
-    """A Dask cluster on this machine, opened for one run and closed after it."""
+    """A Dask cluster on this machine that is started for one run and closed after it."""
 
     kind: Literal["local"] = "local"
     workers: int = Field(default=2, ge=1)
-    """Worker processes."""
+    """Number of workers."""
     processes: bool = True
-    """False: threads of the flow's own process, which is what a `memory://` store needs."""
+    """Whether workers are processes. False: threads of the flow's own process, which a `memory://` store needs."""
     max_waiting_shards: int = Field(default=32, ge=1)
-    """Shards that may wait for a server's replies at a time, in each worker process: while one drains, others fill."""
+    """Most shards that may wait for a server's replies at a time in each worker process. With several, the server stays
+    busy while one of them waits for its last replies."""
     memory_limit: str = "4GiB"
-    """Memory limit of a worker."""
+    """Memory limit of each worker, e.g. `4GiB`."""
 
 
 class RemoteCluster(FrozenModel):
@@ -27,14 +28,16 @@ class RemoteCluster(FrozenModel):
 
     kind: Literal["remote"]
     address: str
-    """Of its scheduler, e.g. `tcp://10.0.0.5:8786`."""
+    """Address of its scheduler, e.g. `tcp://10.0.0.5:8786`."""
 
 
 class Profile(FrozenModel):
-    """One file of `infra/profiles/`."""
+    """The content of one file of `infra/profiles/`."""
 
     store: str = "data/lake"
-    """Any fsspec url or a local folder. Keys and endpoints (`AWS_ENDPOINT_URL`) come from the environment."""
+    """Where the lake is: a local folder or any fsspec url. Keys and endpoints (`AWS_ENDPOINT_URL`) come from the
+    environment."""
     roles: dict[str, EngineSpec] = Field(default_factory=dict)
-    """Which engine plays which role, e.g. `solver`; several roles may share one model."""
+    """The engine that plays each role, e.g. `solver`. Several roles may share one model."""
     cluster: LocalCluster | RemoteCluster = Field(default_factory=LocalCluster, discriminator="kind")
+    """The Dask cluster that runs the tasks."""

@@ -1,7 +1,7 @@
-"""Proof of work: the receipt of a shard, the ledger of a run and the manifest of a published version.
+"""Records of finished work: the receipt of a shard, the funnel of a run and the manifest of a published version.
 
-Rows travel inside a worker as plain dicts, between workers as Parquet objects, and never through a scheduler:
-between tasks only a `Receipt` moves.
+Rows are plain dicts inside a worker and Parquet objects between workers. They never pass through a scheduler: tasks
+exchange only a `Receipt`.
 """
 
 from typing import Any, Literal
@@ -15,24 +15,28 @@ class Part(FrozenModel):
     """One immutable Parquet object, named by its own bytes."""
 
     digest: str
-    """sha256 of the bytes, in hex."""
+    """The sha256 of its bytes, in hex."""
     rows: int
+    """Number of its rows."""
     size: int
-    """Bytes."""
+    """Its size in bytes."""
 
 
 class Usage(FrozenModel):
-    """What was paid for."""
+    """What the models of a piece of work cost."""
 
     prompt_tokens: int = 0
+    """Tokens of prompts."""
     completion_tokens: int = 0
+    """Tokens of replies."""
     usd: float = 0.0
+    """US dollars."""
     gpu_seconds: float = 0.0
-    """One GPU for one second; an engine that several shards share is shared out among them."""
+    """Seconds of one GPU. The time of an engine that several shards share is divided among them."""
 
     @property
     def tokens(self) -> int:
-        """Of prompts and completions."""
+        """Tokens of prompts and replies together."""
         return self.prompt_tokens + self.completion_tokens
 
     def __add__(self, other: "Usage") -> "Usage":
@@ -59,87 +63,104 @@ class Usage(FrozenModel):
 
 
 class Receipt(FrozenModel):
-    """Proof that a step worked one input: the only thing that travels between tasks.
+    """Proof that a step has worked one input. Receipts are all that tasks exchange.
 
-    A shard is visible to readers through its receipt alone; writing the receipt is the commit.
+    Readers see a shard only through its receipt, so writing the receipt is the commit.
     """
 
     step: str
+    """Label of the step."""
     key: str
-    """`fingerprint` of the step, its engine and its inputs; of that and its code where it was worked again."""
+    """The `fingerprint` of the step, its engine and its inputs; if the work was redone, also of the step's code."""
     inputs: tuple[str, ...]
-    """Digests of the objects whose rows are `rows_in`, or of the source file."""
+    """Digests of the objects that hold the input rows, or of the source file."""
     other_inputs: tuple[str, ...] = ()
     """Digests of the other objects that a merge read."""
     rows_in: int
+    """Number of input rows: kept + rejected + quarantined."""
     kept: int
-    """Input rows with at least one row in `parts`. rows_in = kept + rejected + quarantined."""
+    """Input rows with at least one row in `parts`."""
     rejected: dict[str, int] = {}
-    """Input rows turned down, by reason."""
+    """Number of rejected input rows, by reason."""
     quarantined: dict[str, int] = {}
-    """Input rows that failed for good, by reason."""
+    """Number of input rows that failed for good, by reason."""
     parts: tuple[Part, ...] = ()
-    """What was kept; one part for a stage, any number for a seed or a merge."""
+    """The rows that were kept: one part for a stage, any number for a seed or a merge."""
     rejects: Part | None = None
+    """The rejected rows; None: there are none."""
     quarantine: Part | None = None
+    """The quarantined rows; None: there are none."""
     seconds: float = 0.0
     """Wall time of the work."""
     usage: Usage = Usage()
-    """What its models cost, replies of earlier starts included."""
+    """What the models cost, including replies that earlier starts received."""
     details: dict[str, str] = {}
-    """What a reader of the lake wants to know of a seed or a gate: source, report."""
+    """Further facts by name, e.g. the source of a seed or the report of a gate."""
     code: str = ""
-    """Digest of the code of the step that worked it, no part of `key`; empty where it is not known."""
+    """Digest of the step's code, which is not part of `key`; empty: unknown."""
     was_cached: bool = Field(default=False, exclude=True)
-    """Not stored: the receipt was there already, so that nothing was worked for it this time."""
+    """Whether the receipt was already in the lake, so that no work was done this time. Not stored."""
     earlier_work: Literal["used", "redone"] | None = Field(default=None, exclude=True)
-    """Not stored: other code of the step worked it, and its rows are used; or it was worked before, and now again."""
+    """How earlier work was treated. `used`: rows that other code made were taken; `redone`: they were made again. Not
+    stored."""
 
     @property
     def is_balanced(self) -> bool:
-        """Whether every input row is accounted for, once."""
+        """Whether every input row is accounted for exactly once."""
         return self.rows_in == self.kept + sum(self.rejected.values()) + sum(self.quarantined.values())
 
 
 class StepCount(FrozenModel):
-    """One line of the funnel: a step of a run, over all its shards."""
+    """One line of the funnel: a step of a run, summed over its shards."""
 
     step: str
+    """Label of the step."""
     shards: int
+    """Number of shards that it wrote."""
     rows_in: int
+    """Number of input rows."""
     kept: int
+    """Input rows that were kept."""
     rejected: dict[str, int] = {}
+    """Number of rejected input rows, by reason."""
     quarantined: dict[str, int] = {}
+    """Number of input rows that failed for good, by reason."""
     rows_out: int
-    """Rows yielded; more than `kept` where one row becomes several."""
+    """Rows that were yielded; more than `kept` if one row becomes several."""
     seconds: float
-    """Summed over the shards."""
+    """Wall time in seconds, summed over the shards."""
     usage: Usage = Usage()
+    """What the step's models cost."""
 
 
 class Manifest(FrozenModel):
-    """One published version of a dataset: written last, so that nobody sees half of it."""
+    """One published version of a dataset. It is written after all files of the version, so readers never see half of
+    one."""
 
     dataset: str
+    """Name of the dataset."""
     version: str
-    """The first 12 hex digits of `model_digest`: equal rows are one version."""
+    """Name of the version: the first 12 hex digits of `content`, so equal rows are one version."""
     content: str
-    """sha256 over the rows in order, measured columns (milliseconds) left out."""
+    """The sha256 of the rows in order, in hex. Measured columns (milliseconds) are left out."""
     rows: int
+    """Number of published rows."""
     files: tuple[str, ...]
-    """Part names, relative to the manifest."""
+    """File names, relative to the manifest."""
     parts: tuple[Part, ...]
-    """The same parts: digest, rows, bytes."""
+    """Digest, rows and size of each of `files`, in the same order."""
     ledger: tuple[StepCount, ...]
+    """The funnel: one line for each step that the rows come from."""
     receipts: tuple[str, ...]
-    """`step/key` of every receipt the dataset stands on."""
+    """`step/key` of every receipt that the dataset is based on."""
     rows_of: tuple[str, ...]
-    """`step/key` of the receipts that hold the published rows, in order; a step may occur twice in one run."""
+    """`step/key` of the receipts that hold the published rows, in order. The label alone is not enough, because a step
+    may occur twice in one run."""
     recipe: dict[str, Any]
     """The recipe as it was run."""
     report: str | None = None
-    """Path of the gate's report in the lake."""
+    """Path of the gate's report in the lake; None: there is no report."""
     warnings: tuple[str, ...] = ()
-    """What a reader of the rows should know, e.g. that a step took rows which other code of it had worked."""
+    """What readers of the rows should know, e.g. that a step used rows which other code of it had made."""
     created: str
-    """UTC, ISO 8601."""
+    """When it was published: UTC, ISO 8601."""

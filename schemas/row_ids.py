@@ -1,34 +1,35 @@
-"""Row ids: what they are made of, and how code and SQL build them and take them apart.
+"""Builds row ids and takes them apart, in Python and in SQL.
 
-0123456789ab:00000007       row 7 of the input file whose digest begins so; of its second copy `0123456789ab+1:...`
-questioner:000000007        the empty row 7 that the generator `questioner` fills
-questioner:000000007/0/3    what came fourth of what came first of it
+0123456789ab:00000007       row 7 of the input file whose digest starts with these digits
+0123456789ab+1:00000007     row 7 of a second file with the same bytes
+questioner:000000007        empty row 7, which the generator `questioner` fills
+questioner:000000007/0/3    the fourth row made from the first row made from it
 """
 
 import re
 
 FILE_DIGEST_DIGITS = 12
-"""Hex digits of a file's digest that begin the ids of its rows."""
+"""Hex digits of a file's digest at the start of its row ids."""
 FILE_PREFIX_PATTERN = re.compile(rf"[0-9a-f]{{{FILE_DIGEST_DIGITS}}}(\+\d+)?")
 
 
 def file_row_id(digest: str, copy_number: int, number: int) -> str:
-    """Row `number` of an input file; `copy_number` says how many files before it have the same bytes."""
+    """The id of row `number` of an input file; `copy_number` is how many files before it have the same bytes."""
     return f"{digest[:FILE_DIGEST_DIGITS]}{f'+{copy_number}' if copy_number else ''}:{number:08}"
 
 
 def empty_row_id(prefix: str, number: int) -> str:
-    """Empty row `number`; `prefix` is a name and a colon, or empty."""
+    """The id of empty row `number`; `prefix` is a name and a colon, or empty."""
     return f"{prefix}{number:09}"
 
 
 def child_id(row_id: str, *parts: str | int) -> str:
-    """The id of what a step makes of a row: `7/1` of `7`; no two children of a row have the same `parts`."""
+    """The id of a row that a step makes from another one, e.g. `7/1` from `7`. Each child needs its own `parts`."""
     return "/".join([row_id, *map(str, parts)])
 
 
 def parent_id(row_id: str) -> str:
-    """The row that a row was made of: `7` of `7/1`. One that has no parent is its own."""
+    """The id of the row that a row was made from, e.g. `7` for `7/1`. A row without a parent is its own."""
     return row_id.rpartition("/")[0] if "/" in row_id else row_id
 
 
@@ -43,10 +44,10 @@ def parent_id_sql(column: str = "row_id") -> str:
 
 
 def generator_sql(column: str = "row_id") -> str:
-    """What stands before the colon of an id, in SQL: a generator, or a file (see `is_file_prefix`); else empty."""
+    """The part of an id before the colon, in SQL: a generator or a file (see `is_file_prefix`), or empty."""
     return f"CASE WHEN contains({column}, ':') THEN split_part({column}, ':', 1) ELSE '' END"
 
 
 def is_file_prefix(prefix: str) -> bool:
-    """Whether what stands before the colon names an input file, not a generator."""
+    """Whether the part of an id before the colon names an input file, not a generator."""
     return FILE_PREFIX_PATTERN.fullmatch(prefix) is not None

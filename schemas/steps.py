@@ -1,4 +1,4 @@
-"""The kinds of step: a stage works shards, a merge whole tables, a training makes a model."""
+"""The kinds of step: a stage works on shards, a merge on whole tables, and a training makes a model."""
 
 import importlib
 import re
@@ -16,33 +16,34 @@ from schemas.outcomes import Quarantine, Reject, Row
 
 
 class Expectation(FrozenModel):
-    """One check of a gated dataset, named as in Great Expectations and run by `infra.gates`."""
+    """One check of a dataset before it is published. `infra.gates` runs it with Great Expectations."""
 
     kind: str
     """Name of the expectation in snake case, e.g. `expect_column_values_to_be_unique`."""
     severity: Literal["warning", "critical"] = "critical"
-    """`warning` is reported; `critical` stops the flow before anything is published."""
+    """What a failure does: `warning` is reported, `critical` stops the flow before anything is published."""
     arguments: dict[str, Any] = {}
-    """Arguments of the expectation: column, value_set, mostly, min_value ..."""
+    """Arguments of the expectation, e.g. `column`, `value_set`, `mostly` or `min_value`."""
 
     @property
     def columns(self) -> list[str]:
-        """Columns the check reads, so that a gate loads no others."""
+        """Columns that the check reads; a gate loads only these."""
         column_names = [v for k, v in self.arguments.items() if k in ("column", "column_A", "column_B")]
         return column_names + list(self.arguments.get("column_list", []))
 
 
 class Step(FrozenModel):
-    """What stages and merges share: a name in the lake and a version of their behaviour."""
+    """Base class of all steps: a name in the lake and a version of their behaviour."""
 
     label: ClassVar[str] = "step"
-    """The step's name in the lake, in receipts and in views. The default is the class name in snake case; a class that
-    states its label may be renamed, and what was worked stays done."""
+    """The step's name in the lake, in receipts and in views; by default the class name in snake case. A class that
+    states its label can be renamed without making its earlier work invalid."""
     version: ClassVar[int] = 1
-    """Bump when the behaviour changes: shards worked by an older version are worked again."""
+    """Version of the step's behaviour. Raise it when the behaviour changes: shards of older versions are worked
+    again."""
 
     def identity_facts(self) -> dict[str, Any]:
-        """Label, version and table."""
+        """The label, version and table, which count for the identity in addition to the fields."""
         return {"step": self.label, "version": self.version, "table": str(getattr(self, "table", None))}
 
     @classmethod
@@ -52,36 +53,64 @@ class Step(FrozenModel):
 
 
 class Stage(Step):
-    """A narrow step: the rows of one shard in, the rows of one shard out.
+    """A step that works on one shard at a time. Each input row becomes one or more output rows, or is rejected.
 
-    Fields are the configuration and all of them count for the identity, except those marked `NotIdentity`.
+    This stage adds a column and rejects some rows:
+
+        from collections.abc import Iterator, Sequence
+        from typing import Any, ClassVar
+
+        import pyarrow as pa
+        from pydantic import Field
+
+        from schemas.arrow import required
+        from schemas.outcomes import Reject, Row
+        from schemas.steps import Stage
+
+        class CountWords(Stage):
+            "Adds the number of words of each question and rejects long ones."
+
+            needs: ClassVar[tuple[str, ...]] = ("question",)
+            adds: ClassVar[pa.Schema] = pa.schema([required("words", pa.int32())])
+
+            max_words: int = Field(default=60, ge=1)
+            "Most words of a question that is kept."
+
+            def rows(self, batch: Sequence[Row], engine: Any) -> Iterator[Row | Reject]:
+                for row in batch:
+                    words = len(row["question"].split())
+                    yield row | {"words": words} if words <= self.max_words else Reject(row, "too long")
+
+    A recipe runs it with `run.map(CountWords(max_words=40), table)`. To ask a model, extend `tasks.base.ask.Ask`.
+
+    The fields are the configuration. All of them count for the identity, except those marked `NotIdentity`.
     """
 
     table: ClassVar[pa.Schema | None] = None
-    """What it yields, where it makes new rows. Every row names its input row in `row_id`; where one becomes several, as
-    `<row_id>/<n>`."""
+    """Columns of the output, for a stage that makes new rows. The `row_id` of a new row is that of its input row, or
+    `<row_id>/<n>` if one row becomes several."""
     carries_user_columns: ClassVar[bool] = False
-    """With `table`: columns that a user's file brought go on beside it. For a stage whose rows take the place of its
-    input's, as a sample does of its question; a table that is joined to its input later needs them not twice."""
+    """Whether the user's columns are added to `table`. Set it if the new rows replace the input rows, as the samples of
+    a question replace the question. A table that is joined to its input later does not need them."""
     adds: ClassVar[pa.Schema | None] = None
-    """Columns that it adds to its input's, where it yields its input's rows with more in them."""
+    """Columns that the stage adds to those of its input, for a stage that yields its input rows with more columns."""
     needs: ClassVar[tuple[str, ...]] = ()
-    """Columns that its input must have; a table without one of them is refused before a row is worked."""
+    """Columns that the input must have. A table that lacks one is refused before any row is worked."""
 
     role: Annotated[str | None, NotIdentity] = None
-    """Which model it needs, e.g. `solver`; None: no model."""
+    """Role of the model that the stage asks, e.g. `solver`; None: it asks no model."""
 
     def output_schema(self, given: pa.Schema) -> pa.Schema:
-        """The columns of its output for an input with the columns `given`, those of users last.
+        """The columns of the output for an input with the columns `given`; the user's columns come last.
 
-        Raises `SchemaError` where the input lacks a column of `needs`.
+        Raises `SchemaError` if the input lacks a column of `needs`.
         """
         self._check_needs(given)
         if self.adds is not None:
             kept = [field for field in given if field.name not in self.adds.names and not is_user_column(field)]
             return with_user_columns(pa.schema([*kept, *self.adds]), given)
         if self.table is None:
-            raise TypeError(f"{type(self).__name__} must declare `table`, or what it `adds`")
+            raise TypeError(f"{type(self).__name__} must declare `table` or `adds`")
         return with_user_columns(self.table, given) if self.carries_user_columns else self.table
 
     def _check_needs(self, given: pa.Schema) -> None:
@@ -91,25 +120,25 @@ class Stage(Step):
             )
 
     def journal_key(self, batch: Sequence[Row], model: str) -> str | None:
-        """Names what is asked of a model about `batch`, whatever is made of the replies; None: nothing is known of it.
+        """Key of the journal of the model's replies about `batch`; None: the key of the receipt is used.
 
-        `model` is the fingerprint of the engine.
+        It depends on what is asked and not on how the replies are parsed. `model` is the fingerprint of the engine.
         """
         return None
 
     def rows(self, batch: Sequence[Row], engine: Any) -> Iterator[Row | Reject | Quarantine]:
-        """Yield at least one outcome for each row of `batch`; `engine` plays the stage's role, or is None."""
+        """Yield at least one outcome for each row of `batch`. `engine` plays the stage's role; None if it has none."""
         raise NotImplementedError(f"{type(self).__name__} must define rows()")
 
 
 class Filter(Stage):
-    """A stage that keeps rows as they are or rejects them: it needs some columns, and all others pass with their types.
+    """A stage that keeps rows as they are or rejects them. All columns pass with their types.
 
-    A filter by a rule defines `reject_reason`; one that asks a model yields the row, or a `Reject`, from `parse`.
+    A filter by a rule defines `reject_reason`. A filter that asks a model yields the row or a `Reject` from `parse`.
     """
 
     def output_schema(self, given: pa.Schema) -> pa.Schema:
-        """The columns of its input."""
+        """The columns of its input. Raises `SchemaError` if the input lacks a column of `needs`."""
         self._check_needs(given)
         return given
 
@@ -120,7 +149,7 @@ class Filter(Stage):
             raise TypeError(f"{cls.__name__} is a filter, which keeps its input's columns; a stage may declare `adds`")
 
     def reject_reason(self, row: Row) -> str | None:
-        """Why `row` is rejected, in words that can be counted; None: it is kept."""
+        """Why `row` is rejected, in words that can be counted, or None to keep it."""
         raise NotImplementedError(f"{type(self).__name__} must define reject_reason()")
 
     def rows(self, batch: Sequence[Row], engine: Any) -> Iterator[Row | Reject | Quarantine]:
@@ -130,64 +159,88 @@ class Filter(Stage):
 
 
 class Merge(Step):
-    """A wide step: DuckDB SQL over whole tables. It waits for all of its inputs."""
+    """A step that runs DuckDB SQL over whole tables. It waits until all of its inputs are complete.
+
+    This merge keeps one row of each question and rejects the others:
+
+        from typing import ClassVar
+
+        from schemas.steps import Merge
+
+        class KeepShortest(Merge):
+            "Keeps the shortest solution of each question."
+
+            inputs: ClassVar[tuple[str, ...]] = ("solutions",)
+
+            def sql(self) -> str:
+                "Of solutions of equal length, the first by row id is kept."
+                place = "row_number() OVER (PARTITION BY question_id ORDER BY length(solution), row_id)"
+                return f"SELECT *, CASE WHEN {place} > 1 THEN 'longer' END AS reject FROM solutions ORDER BY row_id"
+
+    A recipe runs it with `run.merge(KeepShortest(), solutions)`.
+
+    The fields are the configuration and count for the identity, as those of a stage do.
+    """
 
     inputs: ClassVar[tuple[str, ...]]
-    """Names under which `sql` reads its tables, in the order in which the flow hands them over."""
+    """Names of the tables in `sql`, in the order in which the flow passes them."""
 
     def prepare(self, con: Any) -> None:
-        """Make what `sql` needs and SQL cannot: `con` is a DuckDB connection that has the inputs as views.
+        """Prepare whatever `sql` needs but SQL cannot compute. `con` is a DuckDB connection with the inputs as views.
 
-        Registers or creates temporary tables; reads in batches, for the inputs may be larger than memory.
+        Register or create temporary tables. Read in batches, because the inputs may be larger than memory.
         """
 
     def sql(self) -> str:
-        """A SELECT over `inputs` that returns every row of the first one, by `row_id`.
+        """A SELECT over `inputs` that returns every row of the first input, by `row_id`.
 
-        A column `reject`, where there is one, holds null for a kept row and the reason for a rejected one.
-        Its ORDER BY is the order of the published rows, so it must name a total order.
+        An optional column `reject` holds null for a row that is kept, else the reason why it is rejected.
+        The ORDER BY is the order of the published rows, so it must be a total order.
         """
         raise NotImplementedError(f"{type(self).__name__} must define sql()")
 
 
 class TrainingJob(NamedTuple):
-    """What a training reads, and where it writes."""
+    """What a training reads and where it writes."""
 
     tables: Mapping[str, Iterable[pa.RecordBatch]]
-    """Its inputs, by their names; each may be read once."""
+    """The input tables by name; each can be read only once."""
     base: Path
     """Folder of safetensors to start from, with their tokenizer."""
     out: Path
-    """Folder that gets the model: `safetensors/`, and `int8/` where the base has one beside it."""
+    """Folder for the model: `safetensors/`, and also `int8/` if the base has an `int8/` beside it."""
     checkpoints: Path
-    """Folder from which a training that was killed continues."""
+    """Folder of checkpoints, from which a training that was killed continues."""
     report: Callable[[str], None]
-    """Takes a line on the progress."""
+    """Function that is called with a line about the progress."""
 
 
 class TrainingStep(Step):
-    """A training: whole tables in, a model out. It waits for all of its inputs.
+    """A step that trains a model on whole tables. It waits until all of its inputs are complete.
 
-    Fields are the configuration and count for the identity, as those of a stage do.
+    The fields are the configuration and count for the identity, as those of a stage do.
     """
 
     inputs: ClassVar[tuple[str, ...]]
-    """Names under which the training is given its tables, in the order in which the flow hands them over."""
+    """Names of the tables in `TrainingJob.tables`, in the order in which the flow passes them."""
     trainer: ClassVar[str]
-    """Function that trains, of step and job, as `module:function`: by name, so that only whoever trains loads torch."""
+    """The function that trains, as `module:function`; it takes the step and the job. It is imported by name when it is
+    needed, because it loads torch."""
 
     role: Annotated[str | None, NotIdentity] = None
-    """Whose model it starts from, e.g. `solver`; the model's content counts for the identity, the role does not."""
+    """Role whose model the training starts from, e.g. `solver`. The model's content counts for the identity, the role
+    does not."""
     gpus: Annotated[int, NotIdentity] = Field(default=1, ge=1)
-    """GPUs to train on; more than one through `accelerate launch`. Where there is none, the CPU trains."""
+    """GPUs to train on. More than one are used through `accelerate launch`; a machine without a GPU trains on the
+    CPU."""
     launch_options: Annotated[tuple[str, ...], NotIdentity] = ()
-    """More words for `accelerate launch`, e.g. `("--config_file", "zero3.yaml")`."""
+    """Additional options for `accelerate launch`, e.g. `("--config_file", "zero3.yaml")`."""
 
     def fit(self, job: TrainingJob) -> dict[str, float]:
-        """Train in this process and return what was measured, by name: `steps`, `loss` ...
+        """Train in this process and return measurements by name, e.g. `steps` and `loss`.
 
-        A fit that was killed is called again with the same `checkpoints`, and continues from there. With several GPUs
-        each process calls `fit`, and the first one writes.
+        A training that was killed is started again with the same `checkpoints` and continues from there. With several
+        GPUs each process calls `fit`, and the first one writes.
         """
         module, _, name = self.trainer.partition(":")
         train: Callable[[TrainingStep, TrainingJob], dict[str, float]] = getattr(importlib.import_module(module), name)

@@ -1,1 +1,1 @@
-"""The lake: committed shards, published datasets, journals of replies, models and input files."""
+"""Storage: committed shards, published datasets, journals of replies, models and input files."""

@@ -1,9 +1,10 @@
-"""DuckDB over the lake: views over committed shards and published datasets, never over what merely lies there.
+"""DuckDB views of a lake. They show committed shards and published datasets only, never files without a receipt.
 
-<dataset>        the current version of each published dataset
-step.<name>      every committed row of each step, e.g. `step.verify`
-receipts         one row a receipt; funnel: one row a step of each current dataset
-rejects, quarantine   rows that were turned down or failed, with the reason
+<dataset>               the current version of each published dataset
+step.<name>             every committed row of each step, e.g. `step.verify`
+receipts                one row for each receipt
+funnel                  one row for each step of each current dataset
+rejects, quarantine     rows that were rejected or failed for good, with the reason
 """
 
 import tempfile
@@ -57,11 +58,11 @@ RECEIPTS_SCHEMA = pa.schema(
 
 
 def connect(store: Store) -> duckdb.DuckDBPyConnection:
-    """A DuckDB that can read `store`; for anything but a local folder through its fsspec file system."""
+    """A DuckDB connection that can read `store`. It reads a store that is not local through fsspec."""
     con = duckdb.connect()
     con.execute("SET autoinstall_known_extensions = false; SET autoload_known_extensions = false")
     con.execute("SET enable_progress_bar = false")
-    # Else DuckDB spills to `.tmp` of the working folder, and two processes there delete each other's files.
+    # By default DuckDB spills to `.tmp` in the working folder, where two processes delete each other's files.
     con.execute("SET temp_directory = ?", [f"{tempfile.gettempdir()}/questmill-{uuid.uuid4().hex}"])
     if not store.is_local:
         con.register_filesystem(store.fs)
@@ -69,12 +70,12 @@ def connect(store: Store) -> duckdb.DuckDBPyConnection:
 
 
 def create_view(con: duckdb.DuckDBPyConnection, name: str, store: Store, parts: Iterable[Part]) -> None:
-    """Let `name` (quoted as SQL wants it) read exactly `parts`."""
+    """Create the view `name` (quoted for SQL) of exactly the rows of `parts`."""
     create_files_view(con, name, [store.object_url(part) for part in parts])
 
 
 def create_files_view(con: duckdb.DuckDBPyConnection, name: str, urls: list[str]) -> None:
-    """Let `name` read exactly the Parquet files `urls`; raises `QuestmillError` where one is missing or damaged."""
+    """Create the view `name` of the Parquet files `urls`. Raises `QuestmillError` if one is missing or damaged."""
     try:
         con.execute(f"CREATE OR REPLACE VIEW {name} AS SELECT * FROM {read_parquet_sql(urls, 'union_by_name')}")
     except (duckdb.Error, OSError) as error:
@@ -85,13 +86,13 @@ def create_files_view(con: duckdb.DuckDBPyConnection, name: str, urls: list[str]
 
 
 def read_parquet_sql(urls: Iterable[str], *options: str) -> str:
-    """The rows of Parquet files as a table of a SQL query; `options` are those of DuckDB's `read_parquet` to set."""
+    """SQL for the rows of Parquet files; `options` names the options of DuckDB's `read_parquet` to switch on."""
     url_list = ", ".join("'" + url.replace("'", "''") + "'" for url in urls)
     return "read_parquet(" + ", ".join([f"[{url_list}]", *(f"{option} = true" for option in options)]) + ")"
 
 
 def read_parts_sql(store: Store, parts: Iterable[Part]) -> str:
-    """The rows of `parts` as a table of a SQL query, with the columns `filename` and `file_row_number`."""
+    """SQL for the rows of `parts`, with the additional columns `filename` and `file_row_number`."""
     urls = [store.object_url(part) for part in parts]
     return read_parquet_sql(urls, "filename", "file_row_number", "union_by_name")
 
@@ -102,7 +103,7 @@ def quote_identifier(name: str) -> str:
 
 
 def open_catalog(store: Store) -> duckdb.DuckDBPyConnection:
-    """A DuckDB with every view of the lake."""
+    """A DuckDB connection with all views of the lake."""
     con = connect(store)
     receipts = store.read_receipts()
     manifests = [m for m in map(store.datasets.read_manifest, store.datasets.names()) if m is not None]
@@ -128,12 +129,12 @@ def open_catalog(store: Store) -> duckdb.DuckDBPyConnection:
 
 
 def unique_parts(parts: Iterable[Part]) -> list[Part]:
-    """Each object once: equal shards share their bytes."""
+    """`parts` without repeats: shards with equal rows are the same object."""
     return list({part.digest: part for part in parts}.values())
 
 
 def funnel_rows(manifest: Manifest) -> list[dict[str, object]]:
-    """One row a step: how many rows came in and what became of them."""
+    """One row for each step: how many rows it received and what became of them."""
     return [
         {
             "dataset": manifest.dataset,

@@ -1,7 +1,7 @@
-"""Published datasets: versions that never change, and the pointer of each dataset to its current one.
+"""Published datasets: versions that never change, and for each dataset a pointer to its current version.
 
-datasets/<name>/<version>/...       parts, then manifest.json; a reader needs the manifest
-datasets/<name>/current/000001.json exclusive create; the highest number names the current version
+datasets/<name>/<version>/...           the parts, then manifest.json, without which readers ignore the version
+datasets/<name>/current/000001.json     written by exclusive create; the highest number is the current version
 """
 
 from pathlib import Path
@@ -23,15 +23,16 @@ class Datasets:
         return sorted({p.split("/")[1] for p in paths if p.split("/")[2:3] == ["current"]})
 
     def write_part(self, dataset: str, version: str, name: str, data: bytes) -> bytes:
-        """Write one published file, invisible until its manifest is there; returns the bytes that are there.
+        """Write one published file, which is invisible until its manifest exists. Returns the bytes that are stored.
 
-        A publish that crashed may have left the same rows with other milliseconds: they stay.
+        These may differ from `data` in measured columns: a file that a crashed publication left behind is kept.
         """
         path = f"datasets/{dataset}/{version}/{name}"
         return data if self._files.write(path, data) else self._files.read_existing(path)
 
     def publish(self, manifest: Manifest) -> Manifest:
-        """Write the manifest and let `current_version` point at it; equal content that is published already stays."""
+        """Write the manifest and make it the current version. A manifest of equal rows that exists is kept and
+        returned."""
         path = _manifest_path(manifest.dataset, manifest.version)
         self._files.write(path, manifest.model_dump_json(indent=1).encode())
         self.set_current(manifest.dataset, manifest.version)
@@ -40,24 +41,23 @@ class Datasets:
         return published
 
     def read_manifest(self, dataset: str, version: str | None = None) -> Manifest | None:
-        """The manifest of `version`, or of the current one; None where nothing is published."""
+        """The manifest of `version`, by default the current one; None if it is not published."""
         version = version or self.current_version(dataset)
         return self._files.read_record(Manifest, _manifest_path(dataset, version)) if version else None
 
     def current_version(self, dataset: str) -> str | None:
-        """The version readers see."""
+        """The version that readers see; None if nothing is published."""
         pointers = self._pointer_paths(dataset)
         return self._files.read_existing(pointers[-1]).decode() if pointers else None
 
     def version_history(self, dataset: str) -> list[str]:
-        """The versions that `current_version` has pointed at, oldest first."""
+        """The versions that have been current, oldest first."""
         return [self._files.read_existing(p).decode() for p in self._pointer_paths(dataset)]
 
     def set_current(self, dataset: str, version: str) -> None:
-        """Let `current_version` point at `version`, also to roll back; raises `BadInput` for a version that is not
-        there.
+        """Make `version` the current one; this can also roll back. Raises `BadInput` if the version does not exist.
 
-        Of two that point at once the one that was told a number later wins; neither tries again once it had its turn.
+        If two processes do this at once, the higher number wins. There is no retry after a successful write.
         """
         if self._files.read(_manifest_path(dataset, version)) is None:
             known = ", ".join(dict.fromkeys(self.version_history(dataset))) or "none"
@@ -68,7 +68,7 @@ class Datasets:
                 return
 
     def _pointer_paths(self, dataset: str) -> list[str]:
-        """Oldest first; not without gaps where one was lost."""
+        """Paths of the pointer files, oldest first. Numbers may be missing if a file was lost."""
         return [p for p in self._files.list_paths(f"datasets/{dataset}/current") if Path(p).stem.isdigit()]
 
 

@@ -1,4 +1,4 @@
-"""Writes a file whole or not at all, and only where none is: on a local disk, and on object stores that speak S3."""
+"""Exclusive create: writes a complete file or nothing, and never replaces one, on local disks and on S3 stores."""
 
 import contextlib
 import os
@@ -10,17 +10,19 @@ from typing import Any
 from infra.lake.file_errors import is_missing, statuses
 
 WHOLE_BYTES = 1 << 30
-"""Bytes up to which an object is one request: some gateways honour If-None-Match there, but not at the end of many."""
+"""Bytes from which an object is uploaded in several requests. Some gateways honour If-None-Match only for a single
+request."""
 TRIES = 5
-"""How often an object is written where the server calls its path taken, and then has nothing there."""
+"""Attempts to write an object when the server reports that its path is taken, but holds no object there."""
 CONFLICTS = {409, 412}
-"""HTTP statuses of a write whose path is taken, or was being written by another."""
+"""HTTP statuses of a write whose path is taken or is being written by another client."""
 WRITER = "writer"
-"""Metadata of an object: the mark of who wrote it."""
+"""Key of an object's metadata that holds the mark of its writer."""
 
 
 def create_local(path: Path, data: bytes) -> bool:
-    """Write beside the target, then link: a crash leaves no half file, and the second of two writers gets False."""
+    """Create a local file; False if `path` exists. It is written under another name and then linked, so a crash leaves
+    no half file and only one of two writers succeeds."""
     check_folder(path.parent)
     if path.exists():
         return False
@@ -41,13 +43,13 @@ def create_local(path: Path, data: bytes) -> bool:
 
 
 def create_s3(fs: Any, full: str, data: bytes, whole_bytes: int = WHOLE_BYTES) -> bool:
-    """As `create_local`; whatever the answer to the write was, what is there afterwards decides.
+    """Create an S3 object; False if another writer was first. Raises the server's error if it cannot be written.
 
-    A client tries again by itself where an answer is lost, and is then told that the path is taken: by itself. So
-    every object bears a mark of who wrote it. Raises what the server answered where the object cannot be written.
+    The client retries when a response is lost, and may then find the path taken by its own first attempt. So every
+    object carries the mark of its writer, and after an error the mark that is found on the server decides.
     """
     mark = uuid.uuid4().hex
-    for left in reversed(range(TRIES)):
+    for tries_left in reversed(range(TRIES)):
         if len(data) >= whole_bytes and (writer := _read_writer(fs, full)) is not None:
             return writer == mark
         try:
@@ -59,26 +61,26 @@ def create_s3(fs: Any, full: str, data: bytes, whole_bytes: int = WHOLE_BYTES) -
                 writer, answered = _read_writer(fs, full), True
             if writer is not None:
                 return writer == mark
-            if not answered or not left or not CONFLICTS.intersection(statuses(error)):
+            if not answered or not tries_left or not CONFLICTS.intersection(statuses(error)):
                 raise
-            time.sleep(0.1 * 2 ** (TRIES - left))
+            time.sleep(0.1 * 2 ** (TRIES - tries_left))
     raise AssertionError("unreachable")
 
 
 def _read_writer(fs: Any, full: str) -> str | None:
-    """The mark of who wrote the object, empty where it bears none; None where no object is there."""
+    """The mark of the object's writer; empty if it has none, None if there is no object."""
     bucket, key, _ = fs.split_path(full)
     try:
-        found = fs.call_s3("head_object", Bucket=bucket, Key=key)
+        head = fs.call_s3("head_object", Bucket=bucket, Key=key)
     except Exception as error:
         if is_missing(error):
             return None
         raise
-    return str(found["Metadata"].get(WRITER, ""))
+    return str(head["Metadata"].get(WRITER, ""))
 
 
 def flush_folder(folder: Path) -> None:
-    """Let the names in `folder` outlast a power cut, as their bytes do; some network folders cannot promise that."""
+    """Make the names in `folder` survive a power cut. Errors are ignored: some network folders do not support this."""
     with contextlib.suppress(OSError):
         handle = os.open(folder, os.O_RDONLY)
         try:
@@ -88,7 +90,7 @@ def flush_folder(folder: Path) -> None:
 
 
 def check_folder(path: Path) -> None:
-    """Raises `NotADirectoryError` where `path` is a file, or lies below one."""
+    """Raise `NotADirectoryError` if `path` is a file or lies below one."""
     nearest = next((p for p in (path, *path.parents) if p.exists()), None)
     if nearest is not None and not nearest.is_dir():
         raise NotADirectoryError(f"{nearest} is a file")

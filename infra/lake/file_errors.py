@@ -1,11 +1,11 @@
-"""What the errors of file systems and object stores say: their cause, their HTTP status, and what to do about it."""
+"""Explains errors of file systems and object stores: their cause, their HTTP status, and what to do about them."""
 
 CONNECT_TIMEOUT_SECONDS = 4.0
-"""Seconds in which a server must answer for the first time; its client would go on trying for minutes."""
+"""Seconds to wait for a server's first answer. By default its client would keep trying for minutes."""
 
 
 def root_cause(error: BaseException) -> str:
-    """The innermost cause in one line: what botocore and aiohttp wrap five times over."""
+    """The innermost cause in one line. botocore and aiohttp wrap it up to five times."""
     while error.__cause__ is not None and not isinstance(error, TimeoutError):
         error = error.__cause__
     if isinstance(error, TimeoutError):
@@ -14,29 +14,29 @@ def root_cause(error: BaseException) -> str:
 
 
 def statuses(error: BaseException | None) -> list[int]:
-    """The HTTP statuses in the chain of `error`, the last answer first; their words differ from server to server."""
-    found = []
+    """The HTTP statuses in the chain of `error`, the latest first. Unlike messages they are the same on all servers."""
+    codes = []
     while error is not None:
-        if isinstance(answer := getattr(error, "response", None), dict):  # of botocore's ClientError
-            found.append(int(answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)))
+        if isinstance(answer := getattr(error, "response", None), dict):  # botocore's ClientError
+            codes.append(int(answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)))
         error = error.__cause__ or error.__context__
-    return [status for status in found if status]
+    return [code for code in codes if code]
 
 
 def is_missing(error: BaseException) -> bool:
-    """Whether it says that nothing is there, also where a server's 404 has no body or that of a proxy."""
+    """Whether `error` means that nothing is there. A 404 counts even without a body, or with the body of a proxy."""
     return isinstance(error, FileNotFoundError) or statuses(error)[:1] == [404]
 
 
 def way_out(status: int | None) -> str:
-    """What to do about a server that answered by `status`, or by nothing."""
+    """Advice for a server that answered with `status`; None: it did not answer."""
     keys = "the keys (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY)"
     if status in (401, 403):
         return f"check {keys}, and that they may read, list and write"
     if status is None or status == 400:
         return f"check its url, AWS_ENDPOINT_URL and {keys}"
     if status == 429 or status >= 500:
-        return "run again when the server is well"
+        return "run again when the server has recovered"
     if status == 404:
         return "check its url and AWS_ENDPOINT_URL"
-    return "its server does not answer as S3 does; give another store, or ask who runs it"
+    return "its server does not answer as S3 does; give another store, or ask its operator"

@@ -1,4 +1,4 @@
-"""The files of one lake, on any fsspec url: written once, read, listed and deleted; none is renamed or overwritten."""
+"""The files of one lake, on any fsspec url. They are written once, read, listed and deleted, but never overwritten."""
 
 import contextlib
 import os
@@ -21,15 +21,15 @@ from schemas.errors import BadInput, QuestmillError
 Record = TypeVar("Record", bound=BaseModel)
 
 NO_LISTINGS_CACHE: dict[str, Any] = {"use_listings_cache": False}
-"""Listings must show what other workers committed a moment ago."""
+"""Options of fsspec: no caching, because listings must show what other workers have just committed."""
 _PARALLEL_DELETES = 8
-"""Files deleted at once; an object store takes tens of milliseconds for each."""
+"""Files to delete at once; an object store takes tens of milliseconds for each."""
 _MEMORY_LOCK = threading.Lock()
-"""The memory file system looks and then writes: of two threads both would win."""
+"""Serializes writes to the memory file system, whose exclusive create is not atomic."""
 
 
 class FileStore:
-    """The files below one url. Safe to use from several threads and processes at once."""
+    """The files below one url. Several threads and processes may use it at once."""
 
     def __init__(self, url: str) -> None:
         self.url = url.rstrip("/")
@@ -42,22 +42,22 @@ class FileStore:
 
     @property
     def is_local(self) -> bool:
-        """Whether the lake is a folder of this machine."""
+        """Whether the lake is a local folder."""
         return isinstance(self.fs, LocalFileSystem)
 
     @property
     def is_memory(self) -> bool:
-        """Whether the lake is in the memory of this process, where no other sees it."""
+        """Whether the lake is in the memory of this process, invisible to others."""
         return isinstance(self.fs, MemoryFileSystem)
 
     def locate(self, path: str) -> str:
-        """The full path or url of something in the lake, as DuckDB wants it."""
+        """The full path or url of a file or folder in the lake, in the form that DuckDB reads."""
         return self._full_path(path) if self.is_local else str(self.fs.unstrip_protocol(self._full_path(path)))
 
     # -- writing ------------------------------------------------------------------------------------------------
 
     def write(self, path: str, data: bytes) -> bool:
-        """Write one file, whole or not at all; False where the path is taken, and what is there stays."""
+        """Write one complete file. Returns False, and changes nothing, if the path is taken. Raises `BadInput`."""
         full = self._full_path(path)
         try:
             if self.is_local:
@@ -68,7 +68,7 @@ class FileStore:
                 self.fs.pipe_file(full, data, mode="create")
         except FileExistsError:
             return False
-        except OSError as error:  # no permission, no room, a name too long, a file system that takes no files ...
+        except OSError as error:  # no permission, disk full, a name too long, a read-only file system ...
             raise self._unusable_error(error) from error
         return True
 
@@ -79,13 +79,13 @@ class FileStore:
             raise self._unusable_error(error) from error
 
     def remove(self, folder: str) -> None:
-        """Delete every file below `folder`, which no receipt may name; what is gone already is no error."""
+        """Delete every file below `folder`; missing files are ignored. No receipt may name any of them."""
         paths = [self._full_path(p) for p in self.list_paths(folder)]
         try:
             with ThreadPoolExecutor(_PARALLEL_DELETES) as pool:
                 list(pool.map(self._delete, paths))
             if self.is_local:
-                with contextlib.suppress(OSError):  # not there, or another worker put something in meanwhile
+                with contextlib.suppress(OSError):  # it is missing, or another worker has just written to it
                     os.rmdir(self._full_path(folder))
         except OSError as error:
             raise self._unusable_error(error) from error
@@ -100,14 +100,14 @@ class FileStore:
     # -- reading ------------------------------------------------------------------------------------------------
 
     def read(self, path: str) -> bytes | None:
-        """The bytes at `path`, or None."""
+        """The bytes at `path`; None if nothing is there."""
         try:
             return self.read_existing(path)
         except FileNotFoundError:
             return None
 
     def read_existing(self, path: str) -> bytes:
-        """The bytes at `path`; raises `FileNotFoundError` where nothing is there."""
+        """The bytes at `path`. Raises `FileNotFoundError` if nothing is there."""
         try:
             return bytes(self.fs.cat_file(self._full_path(path)))
         except FileNotFoundError:
@@ -120,16 +120,16 @@ class FileStore:
             raise
 
     def open(self, path: str) -> IO[bytes]:
-        """The file at `path`, open for reading in any order."""
+        """The file at `path`, opened for random reading."""
         return cast(IO[bytes], self.fs.open(self._full_path(path), "rb"))
 
     def read_record(self, model: type[Record], path: str) -> Record | None:
-        """The record at `path`, or None; raises `QuestmillError` where it is damaged."""
+        """The record at `path`; None if nothing is there. Raises `QuestmillError` if it is damaged."""
         data = self.read(path)
         return None if data is None else self.parse_record(model, path, data)
 
     def parse_record(self, model: type[Record], path: str, data: bytes) -> Record:
-        """The record that `data` of `path` holds; raises `QuestmillError` where it is damaged."""
+        """Parse `data`, read from `path`, as a record. Raises `QuestmillError` if it is damaged."""
         try:
             return model.model_validate_json(data)
         except ValueError as error:
@@ -139,7 +139,7 @@ class FileStore:
             ) from error
 
     def read_all(self, folder: str) -> Iterator[tuple[str, bytes]]:
-        """Path and bytes of every file below `folder`, by path; one that is deleted meanwhile is left out."""
+        """Path and bytes of every file below `folder`, sorted by path. Files deleted meanwhile are left out."""
         paths = self.list_paths(folder)
         contents = self.fs.cat_ranges([*map(self._full_path, paths)], None, None, on_error="return") if paths else []
         for path, data in zip(paths, contents, strict=True):
@@ -161,10 +161,13 @@ class FileStore:
         """Whether anything was ever written here."""
         return bool(self.fs.exists(self.root))
 
-    # -- can it be used? ------------------------------------------------------------------------------------------
+    # -- checking -------------------------------------------------------------------------------------------------
 
     def check(self, write: bool = False) -> bool:
-        """Reach the store; with `write`, also say whether it honours exclusive create. Raises `BadInput`."""
+        """Check that the store can be reached. Raises `BadInput` if not.
+
+        With `write`, returns whether the store honours exclusive create; else always True.
+        """
         try:
             if self.is_local:
                 check_folder(Path(self.root))
@@ -182,7 +185,7 @@ class FileStore:
             raise self._unusable_error(error) from error
 
     def _reach(self) -> None:
-        """Ask the server one cheap question; an S3 bucket may hold millions of other things."""
+        """Send the server one cheap request. A full listing would not do: a bucket may hold millions of objects."""
         bucket, _, prefix = self.root.partition("/")
         if hasattr(self.fs, "call_s3"):
             call_with_timeout(
@@ -193,7 +196,7 @@ class FileStore:
 
     def _unusable_error(self, error: BaseException) -> BadInput:
         status = next(iter(statuses(error)), None)
-        advice = "give a folder that you may write to and that has room" if self.is_local else way_out(status)
+        advice = "give a writable folder with free space" if self.is_local else way_out(status)
         answer = f" (HTTP {status})" if status else ""
         return BadInput(f"store {self.url} cannot be used: {root_cause(error)}{answer}; {advice}")
 
@@ -202,7 +205,7 @@ class FileStore:
 
 
 def call_with_timeout(fs: Any, method: str, *arguments: Any, **options: Any) -> Any:
-    """Call `method` of a file system, and give a server that cannot be reached `CONNECT_TIMEOUT_SECONDS` seconds."""
+    """Call `method` of a file system, with a timeout of `CONNECT_TIMEOUT_SECONDS` if it is a remote one."""
     if not getattr(fs, "async_impl", False):
         return getattr(fs, method)(*arguments, **options)
     return fsspec.asyn.sync(fs.loop, getattr(fs, f"_{method}"), *arguments, timeout=CONNECT_TIMEOUT_SECONDS, **options)

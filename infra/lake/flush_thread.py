@@ -1,4 +1,4 @@
-"""The one thread of a process that makes journals durable, in time and at the end of the process."""
+"""One thread in each process that makes journals durable, regularly and at the end of the process."""
 
 import atexit
 import contextlib
@@ -14,40 +14,41 @@ from infra.lake.file_errors import root_cause
 
 
 class Flushable(Protocol):
-    """What the thread sees of a journal."""
+    """The part of a journal that the thread uses."""
 
     flush_seconds: float
+    """Seconds after which a flush that failed is tried again."""
 
     def flush(self) -> None:
-        """Make durable what was added so far, or raise what stands in the way."""
+        """Make everything added so far durable. Raises the error if that fails."""
 
 
 class FlushThread:
-    """The one thread of a process that makes replies durable. It ends when no journal is open."""
+    """Flushes the journals of one process in a thread. The thread ends when no journal is open."""
 
     def __init__(self, process: int) -> None:
         self._owner_pid = process
         self._condition = threading.Condition()
         self._due: dict[Flushable, float] = {}
-        """Open journals, and when each must be flushed: seconds of the monotonic clock, or infinity."""
+        """When each open journal must be flushed, in seconds of the monotonic clock; infinity: nothing is due."""
         self._thread: threading.Thread | None = None
-        # Once the process ends, a client of an object store can resolve no name any more: its threads are gone before
-        # `atexit` comes. What is added after the first of the two is seen to by the second.
+        # Two hooks: when `atexit` runs, the threads of an object store's client have ended and it cannot resolve names
+        # any more, so the first hook runs before. Replies added after the first hook are flushed by the second.
         getattr(threading, "_register_atexit", atexit.register)(self._flush_at_exit)
         atexit.register(self._flush_at_exit)
 
     def schedule(self, journal: Flushable, within: float) -> None:
-        """Let `journal` be flushed `within` seconds from now."""
+        """Have `journal` flushed `within` seconds from now."""
         with self._condition:
             self._due[journal] = min(self._due.get(journal, math.inf), time.monotonic() + within)
             if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(target=self._run, name="questmill-journal", daemon=True)
-                with contextlib.suppress(RuntimeError):  # the process is ending: `_flush_at_exit` comes
+                with contextlib.suppress(RuntimeError):  # the process is ending, and `_flush_at_exit` will run
                     self._thread.start()
             self._condition.notify()
 
     def forget(self, journal: Flushable) -> None:
-        """Forget `journal`."""
+        """Stop flushing `journal`, because it is closed."""
         with self._condition:
             if self._due.pop(journal, None) is not None:
                 self._condition.notify()
@@ -62,7 +63,7 @@ class FlushThread:
                         self._due[journal] = time.monotonic() + journal.flush_seconds
 
     def _wait_for_next(self) -> Flushable | None:
-        """The next journal to flush, once its time has come; None where no journal is open."""
+        """Wait until a journal is due and return it; None if no journal is open."""
         with self._condition:
             while self._due:
                 journal, due = min(self._due.items(), key=lambda item: item[1])
@@ -75,7 +76,7 @@ class FlushThread:
             return None
 
     def _flush_at_exit(self) -> None:
-        """Keep what can be kept at the end of the process; a forked child leaves its parent's alone."""
+        """Flush all journals at the end of the process. A forked child leaves those of its parent alone."""
         for journal in list(self._due) if os.getpid() == self._owner_pid else []:
             try:
                 journal.flush()
@@ -85,5 +86,5 @@ class FlushThread:
 
 @functools.cache
 def flush_thread(process: int) -> FlushThread:
-    """Of this process: a fork copies no thread, and locks as they were."""
+    """The flush thread of this process. A forked child needs its own, because a fork copies locks but no threads."""
     return FlushThread(process)

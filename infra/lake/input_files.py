@@ -1,7 +1,7 @@
-"""Other people's files: found, checked to the last row before anything is written, then cut into shards.
+"""Finds the user's input files, checks them to the last row before anything is written, and reads their rows.
 
-A file that cannot be read as a whole is a `BadInput` naming file, row, column and the way out; a row whose question,
-response or answer is null goes to quarantine.
+A file that cannot be read completely raises `BadInput`, which names the file, the row, the column and the way out. A
+row whose question, response or answer is null is left to the caller, which quarantines it.
 """
 
 import decimal
@@ -26,14 +26,14 @@ TYPE_OF_PYTHON: dict[type, pa.DataType] = {bool: pa.bool_(), int: pa.int64(), fl
 TYPE_OF_NAME = {str(kind): kind for kind in TYPE_OF_PYTHON.values()}
 
 SEED_VERSION = 1
-"""Part of every seed's key. Bump when files are read otherwise than before: they are seeded again."""
+"""Part of every seed's key. Raise it when files are read in another way than before, so that they are seeded again."""
 
 ESCAPED_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
-"""An escaped surrogate: perhaps one half of a character, as in a response that was cut off."""
+"""An escaped surrogate. It may be half a character, e.g. at the end of a response that was cut off."""
 
 
 def resolve_globs(source: Source) -> list[str]:
-    """The files that `source` names, sorted; raises `BadInput` for a path or glob that matches none."""
+    """The files that `source` names, sorted. Raises `BadInput` for a path or glob that matches no file."""
     urls: list[str] = []
     for pattern in source.input:
         if not pattern.strip():
@@ -57,7 +57,7 @@ def _path_type(fs: Any, path: str) -> str:
     try:
         return str(call_with_timeout(fs, "info", path)["type"])
     except FileNotFoundError as error:
-        # Over HTTP everything is a missing file, also a server that is not there; the cause knows better.
+        # Over HTTP fsspec reports every error as a missing file, even a missing server. The cause tells them apart.
         if (cause := error.__cause__) is not None and "http" in fs.protocol and getattr(cause, "status", 0) != 404:
             raise cause from None
         return ""
@@ -66,11 +66,11 @@ def _path_type(fs: Any, path: str) -> str:
 def _match_files(fs: Any, path: str) -> list[str]:
     if not set("*?[") & set(path):
         return []
-    return [found for found, info in fs.glob(path, detail=True).items() if info["type"] == "file"]
+    return [match for match, info in fs.glob(path, detail=True).items() if info["type"] == "file"]
 
 
 def check_file(url: str, source: Source) -> SourceFile:
-    """Read `url` to its end; raises `BadInput` for the first thing that makes it unusable."""
+    """Read `url` to its end. Raises `BadInput` for the first problem that makes it unusable."""
     required = source.columns.model_dump()
     seen: dict[str, set[str]] = {}
     rows = 0
@@ -93,7 +93,7 @@ def check_file(url: str, source: Source) -> SourceFile:
 
 
 def merge_types(files: list[SourceFile]) -> dict[str, str]:
-    """The types of the columns that are kept, over all files; raises `BadInput` where two files disagree."""
+    """The types of the columns to keep, over all files. Raises `BadInput` if two files disagree."""
     merged: dict[str, str] = {}
     for file in files:
         for name, kind in file.types.items():
@@ -102,20 +102,22 @@ def merge_types(files: list[SourceFile]) -> dict[str, str]:
                 kind = other = kind if other == "null" else other
             numbers = {kind, other} == {"int64", "double"}
             if kind != other and not numbers:
-                raise BadInput(f"{file.url}: column {name!r} is {kind} here and {other} in another file; make them one")
+                raise BadInput(
+                    f"{file.url}: column {name!r} is {kind} here and {other} in another file; give both one type"
+                )
             merged[name] = "double" if numbers else kind
     return {name: "string" if kind == "null" else kind for name, kind in sorted(merged.items())}
 
 
 def read_rows(file: SourceFile, source: Source, types: dict[str, str]) -> Iterator[tuple[int, Row, Row]]:
-    """Yield (row number, our three columns, every other column under its own name); nulls are left for the caller.
+    """Yield the row number, the three required columns and all other columns under their own names, nulls included.
 
-    `types`: of the other columns, as `merge_types` found them. Raises `BadInput` in the end, before anything is
-    committed, where the bytes are not those that were checked.
+    `types` are the types of the other columns, from `merge_types`. Raises `BadInput` if the file has changed since it
+    was checked, at the latest after the last row and so before anything is committed.
     """
     required = source.columns.model_dump()
     theirs, rows = set(required.values()), 0
-    changed = BadInput(f"{file.url}: changed while it was read; run again when nobody writes to it")
+    changed = BadInput(f"{file.url}: changed while it was read; run again when it is no longer written to")
     for number, row in _read_file(file.url):
         rows += 1
         if not row.keys() <= types.keys() | theirs:
@@ -129,7 +131,8 @@ def read_rows(file: SourceFile, source: Source, types: dict[str, str]) -> Iterat
 
 
 def resolve_name_clashes(names: list[str], taken: list[str]) -> dict[str, str]:
-    """New names for columns that would hide one of ours (SQL ignores case): `verdict` becomes `input_verdict`."""
+    """New names for columns that would clash with one in `taken` (SQL ignores case): `verdict` becomes
+    `input_verdict`."""
     used = {name.lower() for name in taken}
     renamed = {}
     for name in names:
@@ -141,11 +144,11 @@ def resolve_name_clashes(names: list[str], taken: list[str]) -> dict[str, str]:
     return renamed
 
 
-# -- one format each --------------------------------------------------------------------------------------------------
+# -- formats ----------------------------------------------------------------------------------------------------------
 
 
 def _read_file(url: str) -> Iterator[tuple[int, Row]]:
-    """Rows with their numbers, counted from 1 (for JSON Lines: the line)."""
+    """Yield the rows with their numbers, counted from 1. In JSON Lines it is the number of the line."""
     try:
         with fsspec.open(url, "rb", compression="infer") as file:
             start = file.read(4)
@@ -157,7 +160,7 @@ def _read_file(url: str) -> Iterator[tuple[int, Row]]:
     except BadInput:
         raise
     except Exception as error:  # every file system, compression and column type has errors of its own
-        raise BadInput(f"{url}: cannot be read: {root_cause(error)}; check that the file is whole") from error
+        raise BadInput(f"{url}: cannot be read: {root_cause(error)}; check that the file is complete") from error
 
 
 def _read_parquet(url: str, file: BinaryIO) -> Iterator[tuple[int, Row]]:
@@ -169,11 +172,11 @@ def _read_parquet(url: str, file: BinaryIO) -> Iterator[tuple[int, Row]]:
                 yield number, row
     except pa.ArrowException as error:
         what = str(error).splitlines()[0].rstrip(".")
-        raise BadInput(f"{url}: is no readable Parquet after row {number}: {what}; write the file again") from error
+        raise BadInput(f"{url}: is not readable Parquet after row {number}: {what}; write the file again") from error
 
 
 def _read_jsonl(url: str, file: BinaryIO) -> Iterator[tuple[int, Row]]:
-    # Buffered: remote files of fsspec read a whole block anew for each line. Its end closes `file` too.
+    # Buffered, because fsspec's remote files would read a whole block again for each line. Leaving it closes `file`.
     with io.BufferedReader(cast(io.RawIOBase, file), 1 << 20) as lines:
         for number, line in enumerate(lines, start=1):
             try:
@@ -183,22 +186,22 @@ def _read_jsonl(url: str, file: BinaryIO) -> Iterator[tuple[int, Row]]:
                 row = json.loads(text)
             except UnicodeDecodeError as error:
                 raise BadInput(
-                    f"{url}: row {number}: is no UTF-8 at byte {error.start}; save the file as UTF-8"
+                    f"{url}: row {number}: is not UTF-8 at byte {error.start}; save the file as UTF-8"
                 ) from error
             except json.JSONDecodeError as error:
                 what = f"{error.msg} at character {error.colno}"
-                raise BadInput(f"{url}: row {number}: is no JSON: {what}; give one JSON object a line") from error
-            except (ValueError, RecursionError) as error:  # an integer of 5,000 digits, a list in a list in a list ...
+                raise BadInput(f"{url}: row {number}: is not JSON: {what}; give one JSON object per line") from error
+            except (ValueError, RecursionError) as error:  # e.g. an integer of 5,000 digits, or lists nested too deeply
                 raise BadInput(f"{url}: row {number}: cannot be read: {root_cause(error)}; shorten it") from error
             if not isinstance(row, dict):
                 raise BadInput(
-                    f"{url}: row {number}: is no JSON object but {type(row).__name__}; give one object a line"
+                    f"{url}: row {number}: is not a JSON object but {type(row).__name__}; give one object per line"
                 )
             yield number, _replace_lone_surrogates(row) if ESCAPED_SURROGATE.search(line) else row
 
 
 def _replace_lone_surrogates(row: Row) -> Row:
-    """`row` with U+FFFD for each half of a character: text that UTF-8, and so Parquet, cannot hold."""
+    """Replace each half of a character in `row` by U+FFFD, because UTF-8, and so Parquet, cannot hold it."""
     text = json.dumps(row, ensure_ascii=False).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return cast(Row, json.loads(text))
 
@@ -210,7 +213,7 @@ def _hash_file(url: str) -> str:
             while block := file.read(1 << 20):
                 digest.update(block)
     except Exception as error:
-        raise BadInput(f"{url}: cannot be read: {root_cause(error)}; check that the file is whole") from error
+        raise BadInput(f"{url}: cannot be read: {root_cause(error)}; check that the file is complete") from error
     return digest.hexdigest()
 
 
@@ -218,7 +221,7 @@ def _hash_file(url: str) -> str:
 
 
 def _require_text(value: Any, place: str, numbers: bool) -> str | None:
-    """A required value as text; raises `BadInput` for anything but a string (or a number, where one may stand)."""
+    """A required value as text, or None. Raises `BadInput` unless it is a string (or a number, with `numbers`)."""
     if value is None or isinstance(value, str):
         return value
     if numbers and isinstance(value, int | float | decimal.Decimal) and not isinstance(value, bool):
@@ -237,7 +240,7 @@ def _type_name(value: Any) -> str:
 
 
 def _promote(kinds: set[str]) -> str:
-    """One type for all values of a column: `null` where it has none, `json` (text) where it has several."""
+    """One type for all values of a column: `null` if all are null, `json` (text) if their types differ."""
     kinds = kinds - {"null"}
     if kinds == {"int64", "double"}:
         return "double"

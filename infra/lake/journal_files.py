@@ -1,4 +1,4 @@
-"""Where a journal's lines go: one file that is appended to on a local store, immutable segments on any other."""
+"""The files of a journal: one file that grows on a local store, immutable segments on any other store."""
 
 import contextlib
 import os
@@ -11,24 +11,26 @@ from infra.lake.store import Store
 
 
 class AppendFile:
-    """One file of a local store, appended to: in the hands of the kernel at once, on the disk by `flush`."""
+    """One file of a local store that grows: the kernel gets each line at once, and `flush` puts it on the disk."""
 
     def __init__(self, path: Path, sync: Callable[[int], None]) -> None:
         self._path, self._sync = path, sync
         self._lock = threading.Lock()
         self._unwritten = bytearray()
-        """What the kernel did not take: no room, no permission, no folder."""
+        """Bytes that could not be written: disk full, no permission, no folder."""
         self._descriptor = -1
         self._folders_flushed = False
         self._sync_error: OSError | None = None
-        """Why the disk may lack something; the next sync would not say so again."""
+        """Error of a sync that failed. It is kept, because the next sync would not report the loss again."""
 
     def add(self, data: bytes) -> None:
+        """Append `data`. An error is ignored here: `flush` tries again."""
         with self._lock, contextlib.suppress(OSError):
             self._unwritten += data
             self._write()
 
     def flush(self) -> None:
+        """Put everything added so far on the disk. Raises `OSError` if that fails."""
         with self._lock:
             self._write()
         if self._sync_error:
@@ -44,6 +46,7 @@ class AppendFile:
             self._folders_flushed = True
 
     def close(self) -> None:
+        """Close the file. May be called twice."""
         with self._lock:
             if self._descriptor >= 0:
                 os.close(self._descriptor)
@@ -58,7 +61,7 @@ class AppendFile:
 
 
 class SegmentFiles:
-    """Small immutable files of a store that cannot append; replies wait in memory until `flush` has written them."""
+    """Small immutable files of a store that cannot append. Lines wait in memory until `flush` writes a new file."""
 
     def __init__(self, store: Store, path: str) -> None:
         self._store, self._path = store, path
@@ -67,16 +70,18 @@ class SegmentFiles:
         self._number = 0
 
     def add(self, data: bytes) -> None:
+        """Keep `data` in memory until the next `flush`."""
         with self._lock:
             self._unwritten += data
 
     def flush(self) -> None:
+        """Write everything added so far as one file. Raises the store's error if that fails."""
         with self._lock:
             data = bytes(self._unwritten)
-        self._number += 1  # a new one for every try: of one that failed nobody knows what is there
+        self._number += 1  # every retry uses a new file: a failed write may have left anything
         self._store.write(f"{self._path}-{self._number:06}.jsonl", data)
         with self._lock:
             del self._unwritten[: len(data)]
 
     def close(self) -> None:
-        """Nothing is held open."""
+        """Do nothing: no file is held open."""

@@ -1,4 +1,4 @@
-"""The ledger of a published version: every row of every step that it stands on is accounted for, once."""
+"""The ledger of a published version: checks that every row of each of its steps is accounted for exactly once."""
 
 from typing import Literal
 
@@ -7,7 +7,7 @@ from schemas.receipts import Receipt, StepCount, Usage
 
 
 def balance(steps: list[list[Receipt]]) -> tuple[StepCount, ...]:
-    """The funnel, one line a step; raises `LedgerError` naming the first step that lost, invented or owes a row."""
+    """The funnel, with one line for each step. Raises `LedgerError` for the first step whose rows do not add up."""
     rows_by_digest = {digest: rows for step in steps for digest, rows in _rows_by_digest(step).items()}
     read_digests = {digest for step in steps for digest in _digests_read(step)}
     for receipt in (receipt for step in steps for receipt in step):
@@ -26,7 +26,7 @@ def balance(steps: list[list[Receipt]]) -> tuple[StepCount, ...]:
         unread_rows = sum(part.rows for part in receipt.parts if part.digest not in read_digests)
         if unread_rows:
             raise LedgerError(
-                f"step {receipt.step}: {unread_rows} of its rows were worked by no later step; nothing was published"
+                f"step {receipt.step}: no later step worked on {unread_rows} of its rows; nothing was published"
             )
     for step in steps:
         _check_fully_read(step, [other for other in steps if other is not step])
@@ -34,7 +34,7 @@ def balance(steps: list[list[Receipt]]) -> tuple[StepCount, ...]:
 
 
 def describe_earlier_work(step: list[Receipt]) -> dict[Literal["used", "redone"], str]:
-    """What to say of a step whose rows other code worked, or that was worked again; empty where there is nothing."""
+    """Messages about a step whose rows other code made, or that was worked again; empty if neither is the case."""
     used, redone = (sum(receipt.earlier_work == what for receipt in step) for what in ("used", "redone"))
     lines: dict[Literal["used", "redone"], str] = {}
     if used:
@@ -48,17 +48,17 @@ def describe_earlier_work(step: list[Receipt]) -> dict[Literal["used", "redone"]
 
 
 def find_upstream(steps: list[list[Receipt]]) -> list[list[Receipt]]:
-    """The steps that the last one comes from, whole and in order, and the last one itself.
+    """The last step and all steps that its rows come from, in their order.
 
-    A run may publish two datasets: what only the other one was made of is none of this one's rows.
+    Other steps are left out: a run may publish two datasets, and some steps belong only to the other one.
     """
     selected, waiting = [len(steps) - 1], [len(steps) - 1]
     while waiting:
         read = _digests_read(steps[waiting.pop()])
         unselected = [number for number in range(len(steps)) if number not in selected]
-        found = [unselected[i] for i in _tables_read(read, [_rows_by_digest(steps[number]) for number in unselected])]
-        selected += found
-        waiting += found
+        upstream = [unselected[i] for i in _tables_read(read, [_rows_by_digest(steps[n]) for n in unselected])]
+        selected += upstream
+        waiting += upstream
     return [steps[number] for number in sorted(selected)]
 
 
@@ -71,10 +71,10 @@ def _digests_read(step: list[Receipt]) -> set[str]:
 
 
 def _tables_read(read: set[str], tables: list[dict[str, int]]) -> list[int]:
-    """Numbers of the tables that were read, as a whole or in part.
+    """Numbers of the tables that were read, completely or in part.
 
-    A part may be in two tables (a filter that drops nothing yields the bytes it got): what a table that was read as a
-    whole explains is not taken for a piece of another.
+    Two tables may share a part, because a filter that drops nothing yields the bytes that it received. Digests that a
+    completely read table explains are not attributed to another table.
     """
     explained = {digest for table in tables if table.keys() <= read for digest in table}
     return [
@@ -85,7 +85,7 @@ def _tables_read(read: set[str], tables: list[dict[str, int]]) -> list[int]:
 
 
 def _check_fully_read(step: list[Receipt], others: list[list[Receipt]]) -> None:
-    """Raise `LedgerError` where `step` read some parts of a table and left out others."""
+    """Raise `LedgerError` if `step` read some parts of a table but not others."""
     read, tables = _digests_read(step), [_rows_by_digest(other) for other in others]
     for number in _tables_read(read, tables):
         table = tables[number]

@@ -1,9 +1,9 @@
-"""Models in the lake: folders named by their content; whoever loads one has it on a disk of its own first.
+"""Trained models in the lake: folders named by their content, copied to a local disk before they are loaded.
 
-    models/<digest>/safetensors/...     weights and tokeniser: vLLM, further training
-    models/<digest>/int8/...            the same for the embedded engine, where it is wanted
+    models/<digest>/safetensors/...     weights and tokenizer, for vLLM and for further training
+    models/<digest>/int8/...            the same model for the embedded engine, if it was exported
 
-They are written before the receipt that names them, as objects are.
+Like objects, they are written before the receipt that names them.
 """
 
 import hashlib
@@ -23,12 +23,12 @@ from schemas.errors import QuestmillError
 from schemas.receipts import Receipt
 
 FORMATS = {"embedded": "int8", "vllm": "safetensors", "regressor": "safetensors"}
-"""What each kind of engine loads."""
+"""The format of a model that each kind of engine loads."""
 _TRAINABLE_KINDS = " or ".join(FORMATS)
 
 
 def upload(store: Store, folder: Path) -> dict[str, str]:
-    """Copy a model into the lake; returns its place there as `model`, and the content digest of each of its forms."""
+    """Copy a model into the lake. Returns its path there as `model`, and the content digest of each format."""
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     lines = [f"{path.relative_to(folder)} {hash_file(path)}\n" for path in files]
     target = f"models/{hashlib.sha256(''.join(lines).encode()).hexdigest()}"
@@ -41,7 +41,8 @@ def upload(store: Store, folder: Path) -> dict[str, str]:
 
 
 def model_digest(format_folder: Path) -> str:
-    """The digest by which the engine that loads this form of a model knows it. Raises ValueError where it is none."""
+    """The content digest of one format of a model, as its engine computes it. Raises `ValueError` if it is not a
+    model."""
     spec: EngineSpec = (
         EmbeddedSpec(path=str(format_folder))
         if format_folder.name == "int8"
@@ -51,7 +52,7 @@ def model_digest(format_folder: Path) -> str:
 
 
 def format_of(spec: EngineSpec) -> str:
-    """The form of a model that the engine of `spec` loads; raises ValueError where it loads none."""
+    """The format of a model that the engine of `spec` loads. Raises `ValueError` if it cannot load a trained model."""
     if spec.kind not in FORMATS:
         raise ValueError(
             f"an engine of kind {spec.kind!r} cannot load a model that was trained here; name one of {_TRAINABLE_KINDS}"
@@ -60,10 +61,10 @@ def format_of(spec: EngineSpec) -> str:
 
 
 def spec_for_trained(receipt: Receipt, spec: EngineSpec, lake: str) -> EngineSpec:
-    """`spec` with a trained model instead of its own. Raises ValueError where its engine cannot load one."""
+    """`spec` with a trained model in place of its own. Raises `ValueError` if its engine cannot load the model."""
     if (model_format := format_of(spec)) not in receipt.details:
         raise ValueError(
-            f"the model of {receipt.step} has no {model_format}/, for the one it was trained from had none beside it"
+            f"the model of {receipt.step} has no {model_format}/, because the model that it was trained from has none"
         )
     place = {
         "path": open_store(lake).locate(f"{receipt.details['model']}/{model_format}"),
@@ -74,7 +75,7 @@ def spec_for_trained(receipt: Receipt, spec: EngineSpec, lake: str) -> EngineSpe
 
 
 def with_local_model(spec: EngineSpec) -> EngineSpec:
-    """The same spec with its model on this machine: one that lies in a remote lake is fetched, once a machine."""
+    """`spec` with its model on this machine. A model in a remote lake is fetched, once for each machine."""
     path = str(getattr(spec, "path", ""))
     if "://" not in path:
         return spec
@@ -83,7 +84,7 @@ def with_local_model(spec: EngineSpec) -> EngineSpec:
 
 
 def fetch_base(spec: EngineSpec) -> Path:
-    """The folder of safetensors to train from; raises ValueError where the engine of `spec` has none."""
+    """The folder of safetensors to train from. Raises `ValueError` if the engine of `spec` has none."""
     check_base(spec)
     if spec.kind == "vllm" and spec.model:
         from huggingface_hub import snapshot_download
@@ -93,7 +94,7 @@ def fetch_base(spec: EngineSpec) -> Path:
 
 
 def check_base(spec: EngineSpec) -> None:
-    """Raises ValueError where `spec` has no weights to train from, as far as that is known without fetching any."""
+    """Raise `ValueError` if `spec` has no weights to train from, as far as this is known without a download."""
     if spec.kind not in FORMATS:
         raise ValueError(
             f"an engine of kind {spec.kind!r} has no weights to train from; name one of {_TRAINABLE_KINDS}"
@@ -108,14 +109,14 @@ def _find_weights(spec: EngineSpec) -> Path:
     folder = folder.parent / "safetensors" if spec.kind == "embedded" else folder
     if not any(folder.glob("*.safetensors")):
         raise ValueError(
-            f"no weights to train from in {folder}; put the model's safetensors and tokeniser there, or begin with "
+            f"no weights to train from in {folder}; put the model's safetensors and tokenizer there, or start from "
             "another role's model (--questioner.base)"
         )
     return folder
 
 
 def fetch_model(url: str) -> Path:
-    """The folder of a model of a remote lake, on this machine; it appears there whole."""
+    """The local copy of a model in a remote lake. It is downloaded under another name first, so it is never partial."""
     target = cache_dir() / "models" / url.rpartition("/")[2]
     if target.is_dir():
         return target
@@ -129,7 +130,7 @@ def fetch_model(url: str) -> Path:
 
 
 def download(receipt: Receipt, lake: str, folder: Path) -> None:
-    """Copy a trained model out of a lake; files of the same names are replaced."""
+    """Copy a trained model from a lake to `folder`. Files of the same names are replaced."""
     _copy_from_lake(open_store(lake).locate(receipt.details["model"]), folder)
 
 
@@ -145,12 +146,12 @@ def _copy_from_lake(url: str, folder: Path) -> None:
 
 
 def cache_dir() -> Path:
-    """Where this machine keeps what it fetched: `QUESTMILL_CACHE`, or `~/.cache/questmill`."""
+    """The folder of downloaded models: `QUESTMILL_CACHE`, or `~/.cache/questmill`."""
     return Path(os.environ.get("QUESTMILL_CACHE") or Path.home() / ".cache" / "questmill")
 
 
 def _copy_to_lake(store: Store, source: Path, path: str) -> None:
-    """Copy one file, unless it is there. Half of one, left by a crash, has another size or a name of its own."""
+    """Copy one file, unless it exists with the same size. A crash leaves a file of another size or another name."""
     target = store.locate(path)
     if store.fs.exists(target) and store.fs.size(target) == source.stat().st_size:
         return

@@ -1,4 +1,4 @@
-"""From committed shards to a published dataset: check the ledger, compact, write the manifest, move the pointer."""
+"""Publishes committed shards as a dataset: checks the ledger, compacts, writes the manifest and moves the pointer."""
 
 import datetime
 import hashlib
@@ -14,17 +14,18 @@ from schemas.arrow import is_measured
 from schemas.receipts import Manifest, Part, Receipt
 
 PART_ROWS = 100_000
-"""Rows a published file: 20 files of 5,000 rows answer a query 30 times faster than 2,000 files of 50."""
+"""Rows in a published file. Few large files are faster: 20 files of 5,000 rows answer a query 30 times faster than
+2,000 files of 50."""
 
 
 def run_publish(
     dataset: str, steps: list[list[Receipt]], recipe: dict[str, Any], report: str | None, lake: str
 ) -> Manifest:
-    """Publish the parts of the last step; raises `LedgerError`, and publishes nothing, where rows are unaccounted.
+    """Publish the parts of the last step. Raises `LedgerError`, and publishes nothing, if rows are unaccounted for.
 
-    Ledger and receipts are those of the steps that the rows come from; the others of a run are no part of it. A
-    version stands for its rows: where another recipe made equal rows before, its manifest stays and is returned.
-    What this run stood on is in the run's own record.
+    The manifest's ledger and receipts cover only the steps that the rows come from. A version is defined by its rows:
+    if equal rows were published before, perhaps by another recipe, that manifest is kept and returned. The run's own
+    record then says what this run was based on.
     """
     store = open_store(lake)
     steps = find_upstream(steps)
@@ -54,7 +55,7 @@ def run_publish(
 
 
 def hash_content(tables: Iterator[pa.Table]) -> str:
-    """sha256 over columns, types and rows in order, as canonical JSON; measurements of the run do not count."""
+    """The sha256, in hex, of columns, types and rows in order, as canonical JSON. Measured columns are left out."""
     digest = hashlib.sha256()
     for number, table in enumerate(tables):
         fields = [field for field in table.schema if not is_measured(field)]
@@ -67,7 +68,7 @@ def hash_content(tables: Iterator[pa.Table]) -> str:
 
 
 def _compact(store: Store, dataset: str, version: str, parts: list[Part]) -> Iterator[tuple[str, Part]]:
-    """Write `parts` as few files of `PART_ROWS` rows and yield their names; holds one file's rows in memory."""
+    """Write the rows of `parts` to files of `PART_ROWS` rows and yield their names. Memory holds one file's rows."""
     total = max(1, -(-sum(p.rows for p in parts) // PART_ROWS))
     for number, table in enumerate(_regroup(map(store.get, parts)), start=1):
         name = f"{dataset}-{number:05}-of-{total:05}.parquet"
@@ -76,12 +77,13 @@ def _compact(store: Store, dataset: str, version: str, parts: list[Part]) -> Ite
 
 
 def _regroup(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
-    """The same rows in tables of `PART_ROWS`; the last one may be shorter, and no rows at all are one empty table."""
-    waiting = None
+    """The same rows in tables of `PART_ROWS` rows. The last may be shorter; without any rows there is one empty
+    table."""
+    pending = None
     for table in tables:
-        waiting = table if waiting is None else pa.concat_tables([waiting, table])
-        while waiting.num_rows > PART_ROWS:
-            yield waiting.slice(0, PART_ROWS).combine_chunks()
-            waiting = waiting.slice(PART_ROWS)
-    if waiting is not None:
-        yield waiting.combine_chunks()
+        pending = table if pending is None else pa.concat_tables([pending, table])
+        while pending.num_rows > PART_ROWS:
+            yield pending.slice(0, PART_ROWS).combine_chunks()
+            pending = pending.slice(PART_ROWS)
+    if pending is not None:
+        yield pending.combine_chunks()

@@ -1,10 +1,10 @@
-"""Replies on disk before they are rows: written as they arrive, so that a killed process pays next to nothing again.
+"""Keeps the replies of a shard on disk as they arrive, so that after a crash almost no reply must be paid for again.
 
-    journal/<key>/<writer>.jsonl            on a local store: appended to, reply by reply
-    journal/<key>/<writer>-<n>.jsonl        on any other: immutable segments
+    journal/<key>/<writer>.jsonl            on a local store: one file that grows with each reply
+    journal/<key>/<writer>-<n>.jsonl        on any other store: immutable segments
 
-A line is one sample of one row: `{"row": ..., "sample": ..., "reply": {...}}`. A line that cannot be read is *owed*:
-its sample is asked for again.
+A line holds one sample of one row: `{"row": ..., "sample": ..., "reply": {...}}`. If a line cannot be read, its sample
+is requested again.
 """
 
 import contextlib
@@ -27,15 +27,15 @@ from schemas.engine import Completion
 from schemas.errors import QuestmillError
 
 FLUSH_REPLIES = 64
-"""Replies that are made durable together: an fsync for each would cost 200 us, for each of 64 it is 5 us."""
+"""Replies to make durable together. An fsync costs 200 us for a single reply, but 5 us for each of 64."""
 FLUSH_SECONDS = 2.0
-"""Longest time until a reply is durable, where nothing fails; a power cut loses no more than that."""
+"""Most seconds until a reply is durable, if nothing fails. A power cut loses the replies of this time at most."""
 CLOSE_ATTEMPTS = 3
-"""How often `close` tries to write what could not be written before."""
+"""How often `close` tries to make the last replies durable."""
 
 
 class Journal:
-    """Replies of one shard that is still being asked. Any thread may add to it; a forked child opens its own."""
+    """The replies of one unfinished shard. Any thread may add to it; a forked child must open its own."""
 
     def __init__(
         self,
@@ -46,9 +46,10 @@ class Journal:
         flush_seconds: float = FLUSH_SECONDS,
         sync: Callable[[int], None] = os.fsync,
     ) -> None:
-        """`key` is the fingerprint of the shard's work. Nothing is written before the first `add`.
+        """Open the journal `key`: a stage's `journal_key`, or the fingerprint of the shard's work. Writes nothing.
 
-        `flush_replies` replies are made durable together, or those of `flush_seconds`; `sync` is how, on a local store.
+        Replies are made durable after `flush_replies` of them, or after `flush_seconds`. On a local store `sync` does
+        it.
         """
         self._store, self._key, self._folder = store, key, f"journal/{key}"
         self._flush_replies, self.flush_seconds = flush_replies, flush_seconds
@@ -57,15 +58,15 @@ class Journal:
             AppendFile(Path(store.locate(f"{path}.jsonl")), sync) if store.is_local else SegmentFiles(store, path)
         )
         self._lock = threading.Lock()
-        self._flush_lock = threading.Lock()  # never taken by `add`: it is held as long as a disk or a server takes
+        self._flush_lock = threading.Lock()  # never taken by `add`, because it is held while a disk or server is slow
         self._undurable_count = 0
-        """Replies that are not durable yet."""
+        """Number of replies that are not durable yet."""
         self._closed = False
 
     def read_replies(self) -> dict[str, dict[int, Completion]]:
-        """Row id -> sample index -> reply, of all writers of this key; of two replies the first by file name counts.
+        """Row id -> sample index -> reply, from all writers of this key. Of two replies the first by file name counts.
 
-        On a store that is not local, what was added less than `FLUSH_SECONDS` ago may be missing.
+        On a store that is not local, replies of the last `FLUSH_SECONDS` may be missing.
         """
         replies: dict[str, dict[int, Completion]] = {}
         for _, data in self._store.read_all(self._folder):
@@ -76,9 +77,10 @@ class Journal:
         return replies
 
     def add(self, row: str, replies: Mapping[int, Completion]) -> None:
-        """Write `read_replies` by sample index; from here on, on a local store, they outlive this process.
+        """Add the replies of `row`, by sample index. On a local store they survive a crash of the process from now on.
 
-        Waits for no disk and no network: what cannot be written is tried again, and `close` says so in the end.
+        Does not wait for disk or network. Writes that fail are tried again, and `close` raises if they still fail.
+        Raises `ValueError` if the journal is closed.
         """
         data = b"".join([_encode_line(row, sample, reply) for sample, reply in replies.items()])
         with self._lock:
@@ -94,13 +96,13 @@ class Journal:
                 flush_thread(os.getpid()).schedule(self, self.flush_seconds)
 
     def flush(self) -> None:
-        """Make durable what was added so far, or raise what stands in the way; a closed journal sees to itself."""
+        """Make everything added so far durable. Raises the error if that fails. Does nothing once closed."""
         with self._flush_lock:
             if not self._closed:
                 self._flush()
 
     def close(self) -> None:
-        """Make everything durable. Raises `QuestmillError` where that fails `CLOSE_ATTEMPTS` times. May be called
+        """Make everything durable. Raises `QuestmillError` if that fails `CLOSE_ATTEMPTS` times. May be called
         twice."""
         with self._lock:
             self._closed = True
@@ -114,14 +116,14 @@ class Journal:
                         raise QuestmillError(
                             f"journal {self._key}: {self._undurable_count} replies could not be kept in "
                             f"{self._store.url}: "
-                            f"{root_cause(error)}; they will be asked for again"
+                            f"{root_cause(error)}; they will be requested again"
                         ) from error
                     time.sleep(self.flush_seconds / 4)
         finally:
             self._unregister()
 
     def remove(self) -> None:
-        """Close, and delete all files of this key, of all writers: to be called once the receipt is there."""
+        """Close the journal and delete all files of this key, from all writers. Call it once the receipt is written."""
         with self._lock:
             self._closed = True
         self._unregister()
@@ -142,25 +144,25 @@ class Journal:
 
     def _unregister(self) -> None:
         flush_thread(os.getpid()).forget(self)
-        with self._flush_lock:  # a flush that is under way ends first
+        with self._flush_lock:  # waits for a flush in progress
             self._sink.close()
 
 
 def _encode_line(row: str, sample: int, reply: Completion) -> bytes:
     record = {"row": row, "sample": sample, "reply": reply.__dict__}
-    if reply.logprobs is None or math.isfinite(sum(reply.logprobs)):  # orjson would write null for the others
+    if reply.logprobs is None or math.isfinite(sum(reply.logprobs)):  # orjson would write null for infinity and NaN
         with contextlib.suppress(orjson.JSONEncodeError):  # a lone surrogate
             return orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
     return json.dumps(record).encode() + b"\n"
 
 
 def _decode_line(line: bytes) -> tuple[str, int, Completion] | None:
-    """Row, sample and reply; None where the line is torn or damaged."""
+    """Row id, sample index and reply; None if the line is torn or damaged."""
     try:
         try:
             record = orjson.loads(line)
         except orjson.JSONDecodeError:
-            record = json.loads(line)  # which knows lone surrogates, infinity and NaN
+            record = json.loads(line)  # reads lone surrogates, infinity and NaN, which orjson does not
         row, sample, reply = record["row"], record["sample"], Completion(**record["reply"])
     except (ValueError, TypeError, KeyError, RecursionError):
         return None

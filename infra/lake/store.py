@@ -1,15 +1,15 @@
 """The lake: immutable objects, receipts that commit them, and published datasets, on any fsspec url.
 
-    objects/<sha256>.parquet            written first; named by their own bytes
-    receipts/<step>/<key>.json          exclusive create, written second: this is the commit
-    journal/<key>/...                   replies of a shard still being asked, appended to; removed after its receipt
-    reports/<suite>/<key>.md            what a gate found
-    reports/<name>/<version>.html       what there is to see of a published version
-    runs/<run>/...                      who ran what, when, and how it ended
-    pins/<run>/<dataset>                which published version a run compares its rows with
-    datasets/<name>/...                 see `infra/lake/datasets.py`
+    objects/<sha256>.parquet            rows, named by their own bytes; written first
+    receipts/<step>/<key>.json          the commit: written second, by exclusive create
+    journal/<key>/...                   replies of an unfinished shard; removed once its receipt is written
+    reports/<suite>/<key>.md            the results of a gate
+    reports/<name>/<version>.html       the report of a published version
+    runs/<run>/...                      records of a run: what was run, when, and how it ended
+    pins/<run>/<dataset>                the published version that a run compares its rows with
+    datasets/<name>/...                 published datasets, see `infra/lake/datasets.py`
 
-Nothing is renamed, locked or overwritten, so a crash between any two writes leaves a lake that a rerun completes.
+Nothing is renamed, locked or overwritten, so a rerun completes a lake after a crash between any two writes.
 """
 
 import contextlib
@@ -27,14 +27,14 @@ from schemas.errors import QuestmillError
 from schemas.receipts import Part, Receipt
 
 M_ARENA_MAX = -8
-"""Of `mallopt` in glibc's malloc.h: number of heaps."""
-pa.set_memory_pool(pa.system_memory_pool())  # as in `infra/__init__.py`, where Arrow was imported before that
-with contextlib.suppress(AttributeError, OSError):  # glibc only; it too would keep a heap for each of many threads
+"""Parameter of glibc's `mallopt` (malloc.h): the number of heaps."""
+pa.set_memory_pool(pa.system_memory_pool())  # needed if Arrow was imported before `infra/__init__.py` ran
+with contextlib.suppress(AttributeError, OSError):  # glibc only, which by default keeps a heap for each thread
     ctypes.CDLL(None).mallopt(M_ARENA_MAX, 2)
 
 
 class Store(FileStore):
-    """One lake: files, and what they stand for. Cheap to open; safe to use from several threads and processes."""
+    """One lake. It is cheap to open, and several threads and processes may use it at once."""
 
     def __init__(self, url: str) -> None:
         super().__init__(url)
@@ -43,14 +43,14 @@ class Store(FileStore):
     # -- objects ------------------------------------------------------------------------------------------------
 
     def put(self, table: pa.Table) -> Part:
-        """Write `table` as one object, unless its bytes are there already."""
+        """Write `table` as one object, unless an object with the same bytes exists."""
         data = encode_parquet(table)
         part = Part(digest=hashlib.sha256(data).hexdigest(), rows=table.num_rows, size=len(data))
         self.write(_object_path(part), data)
         return part
 
     def get(self, part: Part, columns: list[str] | None = None) -> pa.Table:
-        """The rows of one object; raises `QuestmillError` where its bytes are not the ones it is named by."""
+        """The rows of one object. Raises `QuestmillError` if it is missing, or if its bytes do not match its digest."""
         data = self.read(_object_path(part))
         if data is None or hashlib.sha256(data).hexdigest() != part.digest:
             problem = "is missing" if data is None else "is damaged: its bytes have another digest"
@@ -66,18 +66,18 @@ class Store(FileStore):
             return pq.read_schema(file)
 
     def object_url(self, part: Part) -> str:
-        """Where DuckDB reads the object."""
+        """The path or url under which DuckDB reads the object."""
         return self.locate(_object_path(part))
 
     # -- receipts -----------------------------------------------------------------------------------------------
 
     def read_receipt(self, step: str, key: str) -> Receipt | None:
-        """The committed receipt, or None where the work is still to be done."""
+        """The committed receipt; None if the work has not been done yet."""
         receipt = self.read_record(Receipt, _receipt_path(step, key))
         return None if receipt is None else receipt.model_copy(update={"was_cached": True})
 
     def commit(self, receipt: Receipt) -> Receipt:
-        """Make the work visible. Where another worker was first, its receipt counts and is returned."""
+        """Write the receipt, which makes the work visible. If another worker was first, its receipt is returned."""
         path = _receipt_path(receipt.step, receipt.key)
         if self.write(path, receipt.model_dump_json(indent=1).encode()):
             return receipt
@@ -86,11 +86,11 @@ class Store(FileStore):
         return winner
 
     def read_receipts(self) -> list[Receipt]:
-        """Every receipt of the lake, by step and key."""
+        """Every receipt of the lake, sorted by step and key."""
         return [self.parse_record(Receipt, path, data) for path, data in self.read_all("receipts")]
 
     def has_receipts(self) -> bool:
-        """Whether any work was ever committed here."""
+        """Whether any work has been committed to this lake."""
         return bool(self.fs.exists(self._full_path("receipts")))
 
 
@@ -103,7 +103,7 @@ def _receipt_path(step: str, key: str) -> str:
 
 
 def encode_parquet(table: pa.Table) -> bytes:
-    """`table` as Parquet; equal tables give equal bytes."""
+    """`table` as Parquet bytes. Equal tables give equal bytes."""
     buffer = io.BytesIO()
     pq.write_table(table, buffer, compression="zstd")
     return buffer.getvalue()
@@ -111,5 +111,5 @@ def encode_parquet(table: pa.Table) -> bytes:
 
 @functools.cache
 def open_store(url: str) -> Store:
-    """The store at `url`, opened once a process."""
+    """The store at `url`. Each process opens it only once."""
     return Store(url)

@@ -1,1 +1,1 @@
-"""The figures that a report shows, read from a published version."""
+"""Reads the data that a report shows from a published version."""

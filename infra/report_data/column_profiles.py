@@ -1,6 +1,6 @@
-"""What the columns of a published table hold: histograms of numbers and lengths, and the most frequent values.
+"""Profiles the columns of a published table: histograms of numbers and text lengths, and the most frequent values.
 
-DuckDB reads each column once or twice and keeps no rows, so a million of them take seconds.
+DuckDB reads each column once or twice and keeps no rows, so a million rows take seconds.
 """
 
 import math
@@ -12,13 +12,13 @@ import duckdb
 from infra.lake.catalog import quote_identifier
 
 HISTOGRAM_BINS = 20
-"""Bars of a histogram, about: their width is a round number."""
+"""Approximate number of bars in a histogram. The width of a bar is rounded, so the number varies."""
 MAX_TOP_VALUES = 12
-"""Values that are named, the most frequent first."""
+"""Most values to list for a column, the most frequent first."""
 SHORT_TEXT_CHARACTERS = 60
-"""Characters from which a text is described by its length and not by its values."""
+"""Longest text, in characters, that is listed by value. Columns of longer texts are described by their lengths."""
 TAIL_SHARE = 0.005
-"""Share of the rows at each end that may lie outside the bars, in the first one or the last one."""
+"""Share of the rows at each end that may lie beyond the bars. They are counted in the first or the last bar."""
 
 INTEGER_TYPES = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT")
 NUMBER_TYPES = (*INTEGER_TYPES, *(f"U{name}" for name in INTEGER_TYPES), "FLOAT", "DOUBLE", "DECIMAL")
@@ -26,7 +26,7 @@ NUMBER_TYPES = (*INTEGER_TYPES, *(f"U{name}" for name in INTEGER_TYPES), "FLOAT"
 
 @dataclass(frozen=True)
 class Bin:
-    """One bar of a histogram: what it holds, `10 to 14`, and how many rows."""
+    """One bar of a histogram: its range, e.g. `10 to 14`, and the number of its rows."""
 
     label: str
     rows: int
@@ -34,12 +34,13 @@ class Bin:
 
 @dataclass(frozen=True)
 class Distribution:
-    """How the numbers of a column, or the lengths of its texts in characters, are spread."""
+    """The distribution of a column's numbers, or of the lengths of its texts in characters."""
 
     column: str
     of_lengths: bool
+    """Whether the column holds texts, so that all figures are lengths in characters."""
     nulls: int
-    """Rows without a value, or with one that is not finite."""
+    """Rows without a value, or whose value is not finite."""
     low: float
     median: float
     mean: float
@@ -54,16 +55,17 @@ class TopValues:
     column: str
     nulls: int
     distinct: int
-    """Those of at most `SHORT_TEXT_CHARACTERS` characters."""
+    """Number of distinct values of at most `SHORT_TEXT_CHARACTERS` characters."""
     values: tuple[tuple[str, int], ...]
+    """The most frequent values and the number of rows of each."""
     other_rows: int
-    """Rows with another value."""
+    """Rows with a value that is not in `values`."""
 
 
 def profile_columns(con: duckdb.DuckDBPyConnection, table: str) -> list[Distribution | TopValues]:
-    """Every column that has something to show, in order; identifiers and nested columns have nothing.
+    """The profiles of a table's columns, in order. Identifiers and nested columns have no profile.
 
-    What is counted is set apart in one pass over the files, numbers, lengths and short texts: they may be far away.
+    One pass over the files, which may be remote, copies numbers, lengths and short texts into a temporary table.
     """
     kinds = [(str(name), str(kind)) for name, kind, *_ in con.execute(f"DESCRIBE {table}").fetchall()]
     staged = [each for n, (name, kind) in enumerate(kinds) for each in _staged_columns(n, quote_identifier(name), kind)]
@@ -83,7 +85,7 @@ def profile_columns(con: duckdb.DuckDBPyConnection, table: str) -> list[Distribu
 
 
 def _staged_columns(n: int, column: str, kind: str) -> list[str]:
-    """What is counted of a column: `n<number>` its number or length, `t<number>` its text where it is short."""
+    """SQL columns of the temporary table for column `n`: `n<n>` is its number or length, `t<n>` its text if short."""
     if _is_number(kind):
         return [f"CASE WHEN isfinite({column}::DOUBLE) THEN {column}::DOUBLE END AS n{n}"]
     if kind not in ("VARCHAR", "BOOLEAN"):
@@ -105,7 +107,7 @@ def _is_long(con: duckdb.DuckDBPyConnection, number: str) -> bool:
 
 
 def _count_values(con: duckdb.DuckDBPyConnection, name: str, number: str, text: str) -> TopValues | None:
-    """None for a column of nulls, and for one whose values hardly repeat: an identifier."""
+    """The most frequent values; None if all are null, or if values hardly repeat, as those of an identifier."""
     counted = f"SELECT count(*), count({number}), approx_count_distinct({text}) FROM apart"
     [(rows, value_count, distinct)] = con.execute(counted).fetchall()
     if not value_count or distinct > max(MAX_TOP_VALUES, value_count / 2):
@@ -121,7 +123,7 @@ def _count_values(con: duckdb.DuckDBPyConnection, name: str, number: str, text: 
 def _measure_distribution(
     con: duckdb.DuckDBPyConnection, name: str, number: str, of_lengths: bool
 ) -> Distribution | None:
-    """None where no row has a number, for texts of one length, and for numbered rows."""
+    """The histogram; None if no row has a number, if all texts are equally long, or if the rows are just numbered."""
     [(rows, value_count, low, high, mean, quantiles, integers)] = con.execute(
         f"SELECT count(*), count(x), min(x), max(x), avg(x), quantile_cont(x, [{TAIL_SHARE}, 0.5, {1 - TAIL_SHARE}]), "
         f"bool_and(x = round(x)) FROM (SELECT {number} AS x FROM apart)"
@@ -146,7 +148,7 @@ def _measure_distribution(
 def _choose_bins(
     low: float, high: float, near_low: float, near_high: float, integers: bool
 ) -> tuple[float, float, int]:
-    """Where the bars begin, how wide each is, and how many there are; a few rows far out do not press the rest flat."""
+    """Where the bars start, their width and their number. A few outliers do not squeeze all other rows into one bar."""
     span = near_high - near_low
     first = near_low if near_low - low > span / 2 > 0 else low
     last = near_high if high - near_high > span / 2 > 0 else high
@@ -157,7 +159,7 @@ def _choose_bins(
 
 
 def _round_up(width: float, integers: bool) -> float:
-    """The next of 1, 2, 2.5, 5 times a power of ten; whole numbers have whole steps."""
+    """Round `width` up to 1, 2, 2.5 or 5 times a power of ten; with `integers`, to a whole number."""
     if width <= 0 or (integers and width <= 1):
         return 1.0
     power = 10.0 ** math.floor(math.log10(width))
@@ -166,7 +168,7 @@ def _round_up(width: float, integers: bool) -> float:
 
 
 def _bin_labels(first: float, step: float, number: int, integers: bool, low: float, high: float) -> list[str]:
-    """`10 to 14`; the first and the last one say so where they hold what lies farther out."""
+    """Labels such as `10 to 14`. The first and the last are `up to` and `and more` if they include outliers."""
     edges = [first + i * step for i in range(number + 1)]
     ends = [edge + step - 1 if integers else edge + step for edge in edges]
     labels = [
@@ -181,7 +183,7 @@ def _bin_labels(first: float, step: float, number: int, integers: bool, low: flo
 
 
 def format_number(value: Any) -> str:
-    """`1,234`, `0.25`, `1.2e-07`: four figures, and whole numbers whole."""
+    """Format a number with four significant digits, but whole numbers exactly: `1,234`, `0.25`, `1.2e-07`."""
     if value == round(value) and abs(value) < 1e15:
         return f"{round(value):,}"
     return f"{value:,.0f}" if 1000 <= abs(value) < 1e15 else f"{value:.4g}"

@@ -1,6 +1,6 @@
-"""What there is to tell about a published version: its funnel, its columns, what was dropped and why, and samples.
+"""Summarizes a published version for its report: funnel, columns, dropped rows with reasons, samples, error rates.
 
-DuckDB reads the columns where they lie; of the rows only the samples come here. `flows/report` tells it.
+DuckDB reads the columns in place; only the sample rows are loaded. `flows/report` renders the summary.
 """
 
 import contextlib
@@ -25,13 +25,13 @@ from schemas.receipts import Manifest, Receipt, StepCount
 from schemas.tables import error_rates
 
 SAMPLE_ROWS = 8
-"""Published rows that are shown whole."""
+"""Number of published rows to show as samples."""
 SMALL_TABLE_ROWS = 16
-"""A table of so many rows is one to look at: all of it is shown."""
+"""A table of at most this many rows is shown completely."""
 EXAMPLE_ROWS = 2
-"""Dropped rows that are shown for each step and reason."""
+"""Dropped rows to show for each step and reason."""
 ERROR_RATES_FILE = Path(__file__).parent / "verifier_error_rates.toml"
-"""What the ladder's verdicts are worth, as `make bench ONLY=verifier_error_rates` measured it."""
+"""Error rates of the rule-based verifier, as measured by `make bench ONLY=verifier_error_rates`."""
 ANSWER_MATCH_STEPS: dict[str, tuple[str, ...]] = {
     "verify": ("answer_match",),
     "keep_decided": ("keep_decided", "answer_match"),
@@ -39,84 +39,90 @@ ANSWER_MATCH_STEPS: dict[str, tuple[str, ...]] = {
     "execute": ("execute", "answer_match"),
     "verify_by_oracle": ("oracle", "answer_match"),
 }
-"""Steps that let the ladder judge, and where in the recipe it is configured."""
+"""Steps that use the rule-based verifier, and where in the recipe it is configured."""
 _DEPENDS_ON_MODEL = "how often it is wrong depends on the model and on the questions"
 UNMEASURED_STEPS = {
-    "execute": "the rates are those of the ladder, which compares what was printed with the gold; none were measured "
-    "for programs, for want of programs whose right verdict is known",
-    "verify_by_oracle": "the rates are those of the ladder, which compares two answers; none were measured for the "
-    "oracle, which computes the answer itself and says nothing of a question that it does not know",
-    "majority_vote": f"no rates were measured for this verifier, for it has no gold: {_DEPENDS_ON_MODEL}",
-    "weighted_vote": f"no rates were measured for this verifier, for it has no gold: {_DEPENDS_ON_MODEL}",
-    "reward_threshold": f"no rates were measured for this verifier, for a model gives the rewards: {_DEPENDS_ON_MODEL}",
-    "judge_response": f"no rates were measured for this verifier, for a model judges: {_DEPENDS_ON_MODEL}",
-    "verdict_from_pairs": f"no rates were measured for this verifier, for a model judges: {_DEPENDS_ON_MODEL}",
-    "combine_verdicts": "no rates were measured for several verifiers as one, for these depend on how often they "
-    "err together",
-    "select_answer": f"no rates were measured for answers that samples agree on, for they have no gold: "
+    "execute": "the rates are those of the rule-based verifier, which compares the program's output with the gold; "
+    "none were measured for programs, because there is no set of programs with known verdicts",
+    "verify_by_oracle": "the rates are those of the rule-based verifier, which compares two answers; none were "
+    "measured for the oracle, which computes the answer itself and gives no verdict on questions that it cannot read",
+    "majority_vote": f"no rates were measured for this verifier, because it has no gold: {_DEPENDS_ON_MODEL}",
+    "weighted_vote": f"no rates were measured for this verifier, because it has no gold: {_DEPENDS_ON_MODEL}",
+    "reward_threshold": "no rates were measured for this verifier, because a model gives the rewards: "
+    f"{_DEPENDS_ON_MODEL}",
+    "judge_response": f"no rates were measured for this verifier, because a model judges: {_DEPENDS_ON_MODEL}",
+    "verdict_from_pairs": f"no rates were measured for this verifier, because a model judges: {_DEPENDS_ON_MODEL}",
+    "combine_verdicts": "no rates were measured for combined verifiers, because they depend on how often the verifiers "
+    "are wrong together",
+    "select_answer": "no rates were measured for answers that samples agree on, because they have no gold: "
     f"{_DEPENDS_ON_MODEL}",
 }
-"""Steps that judge otherwise or not by the ladder alone, and why no rates of false accepts and rejects are told."""
-NO_VERIFIER = "No verifier judged these rows, so there are no rates of false accepts and false rejects to tell."
+"""Why false accepts and false rejects are unknown for the steps that do not use the rule-based verifier alone."""
+NO_VERIFIER = "No verifier judged these rows, so there are no rates of false accepts and false rejects."
 MIX_COLUMNS = ("source", "strategy", "type", "chosen_by")
-"""Columns that make a mix: where a table has several of them, the rows of each combination are counted."""
+"""Columns whose combinations are counted, if a table has at least two of them."""
 MAX_MIX_ROWS = 50
-"""Combinations from which there is no mix to look at."""
+"""Most combinations to show. If there are more, none are shown."""
 ERROR_RATES_DATASET = "error_rates"
-"""The dataset of a lake that holds its measured error rates."""
+"""Name of the dataset that holds a lake's measured error rates."""
 
 
 @dataclass(frozen=True)
 class DroppedRows:
-    """Rows that one step turned down for one reason, or that failed for good there."""
+    """Rows that one step rejected, or that failed for good there, for one reason."""
 
     step: str
     reason: str
     failed: bool
+    """Whether the rows failed for good; False: they were rejected."""
     outcomes: int
-    """Of a row with several, another one may have been kept."""
+    """Number of dropped outcomes. A row with several outcomes may have others that were kept."""
     examples: tuple[Row, ...]
-    """`row_id`, `row` as JSON text, and the `error` where it failed."""
+    """A few of the rows: `row_id`, `row` as JSON text, and `error` if it failed."""
 
 
 @dataclass(frozen=True)
 class DatasetSummary:
-    """Everything that a report tells."""
+    """All data of a report."""
 
     manifest: Manifest
     run: Row
-    """The run that published it first: `recipe`, `id`, `started` and `publication` (UTC); empty where no record is
-    left."""
+    """The run that first published it: `recipe`, `id`, `started` and `ended` (times in UTC). Empty if there is no
+    record of it."""
     generators: dict[str, tuple[StepCount, ...]]
-    """A funnel for each generator, where row ids name one."""
+    """A funnel for each generator; empty if no row id names one."""
     columns: tuple[column_profiles.Distribution | column_profiles.TopValues, ...]
+    """A profile of each column that has one."""
     mix: tuple[Row, ...]
-    """Combinations of the columns in `MIX_COLUMNS`, and their `rows`, the most frequent first; empty where too many."""
+    """Combinations of the columns in `MIX_COLUMNS`, with the number of their `rows`, the most frequent first. Empty if
+    there are more than `MAX_MIX_ROWS`."""
     dropped: tuple[DroppedRows, ...]
+    """Rejected and failed rows, by step and reason."""
     warnings: tuple[str, ...]
-    """What the gate warned of, one line each."""
+    """Warnings of the gate, one line each."""
     samples: tuple[Row, ...]
+    """Published rows, drawn by the version's name."""
     error_rates: tuple[Row, ...]
-    """Rows of `schemas.tables.error_rates`: of the verifier, and what was measured in this lake."""
+    """Rows of `schemas.tables.error_rates`: those of the verifier, and those measured in this lake."""
     unmeasured_verifiers: tuple[str, ...] = ()
-    """What is not known of the verifiers, and why, one line each."""
+    """Lines that say which error rates are unknown, and why."""
 
 
 def run_summary(manifest: Manifest, lake: str) -> DatasetSummary:
-    """Read the figures of a published version."""
+    """Summarize a published version of the lake at the url `lake`. Raises as `read_summary` does."""
     return read_summary(open_store(lake), manifest)
 
 
 def read_summary(store: Store, manifest: Manifest, measured_rates: Sequence[Row] | None = None) -> DatasetSummary:
-    """Read the figures of a published version; raises `QuestmillError` where something of it is missing or damaged.
+    """Summarize a published version. Raises `QuestmillError` if a file of it is missing or damaged.
 
-    `measured_rates`: rows of `schemas.tables.error_rates`; None: those of the dataset `error_rates`, where the lake
+    `measured_rates` are rows of `schemas.tables.error_rates`; None: those of the lake's dataset `error_rates`, if it
     has one.
     """
-    everything = store.read_receipts()
-    known = {f"{receipt.step}/{receipt.key}": receipt for receipt in everything}
+    all_receipts = store.read_receipts()
+    known = {f"{receipt.step}/{receipt.key}": receipt for receipt in all_receipts}
     receipts = [known[name] for name in manifest.receipts if name in known]
-    gates = [r for r in everything if manifest.report and r.details.get("report") == manifest.report]
+    gates = [r for r in all_receipts if manifest.report and r.details.get("report") == manifest.report]
     warnings = [line for gate in gates[:1] for line in gate.details.get("warned", "").splitlines()]
     try:
         with contextlib.closing(catalog.connect(store)) as con:
@@ -151,7 +157,7 @@ def _create_published_view(con: duckdb.DuckDBPyConnection, name: str, store: Sto
 
 
 def _find_run(store: Store, manifest: Manifest) -> Row:
-    """The first run whose record says that it published this version."""
+    """The first run that published this version, by its record; empty if there is no record."""
     records: dict[str, dict[str, Row]] = defaultdict(dict)
     for path, data in store.read_all("runs"):
         folder, _, event = path.rpartition("/")
@@ -180,7 +186,7 @@ def _count_mix(con: duckdb.DuckDBPyConnection, table: str) -> list[Row]:
 
 
 def _draw_samples(con: duckdb.DuckDBPyConnection, store: Store, manifest: Manifest) -> list[Row]:
-    """Rows drawn by the version's name, the same every time, in the order of the table."""
+    """Sample rows in the order of the table. The version's name is the seed, so they are always the same."""
     count = manifest.rows if manifest.rows <= SMALL_TABLE_ROWS else SAMPLE_ROWS
     sample_numbers = sorted(random.Random(manifest.version).sample(range(manifest.rows), count))
     folder, samples, before = f"datasets/{manifest.dataset}/{manifest.version}", list[Row](), 0
@@ -198,7 +204,7 @@ def _draw_samples(con: duckdb.DuckDBPyConnection, store: Store, manifest: Manife
 def _count_dropped(
     con: duckdb.DuckDBPyConnection, store: Store, receipts: list[Receipt], steps: list[str]
 ) -> list[DroppedRows]:
-    """By step, the most frequent reason first; examples are drawn by the digest of their ids."""
+    """Dropped rows by step, the most frequent reason first. Examples are chosen by the digest of their ids."""
     dropped = []
     for failed in (False, True):
         parts = catalog.unique_parts(p for r in receipts if (p := r.quarantine if failed else r.rejects) is not None)
@@ -215,7 +221,7 @@ def _count_dropped(
 
 
 def _read_examples(con: duckdb.DuckDBPyConnection, groups: list[Any], failed: bool) -> dict[tuple[str, str], list[Row]]:
-    """The rows that were picked, by step and reason: a second look, at the files that hold them alone."""
+    """The chosen example rows, by step and reason. Only the files that hold them are read."""
     wanted = {(step, why, each["row_id"]) for step, why, _, chosen in groups for each in chosen}
     names = sorted({each["file"] for *_, chosen in groups for each in chosen})
     rows = con.execute(
@@ -232,18 +238,18 @@ def _read_examples(con: duckdb.DuckDBPyConnection, groups: list[Any], failed: bo
 
 
 def _verifier_error_rates(manifest: Manifest) -> list[Row]:
-    """False accepts and false rejects of the ladder, for what it has judged."""
+    """False accepts and false rejects of the rule-based verifier; empty if it judged none of these rows."""
     judging_steps = [step for step in ANSWER_MATCH_STEPS if step in {count.step for count in manifest.ledger}]
     if not judging_steps:
         return []
     rows: list[Row] = tomllib.loads(ERROR_RATES_FILE.read_text())["figures"]
     tolerances = [f"{step} allowed {given:g}" for step in judging_steps if (given := _tolerance_of(manifest, step))]
-    suffix = f"; measured without a tolerance, and {', '.join(tolerances)}" if tolerances else ""
+    suffix = f"; measured without a tolerance, but {', '.join(tolerances)}" if tolerances else ""
     return [row | {"note": f"{row['note']}{suffix}"} for row in rows]
 
 
 def _tolerance_of(manifest: Manifest, step: str) -> float:
-    """What a step forgave of a number; 0 where its recipe does not say."""
+    """The numeric tolerance of a step's verifier; 0 if the recipe sets none."""
     value: Any = manifest.recipe
     for name in (*ANSWER_MATCH_STEPS[step], "tolerance"):
         value = value.get(name) if isinstance(value, dict) else None
@@ -251,7 +257,7 @@ def _tolerance_of(manifest: Manifest, step: str) -> float:
 
 
 def _explain_unmeasured(manifest: Manifest) -> list[str]:
-    """A line for each verifier whose own rates are not known, or that there was none."""
+    """A line for each verifier whose own rates are unknown, or one line that there was no verifier."""
     steps = list(dict.fromkeys(count.step for count in manifest.ledger))
     if not {*steps} & {*ANSWER_MATCH_STEPS, *UNMEASURED_STEPS}:
         return [NO_VERIFIER]
@@ -259,7 +265,7 @@ def _explain_unmeasured(manifest: Manifest) -> list[str]:
 
 
 def _lake_error_rates(con: duckdb.DuckDBPyConnection, store: Store) -> list[Row]:
-    """What the lake's dataset of that name says; a dataset of another shape is none of ours."""
+    """Rows of the lake's dataset `error_rates`; empty if there is none, or if its columns are others."""
     if (manifest := store.datasets.read_manifest(ERROR_RATES_DATASET)) is None:
         return []
     _create_published_view(con, ERROR_RATES_DATASET, store, manifest)

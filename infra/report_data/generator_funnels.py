@@ -1,6 +1,6 @@
-"""The funnel of each generator: whose rows went into a step, and what became of them.
+"""Computes a funnel for each generator: how many of its rows each step received, and what became of them.
 
-A row's id begins with its generator's name and a colon; rows of a file belong to none. See `schemas/row_ids.py`.
+A row id starts with its generator's name and a colon. Rows of input files have no generator. See `schemas/row_ids.py`.
 """
 
 from collections import Counter, defaultdict
@@ -14,22 +14,22 @@ from schemas.receipts import Part, Receipt, StepCount, Usage
 from schemas.row_ids import generator_sql, is_file_prefix, parent_id_sql
 
 NO_GENERATOR = ""
-"""Stands for the rows that no generator has made."""
+"""Name that stands for rows without a generator."""
 
 RowCounts = Counter[str]
-"""Rows by generator."""
+"""Number of rows by generator."""
 OutcomeCounts = Counter[tuple[str, int, str]]
-"""Input rows by generator, what became of them (0 kept, 1 rejected, 2 quarantined), and why."""
+"""Number of input rows by generator, fate (0 kept, 1 rejected, 2 quarantined) and reason."""
 
 
 def build_funnels(
     con: duckdb.DuckDBPyConnection, store: Store, receipts: list[Receipt], steps: Iterable[str]
 ) -> dict[str, tuple[StepCount, ...]]:
-    """One funnel a generator, in the order of `steps`; none where no row id names a generator.
+    """One funnel for each generator, in the order of `steps`; empty if no row id names a generator.
 
-    A shard's costs are shared out among its generators by their rows.
+    The costs of a shard are divided among its generators in proportion to their rows.
     """
-    if all(receipt.inputs for receipt in receipts):  # whatever was not made from nothing comes from files
+    if all(receipt.inputs for receipt in receipts):  # without a seed of empty rows, all rows come from files
         return {}
     parts = unique_parts(part for receipt in receipts for part in receipt.parts)
     row_counts = _count_rows(con, store, parts)
@@ -49,7 +49,7 @@ def build_funnels(
 
 
 def _count_rows(con: duckdb.DuckDBPyConnection, store: Store, parts: list[Part]) -> dict[str, RowCounts]:
-    """Rows by generator in each object, by its digest."""
+    """The number of rows by generator in each object, by the object's digest."""
     row_counts: dict[str, RowCounts] = {part.digest: Counter() for part in parts}
     if not parts:
         return row_counts
@@ -66,7 +66,8 @@ def _generator_name(prefix: str) -> str:
 
 
 def _count_inputs(receipt: Receipt, row_counts: dict[str, RowCounts]) -> RowCounts:
-    """Whose rows went in; the rows of a step that reads no table are those of whoever it made them for."""
+    """The input rows of a receipt by generator. If the step reads no table, they are counted by the generator of its
+    output rows."""
     if input_counts := [row_counts[digest] for digest in receipt.inputs if digest in row_counts]:
         return sum(input_counts, Counter())
     count = sum((row_counts[part.digest] for part in receipt.parts), Counter[str]())
@@ -74,7 +75,7 @@ def _count_inputs(receipt: Receipt, row_counts: dict[str, RowCounts]) -> RowCoun
 
 
 def _count_from_receipts(receipts: list[Receipt], input_counts: list[RowCounts]) -> OutcomeCounts:
-    """What the receipts say of shards with rows of one generator."""
+    """Count the outcomes of shards with rows of a single generator, from their receipts alone."""
     outcome_counts: OutcomeCounts = Counter()
     for receipt, count in zip(receipts, input_counts, strict=True):
         if len(count) == 1:
@@ -88,10 +89,10 @@ def _count_from_receipts(receipts: list[Receipt], input_counts: list[RowCounts])
 def _count_from_rows(
     con: duckdb.DuckDBPyConnection, store: Store, receipts: list[Receipt], parts: list[Part]
 ) -> OutcomeCounts:
-    """What the rows themselves say, for shards with rows of several generators.
+    """Count the outcomes of shards with rows of several generators, from the rows themselves.
 
-    An input row has the best of its outcomes' fates, as in a receipt. Its id is an outcome's own, or that without its
-    last number.
+    As in a receipt, an input row counts by the best fate of its outcomes. Its id is that of the outcome, or the
+    outcome's id without the last part.
     """
     kept = unique_parts(part for receipt in receipts for part in receipt.parts)
     dropped = [
@@ -130,7 +131,7 @@ def _make_step_count(
     row_counts: dict[str, RowCounts],
     outcome_counts: OutcomeCounts,
 ) -> StepCount:
-    """One generator's line of one step."""
+    """The funnel line of one step for the generator `name`."""
     spent, seconds = Usage(), 0.0
     for receipt, count in zip(receipts, input_counts, strict=True):
         if share := count[name] / max(1, count.total()):

@@ -1,1 +1,1 @@
-"""One table a file: its Arrow schema and the checks of a published version."""
+"""The tables, one in each file: its Arrow schema and the checks that a published version must pass."""

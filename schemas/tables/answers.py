@@ -1,4 +1,4 @@
-"""Answers: solutions of a question, and the rewards that a judge gives them."""
+"""Sampled solutions of questions with their final answers, and the rewards of a reward model."""
 
 import pyarrow as pa
 
@@ -10,15 +10,15 @@ ANSWERS = pa.schema(
         required("question_id", pa.string()),  # row_id of the question
         required("question", pa.string()),
         required("solution", pa.string()),
-        required("answer", pa.string()),  # what the solution states in the end, as written
-        required("asked", pa.int32()),  # samples of the question, whether or not they state an answer
-        required("answer_key", pa.string()),  # the same as it is compared: `1.50`, `3/2` and `$1.5` have one key
+        required("answer", pa.string()),  # the final answer of the solution, as written
+        required("asked", pa.int32()),  # samples drawn for the question, with and without an answer
+        required("answer_key", pa.string()),  # normalized for comparison: `1.50`, `3/2` and `$1.5` have one key
     ]
 )
 
 REWARDS = pa.schema(
     [
-        required("row_id", pa.string()),  # of the solution
+        required("row_id", pa.string()),  # row_id of the solution
         required("reward", pa.float64()),  # P(yes), in [0, 1]
     ]
 )

@@ -1,4 +1,4 @@
-"""Attempts: a question, one response to it, and the gold answer the response is held against."""
+"""Attempts: a question, one response to it, and the gold answer that the response is compared with."""
 
 import pyarrow as pa
 
@@ -16,7 +16,7 @@ SCHEMA = pa.schema(
 
 
 def expectations() -> list[Expectation]:
-    """What a table of attempts promises."""
+    """The checks of a published table of attempts."""
     return [
         Expectation(kind="expect_table_row_count_to_be_between", arguments={"min_value": 1}),
         Expectation(kind="expect_column_values_to_be_unique", arguments={"column": "row_id"}),

@@ -1,4 +1,4 @@
-"""Overlaps: a question that shares its text with an item of a benchmark, and the words that they share."""
+"""Overlaps of questions with benchmark items, and the words that they share."""
 
 from typing import Literal
 
@@ -7,9 +7,9 @@ import pyarrow as pa
 from schemas.arrow import required
 
 OverlapRule = Literal["whole", "gram", "coverage", "order", "numbers"]
-"""How a question matches an item. `whole`: all of its letters, figures and signs. `gram`: n words in a row. `coverage`:
-nearly all n-grams of the item. `order`: the same words in another order. `numbers`: `whole` or `coverage`, but for the
-numbers."""
+"""How a question matches an item. `whole`: all letters, digits and signs are equal. `gram`: both share n words in a
+row. `coverage`: the question has nearly all n-grams of the item. `order`: the same words in another order. `numbers`:
+as `whole` or `coverage`, except for the numbers."""
 
 SCHEMA = pa.schema(
     [
@@ -18,7 +18,7 @@ SCHEMA = pa.schema(
         required("benchmark", pa.string()),
         required("item", pa.int64()),  # line of the benchmark's file, from 0
         required("rule", pa.string()),  # an OverlapRule
-        required("ngram", pa.string()),  # the longest stretch of the question that the item shares, as compared
-        required("coverage", pa.float64()),  # share of the item's n-grams that the question has, in (0, 1]
+        required("ngram", pa.string()),  # the longest shared run of words, normalized for comparison
+        required("coverage", pa.float64()),  # share of the item's n-grams that occur in the question, in (0, 1]
     ]
 )

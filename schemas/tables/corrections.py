@@ -1,4 +1,4 @@
-"""Corrections: a solution that goes wrong, notices, and ends well; with the characters of each part of it."""
+"""Corrections: solutions that make an error, notice it and reach the right answer, with the span of each part."""
 
 import pyarrow as pa
 
@@ -13,9 +13,9 @@ CORRECTION_DRAFTS = pa.schema(
     [
         *LOCATED_ERRORS,
         required("strategy", pa.string()),  # one of STRATEGIES
-        required("teacher", pa.string()),  # role that wrote what follows the prefix
-        required("trajectory", pa.string()),  # prefix, reflection and correction, each on lines of its own
-        required("reflection_start", pa.int32()),  # characters of the trajectory, as are wrong_start and wrong_end
+        required("teacher", pa.string()),  # role that wrote the text after the prefix
+        required("trajectory", pa.string()),  # prefix, reflection and correction, each on its own lines
+        required("reflection_start", pa.int32()),  # character offset in `trajectory`, as are all offsets here
         required("reflection_end", pa.int32()),
         required("correction_start", pa.int32()),
         required("correction_end", pa.int32()),
@@ -23,12 +23,15 @@ CORRECTION_DRAFTS = pa.schema(
 )
 
 CORRECTIONS = pa.schema(
-    [*CORRECTION_DRAFTS, required("right_rule", pa.string())]
-)  # the rung that found the correction right
+    [
+        *CORRECTION_DRAFTS,
+        required("right_rule", pa.string()),  # the rule of the verifier that accepted the correction
+    ]
+)
 
 
 def expectations() -> list[Expectation]:
-    """What a table of corrections promises."""
+    """The checks of a published table of corrections."""
     return [
         Expectation(kind="expect_table_row_count_to_be_between", arguments={"min_value": 1}),
         Expectation(kind="expect_column_values_to_be_unique", arguments={"column": "row_id"}),

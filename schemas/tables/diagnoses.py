@@ -1,4 +1,4 @@
-"""Diagnoses: which step of a wrong solution is the first wrong one, and what kind of error it is."""
+"""Diagnoses: the first wrong step of each wrong solution, and the type of its error."""
 
 import pyarrow as pa
 
@@ -10,7 +10,7 @@ SCHEMA = pa.schema(
         *SOLUTIONS_SEGMENTED,
         required("found_type", pa.string()),  # one of tasks.lemma.error_types.TYPES
         required("found_step", pa.int32()),  # the first wrong step, from 1
-        required("votes", pa.int32()),  # replies that say so
-        required("asked", pa.int32()),  # of how many
+        required("votes", pa.int32()),  # replies that agree with this diagnosis
+        required("asked", pa.int32()),  # replies in total
     ]
 )

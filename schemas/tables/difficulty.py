@@ -1,4 +1,4 @@
-"""Difficulty: how often a model fails at a question, counted over samples or predicted from the question's text."""
+"""Difficulty: how often a model fails a question, counted over samples or predicted from the question's text."""
 
 from typing import Literal
 
@@ -7,21 +7,21 @@ import pyarrow as pa
 from schemas.arrow import optional, required
 
 ReferenceKind = Literal["gold", "majority"]
-"""What the samples were held against: an answer that came with the question, or what most of them agree on."""
+"""The reference that the samples were compared with: the question's gold answer, or the majority of the samples."""
 
 BandSide = Literal["below", "inside", "above"]
-"""Where the fail rate of all samples lies, of a band that was asked about."""
+"""Where the fail rate over all samples lies, compared with the requested band."""
 
 SCHEMA = pa.schema(
     [
-        required("row_id", pa.string()),  # of the question
+        required("row_id", pa.string()),  # row_id of the question
         required("question", pa.string()),
-        optional("fails", pa.int32()),  # samples with another answer, or none; null where predicted
-        optional("samples", pa.int32()),  # fewer than asked for where the band was decided early; null where predicted
+        optional("fails", pa.int32()),  # samples with another answer or none; null if predicted
+        optional("samples", pa.int32()),  # fewer than configured if the band was decided early; null if predicted
         required("fail_rate", pa.float64()),  # fails / samples, or the prediction; in [0, 1]
-        optional("low", pa.float64()),  # Wilson interval of 95 % about the rate, as if no sample had been saved
+        optional("low", pa.float64()),  # 95 % Wilson interval of the rate, as if no samples had been saved
         optional("high", pa.float64()),
-        optional("against", pa.string()),  # gold or majority; null where predicted
-        optional("side", pa.string()),  # below, inside or above the band; null where none was asked about
+        optional("against", pa.string()),  # a ReferenceKind; null if predicted
+        optional("side", pa.string()),  # a BandSide; null if no band was requested
     ]
 )

@@ -1,4 +1,4 @@
-"""Blanks: rows that hold nothing but their number; what a step that makes something from nothing starts from."""
+"""Empty rows: the numbered rows that a step without any other input starts from."""
 
 import pyarrow as pa
 

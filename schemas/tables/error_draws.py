@@ -1,4 +1,4 @@
-"""Injections: how often each type of error was found in the attempts at a question, and the types drawn from that."""
+"""Error types to inject: drawn for each question from the types that were found in the attempts at it."""
 
 import pyarrow as pa
 
@@ -10,16 +10,16 @@ ERROR_DRAWS = pa.schema(
     [
         *PROBLEMS_WITH_REFERENCE,
         required("question_id", pa.string()),
-        required("student", pa.string()),  # whose errors are imitated: a role
-        required("type", pa.string()),  # the type of error to make
-        required("types", pa.list_(pa.string())),  # that could have been drawn
-        required("shares", pa.list_(pa.float64())),  # and the probability of each for this question
+        required("student", pa.string()),  # role of the student whose errors are imitated
+        required("type", pa.string()),  # the type that was drawn
+        required("types", pa.list_(pa.string())),  # the types to draw from
+        required("shares", pa.list_(pa.float64())),  # probability of each of `types` for this question
     ]
 )
 
 
 def expectations() -> list[Expectation]:
-    """What a table of each question's errors promises."""
+    """The checks of a published table of error distributions by question."""
     return [
         Expectation(kind="expect_column_values_to_be_unique", arguments={"column": "row_id"}),
         Expectation(

@@ -1,6 +1,6 @@
-"""Noise: what the labels of a dataset are worth, measured: a rate, its interval, and the rows that it was counted on.
+"""Measured error rates of a dataset's labels: each rate, its interval, and the number of rows it was measured on.
 
-A dataset of this shape, published under the name `error_rates`, is shown in every report of its lake.
+A dataset of this shape that is published as `error_rates` is shown in every report of its lake.
 """
 
 import pyarrow as pa
@@ -11,17 +11,17 @@ from schemas.steps import Expectation
 SCHEMA = pa.schema(
     [
         required("figure", pa.string()),  # what was measured, e.g. `verifier: false accepts`
-        required("value", pa.float64()),  # a rate in [0, 1]
-        required("low", pa.float64()),  # of its 95 % interval
+        required("value", pa.float64()),  # the rate, in [0, 1]
+        required("low", pa.float64()),  # its 95 % interval
         required("high", pa.float64()),
         required("n", pa.int64()),  # rows that could have been wrong
-        optional("note", pa.string()),  # on what, and how
+        optional("note", pa.string()),  # how it was measured, and on what
     ]
 )
 
 
 def expectations() -> list[Expectation]:
-    """What a table of measured error rates promises."""
+    """The checks of a published table of measured error rates."""
     ordered = [("low", "value"), ("value", "high")]
     return [
         Expectation(kind="expect_column_values_to_be_unique", arguments={"column": "figure"}),

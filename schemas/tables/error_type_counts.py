@@ -1,4 +1,4 @@
-"""Error types of a run: how often each was found, asked for, made and published; a row for each of the twelve."""
+"""Error types of a run: how often each was found, drawn, injected and published, with a row for each of the twelve."""
 
 import pyarrow as pa
 
@@ -9,20 +9,22 @@ SCHEMA = pa.schema(
     [
         required("row_id", pa.string()),
         required("type", pa.string()),
-        required("student", pa.int64()),  # errors of the student that were diagnosed so
+        required("student", pa.int64()),  # the student's own errors of this type
         required("student_share", pa.float64()),
-        required("target_share", pa.float64()),  # of the injections, by the distributions of their questions
-        required("drawn", pa.int64()),  # injections that were asked for
-        required("made", pa.int64()),  # and are errors of their own, verified and located
+        required("target_share", pa.float64()),  # share of the injections, by the distributions of their questions
+        required("drawn", pa.int64()),  # injections that were requested
+        required("made", pa.int64()),  # injections that succeeded: a new error, verified and located
         required("published", pa.int64()),  # injected errors with a published correction
         required("published_share", pa.float64()),
-        required("distance", pa.float64()),  # total variation distance of published and target shares, in every row
+        required(
+            "distance", pa.float64()
+        ),  # total variation distance of published and target shares, equal in all rows
     ]
 )
 
 
 def expectations() -> list[Expectation]:
-    """What a table of error types promises; a mix far from its target is worth a look."""
+    """The checks of a published table of error types. A mix far from its target causes a warning."""
     return [
         Expectation(kind="expect_column_values_to_be_unique", arguments={"column": "type"}),
         Expectation(

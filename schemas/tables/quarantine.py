@@ -1,4 +1,4 @@
-"""Quarantine: rows that were tried and failed for good, with the error and the number of attempts."""
+"""Quarantine: rows that failed for good, with the error and the number of attempts."""
 
 import pyarrow as pa
 

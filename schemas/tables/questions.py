@@ -1,4 +1,4 @@
-"""Questions: a text, and in its id the row and sample that it comes from."""
+"""Questions: a text, whose row id names the row and the sample that it comes from."""
 
 import pyarrow as pa
 
@@ -6,7 +6,7 @@ from schemas.arrow import required
 
 SCHEMA = pa.schema(
     [
-        required("row_id", pa.string()),  # <row_id of the input>/<sample, from 0> where it was written
+        required("row_id", pa.string()),  # <row_id of the input>/<sample, from 0> if a model wrote it
         required("question", pa.string()),
     ]
 )

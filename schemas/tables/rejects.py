@@ -1,4 +1,4 @@
-"""Rejects: rows that a stage turned down, each with its reason. A dropped row with a reason is data."""
+"""Rejects: rows that a stage rejected, each with its reason. They are kept as data."""
 
 import pyarrow as pa
 
@@ -9,6 +9,6 @@ SCHEMA = pa.schema(
         required("row_id", pa.string()),
         required("stage", pa.string()),
         required("reason", pa.string()),
-        required("row", pa.string()),  # the row as JSON text: stages turn down rows of many shapes
+        required("row", pa.string()),  # the row as JSON text, because rejected rows have many shapes
     ]
 )

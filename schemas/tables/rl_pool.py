@@ -1,4 +1,4 @@
-"""Pools: problems for reinforcement learning, each with the rate at which a model passes it, and what verified that."""
+"""Pools of problems for reinforcement learning, with a model's pass rate on each and the verifier that measured it."""
 
 import pyarrow as pa
 
@@ -11,13 +11,13 @@ POOL_ATTEMPTS = pa.schema(
         required("problem_id", pa.string()),  # row_id of the problem
         required("question", pa.string()),
         required("response", pa.string()),
-        required("answer", pa.string()),  # the gold
+        required("answer", pa.string()),  # the gold answer
         required("model", pa.string()),  # as the recipe calls it
-        required("cut_off", pa.bool_()),  # ended by its limit of tokens and not by the model
-        required("tokens", pa.int32()),  # of the response
+        required("cut_off", pa.bool_()),  # whether the token limit ended the response, not the model
+        required("tokens", pa.int32()),  # length of the response
     ]
 )
-"""Whole responses, whether or not they end in an answer."""
+"""Whole responses, with or without a final answer."""
 
 PASS_RATES = pa.schema(
     [
@@ -26,22 +26,22 @@ PASS_RATES = pa.schema(
         required("question", pa.string()),
         required("answer", pa.string()),
         required("model", pa.string()),
-        required("samples", pa.int32()),  # that were verified
-        required("passes", pa.int32()),
-        required("unverified", pa.int32()),  # asked for, but failed, timed out or unverifiable: in no rate
+        required("samples", pa.int32()),  # verified samples
+        required("passes", pa.int32()),  # verified samples that are correct
+        required("unverified", pa.int32()),  # samples that failed, timed out or are unverifiable; not in the rate
         required("pass_rate", pa.float64()),  # passes / samples
-        required("low", pa.float64()),  # Wilson interval of 95 % about the rate
+        required("low", pa.float64()),  # 95 % Wilson interval of the rate
         required("high", pa.float64()),
-        required("tokens", pa.float64()),  # of a response, in the mean
-        optional("verifier", pa.string()),  # null where no response got a verdict
+        required("tokens", pa.float64()),  # mean length of a response
+        optional("verifier", pa.string()),  # null if no response got a verdict
         optional("verifier_version", pa.string()),
     ]
 )
-"""A row for each problem and model."""
+"""One row for each problem and model."""
 
 
 def expectations() -> list[Expectation]:
-    """What a pool promises; one in which all problems are equally hard teaches little."""
+    """The checks of a published pool. It warns if all problems are equally hard, because such a pool teaches little."""
     between = "expect_column_values_to_be_between"
     return [
         Expectation(kind="expect_table_row_count_to_be_between", arguments={"min_value": 1}),

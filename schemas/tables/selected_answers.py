@@ -1,10 +1,10 @@
-"""Selected answers: one for each published question, with what spoke for it."""
+"""Selected answers: one for each published question, with its reward and the agreement of the samples."""
 
 from schemas.steps import Expectation
 
 
 def expectations() -> list[Expectation]:
-    """What a table of selected answers promises."""
+    """The checks of a published table of selected answers."""
     return [
         Expectation(kind="expect_table_row_count_to_be_between", arguments={"min_value": 1}),
         Expectation(kind="expect_column_values_to_be_unique", arguments={"column": "question_id"}),

@@ -1,4 +1,4 @@
-"""Pairs of solutions to learn a preference from: both verified, one right and one wrong, of the same question."""
+"""Preference pairs of solutions: one verified right and one verified wrong, of the same question."""
 
 import pyarrow as pa
 
@@ -9,23 +9,23 @@ CHOSEN_BY = ("attempt", "correction")
 
 SCHEMA = pa.schema(
     [
-        required("row_id", pa.string()),  # of the error
+        required("row_id", pa.string()),  # row_id of the located error
         required("question_id", pa.string()),
         required("question", pa.string()),
         required("answer", pa.string()),
         required("chosen", pa.string()),  # verified right
         required("rejected", pa.string()),  # verified wrong
-        required("chosen_by", pa.string()),  # one of CHOSEN_BY: an attempt of the student, or what a teacher wrote
-        required("source", pa.string()),  # of the wrong one: student or injected
-        required("type", pa.string()),
-        required("wrong_start", pa.int32()),  # its first wrong step: characters of `rejected`
-        required("wrong_end", pa.int32()),
+        required("chosen_by", pa.string()),  # one of CHOSEN_BY: the student's attempt or the teacher's correction
+        required("source", pa.string()),  # where `rejected` comes from: student or injected
+        required("type", pa.string()),  # the type of its error
+        required("wrong_start", pa.int32()),  # character offset in `rejected` where its first wrong step starts
+        required("wrong_end", pa.int32()),  # character offset where that step ends
     ]
 )
 
 
 def expectations() -> list[Expectation]:
-    """What a table of pairs promises."""
+    """The checks of a published table of pairs."""
     return [
         Expectation(kind="expect_column_values_to_be_unique", arguments={"column": "row_id"}),
         Expectation(

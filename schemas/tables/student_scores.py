@@ -1,4 +1,4 @@
-"""Students: what training on which rows did, measured on problems that none of them has seen."""
+"""Student scores: the effect of training on different rows, measured on problems that no student has seen."""
 
 import pyarrow as pa
 
@@ -11,23 +11,23 @@ SELF_CORRECTION_TRACES = pa.schema(
         required("student", pa.string()),
         required("question_id", pa.string()),
         required("verdict", pa.string()),  # correct or wrong
-        required("reflected", pa.bool_()),  # notices something on the way
-        required("erred", pa.bool_()),  # goes wrong before it notices anything, or to the end
+        required("reflected", pa.bool_()),  # whether the attempt contains a reflection
+        required("erred", pa.bool_()),  # whether it has an error before any reflection, or ends wrong
     ]
 )
 
 STUDENT_SCORES = pa.schema(
     [
         required("row_id", pa.string()),
-        required("student", pa.string()),  # <rows it learnt from>_<seed>, or the role that all began from
+        required("student", pa.string()),  # <rows it was trained on>_<seed>, or the role that all started from
         required("problems", pa.int64()),
-        required("first_pass", pa.float64()),  # share of problems that its first, greedy attempt gets right
-        required("low", pa.float64()),  # of its 95 % interval
+        required("first_pass", pa.float64()),  # share of problems that the first, greedy attempt gets right
+        required("low", pa.float64()),  # its 95 % interval
         required("high", pa.float64()),
-        required("unanswered", pa.int64()),  # attempts without an answer, cut off or not to be judged
-        required("erred", pa.int64()),  # attempts with an error of its own in them, unanswered ones too
-        required("reflected", pa.int64()),  # of those: that notice something
-        required("corrected", pa.float64()),  # of those: share that ends right all the same
+        required("unanswered", pa.int64()),  # attempts without an answer, cut off, or without a verdict
+        required("erred", pa.int64()),  # attempts with an error, unanswered ones included
+        required("reflected", pa.int64()),  # attempts with an error that contain a reflection
+        required("corrected", pa.float64()),  # share of the attempts with an error that end right
         required("corrected_low", pa.float64()),
         required("corrected_high", pa.float64()),
     ]
@@ -35,7 +35,7 @@ STUDENT_SCORES = pa.schema(
 
 
 def expectations() -> list[Expectation]:
-    """What a table of students promises."""
+    """The checks of a published table of student scores."""
     return [
         Expectation(kind="expect_column_values_to_be_unique", arguments={"column": "student"}),
         *(

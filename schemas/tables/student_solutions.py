@@ -1,4 +1,4 @@
-"""Solutions with a verdict: what a student wrote, or a teacher made wrong on purpose, and in the end its steps."""
+"""Solutions that a student wrote or a teacher spoiled on purpose: as written, with a verdict, and with their steps."""
 
 import pyarrow as pa
 
@@ -10,23 +10,23 @@ PROBLEMS_WITH_REFERENCE = pa.schema(
     [
         required("row_id", pa.string()),
         required("question", pa.string()),
-        required("answer", pa.string()),  # gold
+        required("answer", pa.string()),  # the gold answer
         required("reference", pa.string()),  # a right solution
     ]
 )
 
 SOLUTIONS_WRITTEN = pa.schema(
     [
-        required("row_id", pa.string()),  # <question_id>/<sample>, of an injection <question_id>/i<draw>/<sample>
+        required("row_id", pa.string()),  # <question_id>/<sample>; for an injection <question_id>/i<draw>/<sample>
         required("question_id", pa.string()),
         required("question", pa.string()),
         required("answer", pa.string()),
         required("reference", pa.string()),
         required("response", pa.string()),  # the solution
-        required("source", pa.string()),  # one of SOURCES
+        required("source", pa.string()),  # one of SOLUTION_SOURCES
         required("student", pa.string()),  # role that attempts the question
-        optional("type", pa.string()),  # of an injection: the type of error that was asked for
-        optional("line", pa.int32()),  # and the line where the teacher says it is, from 1
+        optional("type", pa.string()),  # requested type of an injected error; else null
+        optional("line", pa.int32()),  # line of an injected error, from 1, as the teacher reports it; else null
     ]
 )
 
@@ -34,7 +34,7 @@ SOLUTIONS_GRADED = pa.schema(
     [
         *SOLUTIONS_WRITTEN,
         required("verdict", pa.string()),  # correct or wrong
-        required("rule", pa.string()),  # the rung that decided, see schemas/tables/verdicts.py
+        required("rule", pa.string()),  # the rule that decided, see schemas/tables/verdicts.py
     ]
 )
 
@@ -43,6 +43,6 @@ STEP_SPAN = pa.struct([required("start", pa.int32()), required("end", pa.int32()
 SOLUTIONS_SEGMENTED = pa.schema(
     [
         *SOLUTIONS_GRADED,
-        required("steps", pa.list_(pa.field("item", STEP_SPAN, nullable=False))),
-    ]  # characters of `response`
+        required("steps", pa.list_(pa.field("item", STEP_SPAN, nullable=False))),  # character offsets in `response`
+    ]
 )

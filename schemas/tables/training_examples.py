@@ -1,4 +1,4 @@
-"""Examples: what a student is trained to write, and the part of it that does not count for the loss."""
+"""Training examples: the reply that a student is trained to write, and the part that is left out of the loss."""
 
 import pyarrow as pa
 
@@ -9,7 +9,7 @@ SCHEMA = pa.schema(
         required("row_id", pa.string()),
         required("question", pa.string()),
         required("text", pa.string()),  # the whole reply
-        required("masked_start", pa.int32()),  # characters of `text` that are read and not learnt; equal: none
-        required("masked_end", pa.int32()),
+        required("masked_start", pa.int32()),  # character offset in `text` where the part without loss starts
+        required("masked_end", pa.int32()),  # character offset where it ends; equal to `masked_start`: no such part
     ]
 )

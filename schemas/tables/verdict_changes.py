@@ -1,4 +1,4 @@
-"""Changes: what another verifier says about attempts that were judged before, one row for each attempt."""
+"""Verdict changes: how a second verifier's verdicts on the same attempts differ, with one row for each attempt."""
 
 from typing import Literal
 
@@ -8,16 +8,17 @@ from schemas.arrow import optional, required
 from schemas.steps import Expectation
 
 Change = Literal["same", "gained", "lost", "other"]
-"""`gained`: correct now, and was not; `lost`: was correct, and is not; `other`: another verdict, neither a pass."""
+"""How a verdict changed. `same`: it did not; `gained`: it became correct; `lost`: it was correct before; `other`: it
+changed, and neither verdict is correct."""
 CHANGES: tuple[Change, ...] = ("same", "gained", "lost", "other")
 
 SCHEMA = pa.schema(
     [
-        required("row_id", pa.string()),  # of the attempt
+        required("row_id", pa.string()),  # row_id of the attempt
         required("change", pa.string()),  # one of CHANGES
-        optional("verdict_before", pa.string()),  # null where there was none: it was in quarantine
+        optional("verdict_before", pa.string()),  # null if there was none, because the row was quarantined
         optional("rule_before", pa.string()),
-        optional("verifier_before", pa.string()),  # with its version
+        optional("verifier_before", pa.string()),  # name and version
         optional("verdict_after", pa.string()),
         optional("rule_after", pa.string()),
         optional("verifier_after", pa.string()),
@@ -26,7 +27,7 @@ SCHEMA = pa.schema(
 
 
 def expectations() -> list[Expectation]:
-    """What a table of changes promises; that one row in ten is lost wants a look."""
+    """The checks of a published table of changes. It warns if one row in ten is lost."""
     return [
         Expectation(kind="expect_column_values_to_be_unique", arguments={"column": "row_id"}),
         Expectation(

@@ -1,4 +1,4 @@
-"""Verdicts: what a verifier found about an attempt, and why; kept beside the attempts, one row for each."""
+"""Verdicts: a verifier's decision on each attempt and the reason for it, one row for each attempt."""
 
 import pyarrow as pa
 
@@ -6,21 +6,20 @@ from schemas.arrow import measured, optional, required
 from schemas.steps import Expectation
 
 DECISIVE_VERDICTS = ("correct", "wrong")
-"""Verdicts that say whether the answer is right. The others are none, and least of all a pass."""
+"""Verdicts that say whether the answer is right. The others leave it open and never count as a pass."""
 VERDICT_VALUES = (*DECISIVE_VERDICTS, "unparseable", "timeout", "unverifiable")
-"""`unparseable`: no answer, or none that can be read; `timeout`: it took too long to say; `unverifiable`: this verifier
-has no grounds to say, for votes are tied, judges disagree, or the oracle does not know the question."""
+"""All verdicts. `unparseable`: there is no answer, or it cannot be read; `timeout`: the verifier took too long;
+`unverifiable`: the verifier cannot decide, e.g. because votes are tied, judges disagree, or the oracle does not know
+the question."""
 
 VERDICT_SCHEMA = pa.schema(
     [
         required("row_id", pa.string()),
-        required("verdict", pa.string()),  # one of VERDICTS
-        required(
-            "rule", pa.string()
-        ),  # the rung that decided: `number`, `unit`, `load_comparator` ..., or why none did: `no_answer` ...
+        required("verdict", pa.string()),  # one of VERDICT_VALUES
+        required("rule", pa.string()),  # the rule that decided, e.g. `number` or `unit`, or why none did: `no_answer`
         optional("found_by", pa.string()),  # how the answer was found in the response: `boxed`, `hash`, `marker` ...
-        optional("gold_parsed", pa.string()),  # both parsed forms, as text
-        optional("answer_parsed", pa.string()),
+        optional("gold_parsed", pa.string()),  # the gold answer as parsed, as text
+        optional("answer_parsed", pa.string()),  # the response's answer as parsed, as text
         required("verifier", pa.string()),
         required("verifier_version", pa.string()),
         measured("milliseconds", pa.float32()),
@@ -31,15 +30,15 @@ EXTRACTED_ANSWERS = pa.schema(
     [
         required("row_id", pa.string()),
         required("answer", pa.string()),
-        required("found_by", pa.string()),  # as above
-        required("start", pa.int32()),  # characters of the response before the answer, and up to its end
-        required("end", pa.int32()),
+        required("found_by", pa.string()),  # as in VERDICT_SCHEMA
+        required("start", pa.int32()),  # character offset in the response where the answer starts
+        required("end", pa.int32()),  # character offset where it ends
     ]
 )
 
 
 def expectations() -> list[Expectation]:
-    """What a table of verdicts promises; a share of timeouts or unparseable answers is worth a look, not a stop."""
+    """The checks of a published table of verdicts. Many timeouts or unparseable answers cause a warning only."""
     return [
         Expectation(kind="expect_column_values_to_be_unique", arguments={"column": "row_id"}),
         Expectation(

@@ -23,7 +23,7 @@ def test_a_profile_names_it_by_its_kind() -> None:
 
 @pytest.mark.parametrize("names", [{}, {"model": "a/b", "path": "c"}])
 def test_it_has_one_model(names: dict[str, str]) -> None:
-    with pytest.raises(ValidationError, match="one of the two"):
+    with pytest.raises(ValidationError, match="not both"):
         VllmSpec(kind="vllm", **names)
 
 

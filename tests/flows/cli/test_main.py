@@ -196,10 +196,10 @@ BAD: dict[str, tuple[bytes | None, str]] = {
         "has no column 'response'; name the column",
     ),
     "type.jsonl": (f'{LINE}\n{{"question": "?", "response": [1], "answer": "1"}}'.encode(), "row 2: column 'response'"),
-    "json.jsonl": (f"{LINE}\n{LINE[:-4]}\n".encode(), "row 2: is no JSON"),
-    "utf8.jsonl": (LINE.replace("?", "\xe9").encode("latin-1"), "row 1: is no UTF-8 at byte"),
-    "text.parquet": (LINE.encode(), "is no readable Parquet"),
-    "half.parquet": (b"PAR1" + bytes(50), "is no readable Parquet"),
+    "json.jsonl": (f"{LINE}\n{LINE[:-4]}\n".encode(), "row 2: is not JSON"),
+    "utf8.jsonl": (LINE.replace("?", "\xe9").encode("latin-1"), "row 1: is not UTF-8 at byte"),
+    "text.parquet": (LINE.encode(), "is not readable Parquet"),
+    "half.parquet": (b"PAR1" + bytes(50), "is not readable Parquet"),
 }
 
 
@@ -218,7 +218,7 @@ def test_bad_input_is_told_in_one_line_and_leaves_the_lake_untouched(
 def test_a_good_file_does_not_help_a_bad_one(command: Command, tmp_path: Path, good: Path) -> None:
     (tmp_path / "worse.jsonl").write_text("{")
     told = refused(command(*RUN, "--input", tmp_path / "*.jsonl", "--store", tmp_path / "lake"), tmp_path / "lake")
-    assert "worse.jsonl: row 1: is no JSON" in told
+    assert "worse.jsonl: row 1: is not JSON" in told
 
 
 def test_files_that_disagree_about_a_column_are_refused(command: Command, tmp_path: Path) -> None:

@@ -22,8 +22,8 @@ def test_one_server_needs_no_list(tmp_path: Path) -> None:
     ("text", "told"),
     [
         (HTTP, "roles.solver.http.base_url: Field required"),
-        (f'{HTTP}base_url = "ftp://a"', "'ftp://a' is no http or https url"),
-        (f'{HTTP}base_url = "http://a/v1, http://b/v1"', "no http or https url; several of them are a list"),
+        (f'{HTTP}base_url = "ftp://a"', "'ftp://a' is not an http or https url"),
+        (f'{HTTP}base_url = "http://a/v1, http://b/v1"', "not an http or https url; give several urls as a list"),
         (f'{HTTP}base_url = "http://a:port/v1"', "Port could not be cast"),
         ('[cluster]\nkind = "local"\nworkers = 0\n', "cluster.local.workers: Input should be greater than"),
         ("store = 1 2", "Expected newline"),

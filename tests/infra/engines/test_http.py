@@ -231,7 +231,7 @@ def test_https_is_the_default() -> None:
     ("urls", "told"),
     [
         (("htp://a/v1",), "no http or https url"),
-        (("http://me:secret@a/v1",), "holds no user and no password"),
+        (("http://me:secret@a/v1",), "must not hold a user or password"),
         ((), "at least 1 item"),
     ],
 )

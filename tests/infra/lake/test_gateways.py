@@ -116,8 +116,8 @@ def test_a_busy_server_is_asked_again_whatever_its_words(gate: Gateway, s3_lake:
 @pytest.mark.parametrize(
     ("status", "way_out"),
     [
-        (412, "its server does not answer as S3 does; give another store, or ask who runs it"),
-        (500, "run again when the server is well"),
+        (412, "its server does not answer as S3 does; give another store, or ask its operator"),
+        (500, "run again when the server has recovered"),
         (
             403,
             "check the keys (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY), and that they may read, list and write",

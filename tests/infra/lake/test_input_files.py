@@ -48,11 +48,11 @@ def parquet(path: Path, **columns: Any) -> str:
 
 
 BAD_LINES = {
-    "invalid JSON": (b'{"question": "q",,}\n', "row 3: is no JSON: .* at character 18; give one JSON object a line"),
-    "an array": (b"[1, 2]\n", "row 3: is no JSON object but list; give one object a line"),
-    "a bare value": (b"7\n", "row 3: is no JSON object but int; give one object a line"),
-    "two objects": (b"{} {}\n", "row 3: is no JSON: Extra data at character 4; give one JSON object a line"),
-    "invalid UTF-8": (b'{"question": "\xff"}\n', "row 3: is no UTF-8 at byte 14; save the file as UTF-8"),
+    "invalid JSON": (b'{"question": "q",,}\n', "row 3: is not JSON: .* at character 18; give one JSON object per line"),
+    "an array": (b"[1, 2]\n", "row 3: is not a JSON object but list; give one object per line"),
+    "a bare value": (b"7\n", "row 3: is not a JSON object but int; give one object per line"),
+    "two objects": (b"{} {}\n", "row 3: is not JSON: Extra data at character 4; give one JSON object per line"),
+    "invalid UTF-8": (b'{"question": "\xff"}\n', "row 3: is not UTF-8 at byte 14; save the file as UTF-8"),
     "nested too deeply": (b"[" * 5000 + b"\n", "row 3: cannot be read: RecursionError: .*; shorten it"),
     "an endless integer": (b'{"n": ' + b"1" * 5000 + b"}\n", "row 3: cannot be read: ValueError: .*; shorten it"),
     "a wrong type": (
@@ -75,19 +75,19 @@ def test_a_bad_line_is_named_by_file_and_row(line: bytes, expected: str, tmp_pat
 BAD_FILES = {
     "an empty file": ("bad.jsonl", b"", "holds no rows; give at least one"),
     "blank lines only": ("bad.jsonl", b"\n \n", "holds no rows; give at least one"),
-    "a JSON array": ("bad.json", b'[\n{"question": "q"}\n]', "row 1: is no JSON: .*; give one JSON object a line"),
-    "UTF-16": ("bad.jsonl", GOOD.decode().encode("utf-16"), "row 1: is no UTF-8 at byte 0; save the file as UTF-8"),
+    "a JSON array": ("bad.json", b'[\n{"question": "q"}\n]', "row 1: is not JSON: .*; give one JSON object per line"),
+    "UTF-16": ("bad.jsonl", GOOD.decode().encode("utf-16"), "row 1: is not UTF-8 at byte 0; save the file as UTF-8"),
     "garbage for Parquet": (
         "bad.parquet",
         b"garbage" * 9,
-        "is no readable Parquet after row 0: .*; write the file again",
+        "is not readable Parquet after row 0: .*; write the file again",
     ),
-    "an empty Parquet": ("bad.parquet", b"", "is no readable Parquet after row 0: .*; write the file again"),
-    "garbage for gzip": ("bad.jsonl.gz", b"garbage", "cannot be read: .*; check that the file is whole"),
-    "half a gzip": ("bad.jsonl.gz", gzip.compress(GOOD)[:-9], "cannot be read: .*; check that the file is whole"),
+    "an empty Parquet": ("bad.parquet", b"", "is not readable Parquet after row 0: .*; write the file again"),
+    "garbage for gzip": ("bad.jsonl.gz", b"garbage", "cannot be read: .*; check that the file is complete"),
+    "half a gzip": ("bad.jsonl.gz", gzip.compress(GOOD)[:-9], "cannot be read: .*; check that the file is complete"),
     "a damaged gzip": ("bad.jsonl.gz", gzip.compress(GOOD)[:12] + b"\xff" * 40, "cannot be read: .*; check that"),
-    "a damaged xz": ("bad.jsonl.xz", b"\xfd7zXZ\x00\xff\xff", "cannot be read: .*; check that the file is whole"),
-    "no zip": ("bad.zip", b"garbage", "cannot be read: .*; check that the file is whole"),
+    "a damaged xz": ("bad.jsonl.xz", b"\xfd7zXZ\x00\xff\xff", "cannot be read: .*; check that the file is complete"),
+    "no zip": ("bad.zip", b"garbage", "cannot be read: .*; check that the file is complete"),
 }
 
 
@@ -100,7 +100,7 @@ def test_a_bad_file_is_named(name: str, data: bytes, expected: str, tmp_path: Pa
 def test_truncated_parquet_is_named(tmp_path: Path, lake: str) -> None:
     whole = Path(parquet(tmp_path / "whole.parquet")).read_bytes()
     (tmp_path / "half.parquet").write_bytes(whole[: len(whole) // 2])
-    assert "half.parquet: is no readable Parquet after row 0" in refused(lake, str(tmp_path / "half.parquet"))
+    assert "half.parquet: is not readable Parquet after row 0" in refused(lake, str(tmp_path / "half.parquet"))
     (tmp_path / "torn.parquet").write_bytes(whole[:4] + b"\xff" * (len(whole) // 2) + whole[4 + len(whole) // 2 :])
     assert "torn.parquet: " in refused(lake, str(tmp_path / "torn.parquet"))
 
@@ -181,7 +181,7 @@ def test_files_that_disagree_about_a_column_are_named(tmp_path: Path, lake: str)
         write_jsonl(tmp_path / "a.jsonl", [make_attempt(1, n="x")]),
         write_jsonl(tmp_path / "b.jsonl", [make_attempt(2, n=1)]),
     )
-    assert "b.jsonl: column 'n' is int64 here and string in another file; make them one" in refused(lake, one, two)
+    assert "b.jsonl: column 'n' is int64 here and string in another file; give both one type" in refused(lake, one, two)
 
 
 def test_a_file_that_changes_while_it_is_read_is_named(tmp_path: Path) -> None:

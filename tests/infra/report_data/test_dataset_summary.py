@@ -336,7 +336,7 @@ def test_the_steps_that_judge_are_those_of_the_verifiers() -> None:
 def test_rates_say_that_they_were_measured_without_the_tolerance_of_the_recipe(lake: str) -> None:
     recipe = {"answer_match": {"tolerance": 0.05}, "execute": {"answer_match": {"tolerance": 0.0}}}
     for row in judged_by(lake, "verify", "execute", recipe=recipe).error_rates:
-        assert row["note"].endswith("; measured without a tolerance, and verify allowed 0.05")
+        assert row["note"].endswith("; measured without a tolerance, but verify allowed 0.05")
     for steps in (("execute",), ("keep_decided",)):
         assert not any("tolerance" in row["note"] for row in judged_by(lake, *steps, recipe=recipe).error_rates)
 
