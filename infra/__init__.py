@@ -1,7 +1,7 @@
-"""Where it happens: the lake, the cluster, the gates and the engines."""
+"""The machinery that runs a flow: the lake, the cluster, the gates and the engines."""
 
 import os
 
-# Arrow's own pool keeps a heap for each thread, in huge pages: 7 MB for each shard that waits for replies in a thread
-# of its own. It reads this when it is first imported, and does not heed `pyarrow.set_memory_pool` inside Parquet.
+# Arrow's default pool keeps a heap of huge pages for each thread: 7 MB for each shard, because every shard waits for
+# replies in its own thread. Arrow reads this variable at its first import; Parquet ignores `pyarrow.set_memory_pool`.
 os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
