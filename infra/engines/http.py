@@ -184,7 +184,7 @@ class HttpEngine:
         )
 
     def _handle_error(self, status: int, headers: Mapping[str, str], data: bytes) -> Failure:
-        """What a status other than 200 means: try again, give this request up, or stop the run."""
+        """Turn a status other than 200 into a `Failure`, or raise: to retry later, or to stop the run."""
         message = self._clean(data.decode("utf-8", "replace"))
         error = f"HTTP {status}: {message}"
         if status in (401, 402, 403) or (status == 429 and "insufficient_quota" in message):

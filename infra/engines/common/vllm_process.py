@@ -181,7 +181,7 @@ def _engine_arguments(spec: VllmSpec) -> dict[str, Any]:
         "enforce_eager": spec.enforce_eager,
         "max_num_seqs": spec.max_num_seqs,
         "enable_prefix_caching": None if spec.pooling else True,
-        "stream_interval": None if spec.pooling else STREAM_INTERVAL_TOKENS,  # a pooled request would fail on it
+        "stream_interval": None if spec.pooling else STREAM_INTERVAL_TOKENS,  # pooling requests fail with it
         "disable_log_stats": True,
     }
     return {name: value for name, value in arguments.items() if value is not None}
