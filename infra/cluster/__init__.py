@@ -1,1 +1,1 @@
-"""The Dask cluster and what runs on its workers."""
+"""The Dask cluster, and the code that runs on its workers."""

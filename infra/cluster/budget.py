@@ -1,7 +1,7 @@
-"""The till: what a run has spent, known to every worker before it asks for more.
+"""Tracks what a run has spent, across all workers, and stops requests that the budget does not cover.
 
-Each worker process reports its own sum to the scheduler a few times a second and learns the sum of all. In between it
-counts what it has in flight as if it were spent already, so a budget is passed by a window of each worker at most.
+Each worker process reports its own usage to the scheduler a few times a second and gets back the total of all. In
+between it counts its requests in flight as spent, so a budget is exceeded by at most one window of each worker.
 """
 
 import asyncio
@@ -19,31 +19,31 @@ from schemas.receipts import Usage
 SYNC_SECONDS = 0.25
 """Seconds between two reports to the scheduler."""
 CHECKPOINT_SECONDS = 5.0
-"""Seconds between two notes in the store, from which the next start of the run knows what was spent before."""
+"""Seconds between two checkpoints of the usage in the store, which the next start of the run reads."""
 USAGE_HANDLER = "questmill_spent"
 
 ReportUsage = Callable[[str, str, Usage], Usage]
-"""(start of a run, till, spent by this till) -> spent by all tills of the start."""
+"""(id of a start of a run, id of a tracker, usage of this tracker) -> usage of all trackers of this start."""
 
 
 class BudgetTracker:
-    """Counts what this process spends for one start of a run; safe to use from any thread."""
+    """Counts what this process spends for one start of a run. Thread-safe."""
 
     def __init__(self, account: Account, store: Store, report_usage: ReportUsage) -> None:
-        """`report_usage` reaches the scheduler; it may take its time, for it runs in a thread of its own."""
+        """`report_usage` calls the scheduler; it may be slow, because it runs in a thread of its own."""
         self.account, self.store, self.report_usage, self.id = account, store, report_usage, uuid.uuid4().hex[:12]
         self.lock = threading.Lock()
         self.local_usage, self.remote_usage, self.saved_usage, self.checkpoint_count = Usage(), Usage(), Usage(), 0
         self.in_flight, self.answer_count, self.estimate = 0, 0, 1
         self.gpu_meters: set[Callable[[], None]] = set()
-        """Called now and then, to charge what has no reply to be charged with: GPU time."""
+        """Called at every report to charge GPU time, which no reply accounts for."""
         self.stop_event = threading.Event()
-        threading.Thread(target=self._run, name="till", daemon=True).start()
+        threading.Thread(target=self._run, name="budget", daemon=True).start()
 
     def may_send(self) -> bool | None:
-        """Whether one more request may be sent; None: not before something that is in flight has come back.
+        """Whether one more request may be sent; None: not until a request in flight has been answered.
 
-        A request that may be sent counts as in flight until `record_usage` or `cancel`.
+        After True the request counts as in flight until `record_usage` or `cancel`.
         """
         with self.lock:
             if self.account.budget.has_limit and not self.account.budget.covers(
@@ -54,29 +54,29 @@ class BudgetTracker:
             return True
 
     def record_usage(self, usage: Usage, requests: int = 1) -> None:
-        """Count what `requests` requests that were allowed have cost."""
+        """Add the usage of `requests` requests, which are no longer in flight."""
         with self.lock:
             self.local_usage += usage
             self.in_flight -= requests
             self.answer_count += requests
 
     def cancel(self, requests: int) -> None:
-        """These requests were allowed and will not be answered."""
+        """Remove requests from those in flight: they were allowed but will not be answered."""
         with self.lock:
             self.in_flight -= requests
 
     def set_estimate(self, tokens: int) -> None:
-        """The most that a request may cost: what each one counts for until some were answered."""
+        """Set the most tokens that a request may cost; those in flight count as much until one is answered."""
         with self.lock:
             self.estimate = max(self.estimate, tokens)
 
     def total_usage(self) -> Usage:
-        """By the run, as far as this process knows, all its starts together."""
+        """Usage of the run over all its starts, as far as this process knows."""
         with self.lock:
             return self._sum_usage()
 
     def _estimate_in_flight(self, extra_requests: int) -> Usage:
-        """What is in flight will cost, with `extra_requests` requests: as much as the others on the average."""
+        """Estimate the usage of the requests in flight and `extra_requests` more, by the average of those answered."""
         in_flight = max(0, self.in_flight) + extra_requests
         if not self.answer_count:
             return Usage(completion_tokens=in_flight * self.estimate)
@@ -89,7 +89,7 @@ class BudgetTracker:
     def _run(self) -> None:
         last_checkpoint = time.monotonic()
         while not self.stop_event.wait(SYNC_SECONDS):
-            # What fails now is done the next time: the cluster is closing, the scheduler or the store is busy.
+            # A failure is retried at the next turn: the cluster may be closing, the scheduler or the store busy.
             with contextlib.suppress(Exception):
                 self.sync()
             if time.monotonic() - last_checkpoint > CHECKPOINT_SECONDS:
@@ -98,7 +98,7 @@ class BudgetTracker:
                     self.checkpoint()
 
     def sync(self) -> None:
-        """Tell the scheduler what was spent and what is in flight, and learn the same of the others."""
+        """Report usage, requests in flight included, to the scheduler, and get that of the other workers."""
         for charge_gpu_time in list(self.gpu_meters):
             charge_gpu_time()
         with self.lock:
@@ -108,7 +108,7 @@ class BudgetTracker:
             self.remote_usage = total - local_total
 
     def checkpoint(self) -> None:
-        """Write down what was spent since the last note; the next start of the run reads it."""
+        """Write the usage since the last checkpoint to the store; the next start of the run reads it."""
         with self.lock:
             usage, saved, number = self.local_usage, self.saved_usage, self.checkpoint_count
         if usage == saved:
@@ -124,7 +124,7 @@ _lock = threading.Lock()
 
 
 def tracker_for(account: Account, store: Store) -> BudgetTracker:
-    """The till of this process for a start of a run."""
+    """Return this process's tracker for one start of a run; trackers of other starts are closed."""
     key = f"{account.model_dump_json()} {store.url}"
     with _lock:
         if key not in _trackers:
@@ -134,7 +134,7 @@ def tracker_for(account: Account, store: Store) -> BudgetTracker:
 
 
 def close_trackers() -> None:
-    """End the tills of this process, with a last note of what was spent."""
+    """Stop the trackers of this process, after a last checkpoint of their usage."""
     with _lock:
         _stop_trackers()
 
@@ -148,39 +148,40 @@ def _stop_trackers() -> None:
 
 
 def load_earlier_usage(store: Store, run: str) -> Usage:
-    """What earlier starts of a run have written down."""
+    """Sum the usage that earlier starts of a run have checkpointed."""
     return sum((Usage.model_validate_json(data) for _, data in store.read_all(f"spent/{run}")), Usage())
 
 
 def _make_reporter() -> ReportUsage:
-    """To the scheduler of the Dask worker that this is; without one, this process is everyone."""
+    """Return a function that reports to the Dask worker's scheduler; outside a worker, this process is the total."""
     try:
         from distributed import get_worker
 
         worker = get_worker()
     except (ImportError, ValueError):
-        return lambda start, till, spent: spent
+        return lambda start, tracker, spent: spent
 
-    def report(start: str, till: str, spent: Usage) -> Usage:
+    def report(start: str, tracker: str, spent: Usage) -> Usage:
         loop = worker.loop.asyncio_loop
         if loop.is_closed():
             raise RuntimeError("the cluster is closed")
 
         async def ask() -> Any:
-            return await getattr(worker.scheduler, USAGE_HANDLER)(start=start, till=till, spent=spent.model_dump())
+            handler = getattr(worker.scheduler, USAGE_HANDLER)
+            return await handler(start=start, tracker=tracker, spent=spent.model_dump())
 
-        told = asyncio.run_coroutine_threadsafe(ask(), loop).result(timeout=10)
-        return Usage(**told)
+        total = asyncio.run_coroutine_threadsafe(ask(), loop).result(timeout=10)
+        return Usage(**total)
 
     return report
 
 
 def register_usage_handler(dask_scheduler: Any) -> None:
-    """Teach a scheduler to add up what the tills of its runs report; runs on the scheduler."""
-    totals: dict[str, dict[str, Usage]] = {}
+    """Make a scheduler add up the usage that trackers report, by start of a run; called on the scheduler."""
+    usage_by_tracker: dict[str, dict[str, Usage]] = {}
 
-    def add(start: str, till: str, spent: dict[str, Any]) -> dict[str, Any]:
-        totals.setdefault(start, {})[till] = Usage(**spent)
-        return sum(totals[start].values(), Usage()).model_dump()
+    def add(start: str, tracker: str, spent: dict[str, Any]) -> dict[str, Any]:
+        usage_by_tracker.setdefault(start, {})[tracker] = Usage(**spent)
+        return sum(usage_by_tracker[start].values(), Usage()).model_dump()
 
     dask_scheduler.handlers.setdefault(USAGE_HANDLER, add)

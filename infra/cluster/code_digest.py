@@ -1,7 +1,7 @@
-"""A digest of a step's code, so that work of other code is noticed; comments, docstrings and layout do not count.
+"""Digests a step's code, so that receipts of other code are noticed; comments, docstrings and layout do not count.
 
-Code is the syntax tree of the module that defines the step and of every module of `tasks` that it imports, directly
-or through others. Of what `schemas` and libraries do, the version of a step must tell.
+The code is the syntax tree of the module that defines the step, and of every module of `tasks` that it imports,
+directly or indirectly. A change in `schemas` or a library must be shown by a new version of the step.
 """
 
 import ast
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 PACKAGE = "tasks"
-"""The package whose modules count where they are imported."""
+"""The package whose modules count as code when a step imports them."""
 DIGEST_CHARACTERS = 16
 _PARSING = threading.Lock()
 _PARSE_ATTEMPTS = 20
@@ -24,13 +24,13 @@ _PARSE_ATTEMPTS = 20
 
 @functools.cache
 def digest_of_step(kind: type) -> str:
-    """The digest of the code of a step's class when this process first asked; empty where no file holds it."""
-    trainer = str(getattr(kind, "trainer", "")).partition(":")[0]  # a training names its function, and imports it late
+    """Return the digest of a step class's code, cached at the first call; empty if its code is in no file."""
+    trainer = str(getattr(kind, "trainer", "")).partition(":")[0]  # a training names its function and imports it late
     return digest_of_module(kind.__module__, *filter(None, [trainer]))
 
 
 def digest_of_module(module: str, *others: str) -> str:
-    """The first 16 hex digits of what names the code of a module, and of `others`; empty where no file holds it."""
+    """Return the digest, 16 hex digits, of a module's code and of `others`; empty if the module is in no file."""
     digests: dict[str, str] = {}
     waiting = [module, *others]
     while waiting:
@@ -46,7 +46,7 @@ def digest_of_module(module: str, *others: str) -> str:
 
 
 def shape(node: Any) -> Any:
-    """A syntax tree as lists, without positions and docstrings: the same for every Python version that we support."""
+    """Turn a syntax tree into lists without positions and docstrings, equal in every supported Python version."""
     if isinstance(node, ast.AST):
         fields = [(name, getattr(node, name, None)) for name in node._fields]
         return [type(node).__name__, *[[name, shape(value)] for name, value in fields if value not in (None, [])]]
@@ -56,7 +56,7 @@ def shape(node: Any) -> Any:
 
 
 def _read_source(module: str) -> bytes | None:
-    """The text of a module, which is not imported for it: what it imports may be an extra."""
+    """Return the source of a module without importing it, because it may import an optional dependency."""
     if module.startswith(f"{PACKAGE}."):
         relative = Path(*module.split(".")[1:]).with_suffix(".py")
         paths = [Path(folder) / relative for folder in _package_folders()]
@@ -75,17 +75,17 @@ def _package_folders() -> list[str]:
 
 
 def _parse(source: bytes) -> ast.Module:
-    """As `ast.parse`, which on some Pythons raises `SystemError` where two threads parse at once (gh-106905)."""
+    """Call `ast.parse`, which on some Pythons raises `SystemError` if two threads parse at once (gh-106905)."""
     with _PARSING:
         for _ in range(_PARSE_ATTEMPTS):
-            with contextlib.suppress(SystemError):  # a library of another thread was at it
+            with contextlib.suppress(SystemError):  # a library was parsing in another thread
                 return ast.parse(source)
     return ast.parse(source)
 
 
 @functools.lru_cache(maxsize=1024)
 def _read_code(source: bytes) -> tuple[str, tuple[str, ...]]:
-    """The digest of a module alone, and the names it imports from `tasks`, each a module or what a module holds."""
+    """Return a module's own digest, and the names that it imports from `tasks`: modules, or members of modules."""
     tree = _parse(source)
     names: list[str] = []
     for node in ast.walk(tree):

@@ -1,8 +1,8 @@
-"""Whether a step's work was done before, by which code of it, and under which key it is done now.
+"""Finds out whether a step's work was done before and by which code, and under which key to do it now.
 
-Work that is done again keeps the receipt of before, which published versions may stand on, and gets a key of its own:
-that of before, salted with the code. So a run that is started again finds what it has worked again, and so does
-every later run with that code.
+Work that is redone keeps its earlier receipt, because published versions may refer to it, and gets a new key: the
+earlier key combined with the digest of the code. So the same run, started again, finds the work that it has redone,
+and so does every later run with that code.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from schemas.steps import Step
 
 @dataclass(frozen=True)
 class Work:
-    """The work of a step on one input: its receipt where it is done, else what to sign its receipt with."""
+    """The work of a step on one input: its receipt if it is done, else the key and the code for a new receipt."""
 
     key: str
     code: str
@@ -26,14 +26,14 @@ class Work:
     is_redone: bool = False
 
     def sign(self, receipt: Receipt) -> Receipt:
-        """`receipt` with the code that worked it."""
+        """Return `receipt` with the code that did the work."""
         return receipt.model_copy(update={"code": self.code, "earlier_work": "redone" if self.is_redone else None})
 
 
 def find_work(store: Store, step: Step, key: str, policy: CodePolicy) -> Work:
-    """Find the receipt of `key`, one of this code first; raises `CodeChanged` where the run is to stop at other code.
+    """Find the receipt of `key`, preferably one of this code; raises `CodeChanged` if `policy` stops at other code.
 
-    A receipt that names no code is taken for one of this code.
+    A receipt that names no code counts as one of this code.
     """
     code = digest_of_step(type(step))
     redo_key = fingerprint("redo", key, code)
@@ -51,8 +51,8 @@ def find_work(store: Store, step: Step, key: str, policy: CodePolicy) -> Work:
             return Work(redo_key, code, is_redone=True)
         case "stop":
             raise CodeChanged(
-                f"step {step.label}: shard {key[:12]} was worked by other code ({done.code}, now {code}); "
-                "take its rows by --on-changed-code use, or work it again by --on-changed-code redo"
+                f"step {step.label}: shard {key[:12]} was done by other code ({done.code}, now {code}); "
+                "keep its rows with --on-changed-code use, or redo it with --on-changed-code redo"
             )
 
 

@@ -1,4 +1,4 @@
-"""An engine as one shard sees it: what was answered is not asked again, what arrives is written down and paid for."""
+"""Wraps an engine for one shard: reuses journaled replies, journals new ones, and charges them to the budget."""
 
 import threading
 import time
@@ -19,19 +19,19 @@ MILLION = 1_000_000
 
 
 class GpuMeter:
-    """Shares the GPU time of this process out among the shards that use it at once."""
+    """Divides the GPU time of this process among the shards that use it at the same time."""
 
     def __init__(self) -> None:
         self.lock, self.last_update, self.users = threading.Lock(), 0.0, dict[int, tuple[int, float]]()
 
     def start(self, user: int, gpus: int) -> None:
-        """From now on `user` keeps `gpus` GPUs busy, with whoever else does."""
+        """Start charging `user` for `gpus` GPUs, shared with the other users."""
         with self.lock:
             self._distribute()
             self.users[user] = (gpus, 0.0)
 
     def take_seconds(self, user: int) -> float:
-        """GPU seconds of `user` since it entered or since the last time."""
+        """Return the GPU seconds of `user` since `start` or since the last call."""
         with self.lock:
             self._distribute()
             gpus, seconds = self.users.get(user, (0, 0.0))
@@ -40,7 +40,7 @@ class GpuMeter:
             return seconds
 
     def stop(self, user: int) -> float:
-        """The same, for the last time."""
+        """Stop charging `user`, and return its GPU seconds since the last call."""
         seconds = self.take_seconds(user)
         with self.lock:
             self.users.pop(user, None)
@@ -57,23 +57,23 @@ GPU_METER = GpuMeter()
 
 
 class JournaledEngine(RequestObserver):
-    """`Generator` and `Scorer` for one shard, open for as long as it is asked."""
+    """`Generator` and `Scorer` for one shard, open inside `with`."""
 
     def __init__(self, engine: Any, spec: Any, journal: Journal, tracker: BudgetTracker) -> None:
-        """`spec` is the engine's: it holds the prices."""
+        """`spec` is the spec of `engine`; it holds the prices."""
         self.engine, self.spec, self.journal, self.tracker = engine, spec, journal, tracker
         self.window: RequestWindow | None = getattr(engine, "window", None)
         self.replies: dict[str, dict[int, Completion]] = {}
         self.failures: dict[str, Failure] = {}
         self.in_flight = 0
-        """Requests that may be sent and were not answered yet."""
+        """Requests that the budget has allowed and that are not answered yet."""
         self.model_fingerprint = fingerprint(spec)
-        """A part of what is asked, see `schemas.identity.ask_fingerprint`."""
+        """Identifies the model in what is asked; see `schemas.identity.ask_fingerprint`."""
         self.usage = Usage()
-        """For this shard, replies of earlier starts included: what its rows have cost."""
+        """What the rows of this shard have cost, including replies of earlier starts."""
 
     def __enter__(self) -> "JournaledEngine":
-        """Waits until the engine has use for another shard."""
+        """Wait until the engine can take another shard, then read the journal."""
         if self.window is not None:
             self.window.admit()
         try:
@@ -99,29 +99,29 @@ class JournaledEngine(RequestObserver):
             try:
                 self.journal.close()
             except QuestmillError:
-                if error is None:  # else it would hide what the shard has failed with
+                if error is None:  # else it would hide the error that the shard failed with
                     raise
 
     def stream(
         self, requests: Sequence[Request], sampling: Sampling, observer: RequestObserver = NO_OBSERVER
     ) -> Iterator[tuple[Request, Reply]]:
-        """See `schemas.engine.Generator`. Raises `BudgetSpent` after the last reply that could be paid."""
+        """See `schemas.engine.Generator`. Raises `BudgetSpent` after the last reply that the budget covers."""
         self.tracker.set_estimate(sampling.max_tokens * sampling.n)
-        yield from self._ask_missing(requests, lambda owed: self.engine.stream(owed, sampling, self))
+        yield from self._ask_missing(requests, lambda missing: self.engine.stream(missing, sampling, self))
 
     def score(
         self, requests: Sequence[Request], observer: RequestObserver = NO_OBSERVER
     ) -> Iterator[tuple[Request, Reply]]:
-        """See `schemas.engine.Scorer`; paid for, written down and limited like every other request."""
-        yield from self._ask_missing(requests, lambda owed: self.engine.score(owed, self))
+        """See `schemas.engine.Scorer`; journaled, charged and limited by the budget like `stream`."""
+        yield from self._ask_missing(requests, lambda missing: self.engine.score(missing, self))
 
     def close(self) -> None:
-        """The engine is not this shard's to close."""
+        """Do nothing: other shards may use the engine."""
 
     def _ask_missing(
         self, requests: Sequence[Request], ask: Callable[[list[Request]], Iterator[tuple[Request, Reply]]]
     ) -> Iterator[tuple[Request, Reply]]:
-        """Ask about what nobody has answered or refused yet, and yield all."""
+        """Ask for the samples that have neither a reply nor a failure, and yield the replies to all requests."""
         requests_by_row = {request.reply_key: request for request in requests}
         missing = [self._keep_unanswered(request) for request in requests if request.reply_key not in self.failures]
         missing = [request for request in missing if request.seeds]
@@ -136,7 +136,7 @@ class JournaledEngine(RequestObserver):
             )
         if pending:
             raise BudgetSpent(
-                f"the budget is spent ({self.tracker.total_usage()}); {len(pending):,} rows of this shard are owed"
+                f"the budget is spent ({self.tracker.total_usage()}); {len(pending):,} rows of this shard have no reply"
             )
 
     def _release_window(self) -> None:
@@ -159,7 +159,7 @@ class JournaledEngine(RequestObserver):
         return allowed
 
     def on_reply(self, request: Request, reply: Reply) -> None:
-        """See `RequestObserver`: written down first, then counted."""
+        """See `RequestObserver`; charges the reply to the budget and journals it."""
         self.in_flight -= 1
         if isinstance(reply, Failure):
             self.failures[request.reply_key] = reply
@@ -173,7 +173,7 @@ class JournaledEngine(RequestObserver):
         self.replies.setdefault(request.reply_key, {}).update(samples)
 
     def _keep_unanswered(self, request: Request) -> Request:
-        """The samples of `request` that nobody has answered yet."""
+        """Return `request` with only the samples that have no reply yet."""
         replies = self.replies.get(request.reply_key, {})
         missing = [
             (j, seed) for j, seed in zip(request.sample_indices(), request.seeds, strict=True) if j not in replies
@@ -184,7 +184,7 @@ class JournaledEngine(RequestObserver):
         return [self.replies[request.reply_key][j] for j in request.sample_indices()]
 
     def _compute_usage(self, replies: Sequence[Completion]) -> Usage:
-        """Of some samples of one request."""
+        """Usage of some samples of one request."""
         prompt_tokens = sum(reply.prompt_tokens for reply in replies)
         completion_tokens = sum(reply.completion_tokens for reply in replies)
         usd = prompt_tokens * self.spec.usd_per_million_in + completion_tokens * self.spec.usd_per_million_out

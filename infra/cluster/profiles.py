@@ -1,4 +1,4 @@
-"""Profiles: where a run happens, read from a TOML file."""
+"""Reads profiles, which say where a run happens, from TOML files."""
 
 import tomllib
 from pathlib import Path
@@ -10,7 +10,7 @@ from schemas.profile import Profile
 
 
 def load_profile(name: str, store: str | None = None) -> Profile:
-    """The profile `infra/profiles/<name>.toml`, or the one at a path; `store` replaces its store."""
+    """Load `infra/profiles/<name>.toml`, or a `.toml` file by path; `store` replaces its store. Raises `BadInput`."""
     folder = Path(__file__).parents[1] / "profiles"
     path = Path(name) if name.endswith(".toml") else folder / f"{name}.toml"
     if not path.is_file():

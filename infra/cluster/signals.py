@@ -1,4 +1,4 @@
-"""Keeps Ctrl-C away from helpers: a terminal sends it to every process, but ending a run is for one of them."""
+"""Keeps Ctrl-C away from helper processes: a terminal sends it to all, but only the main one must end the run."""
 
 import signal
 from collections.abc import Iterator
@@ -7,9 +7,9 @@ from contextlib import contextmanager
 
 @contextmanager
 def block_interrupts() -> Iterator[None]:
-    """Threads and processes that are started in here, and whatever they start, never see an interrupt.
+    """Block interrupts for the threads and processes started inside `with`, and for their children.
 
-    The signal mask is inherited; an interrupt of the caller waits until this is closed.
+    They inherit the signal mask. An interrupt of the caller is delivered at the end of `with`.
     """
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:

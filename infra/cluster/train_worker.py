@@ -1,7 +1,7 @@
-"""Trains a model on a worker: whole tables in, a model in the lake out, killed and continued as often as need be.
+"""Trains a model on a worker: reads whole tables, writes a model to the lake, and continues after being killed.
 
-The training runs in a process of its own, which is this module's `main`: with it, its memory and its threads go.
-Tables, checkpoints, log and model wait in a folder named by the work, `training/<key>`, until the receipt is there.
+The training runs in its own process (`main`), so that its memory and threads are freed at the end. Tables,
+checkpoints, log and model stay in the folder `training/<key>` until the receipt is committed.
 """
 
 import contextlib
@@ -35,10 +35,10 @@ from schemas.receipts import Part, Receipt
 from schemas.steps import TrainingJob, TrainingStep
 
 NO_PROGRESS_BARS = {"TQDM_DISABLE": "1", "HF_DATASETS_DISABLE_PROGRESS_BARS": "1"}
-"""A log is no place for progress bars."""
+"""Environment variables that keep progress bars out of the log."""
 USE_EARLIER_WORK = CodePolicy()
 LOG_LINE_CHARACTERS = 300
-"""Characters of a failed training's last line that its error repeats."""
+"""Characters of the last log line of a failed training that are quoted in the error."""
 
 
 def run_train(
@@ -48,9 +48,9 @@ def run_train(
     lake: str,
     policy: CodePolicy = USE_EARLIER_WORK,
 ) -> Receipt:
-    """Train from the model of `spec`; the receipt's `detail` names the model, which was written before it.
+    """Train from the model of `spec`; the receipt's `details` name the trained model, which is in the lake by then.
 
-    Raises `QuestmillError` where the training ends in an error, and ValueError where `spec` has no weights.
+    Raises `QuestmillError` if the training fails, and ValueError if `spec` has no weights.
     """
     store, started = open_store(lake), time.monotonic()
     parts = [catalog.unique_parts(p for receipt in table for p in receipt.parts) for table in tables]
@@ -59,7 +59,7 @@ def run_train(
     key = fingerprint(step, base_digest, [[p.digest for p in table] for table in parts])
     work = find_work(store, step, key, policy)
     work_dir = _work_dir(store, work.key)
-    if work.done is not None:  # a process may have ended between the receipt and the last line
+    if work.done is not None:  # a process may have ended before it could remove the folder
         shutil.rmtree(work_dir, ignore_errors=True)
         return work.done
     work_dir.mkdir(parents=True, exist_ok=True)
@@ -82,7 +82,7 @@ def _make_receipt(
     base_digest: str,
     started: float,
 ) -> Receipt:
-    """Put the model into the lake and say what it was made of; a training keeps every row that it was given."""
+    """Upload the model to the lake and make the receipt of the training, which keeps every input row."""
     rows = sum(p.rows for p in parts[0])
     metrics: dict[str, float] = json.loads((work_dir / "measured.json").read_text())
     first, *others = [tuple(p.digest for p in table) for table in parts]
@@ -103,16 +103,16 @@ def _make_receipt(
 
 
 def _work_dir(store: Store, key: str) -> Path:
-    """Where checkpoints wait: in a local lake, else on this machine; another machine would start afresh."""
+    """Folder of the checkpoints: in a local lake, else on this machine, so another machine starts over."""
     parent = Path(store.locate("training")) if store.is_local else model_store.cache_dir() / "training"
     return parent / key
 
 
 @contextlib.contextmanager
 def _lock_folder(work_dir: Path) -> Iterator[IO[str]]:
-    """The only training in `work_dir`: a second one waits, also for a child whose worker was killed a moment ago."""
+    """Lock `work_dir` for one training; a second one waits, even for a child whose worker was just killed."""
     path = work_dir.with_suffix(".lock")
-    # Not `filelock`: its release would free the lock for the child too.
+    # Not `filelock`: releasing it would also release the lock that the child holds.
     with path.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield lock
@@ -122,7 +122,7 @@ def _lock_folder(work_dir: Path) -> Iterator[IO[str]]:
 def _train(
     step: TrainingStep, base: Path, work_dir: Path, tables: dict[str, tuple[Store, list[Part]]], lock: IO[str]
 ) -> None:
-    """Run the child to its end; whatever ends this process ends it too."""
+    """Run the training process to its end; it ends with this process, even if this is killed."""
     work_dir.mkdir(exist_ok=True)
     for name, (store, parts) in tables.items():
         _export_table(store, parts, work_dir / "tables" / name)
@@ -136,7 +136,7 @@ def _train(
             child_processes.kill(child_processes.process_tree([child]))
     if code or not (work_dir / "measured.json").is_file():
         lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
-        last_line = (lines or ["it said nothing"])[-1].strip()[:LOG_LINE_CHARACTERS]
+        last_line = (lines or ["it wrote no output"])[-1].strip()[:LOG_LINE_CHARACTERS]
         raise QuestmillError(
             f"step {step.label}: the training ended with code {code}: {last_line}; its log is {log}, "
             f"and the same command continues from its last checkpoint"
@@ -144,7 +144,7 @@ def _train(
 
 
 def _spawn(step: TrainingStep, work_dir: Path, log_file: IO[str], lock: IO[str]) -> "subprocess.Popen[bytes]":
-    """The process that trains. It finds the same modules, and holds the lock as long as it runs."""
+    """Start the training process; it has the same module path, and holds the lock as long as it runs."""
     modules = os.pathsep.join(filter(None, sys.path))
     return subprocess.Popen(
         [*_build_command(step), "-m", __name__, str(work_dir)],
@@ -164,7 +164,7 @@ def _build_command(step: TrainingStep) -> list[str]:
 
 
 def _export_table(store: Store, parts: list[Part], folder: Path) -> None:
-    """The rows of a table as files of their own, one after the other: objects are checked here and read there."""
+    """Write each part of a table to a file: `store.get` checks the objects here, the training reads the files."""
     folder.mkdir(parents=True, exist_ok=True)
     for number, part in enumerate(parts):
         pq.write_table(store.get(part), folder / f"{number:06}.parquet")
@@ -176,7 +176,7 @@ def _read_batches(folder: Path) -> Iterator[pa.RecordBatch]:
 
 
 def main(work_dir: Path) -> None:
-    """The child: fit, and write down last what was measured."""
+    """Run in the training process: train the model, then write the metrics as the last file."""
     child_processes.die_with_parent()
     threading.Thread(target=_exit_with_worker, daemon=True).start()
     step, base = pickle.loads((work_dir / "job.pickle").read_bytes())
@@ -193,8 +193,8 @@ def _print_progress(line: str) -> None:
 
 
 def _exit_with_worker() -> None:
-    """The pipe closes when the worker is gone, however it went."""
-    while os.read(0, 1):  # not sys.stdin: at its end Python waits for whoever reads it
+    """Exit when stdin closes, which happens when the worker ends for any reason."""
+    while os.read(0, 1):  # not sys.stdin: Python would wait at exit for the thread that reads it
         pass
     os._exit(1)
 

@@ -1,7 +1,7 @@
-"""The only functions that run on a Dask worker: each reads objects, works, writes objects, commits one receipt.
+"""The tasks of Dask workers, but for training: each reads objects, writes objects and commits one receipt.
 
-Every one is safe to run twice and at the same time as its twin: a receipt that is there already is returned at once,
-and of two workers that finish together the first receipt counts.
+Each is safe to run twice, even at the same time: a receipt that is already there is returned at once, and if two
+workers finish together, the first receipt counts.
 """
 
 import json
@@ -27,7 +27,7 @@ from schemas.steps import Merge, Stage
 from schemas.tables import attempts, empty_rows, quarantine, rejects
 
 MAX_FAILED_ROWS = 8
-"""Rows of one shard that may fail by exception before the stage, not the rows, is taken to be at fault."""
+"""Rows of one shard that may raise before the stage itself is considered to be at fault."""
 
 NO_ACCOUNT, NO_USAGE, USE_EARLIER_WORK = Account(), Usage(), CodePolicy()
 
@@ -35,16 +35,17 @@ Outcome = Row | Reject | Quarantine
 
 
 def check_source(url: str, source: Source) -> SourceFile:
-    """Check one input file to its last row; raises `BadInput`. Writes nothing."""
+    """Check every row of one input file; writes nothing. Raises `BadInput`."""
     return input_files.check_file(url, source)
 
 
 def run_seed(
     file: SourceFile, types: dict[str, str], copy_number: int, source: Source, reserved_names: list[str], lake: str
 ) -> Receipt:
-    """Cut one checked file into shards of attempts; rows without question, response or answer are quarantined.
+    """Split one checked file into shards of attempts; rows without question, response or answer are quarantined.
 
-    `types`: the kept columns over all files; `copy_number`: 0, or how many files before this one have the same bytes.
+    `types`: types of the user's columns over all files, by name; `copy_number`: how many earlier files have the same
+    bytes.
     """
     store, started = open_store(lake), time.monotonic()
     key = fingerprint(
@@ -72,9 +73,9 @@ def run_seed(
 
 
 def run_empty_rows(rows: int, shard_rows: int, lake: str, id_prefix: str = "") -> Receipt:
-    """Make `rows` blank rows, numbered from 0; what a step that makes something from nothing starts from.
+    """Make `rows` empty rows, numbered from 0, as the input of a step that generates without one.
 
-    Their ids begin with `id_prefix`: two generators that are one model must not write the same questions.
+    Their ids begin with `id_prefix`, so that two generators with the same model do not write the same questions.
     """
     store, started = open_store(lake), time.monotonic()
     key = fingerprint("empty_rows", str(empty_rows.SCHEMA), rows, shard_rows, id_prefix)
@@ -95,16 +96,16 @@ def run_shard(
     account: Account = NO_ACCOUNT,
     policy: CodePolicy = USE_EARLIER_WORK,
 ) -> Receipt:
-    """Work one part of `upstream` by `stage`; `spec` is the engine that plays the stage's role, or None.
+    """Run `stage` on part `index` of `upstream`; `spec` is the engine of the stage's role, or None if it has none.
 
-    A row that makes the stage raise is quarantined; a stage that raises on many rows of a shard fails. Replies of
-    a model that an earlier start was given are not asked for again.
+    A row that makes the stage raise is quarantined; a stage that raises on more than `MAX_FAILED_ROWS` rows of a
+    shard fails. Replies that an earlier start received are not requested again.
     """
     store, started = open_store(lake), time.monotonic()
     part = upstream.parts[index]
     work = find_work(store, stage, fingerprint(stage, spec, part.digest), policy)
     if work.done is not None:
-        if journal_key := work.done.details.get("journal"):  # a process may have ended between receipt and last line
+        if journal_key := work.done.details.get("journal"):  # a process may have ended before it could remove it
             store.remove(f"journal/{journal_key}")
         return work.done
     table = store.get(part)
@@ -114,7 +115,7 @@ def run_shard(
         return store.commit(work.sign(writer.finish(work.key, (part.digest,), part.rows, started)))
     from infra import engines
     from infra.cluster import budget, metered_engine
-    from infra.lake import model_store, reply_journal  # only a stage that asks a model pays for them
+    from infra.lake import model_store, reply_journal  # late: only stages that ask a model need them
 
     rows = table.to_pylist()
     journal_key = stage.journal_key(rows, fingerprint(spec)) or work.key
@@ -133,7 +134,7 @@ def run_shard(
 
 
 def _record_outcomes(stage: Stage, rows: list[Row], engine: Any, writer: "_OutcomeWriter") -> None:
-    """Book the outcomes of all rows; raises `LedgerError` where the stage lost or invented one."""
+    """Write the outcomes of all rows; raises `LedgerError` if the stage lost or invented a row."""
     input_ids = {row["row_id"]: row for row in rows}
     missing_ids, carried = set(input_ids), _user_columns(writer.schema)
     for outcome in _run_stage(stage, rows, engine, [MAX_FAILED_ROWS]):
@@ -155,7 +156,7 @@ def _record_outcomes(stage: Stage, rows: list[Row], engine: Any, writer: "_Outco
 def run_merge(
     merge: Merge, tables: list[list[Receipt]], shard_rows: int, lake: str, policy: CodePolicy = USE_EARLIER_WORK
 ) -> Receipt:
-    """Run the merge's SQL over whole tables; the result is cut into shards as it streams out of DuckDB."""
+    """Run the merge's SQL over whole tables; the result is split into shards as it streams out of DuckDB."""
     store, started = open_store(lake), time.monotonic()
     parts = [catalog.unique_parts(p for receipt in table for p in receipt.parts) for table in tables]
     work = find_work(
@@ -172,7 +173,7 @@ def run_merge(
     columns = [_restore_metadata(f, input_fields) for f in result.schema]
     kept = [i for i, f in enumerate(columns) if not (is_user_column(f) and f.name in {g.name for g in columns[:i]})]
     fields = [columns[i] for i in kept if columns[i].name != "reject"]
-    fields.sort(key=is_user_column)  # stable: behind the merge's own
+    fields.sort(key=is_user_column)  # stable: user columns come after the merge's own
     writer = _OutcomeWriter(store, merge.label, pa.schema(fields), shard_rows)
     for batch in result:
         for row in batch.select(kept).to_pylist():
@@ -189,7 +190,7 @@ def _user_columns(schema: pa.Schema) -> list[str]:
 
 
 def _with_user_columns(con: Any, merge: Merge, first: pa.Schema) -> str:
-    """The merge's SQL with the user's columns of its first input that it leaves out; the order of its rows stays."""
+    """Return the merge's SQL, extended by the user columns of its first input that it leaves out; keeps the order."""
     own = con.sql(f"DESCRIBE ({merge.sql()})").fetchall()
     left_out = [name for name in _user_columns(first) if name not in {column[0] for column in own}]
     if not left_out:
@@ -204,7 +205,7 @@ def _with_user_columns(con: Any, merge: Merge, first: pa.Schema) -> str:
 
 
 class _OutcomeWriter:
-    """Keeps a step's outcomes apart, writes them as objects, and makes the receipt that accounts for every row."""
+    """Writes kept, rejected and quarantined rows as objects, and makes a receipt that accounts for every row."""
 
     def __init__(self, store: Store, step: str, schema: pa.Schema, shard_rows: int | None) -> None:
         self.store, self.step, self.schema, self.shard_rows = store, step, schema, shard_rows
@@ -217,7 +218,7 @@ class _OutcomeWriter:
         self.quarantine_rows: list[Row] = []
 
     def add(self, outcome: Outcome, input_row_id: str | None = None) -> None:
-        """Keep one outcome of the input row `input_row_id`, which is the row itself where none is given."""
+        """Add one outcome of the input row `input_row_id`; None: the outcome's own row id."""
         row_id = input_row_id or _row_of(outcome)["row_id"]
         if isinstance(outcome, Reject):
             self.rejects_by_id.setdefault(row_id, outcome)
@@ -242,7 +243,7 @@ class _OutcomeWriter:
         details: dict[str, str] | None = None,
         usage: Usage = NO_USAGE,
     ) -> Receipt:
-        """The receipt: a row counts as kept where one of its outcomes was, else as rejected, else as quarantined."""
+        """Make the receipt: a row counts as kept if one of its outcomes is, else as rejected, else as quarantined."""
         if self.kept_rows or not self.parts:
             self._write_shard()
         rejected = _count_reasons(r for i, r in self.rejects_by_id.items() if i not in self.kept_ids)
@@ -279,7 +280,7 @@ class _OutcomeWriter:
 
 
 def _run_stage(stage: Stage, rows: list[Row], engine: Any, failures_left: list[int]) -> Iterator[Outcome]:
-    """The stage's outcomes. A row that makes the stage raise is found by halving and quarantined; the rest goes on."""
+    """Yield the stage's outcomes. A row that makes the stage raise is found by bisection and quarantined."""
     if not rows:
         return
     try:
@@ -303,7 +304,7 @@ def _row_of(outcome: Outcome) -> Row:
 
 
 def _find_input_row(row_id: Any, input_ids: Container[str]) -> str | None:
-    """The input row that a yielded row comes from: itself, or what its id begins with, `7` of `7/1`."""
+    """Find the id of the input row of a yielded row: the same id, or a parent of it, such as `7` for `7/1`."""
     while isinstance(row_id, str) and row_id not in input_ids and "/" in row_id:
         row_id = parent_id(row_id)
     return row_id if row_id in input_ids else None
@@ -317,7 +318,7 @@ def _count_reasons(outcomes: Iterable[Reject | Quarantine]) -> dict[str, int]:
 
 
 def _restore_metadata(field: pa.Field, input_fields: dict[str, pa.Field]) -> pa.Field:
-    """DuckDB forgets which columns are measurements; the tables it read have not."""
+    """Copy a field's metadata from the input, because DuckDB drops the mark of measurement columns."""
     input_field = input_fields.get(field.name)
     return (
         field.with_metadata(input_field.metadata)

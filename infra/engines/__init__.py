@@ -1,4 +1,4 @@
-"""Engines: where prompts become completions. `load` imports only the module that a spec's kind needs."""
+"""Engines turn prompts into completions. `load` imports only the module that the kind of a spec needs."""
 
 import importlib
 import threading
@@ -12,13 +12,13 @@ from schemas.identity import FrozenModel
 from schemas.prompts import Prompt
 
 REMOTE_KINDS = frozenset({"http"})
-"""Kinds that hold no model, so that any number of them may be open at once."""
+"""Kinds that hold no model in this process, so any number of them may be open at once."""
 IN_THREAD_KINDS = frozenset({"embedded", "regressor"})
-"""Kinds whose model works in the thread that asks it."""
+"""Kinds whose model runs in the thread that calls the engine."""
 
 
 class _LoadedModel:
-    """The one model of this process, and how many shards use it."""
+    """The one resident model of this process, and how many shards use it."""
 
     def __init__(self, spec: FrozenModel, engine: Any) -> None:
         self.spec, self.engine, self.users = spec, engine, 0
@@ -30,11 +30,11 @@ _condition = threading.Condition()
 
 
 def load(spec: FrozenModel) -> Any:
-    """The engine of `spec`: the one that is open if there is one, otherwise the resident model makes room for it.
+    """Return the engine of `spec`; open it, after closing another resident model, if it is not open yet.
 
-    `spec.kind` names the module, which must define `open_engine(spec)`. At most one model is resident per process; one
-    that is in use is waited for. Raises ValueError for a kind that does not exist, and what the engine raises when it
-    cannot start.
+    `spec.kind` names the module, which must define `open_engine(spec)`. At most one model is resident per process; if
+    another one is in use, `load` waits until it is free. Raises ValueError if the kind does not exist, and whatever
+    the engine raises if it cannot start.
     """
     global _loaded_model
     kind = str(getattr(spec, "kind", ""))
@@ -55,7 +55,7 @@ def load(spec: FrozenModel) -> Any:
 
 @contextmanager
 def borrow(spec: FrozenModel) -> Iterator[Any]:
-    """The engine of `spec`, which nobody closes as long as this is open. Raises EngineError where it does not start."""
+    """Yield the engine of `spec`; `load` does not close it inside `with`. Raises EngineError if it does not start."""
     with _condition:
         engine, loaded = _load_or_explain(spec), _loaded_model
         borrowed = loaded if loaded is not None and loaded.engine is engine else None
@@ -83,18 +83,18 @@ def _load_or_explain(spec: FrozenModel) -> Any:
 
 
 def pin_model(spec: EngineSpec) -> EngineSpec:
-    """The same spec, holding the identity of the model that is there now; raises ValueError where none is."""
+    """Return the spec with the digest of the model that is there now. Raises ValueError if there is no model."""
     pinned: EngineSpec = _import_engine(spec.kind).pin_model(spec)
     return pinned
 
 
 def is_io_bound(spec: EngineSpec) -> bool:
-    """Whether a shard that is asked only waits, because the model works elsewhere or by itself."""
+    """Whether a shard only waits for its replies, because the model runs on a server or in other processes."""
     return spec.kind not in IN_THREAD_KINDS
 
 
 def unload() -> None:
-    """Close every engine, whoever uses it."""
+    """Close every engine, even those in use."""
     global _loaded_model
     with _condition:
         for engine in [*_remote_engines.values(), *([_loaded_model.engine] if _loaded_model is not None else [])]:
@@ -105,7 +105,7 @@ def unload() -> None:
 
 
 def reward_model_chat(prompt: Prompt) -> list[dict[str, str]]:
-    """What a reward model reads: a conversation, whose last input the assistant said; instructions are not for it."""
+    """Build the chat that a reward model reads: the last input is the assistant's turn; instructions are left out."""
     *inputs, answer = prompt.inputs.values()
     return [{"role": "user", "content": "\n\n".join(inputs)}, {"role": "assistant", "content": answer}]
 

@@ -1,8 +1,8 @@
-"""A model on the CPU of this process, through CTranslate2: the pupil, or any other converted model.
+"""Runs a model on the CPU of this process, through CTranslate2: the pupil, or any other converted model.
 
-About seeds: CTranslate2 seeds each of its threads once, when the thread first samples, and cannot seed one request.
-A small model is therefore reloaded before each call, seeded from all seeds of the call: the same call gives the same
-samples, and equal prompts within a call differ. A large model is seeded once, from the first call after loading.
+CTranslate2 seeds each of its threads once, when the thread first samples, and cannot seed a single request. A small
+model is therefore reloaded before each call and seeded from all seeds of the call: the same call gives the same
+samples, and equal prompts within a call differ. A large model is seeded once, by the first call after it is loaded.
 """
 
 import contextlib
@@ -25,7 +25,7 @@ from schemas.errors import EngineError
 from schemas.prompts import Prompt, Sampling
 
 RELOAD_MAX_BYTES = 64 * 2**20
-"""Bytes of a model that is reloaded for its seed: 20 ms for the pupil, seconds for a large one."""
+"""Largest model, in bytes, that is reloaded to be seeded: this takes 20 ms for the pupil, seconds for a large one."""
 MALLOC_OPTIONS_BYTES = {-3: 32 * 2**20, -1: 512 * 2**20}
 """glibc's M_MMAP_THRESHOLD and M_TRIM_THRESHOLD, in bytes; see `_keep_freed_memory`."""
 
@@ -41,7 +41,7 @@ class EmbeddedEngine:
         self.tokenizer = ModelTokenizer(self.path)
         self.reloads = (self.path / "model.bin").stat().st_size <= RELOAD_MAX_BYTES
         self.is_seeded = False
-        # Seeding, reloading and sampling belong together: two shards at once would draw from one seed.
+        # Seeding, reloading and sampling must not be interrupted: two shards at once would draw from one seed.
         self.lock = threading.Lock()
         self.model: Any = self._load_model()
 
@@ -70,7 +70,7 @@ class EmbeddedEngine:
     def stream(
         self, requests: Sequence[Request], sampling: Sampling, observer: RequestObserver = NO_OBSERVER
     ) -> Iterator[tuple[Request, Reply]]:
-        """See `schemas.engine.Generator`; `completion_tokens` counts the end token of a reply that came to its end."""
+        """See `schemas.engine.Generator`; `completion_tokens` includes the end token of a complete reply."""
         for sample_count in sorted({len(request.seeds) for request in requests}):
             same_count = [request for request in requests if len(request.seeds) == sample_count]
             answer = partial(self._generate, sampling=sampling.model_copy(update={"n": sample_count}))
@@ -84,7 +84,7 @@ class EmbeddedEngine:
         prompts = [self.tokenizer.encode(request.prompt) for request in requests]
         results = self.model.generate_batch(
             prompts,
-            # Each sample is a row of the batch: 160 rows leave the cache, and are a third slower than 40.
+            # Each sample is a row of the batch; 160 rows do not fit the cache and are a third slower than 40.
             max_batch_size=max(1, self.spec.max_batch_size // (sampling.n if is_sampled else 1)),
             num_hypotheses=sampling.n if is_sampled else 1,
             max_length=sampling.max_tokens,
@@ -116,7 +116,7 @@ class EmbeddedEngine:
     def _add_logprobs(
         self, prompts: list[list[str]], replies: list[list[list[str]]], completions: list[list[Completion]]
     ) -> list[list[Completion]]:
-        """One more forward pass over prompt and reply: the sampler reports sums only. At temperature 1."""
+        """Add log-probabilities at temperature 1, by one more forward pass: the sampler reports only their sums."""
         texts = [prompt + tokens for prompt, each in zip(prompts, replies, strict=True) for tokens in each]
         longest = max(map(len, texts))
         scores = iter(self.model.score_batch(texts, max_batch_size=32, max_input_length=longest))
@@ -132,7 +132,7 @@ class EmbeddedEngine:
     def score(
         self, requests: Sequence[Request], observer: RequestObserver = NO_OBSERVER
     ) -> Iterator[tuple[Request, Reply]]:
-        """See `schemas.engine.Scorer`: of the first reply token, over the usual spellings of both words."""
+        """See `schemas.engine.Scorer`; the score is read from the first reply token, over the usual spellings."""
         yield from answer_in_batches(list(requests), observer, BATCH_SAMPLES, self.lock, self._score_batch)
 
     def _score_batch(self, requests: Sequence[Request]) -> list[Reply]:
@@ -140,8 +140,8 @@ class EmbeddedEngine:
         yes, no = self.tokenizer.single_token_ids(YES_SPELLINGS), self.tokenizer.single_token_ids(NO_SPELLINGS)
         prompts = [self.tokenizer.encode(request.prompt) for request in requests]
         probabilities: dict[tuple[str, ...], float] = {}
-        # Samples that agree often do so word for word: two thirds of the pupil's solutions need no pass of their own.
-        # In a batch of prompts of several lengths CTranslate2 returns the logits that follow the shortest one.
+        # Many samples are identical: two thirds of the pupil's solutions need no pass of their own. Batches hold
+        # prompts of one length, because CTranslate2 otherwise returns the logits that follow the shortest prompt.
         for _, group in groupby(sorted(set(map(tuple, prompts)), key=lambda tokens: (len(tokens), tokens)), key=len):
             same_length = list(group)
             results = self.model.generate_batch(
@@ -172,13 +172,13 @@ class EmbeddedEngine:
             raise EngineError("the engine was closed; the same command continues")
 
     def close(self) -> None:
-        """Give the model's memory and threads back."""
+        """Free the model's memory and threads."""
         self.model = None
         _release_memory()
 
 
 class ModelTokenizer:
-    """The tokenizer of a model directory: prompts to tokens, tokens to text."""
+    """The tokenizer of a model directory: turns prompts into tokens, and tokens into text."""
 
     def __init__(self, path: Path) -> None:
         from tokenizers import Tokenizer
@@ -196,7 +196,7 @@ class ModelTokenizer:
         self.special_tokens = {k: _token_text(v) for k, v in tokenizer_config.items() if k.endswith("_token")}
 
     def encode(self, prompt: Prompt) -> list[str]:
-        """The prompt's tokens: through the chat template if the model has one, else tagged, as the pupil was taught."""
+        """Tokenise the prompt: through the model's chat template if it has one, else as tagged text."""
         text = self._render_chat(prompt) if self.chat_template else prompt.to_tagged_text()
         return cast(list[str], self.tokenizer.encode(text, add_special_tokens=False).tokens)
 
@@ -208,33 +208,33 @@ class ModelTokenizer:
         return template.render(messages=prompt.to_messages(), add_generation_prompt=True, **self.special_tokens)
 
     def decode(self, tokens: list[str]) -> str:
-        """The text of a reply."""
+        """Turn the tokens of a reply into text."""
         ids = [self.tokenizer.token_to_id(token) for token in tokens]
         return cast(str, self.tokenizer.decode([i for i in ids if i is not None]))
 
     def single_token_ids(self, spellings: Sequence[str]) -> list[int]:
-        """Ids of those spellings that are one token. Raises ValueError when none is."""
+        """Ids of the spellings that are a single token. Raises ValueError if there are none."""
         token_ids = single_token_ids(lambda s: self.tokenizer.encode(s, add_special_tokens=False).ids, spellings)
         if not token_ids:
-            raise ValueError(f"no spelling of {spellings[0]!r} is one token; this model cannot be a scorer")
+            raise ValueError(f"no spelling of {spellings[0]!r} is a single token; give this scoring role another model")
         return token_ids
 
 
 def open_engine(spec: EmbeddedSpec) -> EmbeddedEngine:
-    """Load the model. Raises ValueError, in one line, when the directory is missing or broken."""
+    """Load the model. Raises ValueError with a one-line message if the directory is missing or broken."""
     return EmbeddedEngine(spec)
 
 
 def pin_model(spec: EmbeddedSpec) -> EmbeddedSpec:
-    """The same spec with the digest of what is in the directory now. Raises ValueError when it is missing."""
+    """Return the spec with the current digest of its directory. Raises ValueError if that holds no model."""
     return spec.model_copy(update={"digest": hash_ctranslate2_model(Path(spec.path))})
 
 
 def _keep_freed_memory() -> None:
-    """Let freed memory stay with the process: a decoder grows its cache by a new, larger array at each token.
+    """Keep freed memory in the process: at each token a decoder replaces its cache by a new, larger array.
 
-    The allocator gives such arrays back at once, all the more in a Dask worker, which is told to trim: two thirds of a
-    worker's time then went into pages. No glibc, no such setting, no harm.
+    By default the allocator returns such arrays to the system at once, more so in a Dask worker, which Dask sets to
+    trim; a worker then spent two thirds of its time on page faults. Does nothing without glibc.
     """
     with contextlib.suppress(OSError, AttributeError):
         mallopt = ctypes.CDLL(None).mallopt
@@ -243,7 +243,7 @@ def _keep_freed_memory() -> None:
 
 
 def _release_memory() -> None:
-    """Give back what was held and is not in use."""
+    """Return unused memory to the system."""
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).malloc_trim(0)
 
@@ -263,5 +263,5 @@ def _to_array(view: Any) -> Any:
 
 
 def _yes_probability_of_logits(logits: Any, yes: Sequence[int], no: Sequence[int]) -> float:
-    top = max(logits[i] for i in (*yes, *no))  # of raw logits the exponential might overflow
+    top = max(logits[i] for i in (*yes, *no))  # the exponential of raw logits might overflow
     return yes_probability(*([logits[i] - top for i in ids] for ids in (yes, no)))

@@ -1,4 +1,4 @@
-"""An engine without a model, for tests and dry runs: a function writes the replies, another one judges."""
+"""An engine without a model, for tests and dry runs: one function writes replies, another one scores."""
 
 from collections.abc import Callable, Iterator, Sequence
 
@@ -15,7 +15,7 @@ def _score_undecided(prompt: Prompt) -> float:
 
 
 class FakeEngine:
-    """`Generator` and `Scorer` from two functions. A word counts as a token, and so does the end of a reply."""
+    """`Generator` and `Scorer` made of two functions. Each word is a token, and so is the end of a reply."""
 
     def __init__(
         self,
@@ -24,13 +24,13 @@ class FakeEngine:
     ) -> None:
         self.reply, self.score_prompt = reply, score
         self.calls: list[tuple[Prompt, tuple[int, ...]]] = []
-        """Every prompt that was generated from, with its seeds."""
+        """Every prompt passed to `stream`, with its seeds."""
         self.closed = False
 
     def stream(
         self, requests: Sequence[Request], sampling: Sampling, observer: RequestObserver = NO_OBSERVER
     ) -> Iterator[tuple[Request, Reply]]:
-        """Greedy replies are those of seed 0."""
+        """See `schemas.engine.Generator`; greedy replies are those of seed 0."""
         greedy = sampling.temperature == 0
         for request in filter(lambda _: observer.may_send(), requests):
             self.calls.append((request.prompt, request.seeds))
@@ -54,7 +54,7 @@ class FakeEngine:
     def score(
         self, requests: Sequence[Request], observer: RequestObserver = NO_OBSERVER
     ) -> Iterator[tuple[Request, Reply]]:
-        """What the judging function says."""
+        """See `schemas.engine.Scorer`; the scoring function gives the score."""
         for request in filter(lambda _: observer.may_send(), requests):
             text = repr(self.score_prompt(request.prompt))
             prompt_tokens = len(request.prompt.to_tagged_text().split()) + 1
@@ -65,5 +65,5 @@ class FakeEngine:
             yield request, reply
 
     def close(self) -> None:
-        """Nothing to give back."""
+        """Set `closed`; there is nothing to free."""
         self.closed = True

@@ -1,4 +1,4 @@
-"""A model behind any server that speaks OpenAI's protocol, over aiohttp."""
+"""Asks a model on any server that implements the OpenAI API, through aiohttp."""
 
 import os
 import time
@@ -18,15 +18,15 @@ from schemas.errors import EngineError
 from schemas.prompts import Sampling
 
 ERROR_CHARACTERS = 300
-"""Characters of a server's complaint that are kept."""
+"""Characters of a server's error message that are kept."""
 MAX_RETRY_AFTER_SECONDS = 300.0
-"""Seconds of `Retry-After` that are waited for; a server that wants more is told to the user."""
+"""Longest `Retry-After`, in seconds, that is honoured; a longer one stops the run with an error."""
 TOP_LOGPROBS = 20
-"""Alternatives of the first token that are asked for when a probability is wanted; the most that servers give."""
+"""Alternatives of the first token that are requested for a score; 20 is the most that servers return."""
 
 
 class HttpEngine:
-    """`Generator` and `Scorer`; requests of all shards of this process share one window."""
+    """`Generator` and `Scorer` over HTTP servers; all shards of this process share one request window."""
 
     def __init__(self, spec: HttpSpec) -> None:
         self.spec, self.pool = spec, ServerPool(spec.base_url, spec.outage_seconds)
@@ -69,11 +69,11 @@ class HttpEngine:
     def score(
         self, requests: Sequence[Request], observer: RequestObserver = NO_OBSERVER
     ) -> Iterator[tuple[Request, Reply]]:
-        """See `schemas.engine.Scorer`: of the first reply token, over its 20 likeliest alternatives."""
+        """See `schemas.engine.Scorer`; the score is read from the 20 likeliest first tokens of the reply."""
         yield from self.window.stream(requests, _SCORE_SAMPLING, observer)
 
     def close(self) -> None:
-        """End the window and its connections."""
+        """Close the window and its connections."""
         self.window.close(self._disconnect)
 
     async def _disconnect(self) -> None:
@@ -94,10 +94,10 @@ class HttpEngine:
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise self.pool.mark_unreachable(server, self._clean(str(error) or type(error).__name__)) from None
         except (aiohttp.ClientError, ConnectionError) as error:
-            cut = RetryableError("cut off", self._clean(f"{type(error).__name__}: {error}"))
-            raise self.pool.mark_failed(server, request.row_id, cut) from None
-        except RetryableError as passing:
-            raise self.pool.mark_failed(server, request.row_id, passing) from None
+            cut_off = RetryableError("cut off", self._clean(f"{type(error).__name__}: {error}"))
+            raise self.pool.mark_failed(server, request.row_id, cut_off) from None
+        except RetryableError as error:
+            raise self.pool.mark_failed(server, request.row_id, error) from None
         finally:
             server.in_flight -= 1
             server.is_probing = False
@@ -119,7 +119,7 @@ class HttpEngine:
         )
 
     def _build_body(self, request: Request, sampling: Sampling) -> dict[str, Any]:
-        """What is constant over a stage comes first, so that servers can cache it."""
+        """Build the JSON body; fields that are constant within a stage come first, so that servers can cache them."""
         prompt = request.prompt
         body: dict[str, Any] = {"model": self.spec.model}
         body |= {"messages": prompt.to_messages()} if self.spec.api == "chat" else {"prompt": prompt.to_tagged_text()}
@@ -173,7 +173,7 @@ class HttpEngine:
             logprobs = tuple(float(p) for p in values if p is not None)
             completion_tokens = len(logprobs) or completion_tokens
         elif is_scored:
-            raise EngineError("the server gives no log-probabilities; it cannot play a role that is scored")
+            raise EngineError("the server returns no log-probabilities, which a scoring role needs; use another server")
         is_cut = choice.get("finish_reason") == "length"
         return Completion(
             text=text,
@@ -184,7 +184,7 @@ class HttpEngine:
         )
 
     def _handle_error(self, status: int, headers: Mapping[str, str], data: bytes) -> Failure:
-        """What a status other than 200 means: try again, give this request up, or stop the run."""
+        """Turn a status other than 200 into a `Failure`, or raise: to retry later, or to stop the run."""
         message = self._clean(data.decode("utf-8", "replace"))
         error = f"HTTP {status}: {message}"
         if status in (401, 402, 403) or (status == 429 and "insufficient_quota" in message):
@@ -195,7 +195,7 @@ class HttpEngine:
             raise EngineError(f"{error}; check model {self.spec.model!r} and base_url in the profile")
         retry_after = _parse_retry_after(headers)
         if retry_after is not None and not retry_after <= MAX_RETRY_AFTER_SECONDS:
-            raise EngineError(f"{error}; the server wants to be left alone for {retry_after:,.0f} s: try again then")
+            raise EngineError(f"{error}; the server asks to wait {retry_after:,.0f} s; try again after that")
         if status == 429 or status == 503:
             raise RetryableError("too many requests", error, retry_after=retry_after, overloaded=True)
         if status >= 500 or status in (408, 409, 425):
@@ -206,7 +206,7 @@ class HttpEngine:
         return Failure("context too long" if is_too_long else f"refused with {status}", error)
 
     def _clean(self, text: str) -> str:
-        """A complaint in one line, without the key."""
+        """Shorten an error message to one line, without the API key."""
         text = text.replace(self.api_key, "***") if self.api_key else text
         return " ".join(text[: 4 * ERROR_CHARACTERS].split())[:ERROR_CHARACTERS]
 
@@ -215,19 +215,19 @@ _SCORE_SAMPLING = Sampling(max_tokens=1, logprobs=True)
 
 
 def _first_token_logprobs(token_logprobs: dict[str, Any], chat: bool) -> dict[str, float]:
-    """Log-probability of each likely first token."""
+    """Map each likely first token to its log-probability."""
     if chat:
         return {a["token"]: float(a["logprob"]) for a in token_logprobs["content"][0]["top_logprobs"]}
     return {token: float(p) for token, p in token_logprobs["top_logprobs"][0].items()}
 
 
 def _logprobs_of(word: str, logprobs: Mapping[str, float]) -> list[float]:
-    """Of all tokens that spell `word`."""
+    """Log-probabilities of all tokens that spell `word`."""
     return [p for token, p in logprobs.items() if token.strip().lower() == word]
 
 
 def _parse_retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds, from a header that holds seconds or a date; None where it holds neither."""
+    """Return the seconds to wait, from a header that holds seconds or a date; None if it holds neither."""
     value = headers.get("Retry-After", "")
     try:
         return max(0.0, float(value))
@@ -240,10 +240,10 @@ def _parse_retry_after(headers: Mapping[str, str]) -> float | None:
 
 
 def open_engine(spec: HttpSpec) -> HttpEngine:
-    """An engine whose connections open with the first request. Raises `EngineError` where the key is missing."""
+    """Return an engine that connects at its first request. Raises `EngineError` if the API key is missing."""
     return HttpEngine(spec)
 
 
 def pin_model(spec: HttpSpec) -> HttpSpec:
-    """The spec as it is: what a server calls its model is all that can be known of it."""
+    """Return the spec unchanged: only the model name that the server uses is known."""
     return spec

@@ -1,4 +1,4 @@
-"""No model: takes the place of the resident one, whose memory a training needs, for as long as it is in use."""
+"""A placeholder engine that keeps the resident model unloaded while a training needs its memory."""
 
 from typing import Literal
 
@@ -6,18 +6,18 @@ from schemas.identity import FrozenModel
 
 
 class NoModelSpec(FrozenModel):
-    """See `infra.engines.using`: whoever uses this has waited until nobody used the resident model, which is closed."""
+    """The spec to `borrow`: it waits until no shard uses the resident model, and closes that model."""
 
     kind: Literal["no_model"] = "no_model"
 
 
 class NoModel:
-    """Holds nothing."""
+    """An engine that holds no model."""
 
     def close(self) -> None:
-        """Nothing to give back."""
+        """Do nothing: there is nothing to free."""
 
 
 def open_engine(spec: NoModelSpec) -> NoModel:
-    """Room for something else."""
+    """Return an engine that takes no memory."""
     return NoModel()

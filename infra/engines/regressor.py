@@ -1,4 +1,4 @@
-"""A model with a scalar head in this process, through transformers: what it says of a text is a number in [0, 1]."""
+"""Scores texts with a model that has a scalar head, in this process, through transformers; scores lie in [0, 1]."""
 
 import math
 import threading
@@ -19,7 +19,7 @@ class Regressor:
     """`Scorer` over one resident model with one label; threads take turns."""
 
     def __init__(self, spec: RegressorSpec) -> None:
-        """Raises ValueError where torch or the model is missing, or where the model has no head of one label."""
+        """Load the model. Raises ValueError if torch or the model is missing, or if no head has exactly one label."""
         self.spec, self.path = spec, Path(spec.path)
         check_pinned(self.path, spec.digest, hash_safetensors_model(self.path))
         self.torch, self.tokenizer, self.model = _load_model(spec)
@@ -29,11 +29,11 @@ class Regressor:
     def score(
         self, requests: Sequence[Request], observer: RequestObserver = NO_OBSERVER
     ) -> Iterator[tuple[Request, Reply]]:
-        """See `schemas.engine.Scorer`: the head's value for each prompt, bounded as the spec says."""
+        """See `schemas.engine.Scorer`; the score is the head's value, mapped into [0, 1] by the spec's `bound`."""
         yield from answer_in_batches(list(requests), observer, BATCH_SAMPLES, self.lock, self._score_batch)
 
     def close(self) -> None:
-        """Give the model's memory back. May be called twice."""
+        """Free the model's memory. May be called twice."""
         self.model = None
         if self.spec.device == "cuda":
             self.torch.cuda.empty_cache()
@@ -57,7 +57,7 @@ class Regressor:
         return [replies[place] for place in range(len(prompt_ids))]
 
     def _make_batches(self, prompt_ids: list[list[int]]) -> Iterator[list[int]]:
-        """Places of prompts of like length, the longest first: what does not fit into memory fails at once."""
+        """Yield indices of prompts of similar length, longest first: a batch too large for memory fails at once."""
         places = [place for place, ids in enumerate(prompt_ids) if len(ids) <= self.context_tokens]
         places.sort(key=lambda place: -len(prompt_ids[place]))
         while places:
@@ -66,7 +66,7 @@ class Regressor:
             places = places[size:]
 
     def _predict(self, prompt_ids: list[list[int]]) -> list[float]:
-        """The head's value at the last token of each prompt; padding is to the right, where nothing looks."""
+        """Return the head's value at the last token of each prompt; padding is on the right and masked out."""
         torch, pad = self.torch, self.model.config.pad_token_id
         width = max(map(len, prompt_ids))
         ids = torch.tensor([each + [pad] * (width - len(each)) for each in prompt_ids], device=self.spec.device)
@@ -83,7 +83,7 @@ class Regressor:
         return 1 / (1 + math.exp(-min(700.0, max(-700.0, value))))
 
     def _encode(self, prompt: Prompt) -> list[int]:
-        """The prompt's tokens: as the model's chat template writes it, else tagged, as the pupil was taught."""
+        """Tokenise the prompt: through the model's chat template if it has one, else as tagged text."""
         text = prompt.to_tagged_text()
         if self.tokenizer.chat_template:
             text = self.tokenizer.apply_chat_template(reward_model_chat(prompt), tokenize=False)
@@ -92,7 +92,7 @@ class Regressor:
 
 
 def _load_model(spec: RegressorSpec) -> tuple[Any, Any, Any]:
-    """torch, tokeniser and model."""
+    """Load torch, the tokeniser and the model."""
     try:
         import torch
         from transformers import AutoModelForSequenceClassification, AutoTokenizer
@@ -106,7 +106,7 @@ def _load_model(spec: RegressorSpec) -> tuple[Any, Any, Any]:
     except (OSError, ValueError, RuntimeError) as error:
         raise ValueError(f"the model in {spec.path} cannot be loaded ({str(error).splitlines()[0]}); {HELP}") from error
     if loading_info["missing_keys"] or model.config.num_labels != 1:
-        raise ValueError(f"the model in {spec.path} has no head of one label; {HELP}")
+        raise ValueError(f"the model in {spec.path} has no head with exactly one label; {HELP}")
     if model.config.pad_token_id is None:
         model.config.pad_token_id = tokenizer.pad_token_id or tokenizer.eos_token_id or 0
     if spec.device == "cpu":
@@ -120,10 +120,10 @@ HELP = (
 
 
 def open_engine(spec: RegressorSpec) -> Regressor:
-    """Load the model. Raises ValueError, in one line, where torch or the model is missing."""
+    """Load the model. Raises ValueError with a one-line message if torch or the model is missing."""
     return Regressor(spec)
 
 
 def pin_model(spec: RegressorSpec) -> RegressorSpec:
-    """The same spec with the digest of what is in the directory now. Raises ValueError where that holds no model."""
+    """Return the spec with the current digest of its directory. Raises ValueError if that holds no model."""
     return spec.model_copy(update={"digest": hash_safetensors_model(Path(spec.path))})

@@ -1,4 +1,4 @@
-"""A model in this worker, through vLLM: all its shards share one continuous batch, and its processes end with it."""
+"""Runs a model in this worker through vLLM: all shards share one continuous batch."""
 
 import asyncio
 import itertools
@@ -18,14 +18,14 @@ from schemas.errors import EngineError
 from schemas.prompts import Prompt, Sampling
 
 SCORE_SAMPLING = Sampling(max_tokens=1)
-"""Marks a request for a score, which comes as the text of the reply."""
+"""Marks a request for a score; the score is the text of the reply."""
 
 
 class VllmEngine:
-    """`Generator` and `Scorer` over one vLLM engine; requests of all shards of this process share its batch."""
+    """`Generator` and `Scorer` over one vLLM engine; its processes end with the worker."""
 
     def __init__(self, spec: VllmSpec) -> None:
-        """Raises ValueError where vLLM or the model is missing, and `EngineError` where the engine cannot start."""
+        """Start the engine. Raises ValueError if vLLM or the model is missing, `EngineError` if it cannot start."""
         self.spec, self.process, self.request_ids = spec, VllmProcess(spec), itertools.count()
         self.vllm, self.tokenizer, self.context_tokens = self.process.vllm, cast(Any, None), 0
         check_pinned(spec.path, spec.digest, hash_safetensors_model(Path(spec.path)) if spec.path else "")
@@ -46,27 +46,27 @@ class VllmEngine:
     def stream(
         self, requests: Sequence[Request], sampling: Sampling, observer: RequestObserver = NO_OBSERVER
     ) -> Iterator[tuple[Request, Reply]]:
-        """See `schemas.engine.Generator`; `completion_tokens` counts the end token of a reply that came to its end."""
+        """See `schemas.engine.Generator`; `completion_tokens` includes the end token of a complete reply."""
         if self.spec.pooling:
-            raise EngineError(f"{self.process.name} scores and writes nothing; give the role a model that writes")
+            raise EngineError(f"{self.process.name} only scores; give this role a model that generates text")
         return self.window.stream(requests, sampling, observer)
 
     def score(
         self, requests: Sequence[Request], observer: RequestObserver = NO_OBSERVER
     ) -> Iterator[tuple[Request, Reply]]:
-        """See `schemas.engine.Scorer`: of the first reply token; of a pooling model, the probability that it gives."""
+        """See `schemas.engine.Scorer`; read from the first reply token, or from the label of a pooling model."""
         if not self.spec.pooling and not (self.yes_ids and self.no_ids):
             raise EngineError(
-                f"yes or no is not one token to {self.process.name}; it cannot play a role that is scored"
+                f"yes or no is not a single token for {self.process.name}; give this scoring role another model"
             )
         return self.window.stream(requests, SCORE_SAMPLING, observer)
 
     def close(self) -> None:
-        """End the engine's processes, wait until they are gone and with them their memory. May be called twice."""
+        """End the engine's processes and wait until their memory is free. May be called twice."""
         self.window.close(self.process.end)
 
     async def _send(self, request: Request, sampling: Sampling) -> Reply:
-        """One attempt; an engine that dies under it is restarted first."""
+        """Make one attempt; if the engine dies meanwhile, restart it and raise `RetryableError`."""
         if (llm := self.process.llm) is None:
             raise EngineError(f"the engine of {self.process.name} is not running; its log says why")
         try:
@@ -86,7 +86,7 @@ class VllmEngine:
         if sampling is SCORE_SAMPLING:
             score = await (self._classify(llm, ids) if self.spec.pooling else self._yes_probability(llm, ids))
             return [Completion(text=repr(score), finish_reason="stop", prompt_tokens=len(ids), completion_tokens=1)]
-        # Greedy samples are equal: one is made. The others differ by seed alone, and find their prompt in the cache.
+        # Greedy samples are equal, so one is enough. Others differ only by seed, and find their prompt in the cache.
         seeds = request.seeds if sampling.temperature > 0 else request.seeds[:1]
         tasks = [asyncio.ensure_future(self._sample(llm, ids, seed, sampling)) for seed in seeds]
         try:
@@ -130,26 +130,29 @@ class VllmEngine:
         params = self.vllm.SamplingParams(
             temperature=0.0, max_tokens=1, logprob_token_ids=[*self.yes_ids, *self.no_ids]
         )
-        (logprobs,) = [told.outputs[0].logprobs[0] async for told in self._stream_outputs(llm.generate, ids, params)]
+        (logprobs,) = [out.outputs[0].logprobs[0] async for out in self._stream_outputs(llm.generate, ids, params)]
         return yes_probability(*([logprobs[i].logprob for i in ids] for ids in (self.yes_ids, self.no_ids)))
 
     async def _classify(self, llm: Any, ids: list[int]) -> float:
-        """One label: its sigmoid; several: the softmax of the last one. Labels for each token: of the last one."""
+        """Return the sigmoid of a single label, or the softmax of the last of several.
+
+        If the model gives labels for each token, those of the last token count.
+        """
         task = "classify" if "classify" in self.process.tasks else "token_classify"
         params = self.vllm.PoolingParams(task=task, use_activation=False)
-        (labels,) = [told.outputs.data.float() async for told in self._stream_outputs(llm.encode, ids, params)]
+        (labels,) = [out.outputs.data.float() async for out in self._stream_outputs(llm.encode, ids, params)]
         *others, last = (labels[-1] if labels.dim() > 1 else labels).tolist()
         return 1.0 / sum(math.exp(min(700.0, other - last)) for other in [*(others or [0.0]), last])
 
     async def _stream_outputs(self, submit: Callable[..., Any], ids: list[int], params: Any) -> AsyncIterator[Any]:
-        """What the engine tells about one request, each time a sign of life."""
+        """Yield the engine's updates on one request; each counts as a sign of life."""
         prompt = {"type": "token", "prompt_token_ids": ids}
         async for output in submit(prompt, params, request_id=str(next(self.request_ids))):
             self.process.mark_alive()
             yield output
 
     def _encode(self, prompt: Prompt) -> list[int]:
-        """The prompt's tokens: through the chat template if the model has one, else tagged, as the pupil was taught."""
+        """Tokenise the prompt: through the model's chat template if it has one, else as tagged text."""
         if not self.tokenizer.chat_template:
             return self._encode_text(prompt.to_tagged_text())
         messages = reward_model_chat(prompt) if self.spec.pooling else prompt.to_messages()
@@ -161,10 +164,10 @@ class VllmEngine:
 
 
 def open_engine(spec: VllmSpec) -> VllmEngine:
-    """Start the engine: half a minute and more. Raises ValueError, in one line, where vLLM or the model is missing."""
+    """Start the engine, which takes at least half a minute. Raises ValueError if vLLM or the model is missing."""
     return VllmEngine(spec)
 
 
 def pin_model(spec: VllmSpec) -> VllmSpec:
-    """The same spec with the digest of its directory, if it names one. Raises ValueError where that holds no model."""
+    """Return the spec with the digest of its directory, if it names one. Raises ValueError if that holds no model."""
     return spec.model_copy(update={"digest": hash_safetensors_model(Path(spec.path))}) if spec.path else spec

@@ -1,4 +1,4 @@
-"""Counts what a mock server was asked and what it answered, by body: what was paid for twice shows here."""
+"""Counts the requests and answers of a mock server by request body, so that work paid for twice shows."""
 
 import json
 import time
@@ -12,39 +12,40 @@ CANONICAL_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 
 
 class CounterSnapshot(FrozenModel):
-    """What happened at a mock server since it started, or since its last reset."""
+    """Counts of a mock server since it started, or since its last reset."""
 
     requests: int
-    """Requests for completions, of any outcome."""
+    """Requests for completions, whatever their outcome."""
     answered: int
-    """Completions whose last byte was sent: no errors, nothing that broke."""
+    """Completions sent to their last byte, without errors and faulty replies."""
     by_status: dict[int, int]
-    """Replies by their status; a request that got none (hung, or its client left) is in none."""
+    """Number of replies by status; a request without a reply (it hung, or its client left) is not counted."""
     faults: dict[str, int]
-    """Faults that were made to happen, by name: `too_many`, `fails`, `cut`, `wrong_json`, `hangs`, `drips`."""
+    """Number of injected faults by name; see `FAULTS` in `infra.mock_server.behaviour`."""
     bodies: int
-    """Different bodies."""
+    """Number of different request bodies."""
     seeded: int
-    """Different pairs of a body without its seed and the seed, however the JSON was written."""
+    """Number of different bodies, seed included, by meaning rather than by the way the JSON is written."""
     asked_more_than_once: int
-    """Bodies that were."""
+    """Number of bodies that were sent more than once."""
     times_asked: dict[int, int]
-    """Bodies by how often they were asked."""
+    """Number of bodies by how often they were sent."""
     answered_more_than_once: int
-    """Completions too many: over the bodies that were answered, the sum of their answers less one each."""
+    """Superfluous completions: the answers beyond the first, summed over all bodies."""
     in_flight: int
-    """Requests that came and have neither been answered nor given up, waiting ones included."""
+    """Requests that arrived and were neither answered nor given up, including those that wait."""
     most_in_flight: int
+    """Largest value of `in_flight` so far."""
     most_served: int
-    """Most requests that were served at once, waiting ones left out; never above the capacity."""
+    """Most requests served at once, without those that wait; never above the capacity."""
     first_request: float | None
-    """Seconds of this machine's monotonic clock when the first request had come."""
+    """Arrival of the first request, in seconds of the monotonic clock; None if there was none."""
     last_reply: float | None
-    """Seconds of the same clock when the last byte of the last completion was sent."""
+    """Time when the last byte of the last completion was sent, in seconds of the monotonic clock; None if none was."""
 
 
 class BodyRecord:
-    """One body: how often it was asked and answered. `key` names its meaning, once that is known."""
+    """Counts how often one body was sent and answered; `key` is the digest of its meaning, empty until known."""
 
     __slots__ = ("key", "times_answered", "times_asked")
 
@@ -54,9 +55,9 @@ class BodyRecord:
 
 
 class Counters:
-    """The running counts of one server; every step takes the same time, however many bodies there are.
+    """The running counts of one server; every update takes constant time, however many bodies there are.
 
-    A body costs some 300 bytes of memory. Not safe between threads.
+    A body takes about 300 bytes of memory. Not thread-safe.
     """
 
     def __init__(self) -> None:
@@ -71,7 +72,7 @@ class Counters:
         self._seeded_keys: set[bytes] = set()
 
     def open_request(self, path: str, raw: bytes) -> BodyRecord:
-        """A request came; every one that enters must `close_request`."""
+        """Count a new request and return the record of its body; `close_request` must follow."""
         if self.first_request is None:
             self.first_request = time.monotonic()
         name = sha256(path.encode() + b" " + raw).digest()
@@ -88,7 +89,7 @@ class Counters:
         return record
 
     def identify_body(self, record: BodyRecord, body: dict[str, Any]) -> bytes:
-        """The sha256 of the body's meaning and its seed, which is the `key` of all that is drawn for it."""
+        """Return the sha256 of the body's meaning and seed: the `key` of all random draws for this body."""
         if not record.key:
             rest = {name: value for name, value in body.items() if name != "seed"}
             record.key = sha256(CANONICAL_ENCODER.encode([rest, body.get("seed")]).encode()).digest()
@@ -96,27 +97,27 @@ class Counters:
         return record.key
 
     def start_serving(self) -> None:
-        """A request has got its turn; it must be `stop_serving`."""
+        """Count a request as being served; `stop_serving` must follow."""
         self.serving += 1
         self.most_served = max(self.most_served, self.serving)
 
     def stop_serving(self) -> None:
-        """Its turn is over."""
+        """Count one request less as being served."""
         self.serving -= 1
 
     def record_answer(self, record: BodyRecord) -> None:
-        """The last byte of a completion was sent."""
+        """Count a completion whose last byte was sent."""
         self.answered += 1
         self.extra_answers += record.times_answered > 0
         record.times_answered += 1
         self.last_reply = time.monotonic()
 
     def close_request(self) -> None:
-        """A request is over, whatever came of it."""
+        """Count one request less in flight, whatever its outcome."""
         self.in_flight -= 1
 
     def snapshot(self) -> CounterSnapshot:
-        """As they are now."""
+        """Return the counts as they are now."""
         times = {often: bodies for often, bodies in sorted(self.times_asked.items()) if bodies}
         return CounterSnapshot(
             requests=self.requests,

@@ -1,4 +1,4 @@
-"""Writes what a mock server replies: completions in the two formats of the OpenAI API, and its errors."""
+"""Writes the replies of a mock server: completions in the two formats of the OpenAI API, and errors."""
 
 import json
 import random
@@ -12,7 +12,7 @@ from infra.mock_server.schema_sampler import UnsupportedSchema, sample_value
 
 Body = dict[str, Any]
 ReplyFunction = Callable[[Body, int], str]
-"""The text of one sample: from the request's body and the sample's index. It holds up the whole server meanwhile."""
+"""Returns the text of one sample, from the request's body and the sample's index; blocks the server meanwhile."""
 
 WORDS = [
     "so",
@@ -33,7 +33,7 @@ WORDS = [
     "we",
 ]
 WORDS += ["what", "need", "here", "since", "each", "term", "divides", "twice", "it", *"23579", "x", "y"]
-"""32 of them: five bits name one."""
+"""The 32 words of made-up replies; five bits select one."""
 
 ERROR_CODES = {
     400: "invalid_request_error",
@@ -49,7 +49,7 @@ MAX_SAMPLES = 1024
 
 
 class HttpRefusal(Exception):
-    """The request gets an error and no completion; `retry_after` are the seconds its `Retry-After` names."""
+    """The request is answered with an error; `retry_after` is the value of `Retry-After` in seconds, or None."""
 
     def __init__(self, status: int, message: str, code: str | None = None, retry_after: float | None = None) -> None:
         super().__init__(message)
@@ -57,13 +57,13 @@ class HttpRefusal(Exception):
         self.code = code or ERROR_CODES.get(status, "error")
 
     def encode_body(self) -> bytes:
-        """As the OpenAI API words an error."""
+        """Return the error as JSON in the format of the OpenAI API."""
         kind = "invalid_request_error" if self.status < 500 else "server_error"
         return json.dumps({"error": {"message": str(self), "type": kind, "param": None, "code": self.code}}).encode()
 
 
 def parse_request(raw: bytes, chat: bool) -> Body:
-    """The body of a request; raises `HttpRefusal` (400) where a real server would."""
+    """Parse and check the body of a request; raises `HttpRefusal` (400) where a real server would."""
     try:
         body = json.loads(raw)
     except (ValueError, RecursionError) as error:
@@ -86,12 +86,12 @@ def parse_request(raw: bytes, chat: bool) -> Body:
 
 
 def prompt_of(body: Body) -> Any:
-    """What is asked, whatever else the request says."""
+    """Return the messages or the prompt of a request."""
     return body["messages"] if "messages" in body else body["prompt"]
 
 
 def count_words(prompt: Any) -> int:
-    """Words of a prompt: of a string, of messages and their parts, or one for each token id."""
+    """Count the words of a prompt: of a string, or of messages and their parts; a token id counts as one word."""
     if isinstance(prompt, str):
         return len(prompt.split())
     if isinstance(prompt, dict):
@@ -100,13 +100,13 @@ def count_words(prompt: Any) -> int:
 
 
 class ReplyWriter:
-    """Replies of one server: by `reply`, or, without it, words and a number that the request and its seed decide."""
+    """Writes the replies of one server: by `reply`, or else words and a number drawn from the request and its seed."""
 
     def __init__(self, behaviour: MockBehaviour, reply: ReplyFunction | None = None) -> None:
         self.behaviour, self.reply = behaviour, reply
 
     def write_completion(self, body: Body, key: bytes, chat: bool) -> bytes:
-        """The whole reply to a request whose meaning and seed are named by `key`; raises `HttpRefusal`."""
+        """Return the reply as JSON; `key` is the digest of the request's meaning and seed. Raises `HttpRefusal`."""
         choices, completion_tokens = [], 0
         for index, text in enumerate(self._write_samples(body, key, chat)):
             choice, tokens = _make_choice(body, text, index, chat)
@@ -129,7 +129,7 @@ class ReplyWriter:
         ).encode()
 
     def _write_samples(self, body: Body, key: bytes, chat: bool) -> Iterator[str]:
-        """`n` samples for each prompt; only a completion may hold several prompts."""
+        """Yield `n` samples for each prompt; only `/v1/completions` takes several prompts."""
         prompt = prompt_of(body)
         several = not chat and isinstance(prompt, list) and not isinstance(prompt[0], int)
         for one in [{**body, "prompt": p} for p in prompt] if several else [body]:
@@ -155,7 +155,7 @@ class ReplyWriter:
 
 
 def _make_choice(body: Body, text: str, index: int, chat: bool) -> tuple[Body, int]:
-    """One sample as the API writes it, and its tokens: a word is one, and so is the end of a reply."""
+    """Return one sample in the API's format, and its tokens: each word is a token, and so is the end of a reply."""
     stops = body.get("stop")
     for stop in [stops] if isinstance(stops, str) else stops or ():
         text = text.partition(stop)[0]
@@ -175,7 +175,7 @@ def _make_choice(body: Body, text: str, index: int, chat: bool) -> tuple[Body, i
 
 
 def _make_logprobs(tokens: list[str], chat: bool) -> Body:
-    """Of every token; the end of a reply is an empty one."""
+    """Make up a log-probability for every token; the end of a reply is an empty token."""
     values = [-(1 + sha256(token.encode()).digest()[0]) / 64 for token in tokens]
     if chat:
         pairs = zip(tokens, values, strict=True)

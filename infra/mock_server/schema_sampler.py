@@ -1,24 +1,24 @@
-"""Draws a JSON value that fits a simple JSON schema, as a server with guided decoding would write one."""
+"""Draws a JSON value that fits a simple JSON schema, as a server with guided decoding would write it."""
 
 import math
 import random
 from typing import Any
 
 MAX_DEPTH = 16
-"""Levels; a schema that holds itself never ends."""
+"""Deepest level of nesting; a recursive schema would never end."""
 
 WORDS = ["so", "then", "half", "twice", "the", "sum", "of", "both", "sides"]
 
 
 class UnsupportedSchema(ValueError):
-    """The schema is none that can be filled."""
+    """No value can be drawn for this schema."""
 
 
 def sample_value(schema: Any, rng: random.Random) -> Any:
-    """A value for `schema`: object, array, string, number, integer, boolean, null, enum, const, anyOf, oneOf, $ref.
+    """Draw a value for `schema`: object, array, string, number, integer, boolean, null, enum, const, anyOf, $ref.
 
-    Every property is given, required or not; bounds of numbers and sizes are kept, patterns are not. Raises
-    `UnsupportedSchema`.
+    `oneOf` is read as `anyOf`. Every property is given, required or not. Bounds of numbers and sizes are respected,
+    patterns are not. Raises `UnsupportedSchema`.
     """
     if not isinstance(schema, dict):
         raise UnsupportedSchema("a schema must be an object")
@@ -65,7 +65,7 @@ def _sample_scalar(kind: str, schema: dict[str, Any], rng: random.Random) -> Any
 
 
 def _sample_number(schema: dict[str, Any], rng: random.Random, is_integer: bool) -> float:
-    """Inside the bounds, or of the thousand beside the one that is given."""
+    """Draw a number within the bounds; if one is missing, from 1,000 values next to the other."""
     lower_bounds = [schema[name] for name in ("minimum", "exclusiveMinimum") if name in schema]
     upper_bounds = [schema[name] for name in ("maximum", "exclusiveMaximum") if name in schema]
     low = max(lower_bounds) if lower_bounds else min([0, *(bound - 999 for bound in upper_bounds if bound < 0)])

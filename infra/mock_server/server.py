@@ -1,4 +1,4 @@
-"""Serves the mock over HTTP on this machine only: in a thread of its own, for as long as it is open."""
+"""Serves the mock over HTTP, on this machine only, in its own thread."""
 
 import asyncio
 import json
@@ -26,14 +26,14 @@ from infra.mock_server.replies import (
 Result = TypeVar("Result")
 
 ENDPOINTS = {"/v1/chat/completions": True, "/v1/completions": False}
-"""Path: whether it speaks of messages."""
+"""Served paths, and whether their requests hold messages (True) or a prompt (False)."""
 
 BACKLOG_CONNECTIONS = 4096
-"""Connections that may wait to be accepted; a benchmark opens all of its own at once."""
+"""Connections that may wait to be accepted; a benchmark opens all of its connections at once."""
 
 
 class _SentResponse(web.StreamResponse):
-    """Tells aiohttp that the reply is sent: its writer and headers cost more than everything else here together."""
+    """A response already sent: aiohttp's own writer and headers would take longer than all the rest together."""
 
     def __init__(self, keep: bool) -> None:
         super().__init__()
@@ -44,10 +44,10 @@ class _SentResponse(web.StreamResponse):
         return self._keep_open
 
     async def prepare(self, request: web.BaseRequest) -> None:
-        """There is nothing left to do."""
+        """Do nothing: the response is already sent."""
 
     async def write_eof(self, data: bytes = b"") -> None:
-        """There is nothing left to send."""
+        """Do nothing: the whole body is already sent."""
 
 
 STATUS_PHRASES = {status.value: status.phrase for status in HTTPStatus}
@@ -55,7 +55,7 @@ KEEP_ALIVE_RESPONSE, CLOSE_RESPONSE = _SentResponse(True), _SentResponse(False)
 
 
 class _Call:
-    """One request for a completion and its way back to the client."""
+    """One request for a completion, and how to answer its client."""
 
     __slots__ = ("attempt", "chat", "counters", "keep_alive", "record", "request")
 
@@ -66,7 +66,7 @@ class _Call:
         self.attempt = self.record.times_asked
 
     def build_head(self, status: int, length: int, retry_after: float | None = None) -> bytes:
-        """Status line and headers; counts the status."""
+        """Return status line and headers, and count the status."""
         self.counters.by_status[status] += 1
         extra_headers = "" if retry_after is None else f"Retry-After: {retry_after:g}\r\n"
         extra_headers += "" if self.keep_alive else "Connection: close\r\n"
@@ -76,7 +76,7 @@ class _Call:
         ).encode()
 
     async def send(self, data: bytes) -> bool:
-        """Whether the operating system took all of it."""
+        """Send `data`; return whether the operating system took all of it."""
         transport = self.request.transport
         if transport is None or transport.is_closing():
             return False
@@ -99,9 +99,9 @@ class _RequestHandler:
         self.capacity_semaphore: asyncio.Semaphore | None = None
 
     async def serve(self, listening: socket.socket, stop: asyncio.Event) -> None:
-        """Serve until `stop` is set; whoever is still connected then is cut off."""
+        """Serve until `stop` is set, then cut off the clients that are still connected."""
         self.capacity_semaphore = asyncio.Semaphore(self.behaviour.capacity) if self.behaviour.capacity else None
-        # A client that gives up must not be counted, or hold its place, until its latency is over.
+        # Without cancellation, a client that gave up would count and hold its place until its latency is over.
         server = web.Server(self.handle, access_log=None, handler_cancellation=True)
         listener = await asyncio.get_running_loop().create_server(server, sock=listening, backlog=BACKLOG_CONNECTIONS)
         await stop.wait()
@@ -111,12 +111,12 @@ class _RequestHandler:
                 connection.transport.abort()
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        """One request of any kind."""
+        """Answer one request of any kind."""
         path = request.raw_path.partition("?")[0]
         if path not in ENDPOINTS or request.method != "POST":
             return self._answer_page(f"{request.method} {path}")
         raw = await request.content.read()
-        counters = self.counters  # a reset begins another one
+        counters = self.counters  # a reset replaces it
         call = _Call(request, counters, path, raw)
         try:
             await self._answer(call, raw)
@@ -164,11 +164,11 @@ class _RequestHandler:
                 call.counters.stop_serving()
 
     def _check_refusals(self, body: Body) -> None:
-        """Raise what this request meets every time it is made."""
+        """Raise the `HttpRefusal` that this request always gets, if any."""
         behaviour = self.behaviour
         if behaviour.status is not None:
             retry_after = behaviour.retry_after if behaviour.status in (429, 503) else None
-            raise HttpRefusal(behaviour.status, "every request meets this", retry_after=retry_after)
+            raise HttpRefusal(behaviour.status, "this server refuses every request", retry_after=retry_after)
         if behaviour.context is not None and (words := count_words(prompt_of(body))) > behaviour.context:
             message = f"the prompt has {words} tokens, and the context {behaviour.context}"
             raise HttpRefusal(400, message, "context_length_exceeded")
@@ -176,7 +176,7 @@ class _RequestHandler:
             raise HttpRefusal(400, "this prompt is refused", "content_policy_violation")
 
     async def _serve(self, call: _Call, body: Body, key: bytes, fault: str | None) -> None:
-        """The work of one request that has got its turn."""
+        """Answer one request within the capacity."""
         behaviour = self.behaviour
         if fault == "fault_hang":
             call.keep_alive = False
@@ -211,39 +211,38 @@ class _RequestHandler:
 
 
 class MockServer:
-    """An OpenAI-compatible server without a model, open inside `with`; `behaviour` says how slow and how broken it is.
+    """An OpenAI-compatible server without a model, open inside `with`; `behaviour` sets its latency and its faults.
 
-    Serves `/v1/chat/completions`, `/v1/completions`, `/v1/models` and `/health`; `GET /counts` is `read_counters()`
-    as JSON
-    and `POST /reset` is `reset()`. It may be opened again, on the same port and with the counts so far.
+    Serves `/v1/chat/completions`, `/v1/completions`, `/v1/models` and `/health`. `GET /counts` returns
+    `read_counters()` as JSON, and `POST /reset` calls `reset()`. It may be opened again, on the same port and with
+    the counts so far.
     """
 
     def __init__(
         self, behaviour: MockBehaviour | None = None, reply: ReplyFunction | None = None, port: int = 0
     ) -> None:
-        """`reply`: writes each sample, in the server's thread. `port` 0: a free one."""
+        """`reply` writes each sample, in the server's thread; `port` 0 takes a free port."""
         self._handler = _RequestHandler(behaviour or MockBehaviour(), reply)
         self._port = port
         self._loop: asyncio.AbstractEventLoop | None = None
 
     @property
     def url(self) -> str:
-        """`http://127.0.0.1:PORT`, without the `/v1`; known once the server was opened."""
+        """`http://127.0.0.1:PORT`, without `/v1`; the port is known once the server has been opened."""
         return f"http://127.0.0.1:{self._port}"
 
     def read_counters(self) -> CounterSnapshot:
-        """What it was asked and what it answered; also after it was closed."""
+        """Return the counts of requests and answers; also works after the server was closed."""
         return self._run_in_server(lambda: self._handler.counters.snapshot())
 
     def reset(self) -> None:
-        """Count from nothing; a request in flight is counted no more."""
+        """Set all counts to zero; requests in flight are not counted any more."""
         self._run_in_server(lambda: setattr(self._handler, "counters", Counters()))
 
     def __enter__(self) -> Self:
-        """Raises `OSError` where the port is taken."""
-        listening = socket.create_server(
-            ("127.0.0.1", self._port), backlog=BACKLOG_CONNECTIONS
-        )  # early requests wait in its queue
+        """Start the server. Raises `OSError` if the port is taken."""
+        # Requests that arrive before the thread runs wait in the socket's queue.
+        listening = socket.create_server(("127.0.0.1", self._port), backlog=BACKLOG_CONNECTIONS)
         self._port = listening.getsockname()[1]
         self._loop, self._stop = asyncio.new_event_loop(), asyncio.Event()
         self._thread = threading.Thread(
@@ -263,11 +262,11 @@ class MockServer:
             runner.run(self._handler.serve(listening, self._stop))
 
     def _run_in_server(self, work: Callable[[], Result]) -> Result:
-        """Do `work` in the server's thread, so that what a reply has changed is seen by whoever got it."""
+        """Run `work` in the server's thread, so that a client sees the counts that include its own reply."""
         if self._loop is None:
             return work()
 
-        async def working() -> Result:
+        async def run_work() -> Result:
             return work()
 
-        return asyncio.run_coroutine_threadsafe(working(), self._loop).result()
+        return asyncio.run_coroutine_threadsafe(run_work(), self._loop).result()

@@ -104,7 +104,7 @@ def test_a_pooling_model_takes_the_place_of_a_writing_one_and_its_memory(
     other = JUDGE.model_copy(update={"inputs": {"question": "How many?", "solution": "#### 8"}})
     scores = score(scorer, [JUDGE, other, JUDGE])
     assert all(0 < each < 1 for each in scores) and scores[0] == pytest.approx(scores[2], abs=1e-4) != scores[1]
-    with pytest.raises(EngineError, match="scores and writes nothing"):
+    with pytest.raises(EngineError, match="only scores"):
         generate(scorer, [SOLVE], Sampling(), [[1]])
     after = scorer.core.processes
     engines.unload()

@@ -1,1 +1,1 @@
-"""What several engines share: the request window, server pools, batches and child processes."""
+"""Code that several engines share: the request window, server pools, batches and child processes."""

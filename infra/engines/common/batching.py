@@ -1,4 +1,4 @@
-"""How a model in this process answers requests: some at a time, as far as the watch allows, one thread in turn."""
+"""Answers requests with a model in this process: in batches, within the budget, one thread at a time."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from schemas.engine import Reply, Request, RequestObserver
 
 BATCH_SAMPLES = 512
-"""Samples made at once: what a killed process may lose, and what a lake sees of progress."""
+"""Samples per batch: the most that a killed process loses, and the step in which the journal grows."""
 
 
 def answer_in_batches(
@@ -17,13 +17,13 @@ def answer_in_batches(
     lock: AbstractContextManager[object],
     answer: Callable[[list[Request]], Sequence[Reply]],
 ) -> Iterator[tuple[Request, Reply]]:
-    """Answer `requests`, which are used up, `batch_size` at a time; `answer` does so while this thread has its turn."""
+    """Answer `requests` in batches of `batch_size` and empty the list; `answer` runs while this thread holds `lock`."""
     while requests:
         batch, allowed = list[Request](), observer.may_send()
         while allowed:
             batch.append(requests.pop(0))
             allowed = observer.may_send() if requests and len(batch) < batch_size else False
-        if not batch and allowed is None:  # what it waits for is in flight in another shard
+        if not batch and allowed is None:  # the budget waits for requests that other shards have in flight
             time.sleep(0.05)
             continue
         if not batch:

@@ -1,4 +1,4 @@
-"""The digest of a model: what is in its directory names it, and a pinned model must still be the same."""
+"""Digests the files of a model's directory, and checks that a pinned model has not changed."""
 
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
@@ -8,19 +8,19 @@ CTRANSLATE2_HELP = (
     "run `make pupil`, or name a directory made by ct2-transformers-converter --copy_files tokenizer.json"
 )
 BLOCK_BYTES = 2**20
-"""Bytes read at once."""
+"""Bytes read from a file at a time."""
 
 
 def hash_file(path: Path) -> str:
-    """sha256 in hex over the bytes of one file."""
+    """Return the sha256, in hex, of the bytes of one file."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def hash_safetensors_model(path: Path) -> str:
-    """sha256 in hex over names and digests of the directory's files, some of which are read at once.
+    """Return the sha256, in hex, of the names and digests of the directory's files; up to 8 are read in parallel.
 
-    Raises ValueError where the directory holds no model.
+    Raises ValueError if the directory holds no model.
     """
     if not (path / "config.json").is_file() or not any(path.glob("*.safetensors")):
         raise ValueError(f"no model in {path}: config.json or safetensors missing; name a directory that holds both")
@@ -31,7 +31,7 @@ def hash_safetensors_model(path: Path) -> str:
 
 
 def hash_ctranslate2_model(path: Path) -> str:
-    """sha256 in hex over names, sizes and bytes of the directory's files. Raises ValueError where it holds no model."""
+    """Return the sha256, in hex, of the names, sizes and bytes of the files. Raises ValueError if there is no model."""
     missing = [name for name in ("model.bin", "tokenizer.json") if not (path / name).is_file()]
     if missing:
         raise ValueError(f"no model in {path}: {' and '.join(missing)} missing; {CTRANSLATE2_HELP}")
@@ -45,6 +45,6 @@ def hash_ctranslate2_model(path: Path) -> str:
 
 
 def check_pinned(path: str | Path, pinned: str, digest: str) -> None:
-    """Raises ValueError where a digest is pinned and the model in `path` has another."""
+    """Raise ValueError if `pinned` is not empty and differs from `digest`, that of the model in `path`."""
     if pinned and pinned != digest:
         raise ValueError(f"the model in {path} is not the pinned one ({digest[:12]}, not {pinned[:12]})")

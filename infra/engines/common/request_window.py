@@ -1,7 +1,7 @@
-"""One window of requests in flight, shared by all shards of a worker: as a reply comes, the next request goes out.
+"""Keeps one window of requests in flight for all shards of a worker: each reply makes room for the next request.
 
-An event loop in a thread of its own sends and receives; shards wait for their replies in threads of theirs, so slow
-parsing never holds up sending, and while one shard drains the next one fills the window.
+An event loop in its own thread sends and receives. Shards wait for their replies in other threads, so slow parsing
+never delays sending, and while the last requests of one shard are in flight, the next shard fills the window.
 """
 
 import asyncio
@@ -20,25 +20,25 @@ from schemas.errors import EngineError
 from schemas.prompts import Sampling
 
 FIRST_BACKOFF_SECONDS, MAX_BACKOFF_SECONDS = 0.5, 30.0
-"""Seconds: the first wait is drawn from [0, 0.5], the next from [0, 1], at last from [0, 30] (full jitter)."""
+"""Seconds: the first wait is drawn from [0, 0.5], the next from [0, 1], the longest from [0, 30] (full jitter)."""
 OVERLOAD_SHARE = 0.05
-"""Share of complaints (429, 503, deadlines) among the replies from which a server counts as congested.
+"""Share of overload errors (429, 503, deadlines) among the replies above which a server counts as congested.
 
-A server that is not congested turns a request down now and then; halving the window each time would empty it.
+Even a server that is not congested rejects a request now and then; halving the window each time would empty it.
 """
 SLOWDOWN_FACTOR = 4.0
-"""Times its best median latency at which a stage's requests count as held up by a queue."""
+"""A stage's requests count as queued when their median latency exceeds this multiple of the best median."""
 BASELINE_GROWTH = 1.25
-"""How much worse the best median latency counts with each look at it."""
+"""Factor by which the remembered best median latency grows each time it is used."""
 HEDGE_FACTOR = 3.0
-"""Times the 95th percentile of the latency after which a straggler is asked a second time."""
+"""A straggler is sent a second time after this multiple of the 95th percentile of the latency."""
 CLOSED_MESSAGE = "the engine was closed; the same command continues"
 TICK_SECONDS = 0.1
-"""Seconds between two looks for stragglers."""
+"""Seconds between two checks for stragglers."""
 
 
 class RetryableError(Exception):
-    """An attempt failed for a reason that may pass."""
+    """An attempt failed for a reason that may be temporary."""
 
     def __init__(
         self,
@@ -49,8 +49,7 @@ class RetryableError(Exception):
         overloaded: bool = False,
         not_counted: bool = False,
     ) -> None:
-        """`retry_after`: seconds the server wants to be left alone; `not_counted`: no attempt was made, for nobody
-        was there."""
+        """`retry_after`: seconds to wait, as the server asks; `not_counted`: does not count as an attempt."""
         super().__init__(error)
         self.reason, self.error, self.retry_after, self.overloaded, self.not_counted = (
             reason,
@@ -62,20 +61,20 @@ class RetryableError(Exception):
 
 
 Sender = Callable[[Request, Sampling], Awaitable[Reply]]
-"""One attempt; raises `RetryableError`, or `EngineError` where no request can be answered."""
+"""Makes one attempt; raises `RetryableError`, or `EngineError` if no request at all can be answered."""
 
 
 class ConcurrencyLimit:
-    """How many requests may be in flight: a step more while all is well, a share less under congestion (AIMD)."""
+    """How many requests may be in flight: grows by a fixed step, shrinks by a share under congestion (AIMD)."""
 
     def __init__(self, minimum: int, maximum: int) -> None:
-        """Begins at `maximum`: a window that opens slowly costs every short run its first seconds."""
+        """Start at `maximum`: opening the window slowly would cost every short run its first seconds."""
         self.minimum, self.maximum, self.size = min(minimum, maximum), maximum, maximum
         self.best_latencies: dict[str, float] = {}
         self.overloads, self.latencies = 0, list[tuple[str, float]]()
 
     def record(self, stage: str, seconds: float, overloaded: bool) -> None:
-        """Learn from one attempt; the window changes at most once in half a windowful of them."""
+        """Take one attempt into account; the limit changes at most once per half a window of attempts."""
         self.overloads += overloaded
         self.latencies.append((stage, seconds))
         if len(self.latencies) < max(32, self.size // 2):
@@ -90,18 +89,18 @@ class ConcurrencyLimit:
         self.overloads, self.latencies = 0, []
 
     def _measure_slowdown(self) -> float:
-        """Median latency over the best one, of the stage where the ratio is least: stages differ, queues do not."""
+        """Return the least ratio, over all stages, of median latency to best median: a queue slows down every stage."""
         ratios = []
         for stage in {stage for stage, _ in self.latencies}:
             typical = median(s for name, s in self.latencies if name == stage)
-            # The best one fades: replies that are simply longer now must not keep the window small for good.
+            # The best median grows over time, so that replies which are simply longer now do not keep the window small.
             self.best_latencies[stage] = min(typical, BASELINE_GROWTH * self.best_latencies.get(stage, typical))
             ratios.append(typical / max(self.best_latencies[stage], 0.05))
         return min(ratios)
 
 
 class _ReplyStream:
-    """Where the replies to one shard go: filled by the loop, read by the shard's thread."""
+    """A queue of the replies to one shard: the loop fills it, the shard's thread reads it."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, observer: RequestObserver) -> None:
         self.loop, self.observer = loop, observer
@@ -110,7 +109,7 @@ class _ReplyStream:
         self.is_abandoned = False
 
     def deliver(self, request: Request, reply: Reply | None) -> None:
-        """Hand over; what arrives in one turn of the loop is handed over at once, for each waking costs 30 us."""
+        """Queue a reply. Replies of one turn of the loop are delivered together, because each wake-up costs 30 us."""
         try:
             if reply is not None:
                 self.observer.on_reply(request, reply)
@@ -130,7 +129,7 @@ class _ReplyStream:
 
 
 class _PendingRequest:
-    """A request on its way."""
+    """A request that waits or is in flight, with its attempts so far."""
 
     __slots__ = ("allowed", "attempts", "done", "hedged", "request", "sampling", "started_at", "stream", "tasks")
 
@@ -142,10 +141,10 @@ class _PendingRequest:
 
 
 class RequestWindow:
-    """At most `limit.size` requests in flight, whoever asks."""
+    """Sends the requests of all shards, with at most `limit.size` in flight at once."""
 
     def __init__(self, send: Sender, limit: ConcurrencyLimit, *, deadline: float, max_attempts: int) -> None:
-        """`deadline`: seconds for one attempt; `max_attempts`: of one request before it fails."""
+        """`deadline`: seconds for one attempt; `max_attempts`: attempts of one request before it fails."""
         self.send, self.limit, self.deadline, self.max_attempts = send, limit, deadline, max_attempts
         self.waiting: deque[_PendingRequest] = deque()
         self.in_flight: set[_PendingRequest] = set()
@@ -159,16 +158,16 @@ class RequestWindow:
         self.thread.start()
 
     def admit(self) -> None:
-        """Wait until less than a windowful waits: a shard that comes sooner would only take memory.
+        """Wait until fewer requests than one window are waiting: a shard admitted sooner would only take memory.
 
-        One shard enters at a time; the next one may when this one streams or leaves.
+        One shard is admitted at a time; the next one follows once this one calls `stream` or `release`.
         """
         self.admission_lock.acquire()
         self.admitted_thread = threading.get_ident()
         self.has_space.wait()
 
     def release(self) -> None:
-        """Let the next shard enter, if this thread has kept it from that."""
+        """Let the next shard in, if this thread holds the admission lock."""
         if self.admitted_thread == threading.get_ident():
             self.admitted_thread = 0
             self.admission_lock.release()
@@ -184,7 +183,7 @@ class RequestWindow:
             if self.closed:
                 raise EngineError(CLOSED_MESSAGE)
             self.loop.call_soon_threadsafe(self._enqueue, stream, jobs)
-        except RuntimeError:  # its loop was closed between the two lines
+        except RuntimeError:  # the loop was closed between the two lines
             raise EngineError(CLOSED_MESSAGE) from None
         finally:
             self.release()
@@ -207,7 +206,7 @@ class RequestWindow:
         return asyncio.run_coroutine_threadsafe(awaited(), self.loop).result()
 
     def close(self, finalize: Callable[[], Awaitable[None]]) -> None:
-        """End the loop and its thread, after `finalize`; whoever still waits is told. May be called twice."""
+        """End the loop and its thread after `finalize`; waiting shards get an `EngineError`. May be called twice."""
         if not self.thread.is_alive():
             return
 
@@ -237,7 +236,7 @@ class RequestWindow:
         self._send_waiting()
 
     def _send_waiting(self) -> None:
-        """Send what waits, as far as the window is open."""
+        """Send waiting requests while the window has space."""
         while self.waiting and len(self.in_flight) < self.limit.size:
             job = self.waiting.popleft()
             if job.stream.is_abandoned:
@@ -245,9 +244,8 @@ class RequestWindow:
             if not job.allowed and (allowed := job.stream.observer.may_send()) is not True:
                 if allowed is None:
                     self.waiting.appendleft(job)
-                    self.loop.call_later(
-                        TICK_SECONDS, self._send_waiting
-                    )  # what it waits for may be in flight elsewhere
+                    # The budget may be waiting for requests that another engine has in flight.
+                    self.loop.call_later(TICK_SECONDS, self._send_waiting)
                     break
                 job.stream.deliver(job.request, None)
                 continue
@@ -269,10 +267,10 @@ class RequestWindow:
             async with asyncio.timeout(self.deadline):
                 reply = await self.send(job.request, job.sampling)
         except TimeoutError:
-            late = RetryableError("deadline", f"no reply within {self.deadline:g} s", overloaded=True)
-            self._fail(job, late, self.loop.time() - started_at)
-        except RetryableError as passing:
-            self._fail(job, passing, self.loop.time() - started_at)
+            too_late = RetryableError("deadline", f"no reply within {self.deadline:g} s", overloaded=True)
+            self._fail(job, too_late, self.loop.time() - started_at)
+        except RetryableError as error:
+            self._fail(job, error, self.loop.time() - started_at)
         except EngineError as error:
             self._abort(error)
         except Exception as error:
@@ -293,10 +291,10 @@ class RequestWindow:
         self._send_waiting()
 
     def _fail(self, job: _PendingRequest, error: RetryableError, seconds: float) -> None:
-        """Count an attempt that failed, and try again later, unless its twin is still on the way."""
+        """Count a failed attempt and retry later, unless a second attempt at the request is still in flight."""
         if error.overloaded:
             self.limit.record(job.request.prompt.stage, seconds, overloaded=True)
-        job.tasks.discard(asyncio.current_task())  # an attempt is a task
+        job.tasks.discard(asyncio.current_task())  # this attempt
         if job.tasks or job.done:
             return
         self._remove(job)
@@ -320,7 +318,7 @@ class RequestWindow:
                 task.cancel()
 
     def _abort(self, error: EngineError) -> None:
-        """Nobody can be answered: tell every stream, and cancel what is on the way."""
+        """Give up on all requests: pass `error` to every stream, and cancel what is in flight."""
         for job in list(self.in_flight):
             self._remove(job)
         self.waiting.clear()
@@ -331,7 +329,7 @@ class RequestWindow:
                 stream.ready.put(error)
 
     def _tick(self) -> None:
-        """Ask stragglers again, once each, when nothing waits and half of the window is empty."""
+        """Send stragglers a second time, once each, when no request waits and half of the window is empty."""
         self.loop.call_later(TICK_SECONDS, self._tick)
         if self.waiting or len(self.in_flight) >= self.limit.size / 2:
             return
@@ -343,7 +341,7 @@ class RequestWindow:
                 self._start_attempt(job)
 
     def _straggler_seconds(self, stage: str) -> float:
-        """Seconds after which a request of this stage is a straggler; without end until some have been answered."""
+        """Seconds after which a request of this stage is a straggler; infinite until 20 have been answered."""
         latencies = self.latencies[stage]
         if len(latencies) < 20:
             return math.inf

@@ -1,7 +1,7 @@
-"""Several servers of one model: the least busy living one is asked, a dead one is taken out and tried again later.
+"""Spreads requests over several servers of one model: the least busy one is picked, dead ones are retried later.
 
-What fails is told apart: a row that a server cannot answer while others are answered is quarantined after its attempts.
-An outage, in which nobody is answered, costs no row an attempt; when it has lasted too long the run stops.
+Two kinds of failure are told apart. A row that fails while others are answered is quarantined after its attempts. An
+outage, in which no row is answered, counts as no row's attempt; if it lasts too long, the run stops.
 """
 
 import time
@@ -11,17 +11,17 @@ from infra.engines.common.request_window import RetryableError
 from schemas.errors import EngineError
 
 FIRST_PROBE_SECONDS, MAX_PROBE_SECONDS = 1.0, 30.0
-"""Seconds until a server that was lost is tried again; doubled each time, at most to 30."""
+"""Seconds until a lost server is tried again; doubled after each failure, up to 30."""
 FAILURES_BEFORE_AVOIDED = 5
-"""Failures of one server without a success between them, after which the others are preferred."""
+"""Consecutive failures of one server after which the others are preferred."""
 OUTAGE_ROWS = 8
-"""Different rows that failed since the last success, from which it is no longer a matter of rows."""
+"""Different rows that must fail without a success in between before the failure counts as an outage."""
 MISCONFIGURED_AFTER = 20
-"""Requests refused before the first one was answered, from which it is a matter of the configuration."""
+"""Requests refused, without any answered, after which the configuration is taken to be wrong."""
 
 
 class Server:
-    """One base url: how busy it is, and until when it counts as dead."""
+    """One server, by base URL: how busy it is, and until when it counts as dead."""
 
     def __init__(self, url: str) -> None:
         self.url = url.rstrip("/")
@@ -31,10 +31,10 @@ class Server:
 
 
 class ServerPool:
-    """All servers of an engine."""
+    """All servers of one engine, and what is known of an outage."""
 
     def __init__(self, urls: tuple[str, ...], outage_seconds: float) -> None:
-        """`outage_seconds`: seconds without any answer after which nobody is asked any more."""
+        """`outage_seconds`: seconds without any answer after which the run stops."""
         self.servers, self.outage_seconds = [Server(url) for url in urls], outage_seconds
         self.unreachable_since: float | None = None
         self.failing_rows: set[str] = set()
@@ -42,7 +42,7 @@ class ServerPool:
         self.answer_count, self.refusal_count = 0, 0
 
     def pick(self) -> Server:
-        """The least busy living server; a dead one when its time has come, by one request at a time."""
+        """Return the least busy server; a dead one is included when its retry is due, for one request at a time."""
         now = time.monotonic()
         candidates = [s for s in self.servers if not s.is_down or (s.retry_at <= now and not s.is_probing)]
         if not candidates:
@@ -54,7 +54,7 @@ class ServerPool:
         return server
 
     def mark_unreachable(self, server: Server, error: str) -> RetryableError:
-        """It could not be reached; the attempt costs nothing, for nobody was there."""
+        """Note that no connection was made; this does not count as an attempt, because no server was reached."""
         now = time.monotonic()
         server.is_down, server.retry_at = True, now + server.probe_delay
         server.probe_delay = min(MAX_PROBE_SECONDS, server.probe_delay * 2)
@@ -64,7 +64,7 @@ class ServerPool:
         return RetryableError("unreachable", error, not_counted=True)
 
     def mark_failed(self, server: Server, row_id: str, error: RetryableError) -> RetryableError:
-        """It answered, and not with a reply. In an outage the attempt is free."""
+        """Note that the server failed to give a reply. During an outage this does not count as an attempt."""
         now = time.monotonic()
         server.failures += 1
         if server.failures >= FAILURES_BEFORE_AVOIDED and len(self.servers) > 1 and not server.is_down:
@@ -78,13 +78,13 @@ class ServerPool:
         return error
 
     def mark_success(self, server: Server) -> None:
-        """It gave a reply."""
+        """Note that the server gave a reply."""
         self.answer_count += 1
         self.failing_rows.clear()
         self.mark_up(server)
 
     def mark_refused(self, server: Server, error: str) -> None:
-        """It turned a request down for good; raises `EngineError` where it has never done anything else."""
+        """Note that a request was refused for good; raises `EngineError` if the first 20 of all were refused."""
         self.mark_up(server)
         self.refusal_count += 1
         if not self.answer_count and self.refusal_count >= MISCONFIGURED_AFTER:
@@ -93,14 +93,14 @@ class ServerPool:
             )
 
     def mark_up(self, server: Server) -> None:
-        """It can be reached."""
+        """Note that the server can be reached."""
         server.is_down, server.failures, server.probe_delay = False, 0, FIRST_PROBE_SECONDS
         self.unreachable_since = None
 
     def _check_outage(self, since: float | None, error: str) -> None:
-        """Stop the run where it has lasted too long; the rows are not at fault."""
+        """Raise `EngineError` if the outage has lasted too long: the rows are not at fault."""
         if since is not None and time.monotonic() - since > self.outage_seconds:
             hosts = ", ".join(urlsplit(server.url).netloc for server in self.servers)
             raise EngineError(
-                f"no server answers at {hosts} ({error}); what was answered is kept, the same command continues"
+                f"no server answers at {hosts} ({error}); replies so far are kept, and the same command continues"
             )

@@ -1,4 +1,4 @@
-"""The processes of one vLLM engine: started, watched, restarted once where they die or hang, and ended for good."""
+"""Starts and watches the processes of one vLLM engine, restarts them once if they die or hang, and ends them."""
 
 import asyncio
 import importlib
@@ -15,13 +15,13 @@ from schemas.engine_specs import VllmSpec
 from schemas.errors import EngineError
 
 MAX_ATTEMPTS = 3
-"""For one request, before its row is quarantined; what a dying engine takes with it does not count."""
+"""Attempts at one request before its row is quarantined; those lost when the engine dies do not count."""
 STREAM_INTERVAL_TOKENS = 32
-"""Tokens of one sample that come at once: each time is a sign of life, and costs a turn of the loop."""
+"""Tokens of one sample per update: every update is a sign of life, and costs a turn of the event loop."""
 PROCESS_NAME = "EngineCore"
-"""How vLLM calls the processes that it starts; another thread of the worker may start others meanwhile."""
+"""Start of the names of vLLM's processes; other threads of the worker may start other processes meanwhile."""
 VLLM_ENVIRONMENT = {
-    "VLLM_WORKER_MULTIPROC_METHOD": "spawn",  # a worker has threads, and a fork of it might hang
+    "VLLM_WORKER_MULTIPROC_METHOD": "spawn",  # a worker has threads, so a fork of it might hang
     "VLLM_LOGGING_LEVEL": "WARNING",
     "VLLM_LOGGING_STREAM": "ext://sys.stderr",
     "VLLM_NO_USAGE_STATS": "1",
@@ -34,22 +34,22 @@ VLLM_NAMES = {
     "vllm.v1.engine.exceptions": ("EngineDeadError",),
     "vllm": ("AsyncEngineArgs", "PoolingParams", "SamplingParams"),
 }
-"""All of vLLM that is used here, by module. Its own name comes last: any folder called so is a package of that name."""
+"""The names used from vLLM, by module. `vllm` comes last, because any folder of that name can be imported as it."""
 logger = logging.getLogger(__name__)
 
 
 class VllmProcess:
-    """One engine, whose coroutines run on the loop of the window that asks it."""
+    """One vLLM engine; its coroutines run on the event loop of its `VllmWindow`."""
 
     def __init__(self, spec: VllmSpec) -> None:
-        """Starts nothing. Raises ValueError where vLLM is not installed, or was built for another device."""
+        """Import vLLM, start nothing. Raises ValueError if vLLM is not installed, or was built for another device."""
         self.spec, self.name, self.vllm = spec, spec.model or spec.path, import_vllm(spec.device)
         self.llm, self.last_token_at, self.restarts = cast(Any, None), 0.0, 0
         self.processes: list[Any] = []
         self.restart_lock = asyncio.Lock()
 
     async def start(self) -> None:
-        """Start the engine; the loop can do nothing else until it runs. Raises `EngineError` where it does not."""
+        """Start the engine; this blocks the loop until it runs. Raises `EngineError` if it does not start."""
         child_processes.mark_owner()
         earlier_pids = {child.pid for child in multiprocessing.active_children()}
         try:
@@ -66,26 +66,26 @@ class VllmProcess:
         self.mark_alive()
 
     def mark_alive(self) -> None:
-        """Take note of a sign of life."""
+        """Note a sign of life from the engine."""
         self.last_token_at = asyncio.get_running_loop().time()
 
     async def restart(self, dead_llm: Any) -> None:
-        """Put a new engine in the place of a dead one, once; whoever comes later finds it there."""
+        """Replace a dead engine, if no other call has done so. Raises `EngineError` when it dies a second time."""
         async with self.restart_lock:
             if self.llm is not dead_llm:
                 return
             self.restarts += 1
             if self.restarts > 1:
                 raise EngineError(
-                    f"the engine of {self.name} died a second time, its log says why; "
-                    "what was answered is kept, the same command continues"
+                    f"the engine of {self.name} died a second time; its log says why; "
+                    "replies so far are kept, and the same command continues"
                 )
-            logger.error("the engine of %s died; it is started again, and asked again for what it owes", self.name)
+            logger.error("the engine of %s died; it is restarted, and its open requests are sent again", self.name)
             await self.end()
             await self.start()
 
     async def end(self) -> None:
-        """End the engine's processes and wait for them; raises nothing, for its caller must go on."""
+        """End the engine's processes and wait for them; raises nothing, because the caller must go on."""
         llm, self.llm = self.llm, None
         try:
             if llm is not None:
@@ -95,7 +95,7 @@ class VllmProcess:
         child_processes.wait_until_gone(self.processes)
 
     def check_stall(self, window: RequestWindow) -> None:
-        """Kill an engine that has been silent for too long; whoever waits for it finds it dead and restarts it."""
+        """Kill an engine that has been silent for `stall_seconds`; the requests that wait for it then restart it."""
         now = window.loop.time()
         if not window.in_flight:
             self.last_token_at = now
@@ -105,8 +105,7 @@ class VllmProcess:
         oldest = min(window.in_flight, key=lambda job: job.started_at)
         message = (
             f"no token for {self.spec.stall_seconds:g} s from {self.name}: {len(window.in_flight):,} requests in "
-            "flight, "
-            f"{len(window.waiting):,} waiting; the oldest, row {oldest.request.row_id} of "
+            f"flight, {len(window.waiting):,} waiting; the oldest, row {oldest.request.row_id} of "
             f"{oldest.request.prompt.stage}, for {now - oldest.started_at:.0f} s"
         )
         logger.error("%s; stacks in %s", message, child_processes.dump_stacks(message, self.processes))
@@ -114,19 +113,18 @@ class VllmProcess:
 
 
 class VllmWindow(RequestWindow):
-    """The window of one engine: it asks nobody twice, for that would only double the engine's work."""
+    """The request window of one engine; it sends no second attempts, which would only double the engine's work."""
 
     def __init__(self, send: Any, max_in_flight: int, on_tick: Callable[[RequestWindow], None]) -> None:
-        """`check_stall` is called on the loop every tick. No deadline: a request may wait, an engine may not be
-        silent."""
+        """`on_tick` is called on the loop every 0.1 s. There is no deadline: requests may wait, and `on_tick` watches
+        that the engine is not silent."""
         self.on_tick = on_tick
         super().__init__(
             send, ConcurrencyLimit(max_in_flight, max_in_flight), deadline=float("inf"), max_attempts=MAX_ATTEMPTS
         )
 
     def close(self, finalize: Callable[[], Awaitable[None]]) -> None:
-        """As of any window, but `finalize` comes first: vLLM's own tasks on this loop end with the engine, not
-        before."""
+        """Close the window, but run `finalize` first: vLLM's own tasks on this loop end only with the engine."""
         if self.thread.is_alive():
             self.run_coroutine(self._shut_down(finalize))
         super().close(_do_nothing)
@@ -148,7 +146,7 @@ async def _do_nothing() -> None:
 
 
 def import_vllm(device: str) -> SimpleNamespace:
-    """What is `VLLM_NAMES` of vLLM. Raises ValueError where it is not installed, or was built for another device."""
+    """Import `VLLM_NAMES`. Raises ValueError if vLLM is not installed, or was built for another device."""
     for name, value in VLLM_ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     try:
@@ -168,7 +166,7 @@ def import_vllm(device: str) -> SimpleNamespace:
 
 
 def _engine_arguments(spec: VllmSpec) -> dict[str, Any]:
-    """The spec in vLLM's words; what is not said is left to vLLM."""
+    """Translate the spec into vLLM's arguments; unset fields are left to vLLM's defaults."""
     arguments: dict[str, Any] = {
         "model": spec.path or spec.model,
         "revision": spec.revision or None,
@@ -183,7 +181,7 @@ def _engine_arguments(spec: VllmSpec) -> dict[str, Any]:
         "enforce_eager": spec.enforce_eager,
         "max_num_seqs": spec.max_num_seqs,
         "enable_prefix_caching": None if spec.pooling else True,
-        "stream_interval": None if spec.pooling else STREAM_INTERVAL_TOKENS,  # a pooled request would fail on it
+        "stream_interval": None if spec.pooling else STREAM_INTERVAL_TOKENS,  # pooling requests fail with it
         "disable_log_stats": True,
     }
     return {name: value for name, value in arguments.items() if value is not None}

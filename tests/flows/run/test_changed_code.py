@@ -92,7 +92,7 @@ def test_rows_of_other_code_are_used_worked_again_or_the_run_stops(
     html = (Store(str(lake)).read(f"reports/used/{used.version}.html") or b"").decode()
     assert "2 of 2 shards were worked by other code" in html
 
-    with pytest.raises(CodeChanged, match=r"step multiply: shard .* was worked by other code"):
+    with pytest.raises(CodeChanged, match=r"step multiply: shard .* was done by other code"):
         run("stopped", 2, on_changed_code="stop")
 
     redone = run("redone", 2, on_changed_code="redo")

@@ -41,4 +41,4 @@ def test_a_worker_that_the_profiler_may_hang_is_named_with_the_way_out(
     assert done.code == 0, done.err
     [warning] = [line for line in done.err.splitlines() if line.startswith("warning: ")]
     assert warning.startswith("warning: worker tcp://127.0.0.1:") and "(1 in all) may hang for ever" in warning
-    assert "start workers by DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED=False dask worker" in warning
+    assert "start workers with DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED=False dask worker" in warning

@@ -153,7 +153,7 @@ def test_identical_prompts_are_all_asked_each_with_its_own_seed(stub: MockServer
 def test_at_the_limit_asking_stops_and_a_higher_budget_pays_for_the_rest_only(stub: MockServer, folder: str) -> None:
     store, one = open_store(folder), 2 * TOKENS + 4
     poor = Account(run="r", budget=Budget(tokens=10 * one))
-    with pytest.raises(BudgetSpent, match="rows of this shard are owed"):
+    with pytest.raises(BudgetSpent, match="rows of this shard have no reply"):
         asked(stub, folder, account=poor, max_in_flight=2)
     asked_first = stub.read_counters().answered
     assert 8 <= asked_first <= 11
@@ -256,8 +256,8 @@ def test_a_second_start_on_the_same_scheduler_counts_nothing_twice(folder: str) 
     register_usage_handler(Scheduler)
     add = Scheduler.handlers[USAGE_HANDLER]
 
-    def report(start: str, who: str, spent: Usage) -> Usage:
-        return Usage(**add(start=start, till=who, spent=spent.model_dump()))
+    def report(start: str, tracker: str, spent: Usage) -> Usage:
+        return Usage(**add(start=start, tracker=tracker, spent=spent.model_dump()))
 
     first = BudgetTracker(Account(run="r", start_id="1"), open_store(folder), report)
     first.record_usage(Usage(completion_tokens=60))

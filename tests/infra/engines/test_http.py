@@ -347,7 +347,7 @@ def test_a_server_that_wants_to_be_left_alone_for_an_hour_is_told_to_the_user() 
     with (
         MockServer(behaviour) as stub,
         opened(stub) as engine,
-        pytest.raises(EngineError, match="left alone for 3,600 s"),
+        pytest.raises(EngineError, match="asks to wait 3,600 s"),
     ):
         asked(engine, 2)
 

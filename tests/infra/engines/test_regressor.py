@@ -153,7 +153,7 @@ def test_a_model_without_a_head_of_one_label_is_one_clear_line(
     assert "\n" not in str(caught.value)
     writer = transformers.LlamaForCausalLM(transformers.LlamaConfig.from_pretrained(model))
     writer.save_pretrained(copy)
-    with pytest.raises(ValueError, match="no head of one label; train one with `TrainDifficultyModel`"):
+    with pytest.raises(ValueError, match="no head with exactly one label; train one with `TrainDifficultyModel`"):
         Regressor(spec.model_copy(update={"path": str(copy)}))
 
 
