@@ -18,7 +18,7 @@ def load_active_budget() -> Budget:
 
 
 def load_active_profile() -> Profile:
-    """Load the profile that `QUESTMILL_PROFILE` names (default `local`), with the store in `QUESTMILL_STORE`, if set."""
+    """Load the profile named in `QUESTMILL_PROFILE` (default `local`), with the store in `QUESTMILL_STORE`, if set."""
     return profiles.load_profile(os.environ.get("QUESTMILL_PROFILE", "local"), os.environ.get("QUESTMILL_STORE"))
 
 

@@ -64,7 +64,7 @@ class Progress:
         return [result for result in map(_result_or_error, ended) if isinstance(result, kind)]
 
     def remaining(self) -> str:
-        """Describe the rows left to do, e.g. `verify 1,024 of 5,276 rows`. Steps that have not begun are not included."""
+        """Describe the rows left to do, e.g. `verify 1,024 of 5,276 rows`. Steps that have not begun are left out."""
         self._refresh()
         left = [f"{s.name} {s.rows - s.done:,} of {s.rows:,} rows" for s in self.steps if s.done < s.rows]
         return ", ".join(left)

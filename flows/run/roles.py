@@ -20,7 +20,7 @@ class Roles:
         self.trained_roles: dict[str, EngineSpec] = {}
 
     def require_roles(self, *steps: Stage | TrainingStep) -> None:
-        """Raises `BadInput` if one of `steps` needs a role that the profile does not offer or that cannot be trained."""
+        """Raises `BadInput` if one of `steps` needs a role that the profile lacks or that cannot be trained."""
         for step in steps:
             self.find_engine(step) if isinstance(step, Stage) else self.find_base_engine(step)
 

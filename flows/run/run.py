@@ -89,7 +89,7 @@ class Run:
         return run
 
     def require_roles(self, *steps: Stage | TrainingStep) -> None:
-        """Raises `BadInput` if one of `steps` needs a role that the profile does not offer or that cannot be trained."""
+        """Raises `BadInput` if one of `steps` needs a role that the profile lacks or that cannot be trained."""
         self.roles.require_roles(*steps)
 
     def require_trainable(self, *roles: str) -> None:
@@ -289,8 +289,8 @@ class Run:
             self.progress.wait()
             self.record.record_event("ended", {"state": "stopped: the budget is spent"})
             raise BudgetSpent(
-                f"the budget is spent ({budget.load_earlier_usage(self.store, self.id)}); finished shards are committed, "
-                f"left to do: {self.progress.remaining()}; the same command with a higher budget continues"
+                f"the budget is spent ({budget.load_earlier_usage(self.store, self.id)}); finished shards are "
+                f"committed, left to do: {self.progress.remaining()}; the same command with a higher budget continues"
             ) from error
 
     def record_start(self) -> None:
