@@ -14,7 +14,7 @@ from tasks.training.config import TrainDifficultyModel
 
 
 class ScorerTraining(FrozenModel):
-    """How the scorer is trained. In the paper, the base model of DeepSeekMath-7B-RL learns the fail rates of that model."""
+    """How the scorer is trained. In the paper, the base model of DeepSeekMath-7B-RL learns that model's fail rates."""
 
     questions: int = Field(default=15_000, ge=1)
     """Questions to learn from, drawn from the proving ground if no corpus is named (paper: GSM8K and MATH, 14,973)."""
