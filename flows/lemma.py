@@ -69,7 +69,7 @@ class Lemma(Recipe):
     segment: SegmentSteps = SegmentSteps()
     """How solutions are cut into steps."""
     diagnose: Diagnose = Diagnose()
-    """How the teacher finds the type and first wrong step of an error (section 3.2)."""
+    """How an error's type and first wrong step are found (section 3.2)."""
     count_types: CountErrorTypes = CountErrorTypes()
     """How the student's failures at each question are counted by type of error."""
     draw_types: DrawErrorTypes = DrawErrorTypes()

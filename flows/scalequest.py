@@ -53,7 +53,7 @@ class ScaleQuest(Recipe):
     )
 
     questions: int = Field(default=2_000_000, ge=1)
-    """Number of questions to write, shared equally among the generators (section 3.1: 2 million from two)."""
+    """Number of questions to write, in equal shares by the generators. The paper: 2 million from two (section 3.1)."""
     generators: tuple[str, ...] = Field(default=("questioner",), min_length=1)
     """Roles that write questions. The paper has two (DeepSeekMath and Qwen2-Math)."""
     train: bool = False
@@ -70,7 +70,7 @@ class ScaleQuest(Recipe):
     exact_duplicates: DropExactDuplicates = DropExactDuplicates()
     """How exact duplicates are dropped. Not in the paper; users of such data found two thirds of it repeated."""
     near_duplicates: DropNearDuplicates = DropNearDuplicates()
-    """How near-duplicates are dropped: the same numbers, and almost the same words."""
+    """How near-duplicates are dropped. They have the same numbers and almost the same words."""
     against: tuple[DatasetName, ...] = ()
     """Published datasets; questions that they contain already are dropped."""
     overlaps: FindOverlaps = FindOverlaps()
@@ -80,11 +80,11 @@ class ScaleQuest(Recipe):
     solvable: JudgeSolvable = JudgeSolvable(sampling=Sampling(max_tokens=2048))
     """How solvability is judged: by one greedy judgement (section 2.4)."""
     fail_rate: FailRate | None = None
-    """How difficulty is measured by a model's fail rate. Example: `--fail_rate.sampling.n 8`."""
+    """How difficulty is measured. It is the share of samples in which a prober fails: `--fail_rate.sampling.n 8`."""
     score: ScoreDifficulty | None = None
-    """How difficulty is predicted by a model with a scalar head (section 2.4). Example: `--score.role difficulty`."""
+    """How difficulty is predicted. A scorer is a model with a scalar head (section 2.4): `--score.role difficulty`."""
     scorer: ScorerTraining | None = None
-    """How the scorer is trained first; None: the profile's model scores. Example: `--scorer.questions 15000`."""
+    """How the scorer is trained. Without it, the profile's model scores. Example: `--scorer.questions 15000`."""
     sample: SampleByDifficulty = SampleByDifficulty()
     """Which difficulties are kept. The paper drops the easiest 30 % of one generator."""
     solve: Solve = Solve(sampling=Sampling(n=5, temperature=0.7, top_p=0.95, max_tokens=2048))

@@ -42,7 +42,7 @@ class Student(Recipe):
     solutions: DatasetName = "pairs"
     """Published dataset of pairs; the first student learns its `chosen` solutions. The lemma recipe publishes it."""
     corrections: DatasetName = "corrections"
-    """Published dataset of corrections, which the other two students learn: whole, and without the wrong step."""
+    """Published dataset of corrections, which the other two students learn. One of them skips the wrong step."""
     fine_tuning: StudentFineTuning = StudentFineTuning()
     """How students are fine-tuned, all in the same way."""
     seeds: tuple[int, ...] = Field(default=(1, 2, 3), min_length=1)
@@ -56,7 +56,7 @@ class Student(Recipe):
     draw: DrawProblem = DrawProblem(first_seed=1_900_000_000)
     """Which test problems are drawn: by default, none that `lemma` or the pupil's training uses."""
     attempt: SampleStudent = SampleStudent(sampling=Sampling(max_tokens=1024))
-    """How students are tested: one greedy attempt at each problem, whose share of right answers is the first pass."""
+    """How students are tested. First pass is the share of problems that one greedy attempt each gets right."""
     keep_decided: KeepDecided = KeepDecided()
     """How attempts are verified; only those that are surely right or wrong are kept."""
     shard_rows: int = Field(default=256, ge=1)

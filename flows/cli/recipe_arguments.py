@@ -189,9 +189,7 @@ def _explain(model: type[BaseModel], error: Any) -> str:
     if error["type"] == "literal_error" and (new := OLD_VALUES.get(str(error["input"]))) in _allowed_words(error):
         return f"--{re.sub(r'[.][0-9]+$', '', path)}: {error['input']!r} is called {new!r} now"
     where = f"--{path}: " if path else ""
-    given = (
-        "" if isinstance(error["input"], dict) else f" (got {error['input']!r})"
-    )  # do not print a whole part of the recipe
+    given = "" if isinstance(error["input"], dict) else f" (got {error['input']!r})"  # a dict is a part of the recipe
     return f"{where}{error['msg'].removeprefix('Value error, ')}{given}"
 
 
