@@ -1,1 +1,1 @@
-"""In what order: one recipe a file, read top to bottom."""
+"""Recipes: each file of this folder holds one, written as a flow of steps to be read from top to bottom."""

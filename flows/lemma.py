@@ -1,4 +1,4 @@
-"""Solutions that go wrong, notice and end well, made from a student's errors (LEMMA, arXiv:2503.17439)."""
+"""Makes solutions that correct an error of their own, from a student's errors (LEMMA, arXiv:2503.17439)."""
 
 from typing import ClassVar
 
@@ -28,7 +28,7 @@ from tasks.proving_ground.draw_problems import DrawProblem
 
 
 class Lemma(Recipe):
-    """Which problems, and what is made of the errors in them; the defaults are the paper's numbers."""
+    """Which problems to use, and how errors and corrections are made; the defaults are the paper's numbers."""
 
     common_fields: ClassVar[tuple[str, ...]] = (
         "input",
@@ -51,65 +51,67 @@ class Lemma(Recipe):
     )
 
     input: tuple[str, ...] = ()
-    """Files of problems with a gold answer and a reference solution; the paper takes GSM8K and MATH (14,973)."""
+    """Files of problems with a gold answer and a reference solution. The paper takes GSM8K and MATH (14,973)."""
     columns: ColumnNames = ColumnNames(response="solution")
-    """Which column is which; `response` is the reference. GSM8K has both in one: `--columns.response answer`."""
+    """Names of the input's columns; `response` is the reference solution. GSM8K: `--columns.response answer`."""
     seeds: DatasetName | None = None
-    """A published dataset to take problems from in place of files, e.g. `scalequest`."""
+    """Published dataset to take problems from instead of files, e.g. `scalequest`."""
     problems: int = Field(default=500, ge=1)
-    """Problems of the proving ground, where neither files nor a dataset are named."""
+    """Number of problems to draw from the proving ground if neither files nor a dataset are given."""
     draw: DrawProblem = DrawProblem()
-    """Which ones."""
+    """Which problems of the proving ground are drawn."""
     normalize: NormalizeProblem = NormalizeProblem()
-    """Only problems whose answer is sure."""
+    """How problems are prepared: those without a sure answer or a reference solution are rejected."""
     attempt: SampleStudent = SampleStudent()
-    """The student's errors are the seed of everything (section 3.3)."""
+    """How the student's attempts are sampled (section 3.3). Its errors are what corrections are made from."""
     keep_decided: KeepDecided = KeepDecided()
-    """Right, wrong, or nobody knows."""
+    """How attempts are verified; only those that are surely right or wrong are kept."""
     segment: SegmentSteps = SegmentSteps()
-    """Into steps."""
+    """How solutions are cut into steps."""
     diagnose: Diagnose = Diagnose()
-    """Type and first wrong step of the student's errors (section 3.2)."""
+    """How an error's type and first wrong step are found (section 3.2)."""
     count_types: CountErrorTypes = CountErrorTypes()
-    """The distribution of each question."""
+    """How the student's failures at each question are counted by type of error."""
     draw_types: DrawErrorTypes = DrawErrorTypes()
-    """Which errors to inject."""
+    """Which types of error are injected, and how many."""
     inject: Inject = Inject()
-    """Error-type grounded augmentation (section 3.3)."""
+    """How the teacher writes wrong solutions with these errors (section 3.3)."""
     locate: Diagnose = Diagnose()
-    """First wrong step of the injected errors, held against what their maker says."""
+    """How the first wrong step of an injected error is found. It must be the line that the injection names."""
     truncate: Truncate = Truncate()
-    """At the first wrong step."""
+    """How wrong solutions are cut off after their first wrong step."""
     drop_duplicates: DropDuplicateErrors = DropDuplicateErrors()
-    """Each error of a question once."""
+    """How repeated errors of one question are dropped."""
     fix_continue: FixContinue = FixContinue()
-    """First strategy (section 3.4)."""
+    """How the first strategy, Fix & Continue, corrects an error (section 3.4)."""
     fresh_restart: FreshRestart = FreshRestart()
-    """Second strategy."""
+    """How the second strategy, Fresh & Restart, corrects an error (section 3.4)."""
     smoothing: bool = True
-    """Smooth what was found right (section 3.4)."""
+    """Rewrite valid corrections to read as one line of thought (section 3.4)."""
     smooth: Smooth = Smooth()
-    """How."""
+    """How smoothing is done."""
     validate_corrections: ValidateCorrection = ValidateCorrection()
-    """Before and after smoothing; the paper looks at the answer alone."""
+    """How corrections are checked, before and after smoothing. The paper checks the final answer only."""
     select: SelectCorrections = SelectCorrections()
-    """What is published."""
+    """Which corrections are published."""
     shard_rows: int = Field(default=256, ge=1)
-    """Problems a shard."""
+    """Problems in each shard."""
     dataset: DatasetName = "corrections"
     """Name under which the corrections are published."""
     pairs_dataset: DatasetName = "pairs"
-    """Name of the verified-wrong and verified-right pairs."""
+    """Name under which the pairs of a verified wrong and a verified right solution are published."""
     error_types_dataset: DatasetName = "error_types"
-    """Name of the table of error types."""
+    """Name under which the table of error types is published."""
     error_counts_dataset: DatasetName = "error_counts"
-    """Name of the table of each question's errors: how often the student failed, and of which types."""
+    """Name under which each question's error counts are published: the student's failures, by type of error."""
 
     @model_validator(mode="after")
     def _check_names_and_input(self) -> "Lemma":
         names = [self.dataset, self.pairs_dataset, self.error_types_dataset, self.error_counts_dataset]
         if len({*names}) < len(names):
-            raise ValueError(f"dataset, pairs, mix and counts are four tables; one name is given twice in {names}")
+            raise ValueError(
+                f"dataset, pairs_dataset, error_types_dataset and error_counts_dataset must differ; they are {names}"
+            )
         if self.input and self.seeds:
             raise ValueError("input and seeds both name the problems; give one of them")
         return self
@@ -117,7 +119,7 @@ class Lemma(Recipe):
 
 @flow(name="lemma", task_runner=dask_runner)
 def lemma(recipe: Lemma) -> Manifest:
-    """Errors from two sources, both strategies for each, and a verdict before anything is built on it."""
+    """Collect and inject errors, correct each by both strategies, and verify every solution before it is used."""
     run = Run.open(recipe)
     problems = run.map(recipe.normalize, load_problems(run, recipe))
     attempts = run.map(recipe.keep_decided, run.map(recipe.attempt, problems))
@@ -128,7 +130,7 @@ def lemma(recipe: Lemma) -> Manifest:
     injected = run.map(recipe.segment, run.map(recipe.keep_decided, run.map(recipe.inject, drawn_types)))
     located = run.map(recipe.locate, injected)
     errors = run.map(recipe.truncate, run.union(diagnosed, located))
-    # A problem has some four errors; shards stay as long as they were, for each one costs five tasks from here on.
+    # A problem has about four errors. Shards keep their length in problems, because each costs five more tasks.
     errors = run.merge(recipe.drop_duplicates, errors, shard_rows=4 * recipe.shard_rows)
     drafts = run.union(run.map(recipe.fix_continue, errors), run.map(recipe.fresh_restart, errors))
     checked = run.map(recipe.validate_corrections, drafts)
@@ -149,7 +151,7 @@ def lemma(recipe: Lemma) -> Manifest:
 
 
 def load_problems(run: Run, recipe: Lemma) -> Table:
-    """Problems from files, from a published dataset, or from the proving ground."""
+    """Load problems from files, from a published dataset, or from the proving ground."""
     if recipe.input:
         return run.seed(Source(input=recipe.input, columns=recipe.columns, shard_rows=recipe.shard_rows), reserved=[])
     if recipe.seeds:

@@ -1,4 +1,4 @@
-"""Train the pupil from scratch: the small model that ships with the project and makes it run everywhere."""
+"""Trains the pupil, the small model that ships with the project so that every recipe runs without a GPU."""
 
 import json
 import os
@@ -31,7 +31,7 @@ from tasks.pupil.train import train
 
 
 class Pupil(Recipe):
-    """What the pupil is taught, how long, and where it is kept."""
+    """What the pupil is trained on, for how long, and where it is stored."""
 
     common_fields: ClassVar[tuple[str, ...]] = (
         "examples",
@@ -47,39 +47,39 @@ class Pupil(Recipe):
     )
 
     examples: int = Field(default=360_000, ge=1)
-    """Examples over all stages, drawn from the proving ground."""
+    """Number of training examples, over all stages, drawn from the proving ground."""
     self_training: int = Field(default=0, ge=0)
-    """More lessons, of the own questions and solutions of the model it starts from, judged by the oracle."""
+    """Number of self-training examples: questions and solutions of the start model, judged by the oracle; 0: none."""
     self_training_copies: int = Field(default=2, ge=1)
-    """How often each of them is there."""
+    """How often each self-training example is repeated."""
     upweight: dict[str, float] = Field(default={})
-    """Kinds of lesson (`tasks/pupil/mixture.py`) and by how much their share is raised: `'{"write_question": 2}'`."""
+    """Factors by which kinds of examples (`tasks/pupil/mixture.py`) are upweighted, e.g. `'{"write_question": 2}'`."""
     training: PupilTraining = PupilTraining()
-    """Architecture and optimisation."""
+    """Architecture of the model, and how it is optimised."""
     eval_size: EvalSize = EvalSize()
-    """How much is measured afterwards."""
+    """How much is measured in the evaluation after the training."""
     processes: int = Field(default=2, ge=1)
-    """Training processes; one on a machine with a GPU."""
+    """Number of training processes; with a GPU, always one."""
     threads: int = Field(default=1, ge=1)
-    """Threads of each training process."""
+    """Number of threads of each training process."""
     work_folder: str = "data/training"
-    """Folder of lessons and checkpoints: the same command continues a training that was killed."""
+    """Folder of examples and checkpoints. The same command continues a training that was killed."""
     model_folder: str = "data/models/pupil"
-    """Where the trained model goes."""
+    """Folder to which the trained model is exported."""
     note: str = ""
-    """What a reader of the card should know about this training in particular."""
+    """Note for readers of the model card about this training; empty: none."""
 
     @field_validator("upweight")
     @classmethod
-    def _check_task_names(cls, stress: dict[str, float]) -> dict[str, float]:
-        weigh_tasks(stress)
-        return stress
+    def _check_task_names(cls, upweight: dict[str, float]) -> dict[str, float]:
+        weigh_tasks(upweight)
+        return upweight
 
 
 @flow(name="pupil")
 def pupil(recipe: Pupil) -> str:
-    """Lessons, training, export, exam, model card. One machine: training uses its cores or its GPU by itself."""
-    # Neither the length nor the exam make another training: a longer one continues the same checkpoints.
+    """Make examples, train, export, evaluate and write the model card, on one machine with its cores or its GPU."""
+    # Length and evaluation are not in the fingerprint, so that a longer training continues the same checkpoints.
     example_specs = [tuple(make_example(i, recipe.upweight)) for i in range(200)]
     settings = (
         recipe.examples,
@@ -96,19 +96,19 @@ def pupil(recipe: Pupil) -> str:
 
 @task(cache_policy=NO_CACHE)
 def make_training_set(recipe: Pupil, work: Path) -> DatasetInfo:
-    """Write the lessons, unless they are there."""
+    """Write the training examples, unless they exist already."""
     self_training_path = work / "own.jsonl"
     if recipe.self_training:
         int8_path = Path(recipe.training.start_model).parent / "int8"
-        log_line(f"own work of {int8_path}, to be judged")
+        log_line(f"sampling self-training examples from {int8_path}")
         engine = engines.load(EmbeddedSpec(path=str(int8_path)))
-        log_line(f"{write_self_training(engine, recipe.self_training, self_training_path):,} lessons of it")
+        log_line(f"{write_self_training(engine, recipe.self_training, self_training_path):,} self-training examples")
         engines.unload()
     self_training_examples = (
         read_self_training(self_training_path) * recipe.self_training_copies if recipe.self_training else []
     )
     start = recipe.training.start_model
-    log_line(f"lessons: {recipe.examples:,} into {work}")
+    log_line(f"writing {recipe.examples:,} examples to {work}")
     return write_dataset(
         work / "lessons",
         recipe.examples,
@@ -121,7 +121,7 @@ def make_training_set(recipe: Pupil, work: Path) -> DatasetInfo:
 
 @task(cache_policy=NO_CACHE)
 def train_model(recipe: Pupil, work: Path) -> None:
-    """Train, from the last checkpoint where there is one."""
+    """Train the model, from the last checkpoint if there is one."""
     torch.set_num_threads(recipe.threads)
     processes = 1 if torch.cuda.is_available() else recipe.processes
     train(work / "lessons", work / "checkpoints", recipe.training, processes=processes, report=log_line)
@@ -129,14 +129,14 @@ def train_model(recipe: Pupil, work: Path) -> None:
 
 @task(cache_policy=NO_CACHE)
 def export_and_evaluate(recipe: Pupil, work: Path, dataset: DatasetInfo) -> str:
-    """Export the model, examine what was exported, and write the card from what was measured."""
+    """Export the model, evaluate the exported files, and write the model card from the results."""
     target = Path(recipe.model_folder)
     _, int8_path = export_pupil(work / "checkpoints" / "latest.pt", work / "lessons", target)
     spec = EmbeddedSpec(path=str(int8_path))
     started = time.perf_counter()
     engine = engines.load(spec)
     metrics = {"load_seconds": time.perf_counter() - started, "tokens_per_second": measure_tokens_per_second(engine)}
-    log_line("exam: some minutes")
+    log_line("evaluating; this takes some minutes")
     metrics |= evaluate(engine, recipe.eval_size)
     engines.unload()
     metrics["size_megabytes"] = folder_megabytes(target)
@@ -147,13 +147,14 @@ def export_and_evaluate(recipe: Pupil, work: Path, dataset: DatasetInfo) -> str:
 
 
 def _card_facts(recipe: Pupil, dataset: DatasetInfo, state: dict[str, Any]) -> dict[str, str]:
-    """What a reader of the card wants to know beside the figures."""
+    """Return the facts of the model card besides the measured figures."""
     clock = state["clock"]
     parameters = sum(tensor.numel() for name, tensor in state["model"].items() if name != "lm_head.weight")
     machine = torch.cuda.get_device_name() if torch.cuda.is_available() else f"{os.cpu_count()} CPU cores"
     facts = {
-        "Model": f"Llama architecture, {parameters:,} parameters, {dataset.vocabulary:,} tokens, every digit its own",
-        "Data": f"{dataset.lessons:,} lessons, {dataset.tokens / 1e6:.1f} M tokens, {len(library.TEMPLATES)} templates",
+        "Model": f"Llama architecture, {parameters:,} parameters, {dataset.vocabulary:,} tokens, one per digit",
+        "Data": f"{dataset.lessons:,} examples, {dataset.tokens / 1e6:.1f} M tokens, "
+        f"{len(library.TEMPLATES)} templates",
         "Training": f"{clock['step']:,} steps, {clock['tokens'] / 1e6:.1f} M tokens in {clock['seconds'] / 60:.0f} "
         f"minutes on {machine} ({platform.machine()}), torch {torch.__version__}",
         "Files": "`int8/` for CTranslate2 (the `embedded` engine), `safetensors/` in bfloat16 (vLLM, further training)",

@@ -1,4 +1,4 @@
-"""Problems for reinforcement learning: solved many times, verified, and kept where a model passes now and then."""
+"""Selects problems for reinforcement learning: those that a model solves sometimes, but not always."""
 
 from typing import Any, ClassVar
 
@@ -18,7 +18,7 @@ from tasks.answers.pass_rate import KeepPassRateBand, ModelName, PassRate, Sampl
 
 
 class RlPool(Verifiers):
-    """Problems with their golds, who attempts them, and which rates are kept."""
+    """Which problems are attempted, by which models, and which pass rates are kept."""
 
     common_fields: ClassVar[tuple[str, ...]] = (
         "input",
@@ -37,15 +37,15 @@ class RlPool(Verifiers):
     )
 
     input: tuple[str, ...]
-    """Paths or urls of problems, globs allowed; `--columns.question` and `--columns.answer` name their columns."""
+    """Paths or URLs of files of problems, globs allowed. `--columns.question` and `--columns.answer` name columns."""
     problems: DatasetName | None = None
-    """A published dataset with columns `question` and `answer`, instead of files: that of `questmill run templates`."""
+    """Published dataset to use instead of files. It has columns `question` and `answer`; `templates` publishes one."""
     models: tuple[ModelName, ...] = Field(default=("solver",), min_length=1)
-    """Roles that attempt the problems; each has a rate of its own."""
+    """Roles that attempt the problems. Each has its own pass rate for each problem."""
     solve: SampleResponses = SampleResponses()
-    """How they attempt them; role and name are those of the model."""
+    """How the models attempt the problems. Its `role` and `model` are set from `models`."""
     keep_band: KeepPassRateBand = KeepPassRateBand()
-    """Which problems are published."""
+    """Which problems are published, by pass rate."""
     dataset: DatasetName = "rl_pool"
     """Name under which the rows are published."""
 
@@ -56,14 +56,14 @@ class RlPool(Verifiers):
 
 
 class PinnedRlPool(RlPool):
-    """The same with what the problems are, so that another version of them is another run."""
+    """The recipe with the version of its dataset, so that another version makes another run."""
 
     version: str
 
 
 @flow(name="rl_pool", task_runner=dask_runner)
 def rl_pool(recipe: RlPool) -> Manifest:
-    """Solve, verify, filter, publish. Whole responses are verified, so that one without an answer counts as failed."""
+    """Sample, verify, filter and publish. Whole responses are verified, so one without an answer counts as failed."""
     solvers = [recipe.solve.model_copy(update={"role": model, "model": model}) for model in recipe.models]
     run = Run.open(with_dataset_version(recipe).without_idle_roles().model_copy(update={"solve": solvers[0]}))
     problems = load_problems(run, recipe)
@@ -78,13 +78,13 @@ def rl_pool(recipe: RlPool) -> Manifest:
 
 
 def compute_pass_rates(run: Run, recipe: RlPool, solver: SampleResponses, problems: Table, attempts: Table) -> Table:
-    """The rate of every problem for one model."""
+    """Return the pass rate of every problem for one model."""
     rate = PassRate(model=solver.model, samples_requested=solver.sampling.n)
     return run.merge(rate, problems, attempts, verify_attempts(run, recipe, attempts))
 
 
 def with_dataset_version(recipe: RlPool) -> RlPool:
-    """The recipe with the version of its dataset; raises `BadInput` where nothing is published under that name."""
+    """Pin the version of the recipe's dataset; raises `BadInput` if nothing is published under that name."""
     if recipe.problems is None:
         return recipe
     store = open_store(load_active_profile().store)
@@ -95,7 +95,7 @@ def with_dataset_version(recipe: RlPool) -> RlPool:
 
 
 def load_problems(run: Run, recipe: RlPool) -> Table:
-    """The problems. A file of them has no responses, so its questions are read in their place."""
+    """Load the problems. Files of problems have no responses, so the question column is read in their place."""
     if recipe.problems:
         return run.require_dataset(recipe.problems, "question", "answer")
     columns = recipe.columns.model_copy(update={"response": recipe.columns.question})

@@ -1,4 +1,4 @@
-"""Questions from nothing, and the best answer to each that several samples agree on (ScaleQuest, arXiv:2410.18693)."""
+"""Writes questions from nothing and selects a sampled answer for each (ScaleQuest, arXiv:2410.18693)."""
 
 from typing import ClassVar
 
@@ -30,7 +30,7 @@ from tasks.questions.write import WriteQuestion
 
 
 class ScaleQuest(Recipe):
-    """How many questions, and what becomes of them; the defaults are the paper's numbers."""
+    """How questions are written, filtered and answered; the defaults are the paper's numbers."""
 
     common_fields: ClassVar[tuple[str, ...]] = (
         "questions",
@@ -53,82 +53,82 @@ class ScaleQuest(Recipe):
     )
 
     questions: int = Field(default=2_000_000, ge=1)
-    """Questions asked for, over all generators, each its share, rounded up (section 3.1: 2 M from two)."""
+    """Number of questions to write, in equal shares by the generators. The paper: 2 million from two (section 3.1)."""
     generators: tuple[str, ...] = Field(default=("questioner",), min_length=1)
-    """Roles that write questions, each its share; the paper has two (DeepSeekMath and Qwen2-Math)."""
+    """Roles that write questions. The paper has two (DeepSeekMath and Qwen2-Math)."""
     train: bool = False
-    """Train the generators first; else their roles are played by what the profile names."""
+    """Train the generators first; otherwise the profile's models play their roles."""
     questioner: QuestionerTraining = QuestionerTraining()
-    """How they are trained."""
+    """How the generators are trained, if `train` is set (sections 2.2 and 2.3)."""
     corpus: DatasetName | None = None
-    """Published dataset on whose questions they and the scorer are trained; none: drawn from the proving ground, where
-    of those for the generators one in 7 is flawed."""
+    """Published dataset of questions for training the generators and the scorer. None: questions of the proving ground;
+    of those for the generators, 15 % are flawed."""
     synthesize: WriteQuestion = WriteQuestion(sampling=Sampling(temperature=1.0, top_p=0.99, max_tokens=512))
-    """From a bare prompt (appendix A)."""
+    """How questions are written, from a bare prompt (appendix A)."""
     language: KeepLanguage = KeepLanguage()
-    """Identified; the paper keeps what is all ASCII (section 2.4)."""
+    """Which languages are kept. The paper keeps questions that are all ASCII (section 2.4)."""
     exact_duplicates: DropExactDuplicates = DropExactDuplicates()
-    """Not in the paper: users of such data found two thirds of it repeated."""
+    """How exact duplicates are dropped. Not in the paper; users of such data found two thirds of it repeated."""
     near_duplicates: DropNearDuplicates = DropNearDuplicates()
-    """The same words but for a few, with the same numbers."""
+    """How near-duplicates are dropped. They have the same numbers and almost the same words."""
     against: tuple[DatasetName, ...] = ()
-    """Published datasets whose questions are not made again."""
+    """Published datasets; questions that they contain already are dropped."""
     overlaps: FindOverlaps = FindOverlaps()
-    """With the benchmarks that are named here (`--overlaps.benchmarks`); the paper measures it (table 6)."""
+    """How overlaps with `benchmarks` are found; without these, none are. The paper measures overlaps (table 6)."""
     decontaminate: DropOverlaps = DropOverlaps()
-    """Which matches drop a question."""
+    """Which overlaps with a benchmark drop a question."""
     solvable: JudgeSolvable = JudgeSolvable(sampling=Sampling(max_tokens=2048))
-    """One greedy judgement (section 2.4)."""
+    """How solvability is judged: by one greedy judgement (section 2.4)."""
     fail_rate: FailRate | None = None
-    """Difficulty: the share of its own samples in which a prober fails, e.g. `--fail_rate.sampling.n 8`."""
+    """How difficulty is measured. It is the share of samples in which a prober fails: `--fail_rate.sampling.n 8`."""
     score: ScoreDifficulty | None = None
-    """Difficulty: what a scorer predicts, a model with a scalar head (section 2.4), e.g. `--score.role difficulty`."""
+    """How difficulty is predicted. A scorer is a model with a scalar head (section 2.4): `--score.role difficulty`."""
     scorer: ScorerTraining | None = None
-    """Train the scorer first, e.g. `--scorer.questions 15000`; else what the profile names scores."""
+    """How the scorer is trained. Without it, the profile's model scores. Example: `--scorer.questions 15000`."""
     sample: SampleByDifficulty = SampleByDifficulty()
-    """Which questions of which difficulty are kept; the paper drops the easiest 30 % of one generator."""
+    """Which difficulties are kept. The paper drops the easiest 30 % of one generator."""
     solve: Solve = Solve(sampling=Sampling(n=5, temperature=0.7, top_p=0.95, max_tokens=2048))
-    """Five solutions a question (appendix A)."""
+    """How solutions are sampled: five for each question (appendix A)."""
     reward: ScoreAnswer = ScoreAnswer()
-    """A score for each solution (section 2.5)."""
+    """How each solution is scored by a reward model (section 2.5)."""
     select: SelectAnswer = SelectAnswer()
-    """One solution a question."""
+    """How one solution of each question is selected (section 2.5)."""
     measure_error_rates: bool = False
-    """Ask the oracle of the proving ground about every question, and publish what is wrong as the dataset
+    """Check every question with the oracle of the proving ground, and publish the error rates as the dataset
     `error_rates`."""
     shard_rows: int = Field(default=512, ge=1)
-    """Questions a shard."""
+    """Questions in each shard."""
     dataset: DatasetName = "scalequest"
     """Name under which the rows are published."""
 
     @model_validator(mode="after")
     def _check_recipe(self) -> "ScaleQuest":
         if len(set(self.generators)) < len(self.generators):
-            raise ValueError("generators: one is named twice; name each once")
+            raise ValueError("generators: one role is named twice; name each once")
         if self.fail_rate and self.score:
             raise ValueError("fail_rate and score both measure difficulty; give one of them")
         if self.scorer and not self.score:
-            raise ValueError("scorer trains what scores difficulty, and nothing does; give score, e.g. its role")
+            raise ValueError("scorer needs score, which uses the trained model; give score.role")
         if self.scorer and self.score and self.score.role is None:
-            raise ValueError("scorer trains a model to play score.role; name that role")
+            raise ValueError("scorer trains a model for score.role, which is None; give that role")
         sampled = {*self.sample.drop_easy, *self.sample.target}
         if sampled and not (self.fail_rate or self.score):
-            raise ValueError("sample wants a difficulty, and none is measured; give fail_rate or score")
+            raise ValueError("sample needs a difficulty, and none is measured; give fail_rate or score")
         if unknown := sorted(sampled - {*self.generators}):
             known = ", ".join(self.generators)
-            raise ValueError(f"sample names {unknown[0]!r}, which is no generator; there are: {known}")
+            raise ValueError(f"sample names {unknown[0]!r}, which is not a generator; there are: {known}")
         if self.synthesize.role not in (*self.generators, WriteQuestion().role):
-            raise ValueError("synthesize.role: generators say who writes the questions; name it there")
+            raise ValueError("synthesize.role is set from generators; name the role there")
         if self.solve.adaptive and self.select.least_agreement > self.solve.stop_at_share:
-            raise ValueError("solve.adaptive stops before least_agreement is decided; set solve.stop_at_share to it")
+            raise ValueError("solve.adaptive stops before least_agreement is decided; raise solve.stop_at_share to it")
         if self.measure_error_rates and self.dataset == "error_rates":
-            raise ValueError("measure_error_rates publishes the dataset error_rates; give another name to this one")
+            raise ValueError("measure_error_rates publishes a dataset error_rates; give dataset another name")
         return self
 
 
 @flow(name="scalequest", task_runner=dask_runner)
 def scalequest(recipe: ScaleQuest) -> Manifest:
-    """What is cheap comes first: every question that is dropped early costs neither judgement nor solutions."""
+    """Write, filter, answer and publish. Cheap filters run first, so that dropped questions cost no model calls."""
     writers = [recipe.synthesize.model_copy(update={"role": role}) for role in recipe.generators]
     run = Run.open(recipe.model_copy(update={"synthesize": writers[0]}))
     run.require_roles(*writers)
@@ -143,7 +143,7 @@ def scalequest(recipe: ScaleQuest) -> Manifest:
     questions = run.merge(recipe.near_duplicates, questions, shard_rows=recipe.shard_rows)
     for name, dataset in published.items():
         if dataset is None:
-            continue  # on the first day of a schedule, nothing is published yet
+            continue  # nothing is published yet, e.g. at the first run of a schedule
         questions = run.merge(DropPublished(dataset=name), questions, dataset, shard_rows=recipe.shard_rows)
     if recipe.overlaps.benchmarks:
         matches = run.map(recipe.overlaps, questions)
@@ -169,13 +169,13 @@ def scalequest(recipe: ScaleQuest) -> Manifest:
 
 
 def write_questions(run: Run, recipe: ScaleQuest, writer: WriteQuestion) -> Table:
-    """One generator's share of the questions, whose ids begin with its name."""
+    """Write one generator's share of the questions, rounded up. Their ids begin with the generator's role."""
     share = -(-recipe.questions // len(recipe.generators))
     return run.map(writer, run.empty_rows(share, recipe.shard_rows, id_prefix=f"{writer.role}:"))
 
 
 def train_generators(run: Run, recipe: ScaleQuest) -> dict[str, Receipt]:
-    """A model for each generator: tuned on questions alone, then on preferences between its own."""
+    """Train a model for each generator by QFT and QPO; returns the receipts by role."""
     run.require_trainable(*recipe.generators)
     bases = [recipe.questioner.base] if recipe.questioner.base else recipe.generators
     trainings = [recipe.questioner.fine_tuning.model_copy(update={"role": role}) for role in bases]
@@ -185,18 +185,18 @@ def train_generators(run: Run, recipe: ScaleQuest) -> dict[str, Receipt]:
 
 
 def train_difficulty(run: Run, recipe: ScaleQuest) -> dict[str, Receipt]:
-    """The model that scores difficulty, where the recipe trains it."""
+    """Train the scorer of difficulty; returns its receipt by role, or nothing if the recipe does not train it."""
     if not (recipe.scorer and recipe.score and recipe.score.role):
         return {}
     return {recipe.score.role: train_scorer(run, recipe.scorer, find_scorer_corpus(run, recipe))}
 
 
 def find_scorer_corpus(run: Run, recipe: ScaleQuest) -> Table | None:
-    """The dataset whose fail rates are learnt, where one is named."""
+    """Return the dataset whose fail rates the scorer learns, or None if the recipe names none."""
     return run.require_dataset(recipe.corpus, "question") if recipe.corpus else None
 
 
 def draw_training_corpus(run: Run) -> Table:
-    """15,000 questions of the proving ground, as many as the paper's; like every real corpus it is not all sound."""
+    """Draw 15,000 questions of the proving ground, as many as in the paper; 15 % are flawed, as in real corpora."""
     solvable = run.map(DrawProblem(solvable=True), run.empty_rows(12_750, 1000, id_prefix="sound:"))
     return run.union(solvable, run.map(DrawProblem(solvable=False), run.empty_rows(2_250, 1000, id_prefix="flawed:")))

@@ -1,4 +1,4 @@
-"""Do rows teach? Students of verified solutions, of corrections, and of corrections without their wrong step."""
+"""Compares students fine-tuned on solutions, on corrections, and on corrections without the wrong step."""
 
 from typing import ClassVar
 
@@ -24,7 +24,7 @@ from tasks.training.student import (
 
 
 class Student(Recipe):
-    """Which rows are held against each other, and how long each student learns; it begins from the role `student`."""
+    """Which datasets are compared, and how students are trained; each starts from the model of role `student`."""
 
     common_fields: ClassVar[tuple[str, ...]] = (
         "solutions",
@@ -40,34 +40,34 @@ class Student(Recipe):
     )
 
     solutions: DatasetName = "pairs"
-    """Published dataset whose `chosen` solutions the first student learns; the lemma recipe publishes it."""
+    """Published dataset of pairs; the first student learns its `chosen` solutions. The lemma recipe publishes it."""
     corrections: DatasetName = "corrections"
-    """Published dataset of the other two."""
+    """Published dataset of corrections, which the other two students learn. One of them skips the wrong step."""
     fine_tuning: StudentFineTuning = StudentFineTuning()
-    """The same for all."""
+    """How students are fine-tuned, all in the same way."""
     seeds: tuple[int, ...] = Field(default=(1, 2, 3), min_length=1)
-    """Students of each kind: what differs between them is chance."""
+    """Seeds of the students of each kind; differences between their scores are chance."""
     input: tuple[str, ...] = ()
-    """Files of problems with a gold answer and a reference solution, which no student has seen."""
+    """Files of test problems, unseen by the students, with a gold answer and a reference solution."""
     columns: ColumnNames = ColumnNames(response="solution")
-    """Which column is which."""
+    """Names of the input's columns; `response` is the reference solution."""
     problems: int = Field(default=500, ge=1)
-    """Problems of the proving ground, where no files are named."""
+    """Number of test problems to draw from the proving ground if no files are given."""
     draw: DrawProblem = DrawProblem(first_seed=1_900_000_000)
-    """Which ones: others than `lemma` and the pupil's lessons draw."""
+    """Which test problems are drawn: by default, none that `lemma` or the pupil's training uses."""
     attempt: SampleStudent = SampleStudent(sampling=Sampling(max_tokens=1024))
-    """Greedy, and one for each problem: first pass is the share of problems that it gets right."""
+    """How students are tested. First pass is the share of problems that one greedy attempt each gets right."""
     keep_decided: KeepDecided = KeepDecided()
-    """Right, wrong, or nobody knows."""
+    """How attempts are verified; only those that are surely right or wrong are kept."""
     shard_rows: int = Field(default=256, ge=1)
-    """Problems a shard."""
+    """Problems in each shard."""
     dataset: DatasetName = "students"
     """Name under which the comparison is published."""
 
     @field_validator("attempt")
     @classmethod
     def _check_one_greedy_attempt(cls, attempt: SampleStudent) -> SampleStudent:
-        """Several attempts at a problem are more than one pass, and one by chance is another each time."""
+        """Reject several attempts, which are no first pass, and sampled ones, which differ from run to run."""
         sampling = attempt.sampling
         if sampling.n > 1 or sampling.temperature > 0:
             raise ValueError(
@@ -80,7 +80,7 @@ class Student(Recipe):
 
 @flow(name="student", task_runner=dask_runner)
 def student(recipe: Student) -> Manifest:
-    """Each student reads as many tokens of its own rows as the others of theirs."""
+    """Train students on each kind of rows, all on the same number of tokens, and publish their scores."""
     run = Run.open(recipe)
     corrections = run.require_dataset(recipe.corrections, "trajectory", "wrong_start", "wrong_end")
     rows = {
@@ -104,12 +104,12 @@ def student(recipe: Student) -> Manifest:
 
 
 def load_problems(run: Run, recipe: Student) -> Table:
-    """Problems from files, or from the proving ground."""
+    """Load test problems from files, or from the proving ground."""
     if recipe.input:
         return run.seed(Source(input=recipe.input, columns=recipe.columns, shard_rows=recipe.shard_rows), reserved=[])
     return run.map(recipe.draw, run.empty_rows(recipe.problems, recipe.shard_rows))
 
 
 def sample_answers(run: Run, recipe: Student, problems: Table, name: str) -> Table:
-    """One attempt at each problem by whoever plays the student, under a name of its own."""
+    """Sample one attempt at each problem from the current student; its rows carry `name`."""
     return run.map(TraceSelfCorrection(student=name), run.map(recipe.keep_decided, run.map(recipe.attempt, problems)))

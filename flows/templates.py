@@ -1,4 +1,4 @@
-"""Draw problems of the proving ground: questions with exact answers, computed and not judged."""
+"""Draws problems of the proving ground: questions whose exact answers are computed, not judged."""
 
 from typing import ClassVar
 
@@ -14,7 +14,7 @@ from tasks.proving_ground.draw_problems import DrawProblem
 
 
 class TemplateProblems(Recipe):
-    """How many problems to draw, and of which kind."""
+    """How many problems to draw, and which."""
 
     common_fields: ClassVar[tuple[str, ...]] = (
         "n",
@@ -27,18 +27,18 @@ class TemplateProblems(Recipe):
     )
 
     n: int = Field(default=10_000, ge=1)
-    """Problems."""
+    """Number of problems to draw."""
     draw: DrawProblem = DrawProblem()
-    """Seeds, topic, template, solvable or not."""
+    """Which problems are drawn, by seed, topic, template and solvability."""
     shard_rows: int = Field(default=5_000, ge=1)
-    """Problems a shard."""
+    """Problems in each shard."""
     dataset: DatasetName = "problems"
     """Name under which the rows are published."""
 
 
 @flow(name="templates", task_runner=dask_runner)
 def templates(recipe: TemplateProblems) -> Manifest:
-    """Problems with worked solutions and exact answers; every one is reproduced by its seed."""
+    """Draw problems with worked solutions and exact answers, and publish them. A seed always gives the same problem."""
     run = Run.open(recipe)
     drawn = run.map(recipe.draw, run.empty_rows(recipe.n, recipe.shard_rows))
     run.gate(recipe.dataset, problems.expectations(), drawn)

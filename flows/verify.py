@@ -1,4 +1,4 @@
-"""Verify recorded solutions: a verdict for every attempt, with the rule that decided it."""
+"""Verifies recorded solutions: every attempt gets a verdict, and the rule that decided it."""
 
 from typing import Any, ClassVar, Self
 
@@ -16,7 +16,7 @@ from tasks.verification.compare_verdicts import CompareVerdicts
 
 
 class Verification(Verifiers):
-    """What to verify, and how."""
+    """Which attempts are verified, and how."""
 
     common_fields: ClassVar[tuple[str, ...]] = (
         "input",
@@ -35,9 +35,9 @@ class Verification(Verifiers):
     )
 
     input: tuple[str, ...]
-    """Paths or urls; globs allowed. Where there are none, what was published as `dataset` is judged again."""
+    """Paths or URLs of files of attempts, globs allowed. Without any, the published `dataset` is verified again."""
     dataset: DatasetName = "verified"
-    """Name under which the rows are published; judged again, also what changes, as `<dataset>_changes`."""
+    """Name under which the rows are published. If verified again, also publishes the changes as `<dataset>_changes`."""
 
     @model_validator(mode="before")
     @classmethod
@@ -46,19 +46,19 @@ class Verification(Verifiers):
 
 
 class Reverification(Verification):
-    """The same with what is judged again, so that another version of the dataset is another run."""
+    """The recipe with the version that is verified again, so that another version makes another run."""
 
     version: str
 
     @classmethod
     def from_published(cls, recipe: Verification, published: PublishedVerdicts) -> Self:
-        """The recipe for what was found."""
+        """Make the recipe that verifies `published` again."""
         return cls(**dict(recipe), version=published.version)
 
 
 @flow(name="verify", task_runner=dask_runner)
 def verify(recipe: Verification) -> Manifest:
-    """One verdict a row; every column of the input is kept. Judged again, attempts are read from where they lie."""
+    """Give every attempt a verdict and keep all input columns. Attempts of a published dataset come from the lake."""
     published = None if recipe.input else load_published_verdicts(recipe.dataset)
     run = Run.open((Reverification.from_published(recipe, published) if published else recipe).without_idle_roles())
     attempted = published.load_attempts(run) if published else run.seed(recipe, reserved=recipe.added_columns())
@@ -73,7 +73,7 @@ def verify(recipe: Verification) -> Manifest:
 def publish_changes(
     run: Run, dataset: str, published: PublishedVerdicts, attempted: Table, new_verdicts: Table
 ) -> None:
-    """Publish what is judged otherwise than before, and say how much that is."""
+    """Publish the changes of verdicts as `<dataset>_changes`, and report their number."""
     changed = run.merge(CompareVerdicts(), attempted, published.verdicts, new_verdicts)
     run.gate(f"{dataset}_changes", verdict_changes.expectations(), changed)
     run.publish(f"{dataset}_changes", changed)

@@ -1,1 +1,1 @@
-"""The questmill command: its verbs, and how a recipe is read from the command line."""
+"""The `questmill` command: its verbs, and the flags that set the fields of a recipe."""

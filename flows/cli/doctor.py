@@ -1,4 +1,4 @@
-"""Finds out what is wrong on this machine before a run does: one line a check, exit code 1 where one fails."""
+"""Checks this machine before a run does. Prints one line for each check; the exit code is 1 if one fails."""
 
 import importlib.metadata
 import os
@@ -20,7 +20,7 @@ PACKAGES = ("prefect", "distributed", "duckdb", "pyarrow", "great-expectations",
 
 
 def run_checks() -> int:
-    """Run every check; a failing one says what to do and does not stop the others."""
+    """Run every check. A failing check says what to do, and does not stop the others."""
     checks: dict[str, Callable[[], str]] = {
         "python": lambda: f"{platform.python_version()} on {platform.system()} {platform.machine()}",
         "packages": lambda: ", ".join(f"{name} {importlib.metadata.version(name)}" for name in PACKAGES),
@@ -52,7 +52,7 @@ def _check_gpu() -> str:
 def _check_store() -> str:
     store = open_store(load_active_profile().store)
     if not store.check(write=True):
-        return f"{store.url} ignores exclusive create: of two runs at once the last writer wins, both valid"
+        return f"{store.url} ignores exclusive create: if two runs write at once, the last wins; both are valid"
     return f"{store.url} is reachable and honours exclusive create"
 
 
@@ -70,13 +70,13 @@ def _check_cluster() -> str:
 
 def _check_verifier() -> str:
     version, milliseconds = pool.check_health()
-    return f"{version}, every canary judged right in {milliseconds:,.0f} ms"
+    return f"{version}, all canaries judged correctly in {milliseconds:,.0f} ms"
 
 
 def _check_sandbox() -> str:
     try:
         return (
-            f"programs are contained by seccomp and Landlock, every canary ended so in {sandbox.check_health():,.0f} ms"
+            f"programs are contained by seccomp and Landlock, all canaries passed in {sandbox.check_health():,.0f} ms"
         )
     except VerifierBroken as error:  # only `Execute` needs it
         return f"cannot run programs: {error}"

@@ -1,4 +1,4 @@
-"""Starts a recipe from the command line: what can be wrong is found before Prefect and Dask are started."""
+"""Starts a recipe from the command line. Store and input are checked before Prefect and Dask start."""
 
 import importlib
 import inspect
@@ -20,11 +20,11 @@ from schemas.profile import LocalCluster
 from schemas.receipts import Manifest
 
 EXTRA_OF_PACKAGE = {"torch": "train", "transformers": "train", "trl": "train", "ctranslate2": "embedded"}
-"""Packages that only some recipes need, and the extra that brings them."""
+"""Packages that only some recipes need, with the extra that installs them."""
 
 
 def load_recipe(name: str) -> tuple[Flow[..., Manifest | str], type[BaseModel]]:
-    """The flow of a recipe and the model of its parameter."""
+    """Return the flow of a recipe and the class of its parameter; raises `BadInput` if a package is missing."""
     try:
         flow = getattr(importlib.import_module(f"flows.{name}"), name)
     except ModuleNotFoundError as error:
@@ -38,11 +38,11 @@ def load_recipe(name: str) -> tuple[Flow[..., Manifest | str], type[BaseModel]]:
 
 
 def run_recipe(flow: Flow[..., Manifest | str], recipe: BaseModel, on_start: Callable[[], None]) -> int:
-    """Check store and input, call `on_start`, run, and say what was published."""
+    """Check store and input, call `on_start`, run the flow, and print what was published. Returns the exit code."""
     profile = load_active_profile()
     store = open_store(profile.store)
     if store.is_memory and not (isinstance(profile.cluster, LocalCluster) and not profile.cluster.processes):
-        raise BadInput(f"store {store.url}: no other process sees it, and the cluster has its own; use --profile ci")
+        raise BadInput(f"store {store.url} exists in this process only, but the cluster has others; use --profile ci")
     store.check()
     check_format(store)
     if isinstance(recipe, Source):

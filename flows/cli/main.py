@@ -1,4 +1,4 @@
-"""The `questmill` command: run a recipe, query the lake, see what there is, and find out what is wrong.
+"""The `questmill` command: runs recipes, queries the lake, prints its status, and checks the machine.
 
 Exit codes: 0 done, 1 the run failed, 2 bad usage or input, 3 a gate stopped it, 4 its budget is spent.
 """
@@ -20,7 +20,7 @@ from schemas.errors import BadInput, QuestmillError
 if TYPE_CHECKING:
     from infra.lake.store import Store
 
-# Heavy imports (Prefect 0.8 s, Great Expectations 2.1 s) wait inside the verbs: --help must not pay for them.
+# Heavy imports (Prefect 0.8 s, Great Expectations 2.1 s) are inside the verbs, to keep --help fast.
 
 QUIET_ENVIRONMENT = {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
@@ -31,18 +31,18 @@ QUIET_ENVIRONMENT = {
     "DASK_LOGGING__DISTRIBUTED": "CRITICAL",
     "GX_ANALYTICS_ENABLED": "false",
 }
-"""What a run tells is told by its progress lines; `--verbose` brings Prefect's own log back."""
+"""Environment that silences libraries, because progress lines report a run. `--verbose` restores Prefect's log."""
 
 
 BUDGET_FLAGS = {"tokens": "N tokens, of prompts and replies", "usd": "N US dollars", "gpu-hours": "N hours of one GPU"}
 
 
 RUN_FLAGS = ("profile", "store", "preset", "verbose", "help_all", "budget_tokens", "budget_usd", "budget_gpu_hours")
-"""Flags of `run` that are no fields of a recipe."""
+"""Flags of `run` that are not fields of a recipe."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns its exit code."""
+    """Run one command line; returns its exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     parser, verbs = _build_parser()
     if words and not words[0].startswith("-") and words[0] not in verbs:
@@ -75,7 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 @contextmanager
 def _record_interrupts() -> Iterator[threading.Event]:
-    """Remember a Ctrl-C: a library in whose middle it falls (pydantic, for one) may make it an error of its own."""
+    """Record a Ctrl-C, because a library that it interrupts (e.g. pydantic) may turn it into an error of its own."""
     interrupted = threading.Event()
 
     def interrupt(*_: object) -> None:
@@ -90,7 +90,7 @@ def _record_interrupts() -> Iterator[threading.Event]:
 
 
 def _build_parser() -> tuple[argparse.ArgumentParser, list[str]]:
-    """The parser of the command line, and the verbs that it knows."""
+    """Return the parser of the command line, and the names of its verbs."""
     parser = argparse.ArgumentParser(
         prog="questmill", description="A data factory for reasoning data.", allow_abbrev=False
     )
@@ -107,30 +107,38 @@ def _build_parser() -> tuple[argparse.ArgumentParser, list[str]]:
         return made
 
     run = add_verb("run", _run, "run a recipe; the same command again continues it", add_help=False)
-    run.add_argument("recipe", nargs="?", help="name of a recipe; none: list them")
+    run.add_argument("recipe", nargs="?", help="name of a recipe; if left out, recipes are listed")
     run.add_argument("--verbose", action="store_true", help="show Prefect's log")
     for name, what in BUDGET_FLAGS.items():
         run.add_argument(f"--budget-{name}", metavar="N", help=f"stop asking after {what}, over all starts of this run")
     run.add_argument(
         "--on-changed-code",
         choices=["use", "redo", "stop"],
-        help="rows that other code of a step has worked: use them with a warning (default), work them again, or stop",
+        help="results of other code of a step: use them with a warning (default), redo them, or stop",
     )
-    run.add_argument("--redo", action="append", metavar="STEP", help="work this step again, once for each of its codes")
-    run.add_argument("-h", "--help", action="store_true", help="show the fields that people change, or these lines")
+    run.add_argument(
+        "--redo", action="append", metavar="STEP", help="redo this step, once for each version of its code"
+    )
+    run.add_argument(
+        "-h", "--help", action="store_true", help="show the most common fields of the recipe, or this help"
+    )
     run.add_argument("--help-all", action="store_true", help="show every field of the recipe")
     run.usage = "questmill run RECIPE [--preset NAME] [@overrides.toml] [--field value ...] [options]"
     run.set_defaults(print_help=run.print_help)
-    query = add_verb("query", _query, "ask the lake in SQL")
+    query = add_verb("query", _query, "query the lake in SQL")
     query.add_argument("sql", help='e.g. "SELECT verdict, count(*) FROM verified GROUP BY ALL"')
-    query.add_argument("--format", choices=["table", "csv", "json", "parquet"], help="default: table, csv into a pipe")
-    add_verb("status", _print_status, "runs, datasets, their current versions, the funnel")
-    report = add_verb("report", _report, "a published dataset as one page: its funnel, its columns, its price, samples")
+    query.add_argument(
+        "--format", choices=["table", "csv", "json", "parquet"], help="default: table on a terminal, csv in a pipe"
+    )
+    add_verb("status", _print_status, "list runs, datasets, their current versions, and the funnel of each")
+    report = add_verb("report", _report, "make a page about a published dataset: funnel, columns, price, samples")
     report.add_argument("dataset")
-    report.add_argument("--version", help="default: the current one")
-    report.add_argument("--out", metavar="FILE", help="write it here: HTML, or Markdown where FILE ends in .md")
-    add_verb("doctor", _run_doctor, "versions, cores, GPU, store, cluster, verifier")
-    rollback = add_verb("rollback", _rollback, "let a dataset's readers see an earlier version again")
+    report.add_argument("--version", help="default: the current version")
+    report.add_argument(
+        "--out", metavar="FILE", help="write the report to FILE, as HTML, or as Markdown if FILE ends in .md"
+    )
+    add_verb("doctor", _run_doctor, "check versions, cores, GPU, store, cluster, verifier and sandbox")
+    rollback = add_verb("rollback", _rollback, "make an earlier version of a dataset the current one again")
     rollback.add_argument("dataset")
     rollback.add_argument("version")
     mock_server = add_verb(
@@ -139,8 +147,8 @@ def _build_parser() -> tuple[argparse.ArgumentParser, list[str]]:
         "serve an OpenAI-compatible API without a model, on this machine only",
         add_help=False,
     )
-    mock_server.add_argument("--port", type=int, default=0, help="default: a free one")
-    mock_server.add_argument("-h", "--help", action="store_true", help="show the fields of its behaviour")
+    mock_server.add_argument("--port", type=int, default=0, help="default: a free port")
+    mock_server.add_argument("-h", "--help", action="store_true", help="show the fields of the server's behaviour")
     return parser, list(verbs.choices)
 
 
@@ -159,18 +167,18 @@ def _run(options: argparse.Namespace, rest: list[str]) -> int:
         print("\nrecipes:")
         for name, text in known_recipes.items():
             print(textwrap.fill(text, 80, initial_indent=f"  {name:<12} ", subsequent_indent=" " * 15))
-        print("\n`questmill run RECIPE --help` shows what people change of one.")
+        print("\n`questmill run RECIPE --help` shows the most common fields of a recipe.")
         return 0 if options.help or options.help_all else 2
     if options.recipe not in known_recipes:
         raise BadInput(f"recipe {options.recipe!r} is unknown; {suggest(options.recipe, known_recipes)}")
-    if options.help or options.help_all:  # wins over whatever else is there, as with every other verb
+    if options.help or options.help_all:  # takes precedence over all other flags, as with every other verb
         return _describe(options.recipe, known_recipes[options.recipe], options.help_all)
     _set_profile_and_store(options)
     _set_budget(options)
     _set_code_policy(options)
     from flows.cli.prefect_server import ensure_prefect_server
 
-    with ensure_prefect_server() as server_used:  # first of all: it starts while the rest is imported
+    with ensure_prefect_server() as server_used:  # first, so that it starts while the rest is imported
         from flows.cli import launch
 
         flow, model = launch.load_recipe(options.recipe)
@@ -235,7 +243,7 @@ def _serve_mock(options: argparse.Namespace, rest: list[str]) -> int:
 
 
 def _set_profile_and_store(options: argparse.Namespace) -> None:
-    """Hand profile and store to the flow the way a deployment does: by environment."""
+    """Pass profile and store to the flow by environment variables, as a deployment does."""
     for name in ("profile", "store"):
         if (value := getattr(options, name)) is not None:
             if not value.strip():
@@ -244,7 +252,7 @@ def _set_profile_and_store(options: argparse.Namespace) -> None:
 
 
 def _set_budget(options: argparse.Namespace) -> None:
-    """Hand the budget to the flow, as a deployment would: by environment."""
+    """Pass the budget to the flow by environment variables, as a deployment does."""
     from pydantic import ValidationError
 
     from schemas.budget import Budget
@@ -254,12 +262,12 @@ def _set_budget(options: argparse.Namespace) -> None:
             try:
                 Budget.model_validate_strings({name: value})
             except ValidationError as error:
-                raise BadInput(f"--budget-{name.replace('_', '-')}: {value!r} is not a number from 0 up") from error
+                raise BadInput(f"--budget-{name.replace('_', '-')}: {value!r} is not a number of at least 0") from error
             os.environ[f"QUESTMILL_BUDGET_{name.upper()}"] = value
 
 
 def _set_code_policy(options: argparse.Namespace) -> None:
-    """Hand it to the flow, as a deployment would: by environment."""
+    """Pass `--on-changed-code` and `--redo` to the flow by environment variables, like a deployment."""
     if options.on_changed_code is not None:
         os.environ["QUESTMILL_ON_CHANGED_CODE"] = options.on_changed_code
     if options.redo is not None:

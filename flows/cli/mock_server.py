@@ -1,4 +1,4 @@
-"""Runs the mock server as a process of its own: every field of its behaviour is a flag."""
+"""Runs the mock server as a separate process. Every field of its behaviour is a flag."""
 
 import gc
 import threading
@@ -12,7 +12,10 @@ from schemas.errors import BadInput
 
 
 def serve(port: int, arguments: Sequence[str]) -> int:
-    """Print the server's url as the first line, and serve until interrupted; raises `BadInput`."""
+    """Print the server's URL as the first line, and serve until interrupted.
+
+    Raises `BadInput` if the port cannot be opened or a flag is wrong.
+    """
     behaviour = recipe_arguments.parse(MockBehaviour, arguments)
     with ExitStack() as opened:
         try:
@@ -20,14 +23,14 @@ def serve(port: int, arguments: Sequence[str]) -> int:
         except (OSError, OverflowError) as error:
             raise BadInput(f"--port {port}: {error}; give another, or leave it out for a free one") from error
         print(server.url, flush=True)
-        gc.freeze()  # what was imported lives as long as the server: no collection need look through it
+        gc.freeze()  # imported modules live as long as the server, so garbage collection can skip them
         with suppress(KeyboardInterrupt):
             threading.Event().wait()
     return 0
 
 
 def describe() -> int:
-    """Print every flag with its default and what it is for."""
+    """Print every flag with its default and its purpose."""
     print("questmill mock-server [--port 0] [@behaviour.toml] [--field value ...]\n")
     print(*recipe_help.format_flags(MockBehaviour, recipe_help.describe(MockBehaviour), short=False), sep="\n")
     return 0

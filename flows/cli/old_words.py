@@ -1,4 +1,4 @@
-"""Words that are no words of the command: an old one or a misspelt one ends with a line that names the right one."""
+"""Finds the right name for an old or misspelt word of the command line, to be shown in the error message."""
 
 import difflib
 from collections.abc import Collection, Iterable
@@ -90,7 +90,7 @@ OLD_FIELDS: dict[str, tuple[str, ...]] = {
     "drips": ("fault_slow_body",),
     "drip": ("slow_body_seconds",),
 }
-"""Fields, each with the names that it has today: which one depends on where it stands."""
+"""Old field names, each with its present names; which one applies depends on the part of the recipe."""
 
 OLD_VALUES = {
     "ladder": "answer_match",
@@ -98,16 +98,16 @@ OLD_VALUES = {
     "panel": "llm_judge",
     "pairs": "pairwise_judge",
 }
-"""Values of fields that allow a few words, such as `verifiers`."""
+"""Old values of fields that allow a fixed set of words, such as `verifiers`, with their present names."""
 
 
 def find_new_field(old: str, fields: Collection[str]) -> str | None:
-    """The name among `fields` that took the place of `old`."""
+    """Return the name among `fields` that replaced `old`, or None."""
     return next((new for new in OLD_FIELDS.get(old, ()) if new in fields), None)
 
 
 def suggest(word: str, known: Iterable[str]) -> str:
-    """Which of `known` may be meant by `word`."""
+    """Suggest the word of `known` that is closest to `word`, or list them all."""
     known = list(known)
     if near := difflib.get_close_matches(word, known, n=1):
         return f"did you mean {near[0]!r}?"

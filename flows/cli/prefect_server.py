@@ -1,4 +1,4 @@
-"""A Prefect server for runs that have none: one for the run and its workers, ended with it whatever happens.
+"""Starts a Prefect server for a run if none is configured. The server always ends with the run.
 
 Prefect's own temporary server is started once by *every* process that runs a task (each Dask worker waits ten seconds
 for its own) and outlives a killed parent. This one starts before anything heavy is imported and watches a pipe to its
@@ -20,17 +20,17 @@ from pathlib import Path
 from infra.cluster.signals import block_interrupts
 
 FLUSH_SECONDS = 5.0
-"""Seconds a server may take to write down what it was told last, once its parent is gone."""
+"""Seconds that a server has to store its last events after its parent has ended."""
 
 EXIT_AT_ONCE = b"at once"
-"""What a server reads before its standard input closes where it was told nothing that is worth writing down."""
+"""Message on a server's standard input that makes it end without storing anything, because no flow ran."""
 
 SERVER_ENVIRONMENT = {
     "PREFECT_UI_ENABLED": "false",
     "PREFECT__SERVER_EPHEMERAL": "1",
     "PREFECT__SERVER_FINAL": "1",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-    # Services of a server that lives for days: one that lives for a run has no use for them.
+    # Services for servers that live for days; a server for one run does not need them.
     "PREFECT_SERVER_SERVICES_SCHEDULER_ENABLED": "false",
     "PREFECT_SERVER_SERVICES_LATE_RUNS_ENABLED": "false",
     "PREFECT_SERVER_SERVICES_CANCELLATION_CLEANUP_ENABLED": "false",
@@ -42,10 +42,10 @@ SERVER_ENVIRONMENT = {
 
 @contextmanager
 def ensure_prefect_server() -> Iterator[threading.Event]:
-    """Let Prefect know a server: the one that is configured, or one of our own for as long as this is open.
+    """Make Prefect use the configured server, or a server of our own that runs as long as this context.
 
     Returns before the server is ready: it inherits a listening socket, so early requests wait in the socket's queue.
-    Whoever runs a flow sets what this yields; else our own server ends at once.
+    Yields an event, to be set before a flow runs. If it is not set, our own server ends at once.
     """
     used = threading.Event()
     home = Path(os.environ.get("PREFECT_HOME", "~/.prefect")).expanduser()
@@ -54,13 +54,13 @@ def ensure_prefect_server() -> Iterator[threading.Event]:
         return
     home.mkdir(parents=True, exist_ok=True)
     with (home / "questmill.lock").open("w") as lock, socket.create_server(("127.0.0.1", 0), backlog=512) as listening:
-        # Two servers must not migrate one database at once; the child lets go of the lock when it has started.
+        # Two servers must not migrate one database at once; the child releases the lock when it has started.
         # Not `filelock`: its release would free the lock for the child too.
         fcntl.flock(lock, fcntl.LOCK_EX)
         inherited_files = (listening.fileno(), lock.fileno())
-        # -P: a working folder that holds a `flows` or a `uvicorn.py` of its own must not come before ours.
+        # -P: a `flows` folder or `uvicorn.py` in the working folder must not shadow ours.
         command = [sys.executable, "-P", "-m", "flows.cli.prefect_server", *map(str, inherited_files)]
-        with block_interrupts():  # it is still needed to write down that its run was interrupted
+        with block_interrupts():  # the server must still record that its run was interrupted
             process = subprocess.Popen(
                 command, stdin=subprocess.PIPE, pass_fds=inherited_files, env=os.environ | SERVER_ENVIRONMENT
             )
@@ -73,11 +73,11 @@ def ensure_prefect_server() -> Iterator[threading.Event]:
 
 
 def _read_configured_url(home: Path) -> str:
-    """The server that `prefect config set PREFECT_API_URL=...` wrote down; read without importing Prefect (0.8 s)."""
+    """Read the URL that `prefect config set PREFECT_API_URL=...` stored, without importing Prefect (0.8 s)."""
     path = Path(os.environ.get("PREFECT_PROFILES_PATH") or home / "profiles.toml").expanduser()
     try:
         config = tomllib.loads(path.read_text())
-    except (OSError, ValueError):  # Prefect says what is wrong with it
+    except (OSError, ValueError):  # Prefect itself reports the error
         return ""
     active = os.environ.get("PREFECT_PROFILE") or config.get("active", "")
     return str(config.get("profiles", {}).get(active, {}).get("PREFECT_API_URL", ""))
@@ -88,11 +88,11 @@ def serve(socket_file: int, lock_file: int) -> None:
     begun, ready, end = threading.Event(), threading.Event(), threading.Event()
 
     def end_with_parent() -> None:
-        told = sys.stdin.buffer.read()
-        if begun.is_set():  # before that nothing was heard or written
-            ready.wait()  # its database must not be left half migrated
+        message = sys.stdin.buffer.read()
+        if begun.is_set():  # before that, no request was served and nothing stored
+            ready.wait()  # do not leave its database half migrated
             end.set()
-            time.sleep(0 if told == EXIT_AT_ONCE else FLUSH_SECONDS)
+            time.sleep(0 if message == EXIT_AT_ONCE else FLUSH_SECONDS)
         os._exit(0)
 
     threading.Thread(target=end_with_parent, daemon=True).start()

@@ -1,4 +1,4 @@
-"""What a person asks of a lake: an SQL query, and the state of runs, datasets and funnels."""
+"""Runs SQL queries over the lake, and prints the status of runs, datasets and funnels."""
 
 import decimal
 import io
@@ -23,17 +23,18 @@ from schemas.errors import BadInput, QuestmillError
 from schemas.receipts import Manifest, StepCount
 
 NUMBER_COLUMNS = ("rows", "rows in", "kept", "shards", "seconds", "tokens")
-"""Columns of `print_status` that are aligned to the right."""
+"""Right-aligned columns of `print_status`."""
 MAX_ROWS_SHOWN = 50
-"""Rows of a table on a terminal; the formats for pipes are never cut."""
+"""Most rows of a table on a terminal; csv, json and parquet are never cut."""
 
 
 def query(store: Store, sql: str, output_format: str | None) -> int:
-    """Run `sql` over the lake's views and print the result: a table, or csv, json (one object a line), parquet.
+    """Run `sql` over the lake's views and print the result as a table, csv, json (an object per line) or parquet.
 
-    A column whose name was there before gets a number: `a`, `a_1`.
+    A repeated column name gets a number: `a`, `a_1`. Raises `BadInput` for a wrong query, and `QuestmillError` if the
+    lake is damaged.
     """
-    con = catalog.open_catalog(store)  # what is missing or damaged is told here, by name
+    con = catalog.open_catalog(store)  # reports missing and damaged files by name
     output_format = output_format or ("table" if sys.stdout.isatty() else "csv")
     try:
         relation = con.sql(sql)
@@ -44,7 +45,7 @@ def query(store: Store, sql: str, output_format: str | None) -> int:
         else:
             _write_result(relation, output_format)
     except pa.ArrowException as error:
-        raise BadInput(f"query: {error}; cast the column in the query, or ask for another --format") from error
+        raise BadInput(f"query: {error}; cast the column in the query, or choose another --format") from error
     except duckdb.Error as error:
         if store.root in str(error):
             raise QuestmillError(f"query: the lake is damaged: {root_cause(error)}; restore the file") from error
@@ -73,7 +74,7 @@ def _write_result(relation: duckdb.DuckDBPyRelation, output_format: str) -> None
 
 
 def _number_duplicates(names: list[str]) -> list[str]:
-    """`names`, with a number at each that was there before."""
+    """Append a number to each name that occurred before."""
     unique: list[str] = []
     for name in names:
         tries = itertools.chain([name], (f"{name}_{n}" for n in itertools.count(1)))
@@ -82,12 +83,12 @@ def _number_duplicates(names: list[str]) -> list[str]:
 
 
 def _needs_json(kind: pa.DataType) -> bool:
-    """Whether CSV has no form for `kind` of its own."""
+    """Whether values of `kind` must be written to CSV as JSON text."""
     return bool(pa.types.is_nested(kind) or pa.types.is_interval(kind))
 
 
 def _to_csv_column(column: pa.Array) -> pa.Array:
-    """`column` as CSV can hold it: what is nested as JSON text."""
+    """Convert `column` for CSV: nested values become JSON text."""
     if not _needs_json(column.type):
         return column
     values = [_to_json_value(value) for value in column.to_pylist()]
@@ -99,7 +100,7 @@ def _to_json(value: Any) -> str:
 
 
 def _to_json_value(value: Any) -> Any:
-    """What JSON has for a value of Arrow; it has no NaN and no infinity."""
+    """Convert an Arrow value to its JSON equivalent; NaN and infinity become null."""
     if isinstance(value, dict):
         return {str(name): _to_json_value(each) for name, each in value.items()}
     if isinstance(value, pa.MonthDayNano):
@@ -116,7 +117,7 @@ def _to_json_value(value: Any) -> Any:
 
 
 class _StdoutFile(io.RawIOBase):
-    """Standard output as a Parquet writer wants it: it asks where it stands, which a pipe does not know."""
+    """Standard output for a Parquet writer, which asks for the position; a pipe has none, so it is counted here."""
 
     position = 0
 
@@ -140,7 +141,7 @@ def _list_views(con: duckdb.DuckDBPyConnection) -> list[str]:
 
 
 def print_status(store: Store) -> int:
-    """Print runs, datasets with their current versions, and the funnel of each."""
+    """Print the runs, the datasets with their current versions, and the funnel of each."""
     console = Console(width=None if sys.stdout.isatty() else 160)
     manifests = [m for m in map(store.datasets.read_manifest, store.datasets.names()) if m is not None]
     runs = _list_runs(store)
@@ -170,7 +171,7 @@ def _dataset_row(store: Store, manifest: Manifest) -> list[str]:
 
 
 def _list_runs(store: Store) -> list[list[str]]:
-    """Newest first: what was run, and whether it was published, stopped by a gate, or left unfinished."""
+    """List the runs, newest first, and whether each was published, stopped by a gate, or left unfinished."""
     runs = []
     for folder, paths in itertools.groupby(store.list_paths("runs"), key=lambda path: path.rpartition("/")[0]):
         events = {path.rpartition("/")[2]: _read_event(store, path) for path in paths}
@@ -182,7 +183,7 @@ def _list_runs(store: Store) -> list[list[str]]:
 
 
 def _read_event(store: Store, path: str) -> dict[str, str]:
-    """What a run has written down about itself."""
+    """Read an event that a run recorded; raises `QuestmillError` if its file is damaged."""
     try:
         return cast(dict[str, str], json.loads(store.read(path) or b""))
     except ValueError as error:
@@ -218,7 +219,7 @@ def _build_funnel(manifest: Manifest) -> Table:
 
 
 def _format_price(count: StepCount) -> str:
-    """`41.3 tokens, 0.000012 USD`; `-` for a step that asks no model."""
+    """Format the price of a kept row, e.g. `41.3 tokens, 0.000012 USD`; `-` for a step without a model."""
     usage, kept = count.usage, max(1, count.kept)
     parts = [f"{usage.tokens / kept:,.1f} tokens"] if usage.tokens else []
     parts += [f"{usage.usd / kept:,.6f} USD"] if usage.usd else []
@@ -227,7 +228,7 @@ def _format_price(count: StepCount) -> str:
 
 
 def _format_reasons(counts: dict[str, int]) -> str:
-    """`7: null answer 5, null response 2`."""
+    """Format counts, e.g. `7: null answer 5, null response 2`."""
     if not counts:
         return "0"
     return f"{sum(counts.values()):,}: " + ", ".join(f"{reason} {n:,}" for reason, n in counts.items())

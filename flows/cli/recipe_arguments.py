@@ -1,4 +1,4 @@
-"""From words on a command line to a recipe: every field is a flag, and `@file.toml` holds many."""
+"""Builds a recipe from the command line. Every field is a flag; `@file.toml` sets many at once."""
 
 import ast
 import difflib
@@ -21,9 +21,9 @@ Model = typing.TypeVar("Model", bound=BaseModel)
 
 
 def list_recipes(folder: Path = Path(__file__).parents[1]) -> dict[str, str]:
-    """The recipes of `flows/` and the first line of each one's docstring, without importing any.
+    """Return the recipes of `folder` with the first lines of their module docstrings, without importing them.
 
-    A recipe is a file with a function of its name that is decorated with `@flow`; no other file is one.
+    A recipe is a file with a function of the file's name that is decorated with `@flow`.
     """
     listed = {}
     for path in sorted(folder.glob("*.py")):
@@ -34,23 +34,23 @@ def list_recipes(folder: Path = Path(__file__).parents[1]) -> dict[str, str]:
 
 
 def _is_flow(function: ast.FunctionDef) -> bool:
-    """Whether `@flow` or `@flow(...)` stands above it, also as `prefect.flow`."""
+    """Whether the function is decorated with `@flow`, `@flow(...)` or `@prefect.flow`."""
     decorators = (d.func if isinstance(d, ast.Call) else d for d in function.decorator_list)
     return any(ast.unparse(decorator).rpartition(".")[2] == "flow" for decorator in decorators)
 
 
 PRESETS_FOLDER = Path(__file__).parents[1] / "presets"
-"""`<recipe>-<name>.toml`: what `--preset name` stands for."""
+"""Folder of the presets: `--preset name` reads `<recipe>-<name>.toml`."""
 
 _FOLLOW_UP_ERROR = "default_factory_not_called"
-"""What pydantic says of a computed field beside a wrong one: people are told of the wrong one."""
+"""Pydantic's error type for a computed field that depends on a wrong one; only the wrong field is reported."""
 
 
 def parse(model: type[Model], arguments: Sequence[str], other_flags: Sequence[str] = ()) -> Model:
-    """Build `model` from `--preset name`, `@file.toml` and `--field value` words; raises `BadInput`.
+    """Build `model` from `--preset name`, `@file.toml` and `--field value` arguments; raises `BadInput`.
 
-    Of two words for one field the later one wins. A field that is true or false may be named without a value.
-    `other_flags` are those of the command itself: a word that is nearly one of them is told so.
+    If a field is given twice, the later value wins. A boolean field may be given without a value. `other_flags` are
+    the flags of the command itself, which are suggested for misspelt ones.
     """
     values: dict[str, Any] = {}
     words = list(arguments)
@@ -74,7 +74,7 @@ def parse(model: type[Model], arguments: Sequence[str], other_flags: Sequence[st
             _set_field(values, model, path, value if equals else words.pop(0), repeated=path in named)
             named.add(path)
         else:
-            raise BadInput(f"{word!r} is no flag; write --field value or @overrides.toml")
+            raise BadInput(f"{word!r} is not a flag; write --field value or @overrides.toml")
     try:
         return model.model_validate(values)
     except ValidationError as error:
@@ -83,7 +83,7 @@ def parse(model: type[Model], arguments: Sequence[str], other_flags: Sequence[st
 
 
 def list_presets(model: type[BaseModel]) -> dict[str, Path]:
-    """The presets of a recipe by name: the recipe is called as its flow is, and so is the file that holds both."""
+    """Return the presets of a recipe by name. Recipe, flow and module have the same name."""
     prefix = f"{model.__module__.rpartition('.')[2]}-"
     return {path.stem.removeprefix(prefix): path for path in sorted(PRESETS_FOLDER.glob(f"{prefix}*.toml"))}
 
@@ -96,7 +96,7 @@ def _find_preset(model: type[BaseModel], name: str) -> Path:
 
 
 def _is_switch(model: type[BaseModel], path: str) -> bool:
-    """Whether `path` names a field that is true or false."""
+    """Whether `path` names a boolean field."""
     *folders, name = path.split(".")
     for folder in folders:
         field = model.model_fields.get(folder)
@@ -107,7 +107,7 @@ def _is_switch(model: type[BaseModel], path: str) -> bool:
 
 
 def _check_path(model: type[BaseModel], path: str, other_flags: Sequence[str] = ()) -> None:
-    """Raises `BadInput` where `path` names no field; it says which one may be meant."""
+    """Raises `BadInput` if `path` names no field; the message suggests similar ones."""
     names, part = path.split("."), model
     for depth, name in enumerate(names):
         before, rest = names[:depth], names[depth + 1 :]
@@ -127,7 +127,7 @@ def _explain_unknown(
     rest: list[str],
     other_flags: Sequence[str],
 ) -> str:
-    """That `part` has no field `name`, and which flag may be meant: a new name, a near one, or one of another part."""
+    """Say that `part` has no field `name`; suggest its new name, a similar one, or the field of another part."""
     if (new := find_new_field(name, part.model_fields)) is not None:
         return f"{name!r} is called {new!r} now; write --{'.'.join([*before, new, *rest])}"
     ending = f"{'.'.join(before) or 'the recipe'} has no field {name!r}"
@@ -184,15 +184,15 @@ def _explain(model: type[BaseModel], error: Any) -> str:
     if error["type"] == "extra_forbidden":
         try:
             _check_path(model, path)
-        except BadInput as told:
-            return str(told)
+        except BadInput as unknown_field:
+            return str(unknown_field)
     if error["type"] == "literal_error" and (new := OLD_VALUES.get(str(error["input"]))) in _allowed_words(error):
         return f"--{re.sub(r'[.][0-9]+$', '', path)}: {error['input']!r} is called {new!r} now"
     where = f"--{path}: " if path else ""
-    given = "" if isinstance(error["input"], dict) else f" (got {error['input']!r})"  # a part of the recipe
+    given = "" if isinstance(error["input"], dict) else f" (got {error['input']!r})"  # a dict is a part of the recipe
     return f"{where}{error['msg'].removeprefix('Value error, ')}{given}"
 
 
 def _allowed_words(error: Any) -> list[str]:
-    """The words that a field allows, from pydantic's `'first_decided', 'all_of' or 'any_of'`."""
+    """Return the words that a field allows, from pydantic's `'first_decided', 'all_of' or 'any_of'`."""
     return re.findall(r"'([^']*)'", error["ctx"]["expected"])

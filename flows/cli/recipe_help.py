@@ -1,4 +1,4 @@
-"""The help of a recipe: its flags, what they are for, and the defaults that the recipe itself gives them."""
+"""Formats the help of a recipe: its flags, their purposes, and the recipe's own defaults."""
 
 import json
 import re
@@ -15,7 +15,7 @@ from tasks.base.ask import PROMPT_FOLDER
 
 HELP_COLUMNS = 80
 HELP_INDENT_COLUMNS = 32
-"""Where the texts of the flags begin."""
+"""Column in which the texts of the flags begin."""
 
 
 class Flag(NamedTuple):
@@ -24,13 +24,13 @@ class Flag(NamedTuple):
     path: str
     """Path of the field, e.g. `solve.sampling.n`."""
     default: str
-    """As people are told it."""
+    """Default as it is shown, e.g. `none` or `required`."""
     text: str
-    """What it is for; empty where nobody has written it."""
+    """Purpose of the field; empty if the field has no docstring."""
 
 
 def describe(model: type[BaseModel], instance: BaseModel | None = None, prefix: str = "") -> list[Flag]:
-    """Every field of `model`, those of its parts by their path, with the defaults that the whole gives to each."""
+    """List every field of `model` and of its parts, by path, with the defaults of the recipe as a whole."""
     flags, defaults = [], list_defaults(model, instance)
     for name, field in model.model_fields.items():
         path = f"{prefix}{name}"
@@ -43,7 +43,7 @@ def describe(model: type[BaseModel], instance: BaseModel | None = None, prefix: 
 
 
 def describe_parts(model: type[BaseModel], prefix: str = "") -> dict[str, str]:
-    """Every part of `model`, at any depth, by its path: what it is for."""
+    """Return the purpose of every part of `model`, at any depth, by path."""
     parts: dict[str, str] = {}
     for name, field in model.model_fields.items():
         if (inner := find_nested_model(field)) is not None:
@@ -53,15 +53,15 @@ def describe_parts(model: type[BaseModel], prefix: str = "") -> dict[str, str]:
 
 
 def select_common(model: type[BaseModel]) -> list[Flag]:
-    """The flags that people change, in the recipe's order."""
+    """Return the flags in `common_fields`, in the recipe's order."""
     common = set(getattr(model, "common_fields", ()))
     return [flag for flag in describe(model) if flag.path in common]
 
 
 def format_flags(model: type[BaseModel], flags: Sequence[Flag], short: bool) -> list[str]:
-    """Lines of at most 80 columns: the recipe's own fields, then those of each part under the part's purpose.
+    """Format flags in lines of at most 80 columns: the recipe's own fields first, then those of each part.
 
-    `short`: of each text the first sentence, and of that two lines at the most.
+    If `short` is true, only the first sentence of each text is shown, in at most two lines.
     """
     by_part: dict[str, list[Flag]] = {"": []}
     for flag in flags:
@@ -77,7 +77,7 @@ def format_flags(model: type[BaseModel], flags: Sequence[Flag], short: bool) -> 
 
 
 def _format_flag(flag: Flag, short: bool) -> list[str]:
-    """A flag and its default, and beside or below them its text."""
+    """Format a flag and its default, with its text beside or below them."""
     head = _wrap(f"  --{flag.path} ({flag.default})", 1 if short else None, hanging_indent=" " * 6)
     indent = " " * HELP_INDENT_COLUMNS
     body = _wrap(_shorten(flag.text, short), 2 if short else None, indent, indent)
@@ -103,7 +103,7 @@ def _shorten(text: str, short: bool) -> str:
 
 
 def _first_sentence(text: str) -> str:
-    """Up to the first full stop with a capital after it: of "A share. Not in the paper." the first half."""
+    """Return the first sentence, which ends at a full stop before a capital: `A share.` of `A share. Not in it.`"""
     return re.split(r"(?<!e\.g\.)(?<=\.)\s+(?=[A-Z])", text, maxsplit=1)[0]
 
 
@@ -123,5 +123,5 @@ def _explain_no_default(field: FieldInfo) -> str:
 
 @cache
 def _prompt_files() -> dict[str, str]:
-    """Prompts by their text: a page of text is no default that a list of flags could show."""
+    """Return the names of prompt files by their text; defaults show the name, because the text is too long."""
     return {path.read_text(encoding="utf-8").strip(): f"tasks/prompts/{path.name}" for path in PROMPT_FOLDER.iterdir()}

@@ -1,4 +1,4 @@
-"""Judging again: where the attempts and the verdicts of a published dataset lie, and what is said of the changes."""
+"""Verifies a published dataset again: loads its attempts and verdicts, and reports which verdicts changed."""
 
 from collections.abc import Iterable
 from contextlib import closing
@@ -19,16 +19,16 @@ from schemas.tables.verdict_changes import CHANGES
 
 @dataclass(frozen=True)
 class PublishedVerdicts:
-    """A published version that can be judged again."""
+    """A published version whose attempts can be verified again."""
 
     version: str
     attempt_receipts: list[Receipt]
-    """Of the attempts as they were read, without any verdict."""
+    """Receipts of the attempts as they were read, without verdicts."""
     verdicts: Table
-    """The published rows: attempts with the verdicts of then."""
+    """The published rows: the attempts with their earlier verdicts."""
 
     def load_attempts(self, run: Run) -> Table:
-        """The attempts as the step of `run` that they are: its ledger begins with them, as if it had read the files."""
+        """Add the attempts to `run` as its first step, as if it had read the files."""
         run.record_start()
         table = Table.from_receipts("seed", self.attempt_receipts)
         run.tables.append(table)
@@ -37,7 +37,7 @@ class PublishedVerdicts:
 
 
 def load_published_verdicts(dataset: str) -> PublishedVerdicts:
-    """The current version of `dataset`; raises `BadInput` where there is none that was made of files of attempts."""
+    """Load the current version of `dataset`; raises `BadInput` if `questmill run verify` did not publish it."""
     store = open_store(load_active_profile().store)
     manifest = store.datasets.read_manifest(dataset)
     if manifest is None:
@@ -52,7 +52,7 @@ def load_published_verdicts(dataset: str) -> PublishedVerdicts:
 
 
 def report_changes(run: Run, before: str, changed: Table) -> None:
-    """Print how many rows were gained and lost, and between which rules; keep the same as an artifact."""
+    """Print the number of rows for each change and for each pair of rules; save the same as an artifact."""
     parts = [part for receipt, _ in changed.shards if isinstance(receipt, Receipt) for part in receipt.parts]
     with closing(catalog.connect(run.store)) as con:
         catalog.create_view(con, "changed", run.store, catalog.unique_parts(parts))
@@ -70,6 +70,6 @@ def report_changes(run: Run, before: str, changed: Table) -> None:
 
 
 def format_changes(before: str, counts: str, moves: Iterable[tuple[object, ...]]) -> str:
-    """The changes as a table for people."""
+    """Format the changes as a Markdown table."""
     columns = ["change", "before", "by", "now", "by", "rows"]
     return f"Against {before}: {counts}.\n\n{format_table(columns, moves, right_aligned=[5])}\n"

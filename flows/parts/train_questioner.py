@@ -1,4 +1,4 @@
-"""From a solver to a questioner: QFT on questions, then QPO on pairs of its own (ScaleQuest, sections 2.2 and 2.3)."""
+"""Trains a solver to write questions: QFT on questions, then QPO on its own (ScaleQuest, sections 2.2 and 2.3)."""
 
 from pathlib import Path
 from typing import Annotated
@@ -17,34 +17,34 @@ from tasks.training.config import QuestionFineTuning, QuestionPreferenceOptimiza
 
 
 class QuestionerTraining(Recipe):
-    """How a questioner is made; the defaults are the paper's numbers."""
+    """How a questioner is trained; the defaults are the paper's numbers."""
 
     base: str | None = None
-    """Role whose model is trained, a solver (the pupil's: `--questioner.base solver`); none: the generator itself."""
+    """Role whose model is trained, usually a solver, e.g. `--questioner.base solver`; None: the generator itself."""
     fine_tuning: QuestionFineTuning = QuestionFineTuning()
-    """QFT."""
+    """How question fine-tuning (QFT) teaches a solver to write questions (section 2.2)."""
     n_questions: int = Field(default=10_000, ge=1)
-    """Questions to improve (section 2.3: 10 K of each generator)."""
+    """Questions to sample and improve for preference pairs; the paper has 10,000 for each generator (section 2.3)."""
     sample: WriteQuestion = WriteQuestion(sampling=Sampling(temperature=1.0, max_tokens=512))
-    """From a bare prompt, at temperature 1 and top-p 1 (the authors' code)."""
+    """How these questions are sampled: from a bare prompt, at temperature 1 and top-p 1 (the authors' code)."""
     only_unsolvable: bool = False
-    """Improve only what the judge finds unsolvable: for a rewriter that does not leave a good question alone."""
+    """Improve only questions that the judge finds unsolvable; useful if the rewriter would spoil good ones."""
     improve: ImproveQuestion = ImproveQuestion()
-    """Towards solvability or difficulty."""
+    """How a question is improved, towards solvability or difficulty (section 2.3)."""
     solvable: JudgeSolvable = JudgeSolvable(sampling=Sampling(max_tokens=2048))
-    """Of the rewrites; the paper trusts them all."""
+    """How rewritten questions are checked for solvability; the paper accepts all of them."""
     preference_optimization: QuestionPreferenceOptimization = QuestionPreferenceOptimization()
-    """QPO."""
+    """How question preference optimization (QPO) trains on the pairs, by DPO (section 2.3)."""
     shard_rows: int = Field(default=512, ge=1)
-    """Questions a shard."""
+    """Questions in each shard."""
     export_folder: Annotated[str, NotIdentity] = ""
-    """Folder that gets a copy of each trained model, under the name of its generator, for a profile to name."""
+    """Folder for copies of the trained models, one subfolder for each generator, for use in profiles; empty: none."""
 
 
 def train_questioner(
     run: Run, recipe: QuestionerTraining, corpus: Table, role: str = "questioner"
 ) -> tuple[Receipt, Receipt]:
-    """The models after QFT and after QPO of whoever plays `role`; `corpus` is any table with a column `question`."""
+    """Train the model of `role` on the column `question` of `corpus`; returns the receipts after QFT and after QPO."""
     run.require_roles(recipe.improve, recipe.solvable, recipe.sample.model_copy(update={"role": role}))
     tuned = run.train(recipe.fine_tuning.model_copy(update={"role": recipe.base or role}), corpus)
     empty_rows = run.empty_rows(recipe.n_questions, recipe.shard_rows, id_prefix=f"{role}-qpo:")

@@ -1,4 +1,4 @@
-"""From a language model to a scorer of difficulty: it learns the fail rates of questions (ScaleQuest, section 2.4)."""
+"""Trains a language model to predict difficulty, from the fail rates of questions (ScaleQuest, section 2.4)."""
 
 from typing import Annotated
 
@@ -14,27 +14,30 @@ from tasks.training.config import TrainDifficultyModel
 
 
 class ScorerTraining(FrozenModel):
-    """How a scorer is made. The paper names the models: fail rates of DeepSeekMath-7B-RL, learnt by its base model."""
+    """How the scorer is trained. In the paper, the base model of DeepSeekMath-7B-RL learns that model's fail rates."""
 
     questions: int = Field(default=15_000, ge=1)
-    """Questions whose fail rates are learnt, where no corpus is named (the paper: GSM8K and MATH, 14,973)."""
+    """Questions to learn from, drawn from the proving ground if no corpus is named (paper: GSM8K and MATH, 14,973)."""
     fail_rate: FailRate = FailRate(sampling=Sampling(n=8, temperature=1.6, top_p=0.95, max_tokens=2048))
-    """What is learnt; as in DART-Math, whose labels the paper follows. Its n is not told."""
+    """How fail rates are measured. The paper follows DART-Math and does not state its number of samples."""
     train: TrainDifficultyModel = TrainDifficultyModel(role="difficulty")
-    """The training, from the model that plays its role."""
+    """How the scorer is trained on the fail rates; it starts from the model of this step's role."""
     shard_rows: Annotated[int, NotIdentity] = Field(default=512, ge=1)
-    """Questions a shard."""
+    """Questions in each shard."""
 
 
 def check_scorer(run: Run, recipe: ScorerTraining, role: str) -> None:
-    """Raises `BadInput` where a role is missing, or the engine that plays `role` could not load the scorer."""
+    """Raises `BadInput` if a role is missing, or the engine of `role` could not load the scorer."""
     run.require_trainable(role)
     run.require_roles(recipe.fail_rate, recipe.train)
 
 
 def train_scorer(run: Run, recipe: ScorerTraining, corpus: Table | None) -> Receipt:
-    """The scorer; `corpus` has a column `question`, and `answer` where answers are known. None: sound problems of the
-    proving ground."""
+    """Train the scorer; returns the receipt of the model.
+
+    `corpus` has a column `question`, and may have a column `answer`. If it is None, solvable problems of the proving
+    ground are drawn.
+    """
     if corpus is None:
         empty_rows = run.empty_rows(recipe.questions, recipe.shard_rows, id_prefix="scorer:")
         corpus = run.map(DrawProblem(solvable=True), empty_rows)

@@ -1,4 +1,4 @@
-"""Which verifiers a recipe asks, how they are configured, and what becomes one verdict of several."""
+"""Runs the verifiers of a recipe and combines their verdicts into one."""
 
 from typing import Literal, Self
 
@@ -27,56 +27,57 @@ CROSS_ATTEMPT: dict[str, tuple[str, ...]] = {
     "reward": RewardThreshold.extra_columns,
     "pairwise_judge": VerdictFromPairs.extra_columns,
 }
-"""Verifiers that hold the attempts at one question against each other, so they must see them all; and what they add."""
+"""Verifiers that compare all attempts at a question, with the columns that they add."""
 MODEL_FIELDS = {
     "reward": ("reward", "weighted_vote"),
     "llm_judge": ("llm_judge",),
     "pairwise_judge": ("pairwise_judge",),
 }
-"""Fields whose stage asks a model, and the verifiers that need it."""
+"""Fields whose stage needs a model, with the verifiers that use it."""
 
 
 class Verifiers(Recipe, Source):
-    """One or several verifiers, in the order in which they are believed."""
+    """One or several verifiers, in order of precedence."""
 
     verifiers: tuple[VerifierName, ...] = Field(default=("answer_match",), min_length=1)
-    """`answer_match`, `execute`, `oracle`, `vote`, `weighted_vote`, `reward`, `llm_judge`, `pairwise_judge`."""
+    """Verifiers to run, in this order: `answer_match`, `execute`, `oracle`, `vote`, `weighted_vote`, `reward`,
+    `llm_judge` or `pairwise_judge`."""
     combine: CombineMode = "first_decided"
-    """What makes one verdict of several: `all_of`, `any_of`, or `first_decided`, which asks the later ones only about
-    what the earlier ones leave open. Left to right, where there are more than two."""
+    """How several verdicts become one, from left to right: `all_of`, `any_of`, or `first_decided`, which runs later
+    verifiers only on what the earlier ones leave undecided."""
     answer_match: Verify = Verify()
-    """`answer_match`: final answers are compared with the gold, exactly and at last by Math-Verify."""
+    """How `answer_match` works: it compares final answers with the gold, exactly first and by Math-Verify last."""
     execute: Execute = Execute(column="response")
-    """`execute`: the response is a Python program, whose last line is compared with the gold."""
+    """How `execute` works: it runs the response as a Python program and compares its last line with the gold."""
     oracle: VerifyByOracle = VerifyByOracle()
-    """`oracle`: knows the questions of the proving ground, and no others."""
+    """How `oracle` works: it knows the exact answers to questions of the proving ground, and to no others."""
     answer_keys: ExtractAnswerKey = ExtractAnswerKey()
-    """Final answers for votes, rewards and pairs, and which attempts belong together."""
+    """How final answers are extracted and attempts grouped by question, for votes, rewards and pairs."""
     vote: MajorityVote = MajorityVote()
-    """`vote`: what most attempts at a question agree on; `weighted_vote`: the same, weighed by reward."""
+    """How `vote` works: the most frequent answer to a question wins; in `weighted_vote`, attempts count by reward."""
     reward: ScoreResponse = ScoreResponse()
-    """`reward`: what a reward model thinks of a response."""
+    """How a reward model scores responses, for `reward` and `weighted_vote`."""
     reward_threshold: RewardThreshold = RewardThreshold()
-    """From which reward, or by which margin, it is right."""
+    """From which reward, or by which margin, `reward` finds a response right."""
     llm_judge: JudgeResponse = JudgeResponse()
-    """`llm_judge`: a model gives its reason and its verdict; several samples vote."""
+    """How `llm_judge` works: a model gives a reason and a verdict; several samples vote."""
     pairwise_judge: JudgePair = JudgePair()
-    """`pairwise_judge`: a model prefers a response to its rival, in both orders."""
+    """How `pairwise_judge` works: a model compares a response with a rival, in both orders."""
 
     @field_validator("verifiers")
     @classmethod
     def _check_unique(cls, names: tuple[VerifierName, ...]) -> tuple[VerifierName, ...]:
         if len(set(names)) < len(names):
-            raise ValueError("a verifier is named twice, and would agree with itself; name each once")
+            raise ValueError("a verifier is named twice; name each once")
         return names
 
     def without_idle_roles(self) -> Self:
-        """The same, where a model is wanted only for verifiers that are asked."""
+        """Return the recipe without the roles of verifiers that are not run, so that no model is required for them."""
         idle = [field for field, users in MODEL_FIELDS.items() if not {*users} & {*self.verifiers}]
         return self.model_copy(update={f: getattr(self, f).model_copy(update={"role": None}) for f in idle})
 
     def added_columns(self) -> list[str]:
-        """Names of the columns of a verdict, which no column of the input may bear."""
+        """Return the names of the columns that verification adds, which input columns must not have."""
         narrow = {"execute": Execute.table.names, "llm_judge": JudgeResponse.table.names}
         (only, *more) = self.verifiers
         own = list(CombineVerdicts.extra_columns) if more else [*narrow.get(only, []), *CROSS_ATTEMPT.get(only, ())]
@@ -84,7 +85,7 @@ class Verifiers(Recipe, Source):
 
 
 def verify_attempts(run: Run, recipe: Verifiers, attempts: Table) -> Table:
-    """A verdict for every attempt."""
+    """Return a verdict for every attempt, combined from all verifiers."""
     first, *more = recipe.verifiers
     result = _run_verifier(run, recipe, first, attempts)
     names: str = first
@@ -99,7 +100,7 @@ def verify_attempts(run: Run, recipe: Verifiers, attempts: Table) -> Table:
 
 
 def _run_verifier(run: Run, recipe: Verifiers, name: VerifierName, attempts: Table) -> Table:
-    """What one verifier says."""
+    """Return the verdicts of one verifier."""
     if name not in CROSS_ATTEMPT:
         stages = {
             "answer_match": recipe.answer_match,

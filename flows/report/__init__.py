@@ -1,1 +1,1 @@
-"""A published version as a page: what it tells, and how it is drawn as HTML and as Markdown."""
+"""The report of a published version: its content, and its rendering as HTML and Markdown."""

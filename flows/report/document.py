@@ -1,4 +1,4 @@
-"""A published version told to people: its figures as sections of text, tables, bars and folds, for any renderer."""
+"""The document model of a report, independent of its format: sections of paragraphs, tables, charts and details."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Paragraph:
-    """A paragraph."""
+    """A paragraph of plain text."""
 
     text: str
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table; columns named in `text_columns` hold texts, the others numbers."""
+    """A table of formatted cells. Columns in `text_columns` are left-aligned; all others hold numbers."""
 
     columns: list[str]
     rows: list[list[str]]
@@ -22,7 +22,7 @@ class Table:
 
 @dataclass(frozen=True)
 class BarChart:
-    """Lying bars, one a line: its label, what it is made of, and what is said at its end; all of one scale."""
+    """Horizontal bars on one scale. Each line has a label, one amount for each of `series`, and a text at its end."""
 
     title: str
     series: tuple[str, ...]
@@ -32,7 +32,7 @@ class BarChart:
 
 @dataclass(frozen=True)
 class ColumnChart:
-    """Standing bars in their order, each with a label; `note` says what they show in figures."""
+    """Vertical bars in the given order, as (label, height) pairs. `note` states the same in figures."""
 
     title: str
     bars: list[tuple[str, int]]
@@ -41,7 +41,7 @@ class ColumnChart:
 
 @dataclass(frozen=True)
 class Details:
-    """Named texts behind one line that opens."""
+    """Named texts under a summary line that a reader can open."""
 
     title: str
     texts: list[tuple[str, str]]
@@ -50,7 +50,7 @@ class Details:
 
 @dataclass(frozen=True)
 class CodeBlock:
-    """Lines to copy."""
+    """Lines of code to copy."""
 
     text: str
 
@@ -60,7 +60,7 @@ Block = Paragraph | Table | BarChart | ColumnChart | Details | CodeBlock
 
 @dataclass(frozen=True)
 class Section:
-    """A heading and what stands under it; `side_by_side` where there is room."""
+    """A heading and its blocks. If `side_by_side` is true, they are set in columns where there is room."""
 
     title: str
     blocks: list[Block]
@@ -69,10 +69,10 @@ class Section:
 
 @dataclass(frozen=True)
 class Report:
-    """A whole report."""
+    """The report of one published version."""
 
     title: str
     subtitle: str
     tiles: list[tuple[str, str]]
-    """The few figures that come first: what, and how much."""
+    """The key figures at the top, as (name, amount) pairs."""
     sections: list[Section] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""A report as one HTML file that needs nothing else: no script, nothing fetched, charts drawn here as SVG."""
+"""Renders a report as one self-contained HTML file: no scripts, nothing fetched, charts as inline SVG."""
 
 from dataclasses import dataclass
 from itertools import accumulate
@@ -11,15 +11,16 @@ from infra.report_data.column_profiles import format_number
 
 TEMPLATE = "report.html.j2"
 VIEWBOX_WIDTH = 1000
-"""Units of a chart's width; it is stretched to the place that it has."""
+"""Width of a chart in SVG units; the browser stretches it to the space available."""
 VIEWBOX_HEIGHT = 100
+"""Height of a chart in SVG units."""
 MIN_BAR_HEIGHT = 1.5
-"""Units of the smallest bar: one row among thousands is still to be seen."""
+"""Least height of a bar in SVG units, so that one row among thousands remains visible."""
 
 
 @dataclass(frozen=True)
 class Rectangle:
-    """One bar, or a piece of one; its sizes are texts in units of the view box."""
+    """A bar or a segment of one. Positions and sizes are formatted numbers in SVG units."""
 
     colour: int
     x: str
@@ -30,7 +31,7 @@ class Rectangle:
 
 
 def render_html(report: Report) -> str:
-    """The whole file."""
+    """Return `report` as a complete HTML document."""
     return _environment().get_template(TEMPLATE).render(report=report)
 
 
@@ -58,7 +59,7 @@ def _kind(block: Block) -> str:
 
 
 def _replace_control_characters(value: Any) -> Any:
-    """Control characters, which HTML forbids, as the sign for what cannot be shown; markup of our own as it is."""
+    """Replace control characters, which HTML forbids, by U+FFFD. Our own markup is left as it is."""
     if not isinstance(value, str) or hasattr(value, "__html__"):
         return value
     shown = "".join(c if c.isprintable() or c in "\n\t" or ord(c) > 159 else "\N{REPLACEMENT CHARACTER}" for c in value)
@@ -66,7 +67,7 @@ def _replace_control_characters(value: Any) -> Any:
 
 
 def _draw_bars(chart: BarChart) -> list[list[Rectangle]]:
-    """The pieces of each line; all lines are of one scale."""
+    """Return the segments of each line, all on one scale."""
     most = max((sum(amounts) for _, amounts, _ in chart.lines), default=0) or 1
     return [
         [
@@ -88,7 +89,7 @@ def _draw_bars(chart: BarChart) -> list[list[Rectangle]]:
 
 
 def _legend(chart: BarChart) -> list[tuple[int, str]]:
-    """Colour and name of every series that some line has; none where there is only one series."""
+    """Return (colour, name) of each series that occurs; an empty list if there is only one series."""
     shown = [(i, name) for i, name in enumerate(chart.series) if any(amounts[i] for _, amounts, _ in chart.lines)]
     return shown if len(chart.series) > 1 else []
 

@@ -1,4 +1,4 @@
-"""A story as Markdown, for Prefect's artifacts and for a dataset card: bars are drawn with block characters."""
+"""Renders a report as Markdown, for Prefect's artifacts and dataset cards. Bars are drawn with block characters."""
 
 import re
 
@@ -6,14 +6,14 @@ from flows.report.document import BarChart, Block, CodeBlock, ColumnChart, Detai
 from schemas.markdown_table import format_table
 
 MAX_BAR_CHARACTERS = 24
-"""Characters of the longest bar."""
+"""Length of the longest bar, in characters."""
 MAX_TEXT_CHARACTERS = 2_000
-"""Characters of a text that are shown; the HTML report shows it whole."""
+"""Characters shown of a text; the HTML report shows it completely."""
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~$])")
 
 
 def render_markdown(report: Report) -> str:
-    """The whole text."""
+    """Return `report` as a complete Markdown document."""
     tiles = "".join(f"- {_escape_line(what)}: **{_escape_line(n)}**\n" for what, n in report.tiles)
     head = f"# {_escape_line(report.title)}\n\n{_escape_line(report.subtitle)}\n\n{tiles}"
     return "\n".join([head, *map(_render_section, report.sections)])
@@ -52,17 +52,17 @@ def _render_table(columns: list[str], right_aligned: list[int], rows: list[list[
 
 
 def _draw_bar(share: float) -> str:
-    """At least one character where there is anything at all."""
+    """Draw a bar; a share above zero gets at least one character."""
     return "\N{FULL BLOCK}" * (max(1, round(share * MAX_BAR_CHARACTERS)) if share else 0)
 
 
 def _escape_line(text: str) -> str:
-    """One line in which nothing is markup."""
+    """Join the text into one line and escape all Markdown characters."""
     return _SPECIAL.sub(r"\\\1", " ".join(text.split()))
 
 
 def _fence(text: str) -> str:
-    """As it is, in a fence that is longer than any in it."""
+    """Put the text unchanged into a fence that is longer than any run of backticks in it."""
     shown = (
         text
         if len(text) <= MAX_TEXT_CHARACTERS

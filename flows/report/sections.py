@@ -1,4 +1,4 @@
-"""What a report says of a published version, section by section."""
+"""Builds the sections of a report from the summary of a published version."""
 
 import json
 import math
@@ -12,17 +12,17 @@ from schemas.outcomes import Row
 from schemas.receipts import StepCount, Usage
 
 MAX_ROW_CHARACTERS = 5_000
-"""Characters of a dropped row that are shown; published rows are shown whole."""
+"""Characters shown of a dropped row; published rows are shown completely."""
 MAX_LABEL_CHARACTERS = 60
-"""Characters of a text that can name a row."""
+"""Most characters of a text that can serve as the label of a row."""
 MAX_TITLE_CHARACTERS = 110
-"""Characters of a fold that are seen before it is opened."""
+"""Characters of a sample's summary line, shown before it is opened."""
 OUTCOMES = ("kept", "rejected", "quarantined")
 USAGE_UNITS = ("tokens", "USD", "GPU seconds")
 
 
 def build_report(summary: DatasetSummary) -> Report:
-    """The report of a published version; a section is there where its data is."""
+    """Build the report of a published version; sections without data are left out."""
     manifest, run = summary.manifest, summary.run
     line = f"version {manifest.version}, published {manifest.created[:19].replace('T', ' ')} UTC"
     if run:
@@ -52,7 +52,7 @@ def _build_sections(summary: DatasetSummary) -> Iterator[Section]:
 
 
 def _build_tiles(summary: DatasetSummary) -> list[tuple[str, str]]:
-    """Rows, share of the first step's, and the price of one row."""
+    """Build the key figures: rows, their share of the first step's rows, and the price of a row."""
     manifest = summary.manifest
     usage = sum((count.usage for count in manifest.ledger), Usage())
     tiles = [("rows", f"{manifest.rows:,}")]
@@ -67,7 +67,7 @@ def _format_prices(usage: Usage, rows: int) -> list[tuple[str, str]]:
 
 
 def _build_generators(ledgers: dict[str, tuple[StepCount, ...]]) -> list[Block]:
-    """One line each: how many of its rows were published, and at what price."""
+    """Build a table with one line for each generator: its published rows and their price."""
     prices, rows = [], []
     for name, ledger in ledgers.items():
         first, last = ledger[0].rows_in, ledger[-1].rows_out
@@ -80,7 +80,7 @@ def _build_generators(ledgers: dict[str, tuple[StepCount, ...]]) -> list[Block]:
 
 
 def _build_funnel(ledger: tuple[StepCount, ...]) -> list[Block]:
-    """The same as a picture and as a table."""
+    """Show the ledger as a bar chart and as a table."""
     lines = []
     for count in ledger:
         outcomes = (count.kept, sum(count.rejected.values()), sum(count.quarantined.values()))
@@ -110,7 +110,7 @@ def _build_funnel(ledger: tuple[StepCount, ...]) -> list[Block]:
 
 
 def _format_reasons(counts: dict[str, int]) -> str:
-    """`7: null answer 5, null response 2`, the most frequent first."""
+    """Format counts, e.g. `7: null answer 5, null response 2`, the most frequent first."""
     named = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     return f"{sum(counts.values()):,}" + (": " + ", ".join(f"{why} {n:,}" for why, n in named) if named else "")
 
@@ -125,7 +125,7 @@ def _build_error_rates(rows: Iterable[Row]) -> list[Block]:
 
 
 def _build_columns(columns: Iterable[Distribution | TopValues]) -> list[Block]:
-    """A picture each; columns that say the same of every row share a fold."""
+    """Chart each column. Columns with one value in all rows are listed together."""
     pictures, same = list[Block](), list[tuple[str, str]]()
     for column in columns:
         if isinstance(column, TopValues) and column.distinct == 1 and not column.nulls:
@@ -138,7 +138,7 @@ def _build_columns(columns: Iterable[Distribution | TopValues]) -> list[Block]:
 
 
 def _chart_rows(rows: Sequence[Row]) -> list[Block]:
-    """Of a table small enough to be looked at whole: each column of numbers as bars, one a row, by its first text."""
+    """Chart each numeric column of a small table, one bar for each row, labelled by the first unique text column."""
     columns = {name: [row[name] for row in rows] for name in (rows[0] if rows else {})}
     texts = [
         name
@@ -158,7 +158,7 @@ def _chart_rows(rows: Sequence[Row]) -> list[Block]:
 
 
 def _build_combinations(rows: Sequence[Row]) -> list[Block]:
-    """Every combination, and its share of all rows."""
+    """List every combination of values, and its share of all rows."""
     total = sum(row["rows"] for row in rows)
     columns = [name for name in rows[0] if name != "rows"] if rows else []
     cells = [
@@ -234,7 +234,7 @@ def _to_text(value: Any) -> str:
 
 
 def _format_row(text: str) -> str:
-    """A row that was kept as JSON text, one column a line."""
+    """Format a row stored as JSON text, with one line for each column."""
     try:
         row = json.loads(text)
     except ValueError:

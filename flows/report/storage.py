@@ -1,4 +1,4 @@
-"""The report of a published version, as a file: kept in the lake when it is published, and made again on demand."""
+"""Stores the report of a published version in the lake, and renders it again on demand."""
 
 from pathlib import Path
 
@@ -12,19 +12,22 @@ from schemas.receipts import Manifest
 
 
 def save_report(store: Store, summary: dataset_summary.DatasetSummary) -> str:
-    """Put the HTML report beside the dataset, unless this version has one, and return the same as Markdown."""
+    """Store the HTML report in the lake, unless this version already has one, and return the report as Markdown."""
     document = build_report(summary)
     store.write(report_path(summary.manifest), render_html(document).encode())
     return render_markdown(document)
 
 
 def report_path(manifest: Manifest) -> str:
-    """Path of a version's report in the lake."""
+    """Return the path of a version's report in the lake."""
     return f"reports/{manifest.dataset}/{manifest.version}.html"
 
 
 def print_report(store: Store, dataset: str, version: str | None, out: str | None) -> int:
-    """Print where the report lies; with `out`, make it anew and write it there. Raises `BadInput`."""
+    """Print the location of the report. With `out`, render it again into that file.
+
+    Raises `BadInput` if the dataset or version is not published, or `out` cannot be written.
+    """
     manifest = store.datasets.read_manifest(dataset, version)
     if manifest is None:
         published = dict.fromkeys(store.datasets.version_history(dataset)) if version else store.datasets.names()

@@ -1,1 +1,1 @@
-"""The words that a recipe is written in; everything that imports Prefect's and Dask's task machinery."""
+"""Runs a recipe: its operations, its progress and its history. Prefect's and Dask's task machinery is imported here."""

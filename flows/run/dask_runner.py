@@ -1,4 +1,4 @@
-"""Where the tasks of a run go: Prefect's task objects, Dask for the length of a flow, and what a task takes there."""
+"""Submits the tasks of a run to Dask: task objects, the task runner, and the resources that a task occupies."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,13 +21,14 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 PRELOADED_MODULES = ("flows.run.run",)
-"""What worker processes start with: every recipe imports it, and a worker gets its flow by reference."""
+"""Modules that a worker process imports at its start: every recipe needs them, and flows reach it by reference."""
 
 
 def _make_task(function: Callable[P, R]) -> Task[P, R]:
-    """`task(f)`, not `@task def f`: only so does Dask pickle the function by reference, and a worker keep one engine.
+    """Make a Prefect task of `function`.
 
-    Receipts are the only cache: Prefect's would outlive a lake that was deleted.
+    `task(f)` instead of `@task def f` lets Dask pickle the function by reference, so that a worker keeps one engine.
+    Receipts are the only cache: Prefect's own would outlive a deleted lake.
     """
     name = function.__name__.removeprefix("run_")
     return task(name=name, cache_policy=NO_CACHE, persist_result=False)(function)
@@ -49,7 +50,7 @@ _is_io_bound: ContextVar[bool] = ContextVar("is_io_bound", default=False)
 
 @contextmanager
 def io_bound(value: bool) -> Iterator[None]:
-    """Inside, tasks are submitted as those of a stage that only waits for a server, where `value` is true."""
+    """Within this context, if `value` is true, tasks are submitted as those of a stage that only waits for a server."""
     token = _is_io_bound.set(value)
     try:
         yield
@@ -64,20 +65,20 @@ def _open_cluster() -> Iterator[Any]:
 
 
 class DaskRunner(DaskTaskRunner):
-    """Dask for the length of one flow; however the flow ends, the display of its run ends with it."""
+    """Runs Dask for the duration of one flow. The progress display ends with the flow, however that ends."""
 
     progress: Progress | None = None
     resources: frozenset[str] | None = None
 
     def __exit__(self, *error: Any) -> None:
-        if self.progress is not None:  # Prefect also enters a copy of this in every task
+        if self.progress is not None:  # None in the copies that Prefect enters in every task
             self.progress.close()
-            engines.unload()  # of this process, where the workers are threads of it
+            engines.unload()  # the workers may be threads of this process
             budget.close_trackers()
         super().__exit__(*error)
 
     def submit(self, task: Any, *arguments: Any, **options: Any) -> Any:
-        """Submit one task; it takes a core of its worker, unless the stage only waits for a server."""
+        """Submit one task. It occupies one core of its worker, unless its stage only waits for a server."""
         if self.resources is None:
             self.client.run_on_scheduler(budget.register_usage_handler)
             self.resources = frozenset(dask_cluster.list_resources(self.client))
@@ -89,4 +90,4 @@ class DaskRunner(DaskTaskRunner):
 
 
 dask_runner = DaskRunner(cluster_class=_open_cluster)
-"""Task runner of every recipe. The cluster is that of the active profile; it opens when the flow runs."""
+"""Task runner of every recipe. It opens the cluster of the active profile when the flow runs."""

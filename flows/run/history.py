@@ -1,4 +1,4 @@
-"""What the lake knows of runs: records of their starts, pinned versions, receipts of what they published."""
+"""Reads and writes the history of runs in the lake: their starts, pinned versions, and published receipts."""
 
 import datetime
 import json
@@ -12,23 +12,23 @@ from schemas.receipts import Manifest, Receipt, StepCount
 
 
 class RunRecord:
-    """The record of one start of a run, for `questmill status`."""
+    """Records one start of a run, for `questmill status`."""
 
     def __init__(self, store: Store, run: str) -> None:
         self.store = store
         self.path = f"runs/{run}/{_utc_now():%Y%m%dT%H%M%S.%f}"
 
     def record_event(self, event: str, facts: dict[str, Any]) -> None:
-        """Record what became of this run; a run without an end was killed or failed."""
+        """Record an event of this run with its time. A run without an end was killed or failed."""
         text = json.dumps({"time": f"{_utc_now():%Y-%m-%d %H:%M:%S}", **facts}, indent=1)
         self.store.write(f"{self.path}/{event}.json", text.encode())
 
 
 def pinned_manifest(store: Store, run: str, dataset: str) -> Manifest | None:
-    """The version of `dataset` that was current when `run` was first started; None where nothing was published then.
+    """Return the version of `dataset` that was current at the first start of `run`, or None if there was none.
 
-    It is written down: a run that goes on, or is started again after it has itself published, sees what it saw at
-    first, else it would find its own rows there.
+    The version is pinned in the lake. A run that is continued, or started again after publishing, sees the same
+    version; otherwise it would find its own rows there.
     """
     pin = f"pins/{run}/{dataset}"
     store.write(pin, (store.datasets.current_version(dataset) or "none").encode())
@@ -36,17 +36,17 @@ def pinned_manifest(store: Store, run: str, dataset: str) -> Manifest | None:
     if version == "none":
         return None
     if (manifest := store.datasets.read_manifest(dataset, version)) is None:
-        raise QuestmillError(f"dataset {dataset!r} has no version {version} any more; restore it, or delete {pin}")
+        raise QuestmillError(f"dataset {dataset!r} no longer has version {version}; restore it, or delete {pin}")
     return manifest
 
 
 def receipts_of_step(store: Store, manifest: Manifest, step: str) -> list[Receipt]:
-    """The receipts of one step that a published version was made of; raises `QuestmillError` where one is gone."""
+    """Return the receipts of `step` that belong to a published version; raises `QuestmillError` if one is missing."""
     return _receipts_of(store, manifest, [name for name in manifest.receipts if name.split("/")[0] == step])
 
 
 def receipts_of_published(store: Store, manifest: Manifest) -> list[Receipt]:
-    """The receipts that hold the rows of a published version; raises `QuestmillError` where one is gone."""
+    """Return the receipts that hold the rows of a published version; raises `QuestmillError` if one is missing."""
     return _receipts_of(store, manifest, manifest.rows_of)
 
 
@@ -55,7 +55,7 @@ def _receipts_of(store: Store, manifest: Manifest, names: Iterable[str]) -> list
     for name in names:
         if (receipt := store.read_receipt(*name.split("/"))) is None:
             raise QuestmillError(
-                f"dataset {manifest.dataset!r}: receipt {name} is gone, and with it a part of its rows; "
+                f"dataset {manifest.dataset!r}: receipt {name} is missing, and some of its rows with it; "
                 "restore it, or run its recipe again from the files"
             )
         receipts.append(receipt)
@@ -63,7 +63,7 @@ def _receipts_of(store: Store, manifest: Manifest, names: Iterable[str]) -> list
 
 
 def format_funnel(ledger: tuple[StepCount, ...]) -> str:
-    """The funnel as a table for people."""
+    """Format the ledger as a Markdown table: rows in, kept, rejected and quarantined, and seconds, for each step."""
     columns = ["step", "rows in", "kept", "rejected", "quarantined", "seconds"]
     rows = [
         (

@@ -1,4 +1,4 @@
-"""Options of a run that are no part of its recipe, each an environment variable: profile, store, budget and redo."""
+"""Reads the options of a run that are not part of its recipe from the environment: profile, store, budget and redo."""
 
 import os
 
@@ -12,18 +12,22 @@ from schemas.profile import Profile
 
 
 def load_active_budget() -> Budget:
-    """The budget in `QUESTMILL_BUDGET_TOKENS`, `QUESTMILL_BUDGET_USD` and `QUESTMILL_BUDGET_GPU_HOURS`."""
+    """Read the budget from `QUESTMILL_BUDGET_TOKENS`, `QUESTMILL_BUDGET_USD` and `QUESTMILL_BUDGET_GPU_HOURS`."""
     given = {name: os.environ.get(f"QUESTMILL_BUDGET_{name.upper()}") for name in Budget.model_fields}
     return Budget.model_validate_strings({name: value for name, value in given.items() if value})
 
 
 def load_active_profile() -> Profile:
-    """The profile that `QUESTMILL_PROFILE` names (default `local`), with the store of `QUESTMILL_STORE`."""
+    """Load the profile named in `QUESTMILL_PROFILE` (default `local`), with the store in `QUESTMILL_STORE`, if set."""
     return profiles.load_profile(os.environ.get("QUESTMILL_PROFILE", "local"), os.environ.get("QUESTMILL_STORE"))
 
 
 def load_code_policy() -> CodePolicy:
-    """What to do with work of other code: `QUESTMILL_ON_CHANGED_CODE`, and `QUESTMILL_REDO`, labels with commas."""
+    """Read how to treat results of changed code.
+
+    `QUESTMILL_ON_CHANGED_CODE` is `use` (default), `redo` or `stop`; `QUESTMILL_REDO` lists step labels, separated by
+    commas. Raises `BadInput` for any other policy.
+    """
     on_changed_code = os.environ.get("QUESTMILL_ON_CHANGED_CODE") or "use"
     redo = tuple(filter(None, (label.strip() for label in os.environ.get("QUESTMILL_REDO", "").split(","))))
     try:

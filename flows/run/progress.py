@@ -1,4 +1,4 @@
-"""What a person sees while a run works: one line a step on a terminal, plain lines everywhere else."""
+"""Shows the progress of a run: one live line for each step on a terminal, plain lines elsewhere."""
 
 import threading
 import time
@@ -12,16 +12,16 @@ Error = TypeVar("Error", bound=BaseException)
 
 CONSOLE = Console(stderr=True)
 REFRESH_SECONDS = 0.2
-"""Seconds between two looks at the futures."""
+"""Seconds between two polls of the futures."""
 
 
 def log_line(line: str) -> None:
-    """Print one line about long work that has no shards."""
+    """Print one line, with the time, about long work that has no shards."""
     CONSOLE.print(time.strftime("%H:%M:%S"), line, highlight=False, soft_wrap=True)
 
 
 class Progress:
-    """Follows futures of receipts. Rows count as done when their shard is committed."""
+    """Displays the progress of a run, from its futures. Rows count as done when their shard is committed."""
 
     def __init__(self, run: str) -> None:
         self.console = CONSOLE
@@ -41,7 +41,7 @@ class Progress:
         self.thread.start()
 
     def add_step(self, step: str, rows: int, futures: list[Any], shards: int) -> None:
-        """Follow one more step of `rows` rows; `futures` may still grow, to one for each of `shards`."""
+        """Show another step of `rows` rows. `futures` may still grow, up to one future for each of `shards` shards."""
         with self.lock:
             bar = self.bars.add_task(step, total=max(rows, 1), line="")
             self.steps.append(_StepProgress(step, rows, futures, shards, bar))
@@ -51,26 +51,26 @@ class Progress:
         self.console.print(text, style="dim", highlight=False, soft_wrap=True)
 
     def wait(self) -> None:
-        """Wait until every future has ended, in whatever way."""
+        """Wait until every future has succeeded or failed."""
         with self.lock:
             futures = [future for step in self.steps for future in step.futures]
         for future in futures:
             future.wait()
 
     def errors(self, kind: type[Error]) -> list[Error]:
-        """Errors of this kind among the futures that have ended."""
+        """Return the errors of this kind among the futures that have ended."""
         with self.lock:
             ended = [f for step in self.steps for f in step.futures if f.wrapped_future.status == "finished"]
         return [result for result in map(_result_or_error, ended) if isinstance(result, kind)]
 
     def remaining(self) -> str:
-        """What is left to do, e.g. `verify 1,024 of 5,276 rows`; a step that was not begun is not known."""
+        """Describe the rows left to do, e.g. `verify 1,024 of 5,276 rows`. Steps that have not begun are left out."""
         self._refresh()
         left = [f"{s.name} {s.rows - s.done:,} of {s.rows:,} rows" for s in self.steps if s.done < s.rows]
         return ", ".join(left)
 
     def close(self) -> None:
-        """Show the end of every step and stop."""
+        """Show the final state of every step, and stop the display."""
         if not self.closed.is_set():
             self.closed.set()
             self.thread.join()
@@ -91,7 +91,7 @@ class Progress:
 
 
 def _result_or_error(future: Any) -> Any:
-    """What a future that has ended gave: a receipt or an error, also where it never began for want of its input."""
+    """Return the receipt or the error of a finished future, also if it never ran because its input failed."""
     try:
         return future.result(raise_on_failure=False)
     except Exception as error:
@@ -107,7 +107,7 @@ class _StepProgress:
         self.is_complete = False
 
     def refresh(self) -> bool:
-        """Count what was committed since the last look; True where there is something to show."""
+        """Count the shards committed since the last call; return True if there is something to show."""
         if self.is_complete:
             return False
         for number, future in enumerate(list(self.futures)):
@@ -126,7 +126,7 @@ class _StepProgress:
             self.cached += receipt.rows_in if receipt.was_cached else 0
 
     def format_line(self) -> str:
-        """`4,608 / 5,276 rows, 812 rows/s, 1 s left` while it works; what was found done is said."""
+        """Format the state, e.g. `4,608 / 5,276 rows, 1,024 found done, 812 rows/s, 1 s left`."""
         seconds = time.monotonic() - self.started
         rate = (self.done - self.cached) / seconds if seconds else 0.0
         text = f"{self.done:,} / {self.rows:,} rows"

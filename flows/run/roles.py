@@ -1,4 +1,4 @@
-"""Which engine plays a role: those of the profile, and models that the run itself has trained."""
+"""Finds the engine for a role: one of the profile, or a model that the run itself has trained."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,19 +13,19 @@ from schemas.steps import Stage, TrainingStep
 
 
 class Roles:
-    """The engines of one run. What cannot be is said before any row is worked."""
+    """The engines of one run. Missing or unsuitable roles are reported before any row is processed."""
 
     def __init__(self, profile: Profile, lake: str) -> None:
         self.profile, self.lake = profile, lake
         self.trained_roles: dict[str, EngineSpec] = {}
 
     def require_roles(self, *steps: Stage | TrainingStep) -> None:
-        """Raises `BadInput` where one of `steps` wants a role that the profile does not offer, or cannot be trained."""
+        """Raises `BadInput` if one of `steps` needs a role that the profile lacks or that cannot be trained."""
         for step in steps:
             self.find_engine(step) if isinstance(step, Stage) else self.find_base_engine(step)
 
     def require_trainable(self, *roles: str) -> None:
-        """Raises `BadInput` where the engine that plays one of `roles` could not load a model that is trained here."""
+        """Raises `BadInput` if the engine of one of `roles` could not load a model that is trained here."""
         for role in roles:
             try:
                 model_store.format_of(self._spec_of_role(role))
@@ -34,7 +34,7 @@ class Roles:
 
     @contextmanager
     def with_models(self, **trained: Receipt) -> Iterator[None]:
-        """Inside, models that were trained play roles."""
+        """Within this context, trained models play the given roles."""
         before = self.trained_roles
         self.trained_roles = before | {role: self._spec_of_trained(role, receipt) for role, receipt in trained.items()}
         try:
@@ -43,7 +43,7 @@ class Roles:
             self.trained_roles = before
 
     def find_engine(self, stage: Stage | TrainingStep) -> EngineSpec | None:
-        """The engine that plays the stage's role, its model named by content; raises `BadInput` where none does."""
+        """Return the engine of the stage's role, its model named by content; raises `BadInput` if there is none."""
         if stage.role is None:
             return None
         if stage.role in self.trained_roles:
@@ -57,7 +57,7 @@ class Roles:
             raise BadInput(f"role {stage.role!r}: {error}") from error
 
     def find_base_engine(self, step: TrainingStep) -> EngineSpec:
-        """The engine whose model `step` starts from; raises `BadInput` where it has no weights."""
+        """Return the engine whose model `step` starts from; raises `BadInput` if it has no weights."""
         spec = self.find_engine(step)
         if spec is None:
             raise BadInput(f"training {step.label} starts from no model; give it the role of one, e.g. role='solver'")
@@ -68,14 +68,14 @@ class Roles:
         return spec
 
     def _spec_of_trained(self, role: str, trained: Receipt) -> EngineSpec:
-        """The engine of `role` with a trained model; raises `BadInput` where there is none that could load it."""
+        """Return the engine of `role` with a trained model; raises `BadInput` if no engine can load it."""
         try:
             return model_store.spec_for_trained(trained, self._spec_of_role(role), self.lake)
         except ValueError as error:
             raise BadInput(f"role {role!r}: {error}") from error
 
     def _spec_of_role(self, role: str) -> EngineSpec:
-        """The engine that the profile names for `role`; raises `BadInput` where it names none."""
+        """Return the engine that the profile names for `role`; raises `BadInput` if it names none."""
         if (spec := self.profile.roles.get(role)) is None:
             raise BadInput(f"nothing plays the role {role!r}; name an engine for it in the profile")
         return spec

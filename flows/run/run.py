@@ -1,7 +1,7 @@
-"""The words a recipe is written in: seed, map, merge, gate, publish.
+"""The operations that recipes are written with: `seed`, `map`, `merge`, `train`, `gate` and `publish`.
 
-`map` never waits: shard 7 may be judged while shard 9 is still being asked. `seed`, `merge`, `gate` and `publish`
-are the only barriers, and each is a word in the recipe. Tasks exchange receipts, never rows.
+`map` never waits: shard 7 may be judged while the model still answers shard 9. `seed`, `merge`, `train`, `gate` and
+`publish` are barriers, and each is visible in the recipe. Tasks exchange receipts, never rows.
 """
 
 from collections.abc import Iterable, Iterator
@@ -56,17 +56,17 @@ class Run:
     """One run of one recipe."""
 
     def __init__(self, recipe: FrozenModel, profile: Profile) -> None:
-        """See `open`."""
+        """Recipes call `open` instead."""
         self.recipe = recipe
         self.store = open_store(profile.store)
         self.roles = Roles(profile, self.store.url)
         self.id = fingerprint(type(recipe).__name__, recipe)[:12]
         self.tables: list[Table] = []
         self.gate_reports: dict[str, str] = {}
-        """Of the gates that were passed, by suite."""
+        """Paths of the gates' reports in the lake, by suite."""
         self.code_policy = load_code_policy()
         self.noted_receipts: set[str] = set()
-        """Keys of receipts whose earlier work was told of."""
+        """Keys of receipts whose earlier work has been reported."""
         self.warnings: list[str] = []
         self.progress = Progress(self.id)
         self.record = RunRecord(self.store, self.id)
@@ -75,10 +75,10 @@ class Run:
 
     @classmethod
     def open(cls, recipe: FrozenModel) -> "Run":
-        """A run on the active profile. The same recipe is the same run: what it did before is not done again.
+        """Open a run on the active profile. The same recipe is the same run: finished work is not repeated.
 
-        Raises `BadInput` where a stage of the recipe wants a role that the profile does not offer, or a step that is
-        to be worked again is none.
+        Raises `BadInput` if a stage of the recipe needs a role that the profile does not offer, or if a step to redo
+        does not exist.
         """
         check_labels(load_code_policy().redo)
         run = cls(recipe, load_active_profile())
@@ -89,17 +89,17 @@ class Run:
         return run
 
     def require_roles(self, *steps: Stage | TrainingStep) -> None:
-        """Raises `BadInput` where one of `steps` wants a role that the profile does not offer, or cannot be trained."""
+        """Raises `BadInput` if one of `steps` needs a role that the profile lacks or that cannot be trained."""
         self.roles.require_roles(*steps)
 
     def require_trainable(self, *roles: str) -> None:
-        """Raises `BadInput` where the engine that plays one of `roles` could not load a model that is trained here."""
+        """Raises `BadInput` if the engine of one of `roles` could not load a model that is trained here."""
         self.roles.require_trainable(*roles)
 
     def seed(self, source: Source, reserved: list[str]) -> Table:
-        """Read files into shards of attempts; every file is checked to its end before the first row is written.
+        """Read files into shards of attempts. Every file is checked completely before the first row is written.
 
-        `reserved`: names of columns that later steps add; an input column of that name is kept as `input_<name>`.
+        `reserved` names columns that later steps add; an input column of such a name is renamed to `input_<name>`.
         """
         urls = input_files.resolve_globs(source)
         self.progress.print_line(f"{'read':<18} {len(urls):,} {'file' if len(urls) == 1 else 'files'}")
@@ -115,16 +115,16 @@ class Run:
         return self._finish("seed", futures, sum(file.rows for file in files))
 
     def empty_rows(self, rows: int, shard_rows: int, id_prefix: str = "") -> Table:
-        """Blank rows: what a recipe that makes something from nothing starts from. Their ids begin with `id_prefix`."""
+        """Make blank rows, the start of a recipe that reads no input. Their ids begin with `id_prefix`."""
         self.record_start()
         return self._finish("empty_rows", [EMPTY_ROWS_TASK.submit(rows, shard_rows, self.store.url, id_prefix)], rows)
 
     def union(self, *tables: Table) -> Table:
-        """The rows of several tables of one shape as one; nothing is worked and nothing waited for."""
+        """Return the rows of several tables of the same columns as one table, without waiting or copying."""
         return Table(tables[0].step, [shard for table in tables for shard in table.shards], sum(t.rows for t in tables))
 
     def require_dataset(self, dataset: str, *columns: str) -> Table:
-        """As `find_dataset`, of a dataset that must be there with these columns; raises `BadInput` where it is not."""
+        """Like `find_dataset`, but raises `BadInput` if nothing was published or one of `columns` is missing."""
         if (
             self.store.datasets.current_version(dataset) is None
             or (table := self.find_dataset(dataset, *columns)) is None
@@ -133,9 +133,9 @@ class Run:
         return table
 
     def find_dataset(self, dataset: str, *columns: str) -> Table | None:
-        """The rows of a published dataset, in the version that was current when this run was first started.
+        """Return the rows of a published dataset, in the version that was current when this run was first started.
 
-        None where nothing was published then. Raises `BadInput` where it lacks one of `columns`.
+        Returns None if nothing was published then. Raises `BadInput` if the dataset lacks one of `columns`.
         """
         if (manifest := pinned_manifest(self.store, self.id, dataset)) is None:
             self.progress.print_line(f"nothing is published as {dataset} yet")
@@ -148,7 +148,7 @@ class Run:
         return Table.from_receipts(f"published {dataset}", receipts)
 
     def map(self, stage: Stage, table: Table) -> Table:
-        """Work every shard of `table` by `stage`; returns at once."""
+        """Apply `stage` to every shard of `table`. Returns at once, without waiting for the results."""
         submit = SHARD_TASK.with_options(task_run_name=stage.label).submit
         spec = self.roles.find_engine(stage)
         futures: list[Future] = []
@@ -161,7 +161,7 @@ class Run:
         return self._register(Table(stage.label, [(future, 0) for future in futures], table.rows))
 
     def merge(self, merge: Merge, *tables: Table, shard_rows: int = 4096) -> Table:
-        """Wait for `tables`, run the merge over all of their rows, and cut the result into shards."""
+        """Wait for `tables`, merge all of their rows, and cut the result into shards of `shard_rows` rows."""
         receipts = [self._wait_for_receipts(table) for table in tables]
         future = MERGE_TASK.with_options(task_run_name=merge.label).submit(
             merge, receipts, shard_rows, self.store.url, self.code_policy
@@ -169,7 +169,7 @@ class Run:
         return self._finish(merge.label, [future], tables[0].rows)
 
     def train(self, step: TrainingStep, *tables: Table) -> Receipt:
-        """Wait for `tables` and train on them, from the model of the step's role; the receipt names the new one."""
+        """Wait for `tables`, then train the model of the step's role on them. The receipt names the trained model."""
         spec = self.roles.find_base_engine(step)
         receipts = [self._wait_for_receipts(table) for table in tables]
         future = TRAIN_TASK.with_options(task_run_name=step.label).submit(
@@ -181,20 +181,20 @@ class Run:
         return receipt
 
     def export_model(self, trained: Receipt, folder: Path) -> None:
-        """Copy a trained model out of the lake."""
+        """Copy a trained model from the lake to `folder`."""
         model_store.download(trained, self.store.url, folder)
         self.progress.print_line(f"{trained.step} is kept in {folder}")
 
     @contextmanager
     def with_models(self, **trained: Receipt) -> Iterator[None]:
-        """Inside, models that were trained play roles: `with run.with_models(questioner=trained): run.map(...)`."""
+        """Let trained models play roles: `with run.with_models(questioner=trained): run.map(...)`."""
         with self.roles.with_models(**trained):
             yield
 
     def gate(self, suite: str, expectations: list[Expectation], table: Table) -> Table:
-        """Check the whole of `table`; raises `GateFailed` where a critical expectation fails, and reports warnings.
+        """Check all rows of `table` and report warnings; raises `GateFailed` if a critical expectation fails.
 
-        `suite` is the name of the dataset that the table is to be published as.
+        `suite` is the name of the dataset under which the table will be published.
         """
         future = GATE_TASK.with_options(task_run_name=f"gate {suite}").submit(
             suite, expectations, self._wait_for_receipts(table), self.store.url
@@ -218,7 +218,7 @@ class Run:
     def publish(self, dataset: str, table: Table) -> Manifest:
         """Check the ledger and publish the rows of `table` as the current version of `dataset`.
 
-        A run may publish several; each stands on the steps that its rows come from.
+        A run may publish several datasets. The ledger of each contains only the steps that its rows come from.
         """
         steps = [self._wait_for_receipts(t) for t in self.tables if t is not table] + [self._wait_for_receipts(table)]
         future = PUBLISH_TASK.with_options(task_run_name=f"publish {dataset}").submit(
@@ -235,7 +235,7 @@ class Run:
         return manifest
 
     def _save_report(self, manifest: Manifest) -> None:
-        """Keep the report of what was published. One that cannot be made does not undo the publication."""
+        """Store the report of a published version. A report that fails does not undo the publication."""
         name = manifest.dataset.replace("_", "-")
         future = SUMMARY_TASK.with_options(task_run_name=f"report {name}").submit(manifest, self.store.url)
         try:
@@ -246,22 +246,23 @@ class Run:
         create_markdown_artifact(key=f"report-{name}", markdown=markdown)
 
     def _finish(self, step: str, futures: list[Future], rows: int) -> Table:
-        """Wait for a step that makes any number of parts, and turn them into shards."""
+        """Wait for a step whose number of parts is not known beforehand, and make a shard of each part."""
         self.progress.add_step(step, rows, futures, len(futures))
         receipts = [self._wait_for_receipt(future) for future in futures]
         shards: list[tuple[Receipt | Future, int]] = [(r, i) for r in receipts for i in range(len(r.parts))]
         return self._register(Table(step, shards, sum(p.rows for r in receipts for p in r.parts)))
 
     def _wait_for_receipts(self, table: Table) -> list[Receipt]:
-        """Wait for every receipt of `table`, once each, in order."""
+        """Wait for every receipt of `table`; return each once, in order."""
         receipts = {
-            id(made): made if isinstance(made, Receipt) else self._wait_for_receipt(made) for made, _ in table.shards
+            id(shard): shard if isinstance(shard, Receipt) else self._wait_for_receipt(shard)
+            for shard, _ in table.shards
         }
         self._note_earlier_work(list(receipts.values()))
         return list(receipts.values())
 
     def _note_earlier_work(self, receipts: list[Receipt]) -> None:
-        """Say once of a step that it takes rows which other code has worked, or that it is worked again."""
+        """Report once for each step that it uses rows produced by other code, or that it is redone."""
         if {receipt.key for receipt in receipts} & self.noted_receipts:
             return
         self.noted_receipts |= {receipt.key for receipt in receipts if receipt.earlier_work}
@@ -274,9 +275,9 @@ class Run:
             create_markdown_artifact(key=key, markdown=line)
 
     def _wait_for_receipt(self, future: Future) -> Receipt:
-        """Wait for one receipt. Where it fails because another one did, that one's error is raised, one of ours first.
+        """Wait for one receipt. If it failed because another task did, raise that task's error, our own errors first.
 
-        A budget that is spent lets what is on its way arrive, for it is paid for.
+        When the budget is spent, requests in flight still finish: they are already paid for.
         """
         try:
             return future.result()
@@ -288,13 +289,12 @@ class Run:
             self.progress.wait()
             self.record.record_event("ended", {"state": "stopped: the budget is spent"})
             raise BudgetSpent(
-                f"the budget is spent ({budget.load_earlier_usage(self.store, self.id)}); what is whole is committed, "
-                f"owed: "
-                f"{self.progress.remaining()}; the same command with a higher budget continues"
+                f"the budget is spent ({budget.load_earlier_usage(self.store, self.id)}); finished shards are "
+                f"committed, left to do: {self.progress.remaining()}; the same command with a higher budget continues"
             ) from error
 
     def record_start(self) -> None:
-        """Record the start, once the input is known to be good. Raises `BadInput` where the lake has another format."""
+        """Record the start, after the input was checked. Raises `BadInput` if the lake has another format."""
         mark_format(self.store)
         context = FlowRunContext.get()
         name = context.flow.name if context is not None and context.flow is not None else type(self.recipe).__name__
@@ -306,7 +306,7 @@ class Run:
 
 
 def check_labels(labels: Iterable[str]) -> None:
-    """Raises `BadInput` where one of `labels` is that of no step which the program or the recipe has."""
+    """Raises `BadInput` if one of `labels` is not the label of a step of the program or the recipe."""
     known, waiting = set[str](), [Step]
     while waiting:
         subclasses = waiting.pop().__subclasses__()
@@ -315,5 +315,5 @@ def check_labels(labels: Iterable[str]) -> None:
     for label in labels:
         if label not in known:
             raise BadInput(
-                f"step {label!r}, which is to be worked again, is none; there are: {', '.join(sorted(known))}"
+                f"step {label!r} cannot be redone, because it does not exist; there are: {', '.join(sorted(known))}"
             )

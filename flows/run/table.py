@@ -1,4 +1,4 @@
-"""A table of a run: the shards that a step has made or will make."""
+"""Defines `Table`, the output of one step of a run."""
 
 from dataclasses import dataclass
 
@@ -11,15 +11,15 @@ Future = PrefectFuture[Receipt]
 
 @dataclass(frozen=True)
 class Table:
-    """The shards that a step has made or will make: for each a receipt, or its future, and the part's number."""
+    """The shards that a step produces: for each, a receipt or its future, and the number of its part."""
 
     step: str
     shards: list[tuple[Receipt | Future, int]]
     rows: int
-    """Rows known or expected; exact for a table that is made."""
+    """Number of rows; for the table of a running stage, the number of its input's rows."""
 
     @classmethod
     def from_receipts(cls, step: str, receipts: list[Receipt]) -> "Table":
-        """What these receipts hold."""
+        """Make a table of all parts of `receipts`."""
         rows = sum(part.rows for receipt in receipts for part in receipt.parts)
         return cls(step, [(receipt, index) for receipt in receipts for index in range(len(receipt.parts))], rows)

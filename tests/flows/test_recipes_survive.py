@@ -56,7 +56,7 @@ def test_a_spent_budget_ends_lemma_and_a_higher_one_continues_it(
     monkeypatch.chdir(ROOT)
     words = ("run", "lemma", "--preset", "pupil", *RECIPES["lemma"], "--profile", "ci", "--store")
     poor = command(*words, tmp_path / "poor", "--budget-tokens", "4000")
-    assert poor.code == 4 and "owed" in poor.err
+    assert poor.code == 4 and "left to do" in poor.err
     assert Store(str(tmp_path / "poor")).datasets.read_manifest("corrections") is None
     richer = command(*words, tmp_path / "poor", "--budget-tokens", "10000000")
     assert richer.code == 0, richer.err

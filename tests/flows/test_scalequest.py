@@ -135,7 +135,7 @@ def write_scorer_profile(folder: Path, scorer: str) -> Path:
 
 
 def test_a_scorer_that_would_score_nothing_is_refused() -> None:
-    with pytest.raises(ValidationError, match="scorer trains what scores difficulty, and nothing does; give score"):
+    with pytest.raises(ValidationError, match="scorer needs score, which uses the trained model; give score"):
         ScaleQuest.model_validate({"scorer": {}})
     with pytest.raises(ValidationError, match=r"scorer trains a model to play score\.role; name that role"):
         ScaleQuest.model_validate({"scorer": {}, "score": {"role": None}})

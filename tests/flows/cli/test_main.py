@@ -88,7 +88,7 @@ def test_python_m_flows_is_the_command() -> None:
         ((*RUN, "--dataset.name", "1"), "--dataset.name: 'dataset' has no fields of its own"),
         ((*RUN,), "--input is required"),
         ((*RUN, "--input"), "--input needs a value"),
-        ((*RUN, "attempts.jsonl"), "'attempts.jsonl' is no flag; write --field value or @overrides.toml"),
+        ((*RUN, "attempts.jsonl"), "'attempts.jsonl' is not a flag; write --field value or @overrides.toml"),
         ((*RUN, "--input", "x", "--answer_match.deadline", "soon"), "--answer_match.deadline: "),
         ((*RUN, "--input", "x", "--shard_rows=0"), "--shard_rows: "),
         ((*RUN, "@nowhere.toml"), "@nowhere.toml: cannot be read"),
@@ -143,7 +143,7 @@ def test_an_empty_store_is_not_the_one_of_the_profile(command: Command, words: t
 def test_a_lake_in_memory_and_worker_processes_do_not_go_together(command: Command, good: Path) -> None:
     done = command(*RUN, "--input", good, "--store", "memory://x", "--profile", "local")
     assert (done.code, done.out) == (2, "")
-    assert done.err.endswith("x: no other process sees it, and the cluster has its own; use --profile ci\n")
+    assert done.err.endswith("x exists in this process only, but the cluster has others; use --profile ci\n")
 
 
 def test_a_store_that_takes_no_files_is_told_in_one_line(command: Command, good: Path) -> None:

@@ -121,13 +121,13 @@ def test_a_switch_needs_no_value() -> None:
         (["--solvable.sampling.n", "3"], "greedy samples say the same"),
         (["--generators", '["a", "a"]'], "named twice"),
         (["--sample.drop_easy", '{"questioner": 0.3}'], "none is measured"),
-        (["--fail_rate.sampling.n", "4", "--sample.drop_easy", '{"typo": 0.3}'], "'typo', which is no generator"),
-        (["--solve.adaptive", "--select.least_agreement", "0.8"], "set solve.stop_at_share to it"),
+        (["--fail_rate.sampling.n", "4", "--sample.drop_easy", '{"typo": 0.3}'], "'typo', which is not a generator"),
+        (["--solve.adaptive", "--select.least_agreement", "0.8"], "raise solve.stop_at_share to it"),
         (
             ["--solve.adaptive", "--select.within_majority", "false", "--select.least_agreement", "0.8"],
-            "set solve.stop_at_share to it",
+            "raise solve.stop_at_share to it",
         ),
-        (["--synthesize.role", "nobody"], "generators say who writes"),
+        (["--synthesize.role", "nobody"], "is set from generators"),
     ],
 )
 def test_a_bad_recipe_is_told_in_one_line_before_anything_is_asked(words: list[str], told: str) -> None:

@@ -68,7 +68,7 @@ def test_a_spent_budget_ends_a_run_and_a_higher_one_continues_it_to_the_same_row
         whole = ask(stub, "whole")
         needed, asked = paid(open_store(str(tmp_path / "whole"))), stub.read_counters().answered
         stub.reset()
-        with pytest.raises(BudgetSpent, match=r"the budget is spent \([\d,]+ tokens.*owed: .*\d+ of \d+ rows"):
+        with pytest.raises(BudgetSpent, match=r"the budget is spent \([\d,]+ tokens.*left to do: .*\d+ of \d+ rows"):
             ask(stub, budget=needed // 2)
         assert BudgetSpent.exit_code == 4
         assert 0.3 * asked < stub.read_counters().answered < 0.6 * asked

@@ -106,7 +106,7 @@ def test_rows_of_other_code_are_used_worked_again_or_the_run_stops(
 
 def test_a_step_that_is_named_is_worked_again_and_an_unknown_one_is_refused(run: Run, tmp_path: Path) -> None:
     first = run("first", 1)
-    with pytest.raises(BadInput, match=r"step 'multipli', which is to be worked again, is none; there are: .*multiply"):
+    with pytest.raises(BadInput, match=r"step 'multipli' cannot be redone, .*; there are: .*multiply"):
         run("second", 1, redo="multipli")
     second = run("second", 1, redo="multiply")
     assert not set(second.rows_of) & set(first.rows_of)
@@ -117,7 +117,7 @@ def test_the_command_hands_on_what_to_do_with_earlier_work(command: Command, tmp
     words = ("run", "templates", "--n", "10", "--store", tmp_path / "lake")
     assert command(*words, "--on-changed-code", "guess").code == 2
     unknown = command(*words, "--redo", "nothing")
-    assert unknown.code == 2 and "step 'nothing', which is to be worked again, is none" in unknown.err
+    assert unknown.code == 2 and "step 'nothing' cannot be redone" in unknown.err
     assert command(*words, "--redo", "draw_problem", "--on-changed-code", "redo").code == 0
     started = [path for path in Store(str(tmp_path / "lake")).list_paths("runs") if path.endswith("started.json")]
     parameters = json.loads(Store(str(tmp_path / "lake")).read(started[0]) or b"")["parameters"]
