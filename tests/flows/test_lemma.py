@@ -13,7 +13,7 @@ from tests.support.runs import Command
 from tests.support.teacher import parse_tagged_text, reply
 
 SIZE = ("--problems", "24", "--shard_rows", "12", "--draw.first_seed", "1300000000")
-TYPES = ("--types.types", '["calculation", "missing_step", "confusing_concept"]')
+TYPES = ("--draw_types.types", '["calculation", "missing_step", "confusing_concept"]')
 
 
 def say(body: dict[str, Any], sample: int) -> str:

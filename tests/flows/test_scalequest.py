@@ -137,7 +137,7 @@ def write_scorer_profile(folder: Path, scorer: str) -> Path:
 def test_a_scorer_that_would_score_nothing_is_refused() -> None:
     with pytest.raises(ValidationError, match="scorer needs score, which uses the trained model; give score"):
         ScaleQuest.model_validate({"scorer": {}})
-    with pytest.raises(ValidationError, match=r"scorer trains a model to play score\.role; name that role"):
+    with pytest.raises(ValidationError, match=r"scorer trains a model for score\.role"):
         ScaleQuest.model_validate({"scorer": {}, "score": {"role": None}})
     scorer = ScaleQuest.model_validate({"scorer": {}, "score": {}}).scorer
     assert scorer is not None and scorer.questions == 15_000

@@ -118,7 +118,7 @@ def test_overrides_come_from_a_file_and_from_flags_and_the_later_one_wins(
     lake, more = tmp_path / "lake", good.with_name("more.jsonl")
     write_jsonl(more, [{"question": "!", "solution": "A: 1", "answer": "1"}])
     overrides = tmp_path / "overrides.toml"
-    overrides.write_text(f'input = ["{good}"]\ndataset = "theirs"\nshard_rows = 7\n[judge]\ndeadline = 3.0\n')
+    overrides.write_text(f'input = ["{good}"]\ndataset = "theirs"\nshard_rows = 7\n[answer_match]\ndeadline = 3.0\n')
     done = command(*RUN, f"@{overrides}", "--dataset=ours", "--answer_match.deadline", "2", "--store", lake)
     assert done.code == 0, done.err
     manifest = Store(str(lake)).datasets.read_manifest("ours")
@@ -178,7 +178,7 @@ def test_a_flag_may_be_repeated_for_a_list(command: Command, tmp_path: Path, goo
 def test_a_recipe_describes_its_fields(command: Command) -> None:
     shown = command(*RUN, "--help")
     assert shown.code == 0
-    assert re.search(r"--answer_match\.deadline \(2\.0\)\s+Seconds Math-Verify may take", shown.out)
+    assert re.search(r"--answer_match\.deadline \(2\.0\)\s+Seconds that Math-Verify may take", shown.out)
     assert "--input (required)" in shown.out
     assert "verify" in command("run", "--help").out
     assert command(*RUN, "--typo", "x", "--help") == shown, "--help wins over whatever else is there"

@@ -96,7 +96,7 @@ def test_several_verifiers_make_one_verdict_and_the_later_ones_see_only_what_is_
         ("wrong", "questmill.answer_match", "questmill.oracle unverifiable, questmill.answer_match wrong", "theirs"),
     ]
     assert len(query(store, "SELECT 1 FROM step.verify")) == 2
-    assert query(store, "SELECT DISTINCT verifier FROM verified") == [("first_decided(oracle, ladder)",)]
+    assert query(store, "SELECT DISTINCT verifier FROM verified") == [("first_decided(oracle, answer_match)",)]
     assert query(store, "SELECT reason, count(*) FROM rejects GROUP BY ALL") == [("decided", 2)]
 
 
@@ -114,7 +114,7 @@ def test_votes_rewards_and_pairs_need_no_gold_and_a_model_only_where_they_are_as
     ]
     judged("--input", source, "--verifiers", json.dumps(["weighted_vote", "reward"]), "--combine", "any_of")
     found = query(store, "SELECT verifier, count(*) FROM verified GROUP BY ALL")
-    assert found == [("any_of(weighed_vote, reward)", 4)]
+    assert found == [("any_of(weighted_vote, reward)", 4)]
     judged("--input", source, "--verifiers", "pairwise_judge")
     assert {rule for (rule,) in query(store, "SELECT rule FROM verified")} >= {"no_rival"}
 

@@ -230,7 +230,7 @@ def test_https_is_the_default() -> None:
 @pytest.mark.parametrize(
     ("urls", "told"),
     [
-        (("htp://a/v1",), "no http or https url"),
+        (("htp://a/v1",), "is not an http or https url"),
         (("http://me:secret@a/v1",), "must not hold a user or password"),
         ((), "at least 1 item"),
     ],

@@ -60,8 +60,8 @@ def refusal(url: str, write: bool = False) -> str:
 def test_a_path_that_is_a_file_is_no_store(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("mine")
     for url in (tmp_path / "file", tmp_path / "file" / "lake"):
-        assert "file is a file; give a folder that you may write to" in refusal(str(url))
-        with pytest.raises(BadInput, match="is a file; give a folder that you may write to"):
+        assert "file is a file; give a writable folder" in refusal(str(url))
+        with pytest.raises(BadInput, match="is a file; give a writable folder"):
             Store(str(url)).put(TABLE)
     assert (tmp_path / "file").read_text() == "mine"
 
@@ -77,7 +77,9 @@ def test_a_folder_that_may_not_be_written_to_is_readable_but_takes_nothing(tmp_p
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="a file system that takes no folders")
 def test_a_place_that_takes_no_files_is_named() -> None:
-    with pytest.raises(BadInput, match=r"store /proc/lake cannot be used: FileNotFoundError: .*; give a folder that"):
+    with pytest.raises(
+        BadInput, match=r"store /proc/lake cannot be used: FileNotFoundError: .*; give a writable folder"
+    ):
         Store("/proc/lake").put(TABLE)
 
 
