@@ -16,7 +16,7 @@ pytestmark = pytest.mark.system
 
 RECIPES = {
     "scalequest": ("--questions", "32", "--shard_rows", "8", "--generators", '["questioner", "solver"]'),
-    "lemma": ("--problems", "12", "--shard_rows", "4"),
+    "lemma": ("--problems", "28", "--shard_rows", "4"),
 }
 PUBLISHED = {"scalequest": "scalequest", "lemma": "corrections"}
 
