@@ -1,26 +1,48 @@
 """The protocol between a stage and a model: prompts in, completions out, wherever the model runs."""
 
 from collections.abc import Iterator, Sequence
-from typing import Literal, NamedTuple, Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from schemas.errors import EngineError
 from schemas.identity import FrozenModel
 from schemas.prompts import Prompt, Sampling
+from schemas.reasoning import REASONING_MARKS, Marks, split_reasoning
 
 
 class Completion(FrozenModel):
     """One sample of one prompt."""
 
     text: str
-    """What the model wrote."""
-    finish_reason: Literal["stop", "length"]
-    """Why the reply ended. `stop`: the model ended it; `length`: it was cut off at `max_tokens`."""
+    """What the model replied, without its thought."""
+    finish_reason: str
+    """Why the reply ended. `stop`: the model ended it; `length`: it was cut off at `max_tokens`, or its thought never
+    ended; any other word is the server's own, e.g. `content_filter`."""
     prompt_tokens: int
     """Prompt tokens read for this sample; 0 if they were counted with an earlier sample of the same request."""
     completion_tokens: int
     """Tokens of the reply."""
     logprobs: tuple[float, ...] | None = None
     """Natural log-probability of each completion token; None unless `Sampling.logprobs` is set."""
+    reasoning: str | None = None
+    """What the model thought aloud before it replied; None if no thought was seen."""
+    tokens_estimated: bool = False
+    """Whether the tokens are an estimate by the length of the texts, because the server did not count them."""
+
+    @property
+    def fault(self) -> str | None:
+        """Why the reply is not whole, in a word that can be counted: `cut_off`, or the server's own; None if it is."""
+        if self.finish_reason == "stop":
+            return None
+        return "cut_off" if self.finish_reason == "length" else self.finish_reason
+
+    def split_reasoning(self, marks: Sequence[Marks] = REASONING_MARKS) -> "Completion":
+        """The completion with the thought in its text moved to `reasoning`. A thought that never ends is cut off."""
+        reasoning, text, closed = split_reasoning(self.text, marks)
+        if text == self.text:
+            return self
+        both = "\n".join(filter(None, (self.reasoning, reasoning))) or None
+        finish_reason = self.finish_reason if closed or self.finish_reason != "stop" else "length"
+        return self.model_copy(update={"text": text, "reasoning": both, "finish_reason": finish_reason})
 
 
 class Request(NamedTuple):

@@ -15,7 +15,14 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-ADDED_FIELDS: Mapping[str, str] = {}
+ADDED_FIELDS: Mapping[str, str] = {
+    **{
+        f"Sampling.{name}": "0.2"
+        for name in (
+            *("top_k", "min_p", "presence_penalty", "frequency_penalty", "repetition_penalty", "stop", "thinking"),
+        )
+    },
+}
 """Fields that were added after a release, as `Model.field`, with the release that added them. A field that holds its
 default is left out of both fingerprints, so earlier work stays valid."""
 

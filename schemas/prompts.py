@@ -1,11 +1,18 @@
 """The prompt that a model reads, and how its reply is sampled."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field
 
 from schemas.identity import FrozenModel
+
+Layout = Literal["system_user", "user", "boxed"]
+"""How a chat prompt is laid out: instruction and inputs in two turns, both in the user's turn, or `boxed`."""
+SOLVE_TAG = "solve"
+"""Tag of the stages that ask for the solution of a question."""
+BOXED_REQUEST = r"Think it through step by step, then give the final answer inside \boxed{}."
+"""Follows the question in the layout `boxed`."""
 
 
 class Prompt(FrozenModel):
@@ -30,11 +37,19 @@ class Prompt(FrozenModel):
         """The text that the shipped model reads: `<solve><question>How many ...<reply>`."""
         return f"<{self.stage}>" + "".join(f"<{k}>{v}" for k, v in self.inputs.items()) + "<reply>"
 
-    def to_messages(self) -> list[dict[str, str]]:
-        """The chat messages that an instruct model reads: the instruction, then the inputs under their names."""
+    def to_messages(self, layout: "Layout" = "system_user") -> list[dict[str, str]]:
+        """The chat messages that an instruct model reads: the instruction, then the inputs under their names.
+
+        `user`: both in one user turn, for templates that know no system turn. `boxed`: the same, but a question to
+        solve comes first, and is followed by a request for the answer in a box, as models for mathematics were trained.
+        """
         inputs = "\n\n".join(f"{name.replace('_', ' ').capitalize()}:\n{text}" for name, text in self.inputs.items())
+        if layout == "boxed" and self.stage == SOLVE_TAG:
+            return [{"role": "user", "content": f"{self.inputs.get('question', inputs)}\n{BOXED_REQUEST}"}]
         if not inputs:
             return [{"role": "user", "content": self.instruction}]
+        if layout in ("user", "boxed"):
+            return [{"role": "user", "content": f"{self.instruction}\n\n{inputs}"}]
         return [{"role": "system", "content": self.instruction}, {"role": "user", "content": inputs}]
 
 
@@ -51,5 +66,20 @@ class Sampling(FrozenModel):
     """Most tokens of a reply. A reply that reaches the limit is cut off, with finish reason `length`."""
     logprobs: bool = False
     """Whether to return the log-probability of each sampled token."""
+    top_k: int = Field(default=0, ge=0)
+    """Sample from this many of the likeliest tokens; 0: from all of them."""
+    min_p: float = Field(default=0.0, ge=0, le=1)
+    """Least probability of a token that may be sampled, as a share of that of the likeliest token; 0: no limit."""
+    presence_penalty: float = Field(default=0.0, ge=-2, le=2)
+    """What is taken off the logit of every token that the reply already holds; 0: nothing."""
+    frequency_penalty: float = Field(default=0.0, ge=-2, le=2)
+    """What is taken off the logit of a token for each time that the reply already holds it; 0: nothing."""
+    repetition_penalty: float = Field(default=1.0, gt=0)
+    """What the logit of every token of prompt and reply is divided by; 1: nothing is changed."""
+    stop: tuple[str, ...] = ()
+    """Texts that end the reply in addition to the model's own end tokens. They are left out of the reply."""
+    thinking: bool | None = None
+    """Whether a model that can do both thinks before it replies (`enable_thinking` of its chat template). None: the
+    template's own default."""
     reply_schema: Mapping[str, Any] = {}
     """JSON schema that the reply must fit, if the engine supports constrained decoding; empty: free text."""

@@ -111,7 +111,7 @@ class EmbeddedEngine:
             finish_reason="stop" if is_complete else "length",
             prompt_tokens=prompt_tokens,
             completion_tokens=len(tokens),
-        )
+        ).split_reasoning()
 
     def _add_logprobs(
         self, prompts: list[list[str]], replies: list[list[list[str]]], completions: list[list[Completion]]

@@ -112,7 +112,7 @@ class VllmEngine:
             prompt_tokens=len(ids),
             completion_tokens=len(tokens),
             logprobs=tuple(logprobs) if sampling.logprobs else None,
-        )
+        ).split_reasoning()
 
     def _make_params(self, seed: int, sampling: Sampling) -> Any:
         schema = dict(sampling.reply_schema)

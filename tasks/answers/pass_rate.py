@@ -59,7 +59,7 @@ class SampleResponses(Ask):
                 "response": reply.text.strip(),
                 "answer": row["answer"],
                 "model": self.model,
-                "cut_off": reply.finish_reason == "length",
+                "cut_off": reply.fault is not None,
                 "tokens": reply.completion_tokens,
             }
 

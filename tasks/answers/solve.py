@@ -52,7 +52,7 @@ class Solve(Ask):
         """As many more samples as the leading answer lacks; None if it has enough or cannot get them."""
         if not self.adaptive:
             return None
-        answers = [final_answer(reply.text) for reply in replies if reply.finish_reason == "stop"]
+        answers = [final_answer(reply.text) for reply in replies if reply.fault is None]
         leading_votes = max(Counter(answer_key(answer) for answer in answers if answer).values(), default=0)
         left = self.sampling.n - len(replies)
         if not left or leading_votes >= self.majority_size or leading_votes + left < self.samples_to_publish:
@@ -65,8 +65,8 @@ class Solve(Ask):
     def parse(self, row: Row, replies: list[Completion]) -> Iterator[Outcome]:
         for sample, reply in enumerate(replies):
             answer = final_answer(reply.text)
-            if reply.finish_reason == "length":
-                yield Reject(row, "cut_off")
+            if reply.fault:
+                yield Reject(row, reply.fault)
             elif answer is None:
                 yield Reject(row, "no_answer")
             else:

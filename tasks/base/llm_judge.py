@@ -80,7 +80,7 @@ def judgement_schema(words: Sequence[str]) -> dict[str, Any]:
 
 def vote_of(reply: Completion, words: Sequence[str]) -> str | None:
     """The verdict of one sample; None if it gives none or was cut off before it could."""
-    return parse_verdict(reply.text, words) if reply.finish_reason == "stop" else None
+    return parse_verdict(reply.text, words) if reply.fault is None else None
 
 
 def parse_verdict(text: str, words: Sequence[str]) -> str | None:

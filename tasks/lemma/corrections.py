@@ -83,8 +83,8 @@ class WriteCorrection(Ask):
     def find_fault(self, row: Row, reply: Completion) -> str | None:
         """The fault of a reply that its text shows, or None. The verifier judges the answer later."""
         continuation = parse_continuation(reply.text)
-        if reply.finish_reason == "length":
-            return "cut_off"
+        if reply.fault:
+            return reply.fault
         if not continuation.reflection or not continuation.correction:
             return "no correction"
         answer = final_answer(continuation.correction)

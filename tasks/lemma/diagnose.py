@@ -119,8 +119,7 @@ def _parse_fields(text: str) -> Mapping[str, Any]:
 def _most_voted(row: Row, replies: list[Completion]) -> tuple[Diagnosis, int]:
     """The most frequent diagnosis and its number of replies; an unreadable one only if all replies are."""
     counts = Counter(
-        Diagnosis("unreadable") if reply.finish_reason == "length" else parse_diagnosis(reply.text, len(row["steps"]))
-        for reply in replies
+        Diagnosis("unreadable") if reply.fault else parse_diagnosis(reply.text, len(row["steps"])) for reply in replies
     )
     ranked = sorted(counts, key=lambda each: (each.verdict == "unreadable", -counts[each], each.verdict, each[1:2]))
     return ranked[0], counts[ranked[0]]

@@ -86,8 +86,8 @@ class Inject(Ask):
     def find_fault(self, row: Row, reply: Completion) -> str | None:
         """The fault of a reply that its text shows, or None."""
         line, solution = parse_injection(reply.text)
-        if reply.finish_reason == "length":
-            return "cut_off"
+        if reply.fault:
+            return reply.fault
         if line is None:
             return "no step"
         if (answer := final_answer(solution)) is None:

@@ -42,8 +42,8 @@ class Smooth(Ask):
     def parse(self, row: Row, replies: list[Completion]) -> Iterator[Outcome]:
         (reply,) = replies[:1]
         continuation = parse_continuation(reply.text)
-        if reply.finish_reason == "length":
-            yield Reject(row, "cut_off")
+        if reply.fault:
+            yield Reject(row, reply.fault)
         elif not continuation.reflection or not continuation.correction:
             yield Reject(row, "no correction")
         else:

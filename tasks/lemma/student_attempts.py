@@ -70,8 +70,8 @@ class SampleStudent(Solve):
 
     def parse(self, row: Row, replies: list[Completion]) -> Iterator[Outcome]:
         for sample, reply in enumerate(replies):
-            if reply.finish_reason == "length":
-                yield Reject(row, "cut_off")
+            if reply.fault:
+                yield Reject(row, reply.fault)
             elif final_answer(reply.text) is None:
                 yield Reject(row, "no_answer")
             else:

@@ -74,7 +74,7 @@ class FailRate(Ask):
         }
 
     def _count_fails(self, row: Row, replies: list[Completion]) -> int:
-        answers = [final_answer(reply.text) for reply in replies if reply.finish_reason == "stop"]
+        answers = [final_answer(reply.text) for reply in replies if reply.fault is None]
         votes = Counter(answer_key(answer) for answer in answers if answer)
         if _reference_kind(row) == "gold":
             return len(replies) - votes[answer_key(final_answer(row["answer"]) or row["answer"])]

@@ -54,7 +54,9 @@ class ImproveQuestion(Ask):
     def parse(self, row: Row, replies: list[Completion]) -> Iterator[Outcome]:
         for sample, reply in enumerate(replies):
             text = reply.text.strip()
-            if reply.finish_reason == "length" or len(text.split()) > self.max_words:
+            if reply.fault:
+                yield Reject(row, "too_long" if reply.fault == "cut_off" else reply.fault)
+            elif len(text.split()) > self.max_words:
                 yield Reject(row, "too_long")
             elif not text:
                 yield Reject(row, "empty")

@@ -53,8 +53,8 @@ def parse_questions(row: Row, replies: list[Completion]) -> Iterator[Outcome]:
     """Make a question of each reply; reject replies that are cut off or empty."""
     for sample, reply in enumerate(replies):
         text = reply.text.strip()
-        if reply.finish_reason == "length":
-            yield Reject(row, "cut_off")
+        if reply.fault:
+            yield Reject(row, reply.fault)
         elif not text:
             yield Reject(row, "empty")
         else:
