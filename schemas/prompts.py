@@ -1,11 +1,11 @@
 """The prompt that a model reads, and how its reply is sampled."""
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from schemas.identity import FrozenModel
+from schemas.identity import FrozenModel, NotIdentity
 
 Layout = Literal["system_user", "user", "boxed"]
 """How a chat prompt is laid out: instruction and inputs in two turns, both in the user's turn, or `boxed`."""
@@ -81,5 +81,10 @@ class Sampling(FrozenModel):
     thinking: bool | None = None
     """Whether a model that can do both thinks before it replies (`enable_thinking` of its chat template). None: the
     template's own default."""
-    reply_schema: Mapping[str, Any] = {}
-    """JSON schema that the reply must fit, if the engine supports constrained decoding; empty: free text."""
+    reply_schema: Annotated[Mapping[str, Any], NotIdentity] = {}
+    """JSON schema that the reply must fit, if the engine supports constrained decoding; empty: free text. It says how
+    the reply is written and not what is asked, so it does not count for the identity."""
+
+    def identity_facts(self) -> dict[str, Any]:
+        """The place of `reply_schema`, which identities of earlier releases hold."""
+        return {"reply_schema": {}}

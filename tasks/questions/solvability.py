@@ -12,15 +12,30 @@ from schemas.outcomes import Quarantine, Reject, Row
 from schemas.prompts import Prompt, Sampling
 from schemas.steps import Filter
 from tasks.base.ask import Outcome
-from tasks.base.llm_judge import JudgeStage, parse_verdict, vote_of
+from tasks.base.llm_judge import JudgeStage, Synonyms, parse_verdict, vote_of
 
 VERDICT_WORDS = ("yes", "no")
 """The verdicts of a judgement."""
+VERDICT_SYNONYMS = {
+    "yes": ("solvable", "can be solved", "it can be solved", "the question can be solved", "the question is solvable"),
+    "no": (
+        *(
+            "unsolvable",
+            "not solvable",
+            "cannot be solved",
+            "can't be solved",
+            "can not be solved",
+            "it cannot be solved",
+        ),
+        *("the question cannot be solved", "the question is not solvable", "the question is unsolvable", "insolvable"),
+    ),
+}
+"""Other words for them."""
 
 
 def parse_solvability(text: str) -> bool | None:
     """Whether a judgement, with its verdict in the last line or as JSON, says solvable; None if it has no verdict."""
-    return {"yes": True, "no": False}.get(parse_verdict(text, VERDICT_WORDS) or "")
+    return {"yes": True, "no": False}.get(parse_verdict(text, VERDICT_WORDS, VERDICT_SYNONYMS) or "")
 
 
 class JudgeSolvable(JudgeStage, Filter):
@@ -30,6 +45,7 @@ class JudgeSolvable(JudgeStage, Filter):
     tag: ClassVar[str] = "judge_solvable"
     needs: ClassVar[tuple[str, ...]] = ("question",)
     verdict_words: ClassVar[tuple[str, ...]] = VERDICT_WORDS
+    verdict_synonyms: ClassVar[Synonyms] = VERDICT_SYNONYMS
     sampling: Sampling = Sampling(max_tokens=160)
     """How the judge is sampled."""
     least_share: float = Field(default=0.5, ge=0.5, le=1)
@@ -66,7 +82,7 @@ class JudgeSolvable(JudgeStage, Filter):
 
         Raises EngineError if confidence is required and the reply has no log-probabilities.
         """
-        word = vote_of(reply, VERDICT_WORDS)
+        word = vote_of(reply, VERDICT_WORDS, VERDICT_SYNONYMS)
         if word != "yes" or not self.least_confidence:
             return word
         if not reply.logprobs:

@@ -11,7 +11,7 @@ from schemas.outcomes import Row
 from schemas.prompts import Prompt
 from schemas.tables import verdicts
 from tasks.base.ask import Outcome
-from tasks.base.llm_judge import JudgeStage
+from tasks.base.llm_judge import JudgeStage, Synonyms
 
 JUDGE_VERDICTS = pa.schema(
     [
@@ -29,6 +29,11 @@ class JudgeResponse(JudgeStage):
     label: ClassVar[str] = "judge_response"
     table: ClassVar[pa.Schema] = JUDGE_VERDICTS
     verdict_words: ClassVar[tuple[str, ...]] = ("correct", "wrong", "unsure")
+    verdict_synonyms: ClassVar[Synonyms] = {
+        "correct": ("right", "the response is correct", "true"),
+        "wrong": ("incorrect", "not correct", "false", "the response is wrong", "the response is incorrect"),
+        "unsure": ("uncertain", "cannot tell", "unclear", "undecided"),
+    }
 
     show_gold: bool = True
     """Whether the judge is shown the known answer. Without it the judge must solve the question itself."""

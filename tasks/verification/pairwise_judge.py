@@ -15,7 +15,7 @@ from schemas.outcomes import Row
 from schemas.prompts import Prompt
 from schemas.steps import Merge
 from tasks.base.ask import Outcome
-from tasks.base.llm_judge import JudgeStage
+from tasks.base.llm_judge import JudgeStage, Synonyms
 
 PAIR_CHOICES = pa.schema(
     [
@@ -59,6 +59,11 @@ class JudgePair(JudgeStage):
     label: ClassVar[str] = "judge_pair"
     table: ClassVar[pa.Schema] = PAIR_CHOICES
     verdict_words: ClassVar[tuple[str, ...]] = ("first", "second", "neither")
+    verdict_synonyms: ClassVar[Synonyms] = {
+        "first": ("the first", "first response", "the first response", "response 1"),
+        "second": ("the second", "second response", "the second response", "response 2"),
+        "neither": ("none", "both wrong", "neither response"),
+    }
 
     swapped: bool = False
     """Whether the rival is shown first."""

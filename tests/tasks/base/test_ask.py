@@ -92,7 +92,8 @@ def test_a_question_judged_solvable_stays_as_it_is() -> None:
 
 def test_a_verdict_is_read_from_the_last_line_that_states_one() -> None:
     assert parse_solvability("Verdict: no, I thought.\nBut:\n**Verdict: yes**") is True
-    assert parse_solvability("yes") is None
+    assert parse_solvability("Yes.") is True, "all that it says"
+    assert parse_solvability("Say yes.") is None
 
 
 def test_the_reward_is_the_probability_of_yes() -> None:
@@ -172,7 +173,22 @@ def test_an_even_number_of_samples_is_asked_until_no_half_can_be_reached(answers
         ("Verdict: yes if x is 2", None),
         ("Verdict: no, a number is missing", False),
         ("Verdict: no. Wait, it works.", None),
-        ("The verdict is yes", None),
+        ("The verdict is yes", True),
+        ("### Final Verdict\n\nNo", False),
+        (r"$\boxed{\text{Verdict: yes}}$", True),
+        ("Verdict: yes\n\nLet me know if you have any questions!", True),
+        ("Verdict: yes (nothing is missing)", True),
+        ("Verdict: yes, no information is missing.", True),
+        ("Verdict: yes, no: information is missing.", None),
+        ('```json\n{"verdict": "no", "reason": "a speed is missing"}\n```', False),
+        ('{"verdict": "yes"}\nActually, a speed is missing.', None),
+        ('{"verdict": "yes"} or {"verdict": "no"}', None),
+        ("<think>Verdict: no?</think>It works.\nVerdict: yes", True),
+        ("<think>Verdict: yes", None),
+        (r"\boxed{12}", None),
+        ("Is it solvable? Verdict: unsolvable", False),
+        ("Verdict: unsolvable", False),
+        ("Verdict: not solvable", False),
     ],
 )
 def test_the_last_line_of_a_judgement_is_its_verdict(text: str, found: bool | None) -> None:
