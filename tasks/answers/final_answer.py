@@ -2,27 +2,30 @@
 
 import contextlib
 
-from tasks.base.ask import find_tagged_line
+from schemas.reasoning import split_reasoning
 from tasks.verification.equivalence.answer_shapes import Scalar
 from tasks.verification.equivalence.compare import CLOCK_TIME, parse_answer
 from tasks.verification.equivalence.number_parser import MAX_ANSWER_CHARACTERS
-from tasks.verification.extraction.rules import EXPLICIT_RULES, extract
+from tasks.verification.extraction.rules import EXPLICIT_RULES, extract, find_all_hashes
 
 ANSWER_PREFIX = "####"
 """Opens the last line of a solution; the answer follows it."""
+ANSWER_RULES = frozenset({*EXPLICIT_RULES, "answer_is"})
+"""Rules by which a solution states its final answer; the others guess."""
 
 
 def final_answer(text: str) -> str | None:
-    """The final answer of a solution, as written but without its box; None if it states none."""
-    tagged = find_tagged_line(text, ANSWER_PREFIX)
-    if tagged is not None and "\\boxed" not in tagged:
-        return tagged or None
-    extraction = extract(text if tagged is None else tagged)
-    return (
-        extraction.text or None
-        if extraction is not None and extraction.found_by in {*EXPLICIT_RULES, "answer_is"}
-        else tagged or None
-    )
+    """The final answer of a solution, as written but without its box; None if it states none, or several that differ.
+
+    It is read by the rules of the verifier. Rules that only guess, such as the last number, do not count.
+    """
+    _, reply, closed = split_reasoning(text)
+    extraction = extract(reply) if closed else None
+    if extraction is None or extraction.found_by not in ANSWER_RULES:
+        return None
+    if extraction.found_by == "hash" and len({answer_key(each) for each in find_all_hashes(reply)}) > 1:
+        return None
+    return extraction.text or None
 
 
 def answer_key(answer: str) -> str:

@@ -43,7 +43,7 @@ class Verify(Stage):
 
     label: ClassVar[str] = "verify"
     table: ClassVar[pa.Schema] = verdicts.VERDICT_SCHEMA
-    version: ClassVar[int] = 4
+    version: ClassVar[int] = 5
 
     markers: tuple[str, ...] = MARKERS
     """Markers that open the line of the final answer, in responses and in golds that are whole solutions; GSM8K's is

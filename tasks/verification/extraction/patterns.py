@@ -17,6 +17,37 @@ SENTENCE_END = re.compile(r"[.?](?=\s|\Z|\*\*)|\n")
 # matches the start of " Step one\nWe add.", not of " 5 cats\nWe add.", " Step one"
 HEADING = re.compile(r"(?![ \t]*[-+$€£¥₹(\[{\\]*[0-9])[^\n]*[A-Za-z]{3}[^\n]*\n\s*\S")
 """A line of words with text below it: in Markdown, `####` opens a heading."""
+# matches the start of " Step 3: Add", " Part b", " Case 2.", not of " Steps", " 3"
+STEP_HEADING = re.compile(r"[\s*_]*(?:step|part|case|stage|section|method|problem|question)\s+(?:[0-9]+|[a-z])\b", re.I)
+# matches the start of " Answer: 4", " **Final answer**: 4", "The answer is 4", not of " answering", " answer sheet 4"
+ANSWER_LABEL = re.compile(
+    r"[\s*_`]*(?:the\s+)?(?:final\s+|correct\s+)?(?:answer|result|solution)[*_`]*\s*(?:[:=]|is\b[:\s]|(?=\n|\Z))[\s*_`:]*",
+    re.IGNORECASE,
+)
+# matches all of "**12**", "`12`", "__12__", "*12*", not of "12", "**1** and **2**"
+DRESS = re.compile(r"\*\*((?:(?!\*\*).)+)\*\*\.?|__((?:(?!__).)+)__|\*([^*]+)\*|`([^`]+)`")
+# matches r"\text", "<", "...", not r"\sqrt", "answer"
+PLACEHOLDER_DRESS = re.compile(r"\\(?:text[a-z]*|math[a-z]+|boxed|l?dots|cdots)|[\[\]<>{}()$*_`.\u2026?:\"']")
+"""What may stand around a placeholder: commands, brackets, quotes and points."""
+PLACEHOLDERS = frozenset(
+    {
+        *("", "answer", "the answer", "final answer", "the final answer", "your answer", "your final answer"),
+        *("result", "the result", "final result", "number", "the number", "value", "answer here", "answer only"),
+        *("insert answer here", "your answer here", "number only", "numeric answer", "numerical answer", "result here"),
+        *("solution", "final answer here", "the answer here", "correct answer", "answer value", "xxx", "xx"),
+    }
+)
+"""Words that prompts show in place of an answer. Nothing but dots, brackets and question marks is none either."""
+# matches all of "12 cats", "$x = 5$", "Monday", not of "So we add them and get a number."
+VALUE_LINE = re.compile(r"(?=.*[0-9\\$])[^\n]{1,80}|[^\s.]+(?: [^\s.]+){0,2}\.?")
+# matches "\"answer\": \"12\"", "\"final_answer\": 12", not "\"reason\": \"12\"", "answer: 12"
+JSON_ANSWER = re.compile(
+    r"\"(?:final[_ ]?)?(?:answer|result)\"\s*:\s*(?:\"((?:[^\"\\\n]|\\.)*)\"|(-?[0-9][0-9.eE+-]*))", re.IGNORECASE
+)
+# matches "**12**", "**$5**", not "**cats**"
+BOLD_VALUE = re.compile(r"\*\*((?:(?!\*\*)[^\n])*[0-9](?:(?!\*\*)[^\n])*)\*\*")
+# matches the start of "13000, which is the total", "5 because it", not of "5 and 6", "x, y"
+CLAUSE = re.compile(r"([^\n]*?[0-9][^\n]*?)(?:,\s+(?:which|since|because|as|so|where)|\s+(?:because|since))\b")
 DIGIT = re.compile(r"[0-9]")
 # matches all of "432,1$", "2/1 3", "7-e1", "5-", not of "x5", "2/1 "
 NUMERAL_REVERSED = re.compile(

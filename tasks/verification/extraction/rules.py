@@ -1,8 +1,9 @@
 r"""Finds the final answer in a response, and records where it is.
 
-The rules run from the most explicit to the weakest: a `\boxed{}`, a `####`, a marked line, "the answer is", the last
-line of program output, and the last number or the formula that contains it. Every rule is linear in the length of the
-text: a degenerate response of 1 MB takes some 10 ms.
+The rules run from the most explicit to the weakest: a `\boxed{}`, a `####`, the field of a JSON object, a marked line,
+"the answer is", the last line of program output, and the last number or the formula that contains it. The placeholder
+of a prompt (`#### answer`), the word of a heading and an empty mark are no answers. Every rule is linear in the length
+of the text: a degenerate response of 1 MB takes some 10 ms.
 """
 
 import re
@@ -18,12 +19,17 @@ from schemas.tables import verdicts
 from tasks.verification.extraction.formulas import Formula, find_formula, find_last_side
 from tasks.verification.extraction.patterns import (
     ANSWER_IS,
+    ANSWER_LABEL,
     BARE_BOX,
+    BOLD_VALUE,
     BOX,
     BRACKETED_LIST,
+    CLAUSE,
     CURRENCY_BEFORE,
     DIGIT,
+    DRESS,
     HEADING,
+    JSON_ANSWER,
     LEADING_POINT,
     LIST_OF_FORMULAS,
     MINUEND_BEFORE,
@@ -34,23 +40,31 @@ from tasks.verification.extraction.patterns import (
     PART_OF_LIST_BEFORE,
     PERCENT,
     PERCENT_OF_BOX,
+    PLACEHOLDER_DRESS,
+    PLACEHOLDERS,
     PLAIN_NUMBER,
     SENTENCE_END,
     SPACED_BOX,
+    STEP_HEADING,
     SUFFIX,
     THOUSANDS,
+    VALUE_LINE,
     WORD_AFTER,
     WORD_BEFORE,
 )
 
 MARKERS = ("A:",)
 """The marker of the last line in the recorded GSM8K solutions."""
-EXPLICIT_RULES = frozenset({"boxed", "hash", "marker"})
+EXPLICIT_RULES = frozenset({"boxed", "hash", "json", "marker"})
 """Rules that find an answer marked on purpose. The other rules guess."""
 _BOX_SIGN = "\x01"
 """Replaces the opening brace of a box while braces are counted."""
 MAX_EMPTY_BOXES = 8
 """Empty boxes that are skipped, counted from the last one."""
+MAX_MARKS = 8
+"""Marks `####` that are looked at, counted from the last one."""
+MAX_NEXT_LINE_CHARACTERS = 80
+"""Longest line that is taken as the answer after a mark or heading without one."""
 MAX_LIST_CHARACTERS = 200
 """Longest tuple or interval outside of a formula, in characters."""
 LOOK_BACK_CHARACTERS = 40
@@ -70,7 +84,8 @@ def extract(text: str, markers: Sequence[str] = MARKERS) -> ExtractedAnswer | No
     """The final answer in `text`, or None. `markers` open a line whose rest is the answer, e.g. `A:`."""
     rules = (
         _find_boxed,
-        _find_gsm8k_marker,
+        _find_hash,
+        _find_in_json,
         lambda text: _find_marked_line(text, markers),
         _find_answer_is,
         _find_printed,
@@ -128,7 +143,8 @@ def _find_boxed(text: str) -> ExtractedAnswer | None:
         return None
     for start in map(int, closed[: -MAX_EMPTY_BOXES - 1 : -1]):
         length = int(np.argmax(depth[start:] < depth[start]))
-        if extracted := _make_extracted(text, "boxed", offset + start + 1, offset + start + length):
+        extracted = _make_extracted(text, "boxed", offset + start + 1, offset + start + length)
+        if extracted and not is_placeholder(extracted.text):
             percent = PERCENT_OF_BOX.match(text, offset + start + length + 1)
             return _make_extracted(text, "boxed", offset + start, percent.end()) if percent else extracted
     return None
@@ -151,14 +167,86 @@ def _mask_escapes(text: str) -> str:
     return text.replace("\\\\", "  ").replace("\\{", "  ").replace("\\}", "  ")
 
 
-def _find_gsm8k_marker(text: str) -> ExtractedAnswer | None:
-    """The text after the last `####`, to the end of its line (GSM8K); None if it is a heading."""
-    at = text.rfind("####")
-    return (
-        None
-        if at < 0 or HEADING.match(text, at + 4)
-        else _make_extracted(text, "hash", at + 4, _find_line_end(text, at))
-    )
+def _find_hash(text: str) -> ExtractedAnswer | None:
+    """The answer after the last `####` (GSM8K) that is one: on its line, or alone on the next if only a label is there.
+
+    `####` also opens headings in Markdown. A line of words with text below it is one, and so is `Step 2: ...`.
+    """
+    at = len(text)
+    for _ in range(MAX_MARKS):
+        at = text.rfind("####", 0, at)
+        if at < 0:
+            return None
+        if text[max(0, at - 1) : at] in ("`", '"', "'"):
+            continue  # the text speaks of the mark
+        start, end = at + 4, _find_line_end(text, at)
+        label = ANSWER_LABEL.match(text, start, end)
+        start = label.end() if label else start
+        extracted = _undress(text, "hash", start, end)
+        if extracted is None or is_placeholder(extracted.text):
+            if below := _find_next_line(text, end):
+                return below
+        elif label or not (
+            HEADING.match(text, extracted.start + len(extracted.text) - len(extracted.text.lstrip("*_")))
+            or STEP_HEADING.match(text, extracted.start + len(extracted.text) - len(extracted.text.lstrip("*_")))
+        ):
+            return extracted
+    return None
+
+
+def find_all_hashes(text: str) -> list[str]:
+    """The answers after all marks `####` at the end of a text, the last one first."""
+    answers, at = list[str](), len(text)
+    for _ in range(MAX_MARKS):
+        at = text.rfind("####", 0, at)
+        if at < 0:
+            break
+        line_end = _find_line_end(text, at)
+        quoted = text[max(0, at - 1) : at] in ("`", '"', "'")
+        if not quoted and (extracted := _find_hash(text[at:line_end])):
+            answers.append(extracted.text)
+    return answers
+
+
+def _find_next_line(text: str, end: int) -> ExtractedAnswer | None:
+    """The next line that is not blank, if it is short and says a value rather than a sentence; None if it does not."""
+    rest = text[end:]
+    start = end + len(rest) - len(rest.lstrip())
+    stop = _find_line_end(text, start)
+    extracted = _undress(text, "hash", start, stop)
+    if extracted is None or len(extracted.text) > MAX_NEXT_LINE_CHARACTERS or is_placeholder(extracted.text):
+        return None
+    if opening := ANSWER_IS.search(extracted.text.lower()):
+        stop = SENTENCE_END.search(text, extracted.start + opening.end())
+        return _undress(text, "hash", extracted.start + opening.end(), stop.start() if stop else extracted.end)
+    return extracted if VALUE_LINE.fullmatch(extracted.text) else None
+
+
+def _undress(text: str, rule: str, start: int, end: int) -> ExtractedAnswer | None:
+    """The span without the signs of bold, italic and code type around it; None if nothing is left."""
+    extracted = _make_extracted(text, rule, start, end)
+    while extracted and (dress := DRESS.fullmatch(extracted.text)):
+        start, end = dress.span(dress.lastindex or 0)
+        extracted = _make_extracted(text, rule, extracted.start + start, extracted.start + end)
+    if extracted and extracted.text.endswith("**") and extracted.text.count("**") % 2:  # the end of bold type before it
+        return _make_extracted(text, rule, extracted.start, extracted.end - 2)
+    return extracted
+
+
+def is_placeholder(answer: str) -> bool:
+    r"""Whether an answer only repeats what a prompt shows in its place: `answer`, `[result]`, `\text{number}`."""
+    plain = PLACEHOLDER_DRESS.sub(" ", answer.lower())
+    return " ".join(plain.split()) in PLACEHOLDERS
+
+
+def _find_in_json(text: str) -> ExtractedAnswer | None:
+    """The value of the last field `answer` or `final_answer` of a text that ends with a JSON object."""
+    matches = list(JSON_ANSWER.finditer(text)) if text.rstrip().rstrip("`").rstrip().endswith("}") else []
+    if not matches:
+        return None
+    group = 1 if matches[-1][1] is not None else 2
+    extracted = _make_extracted(text, "json", *matches[-1].span(group))
+    return None if extracted and is_placeholder(extracted.text) else extracted
 
 
 def _find_marked_line(text: str, markers: Sequence[str]) -> ExtractedAnswer | None:
@@ -204,8 +292,21 @@ def _find_answer_is(text: str) -> ExtractedAnswer | None:
             bold = text[opening.end() : end].rstrip()
             if bold.endswith("**") and bold.count("**") % 2:
                 end = opening.end() + len(bold) - 2
-            return _make_extracted(text, "answer_is", opening.end(), end)
+            return _cut_clause(text, opening.end(), end)
     return None
+
+
+def _cut_clause(text: str, start: int, end: int) -> ExtractedAnswer | None:
+    """What "the answer is" says: the one value in bold type, or all before a clause such as `, which is ...`."""
+    extracted = _undress(text, "answer_is", start, end)
+    if extracted is None or is_placeholder(extracted.text):
+        return None
+    bold = list(BOLD_VALUE.finditer(extracted.text))
+    if len(bold) == 1:
+        return _make_extracted(text, "answer_is", extracted.start + bold[0].start(1), extracted.start + bold[0].end(1))
+    if clause := CLAUSE.match(extracted.text):
+        return _make_extracted(text, "answer_is", extracted.start, extracted.start + clause.end(1))
+    return extracted
 
 
 def _find_printed(text: str) -> ExtractedAnswer | None:
