@@ -57,13 +57,13 @@ class Sampling(FrozenModel):
     """How a model is sampled. It counts for the identity of every stage that asks a model."""
 
     n: int = Field(default=1, ge=1)
-    """Samples per prompt."""
+    """Number of replies to sample for each prompt."""
     temperature: float = Field(default=0.0, ge=0)
     """Sampling temperature; 0 is greedy decoding."""
     top_p: float = Field(default=1.0, gt=0, le=1)
-    """Sample from the likeliest tokens that hold this share of the probability; 1: from all tokens."""
+    """Share of the probability whose likeliest tokens are sampled from (nucleus sampling); 1: all tokens."""
     max_tokens: int = Field(default=512, ge=1)
-    """Most tokens of a reply. A reply that reaches the limit is cut off, with finish reason `length`."""
+    """Most tokens of a reply. A reply that reaches this limit is cut off, with finish reason `length`."""
     logprobs: bool = False
     """Whether to return the log-probability of each sampled token."""
     top_k: int = Field(default=0, ge=0)
