@@ -51,11 +51,12 @@ class Lemma(Recipe):
     )
 
     input: tuple[str, ...] = ()
-    """Files of problems with a gold answer and a reference solution. The paper takes GSM8K and MATH (14,973)."""
+    """Files of problems with a gold answer and a reference solution. Empty: `seeds` or the proving ground. The paper
+    takes GSM8K and MATH (14,973)."""
     columns: ColumnNames = ColumnNames(response="solution")
     """Names of the input's columns; `response` is the reference solution. GSM8K: `--columns.response answer`."""
     seeds: DatasetName | None = None
-    """Published dataset to take problems from instead of files, e.g. `scalequest`."""
+    """Published dataset to take problems from instead of files, e.g. `scalequest`; None: no dataset."""
     problems: int = Field(default=500, ge=1)
     """Number of problems to draw from the proving ground if neither files nor a dataset are given."""
     draw: DrawProblem = DrawProblem()
@@ -75,7 +76,7 @@ class Lemma(Recipe):
     draw_types: DrawErrorTypes = DrawErrorTypes()
     """Which types of error are injected, and how many."""
     inject: Inject = Inject()
-    """How the teacher writes wrong solutions with these errors (section 3.3)."""
+    """How the teacher writes a wrong solution with a drawn error (section 3.3)."""
     locate: Diagnose = Diagnose()
     """How the first wrong step of an injected error is found. It must be the line that the injection names."""
     truncate: Truncate = Truncate()
@@ -87,15 +88,15 @@ class Lemma(Recipe):
     fresh_restart: FreshRestart = FreshRestart()
     """How the second strategy, Fresh & Restart, corrects an error (section 3.4)."""
     smoothing: bool = True
-    """Rewrite valid corrections to read as one line of thought (section 3.4)."""
+    """Whether to rewrite valid corrections to read as one line of thought (section 3.4)."""
     smooth: Smooth = Smooth()
-    """How smoothing is done."""
+    """How corrections are rewritten if `smoothing` is set (section 3.4)."""
     validate_corrections: ValidateCorrection = ValidateCorrection()
     """How corrections are checked, before and after smoothing. The paper checks the final answer only."""
     select: SelectCorrections = SelectCorrections()
-    """Which corrections are published."""
+    """Which corrections are published, and how many of each question."""
     shard_rows: int = Field(default=256, ge=1)
-    """Problems in each shard."""
+    """Number of problems in each shard, the unit that one task processes and commits."""
     dataset: DatasetName = "corrections"
     """Name under which the corrections are published."""
     pairs_dataset: DatasetName = "pairs"

@@ -49,11 +49,13 @@ class Pupil(Recipe):
     examples: int = Field(default=360_000, ge=1)
     """Number of training examples, over all stages, drawn from the proving ground."""
     self_training: int = Field(default=0, ge=0)
-    """Number of self-training examples: questions and solutions of the start model, judged by the oracle; 0: none."""
+    """Number of self-training examples; 0: none. They are questions and solutions of the start model, judged by the
+    oracle."""
     self_training_copies: int = Field(default=2, ge=1)
-    """How often each self-training example is repeated."""
+    """Number of copies of each self-training example in the training data."""
     upweight: dict[str, float] = Field(default={})
-    """Factors by which kinds of examples (`tasks/pupil/mixture.py`) are upweighted, e.g. `'{"write_question": 2}'`."""
+    """Factors by which kinds of examples are upweighted; empty: none. Example: `'{"write_question": 2}'`, where the
+    kind is one of those in `tasks/pupil/mixture.py`."""
     training: PupilTraining = PupilTraining()
     """Architecture of the model, and how it is optimised."""
     eval_size: EvalSize = EvalSize()
@@ -63,11 +65,11 @@ class Pupil(Recipe):
     threads: int = Field(default=1, ge=1)
     """Number of threads of each training process."""
     work_folder: str = "data/training"
-    """Folder of examples and checkpoints. The same command continues a training that was killed."""
+    """Folder of the training examples and checkpoints. The same command continues a training that was killed."""
     model_folder: str = "data/models/pupil"
     """Folder to which the trained model is exported."""
     note: str = ""
-    """Note for readers of the model card about this training; empty: none."""
+    """Note about this training for readers of the model card; empty: none."""
 
     @field_validator("upweight")
     @classmethod

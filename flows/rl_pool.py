@@ -37,11 +37,13 @@ class RlPool(Verifiers):
     )
 
     input: tuple[str, ...]
-    """Paths or URLs of files of problems, globs allowed. `--columns.question` and `--columns.answer` name columns."""
+    """Paths or URLs of files of problems, globs allowed. The flags `--columns.question` and `--columns.answer` name
+    their columns."""
     problems: DatasetName | None = None
-    """Published dataset to use instead of files. It has columns `question` and `answer`; `templates` publishes one."""
+    """Published dataset to use instead of files; None: files. It has columns `question` and `answer`; `templates`
+    publishes one."""
     models: tuple[ModelName, ...] = Field(default=("solver",), min_length=1)
-    """Roles that attempt the problems. Each has its own pass rate for each problem."""
+    """Roles of the models that attempt the problems. Each has its own pass rate for each problem."""
     solve: SampleResponses = SampleResponses()
     """How the models attempt the problems. Its `role` and `model` are set from `models`."""
     keep_band: KeepPassRateBand = KeepPassRateBand()

@@ -55,14 +55,14 @@ class ScaleQuest(Recipe):
     questions: int = Field(default=2_000_000, ge=1)
     """Number of questions to write, in equal shares by the generators. The paper: 2 million from two (section 3.1)."""
     generators: tuple[str, ...] = Field(default=("questioner",), min_length=1)
-    """Roles that write questions. The paper has two (DeepSeekMath and Qwen2-Math)."""
+    """Roles of the models that write questions. The paper has two models (DeepSeekMath and Qwen2-Math)."""
     train: bool = False
-    """Train the generators first; otherwise the profile's models play their roles."""
+    """Whether to train the generators first; otherwise the profile's models play their roles."""
     questioner: QuestionerTraining = QuestionerTraining()
     """How the generators are trained, if `train` is set (sections 2.2 and 2.3)."""
     corpus: DatasetName | None = None
-    """Published dataset of questions for training the generators and the scorer. None: questions of the proving ground;
-    of those for the generators, 15 % are flawed."""
+    """Published dataset of questions for training the generators and the scorer. None: questions of the proving ground
+    are drawn; of those for the generators, 15 % are flawed."""
     synthesize: WriteQuestion = WriteQuestion(sampling=Sampling(temperature=1.0, top_p=0.99, max_tokens=512))
     """How questions are written, from a bare prompt (appendix A)."""
     language: KeepLanguage = KeepLanguage()
@@ -72,11 +72,11 @@ class ScaleQuest(Recipe):
     near_duplicates: DropNearDuplicates = DropNearDuplicates()
     """How near-duplicates are dropped. They have the same numbers and almost the same words."""
     against: tuple[DatasetName, ...] = ()
-    """Published datasets; questions that they contain already are dropped."""
+    """Published datasets whose questions are dropped from the new ones. Empty: none."""
     overlaps: FindOverlaps = FindOverlaps()
     """How overlaps with `benchmarks` are found; without these, none are. The paper measures overlaps (table 6)."""
     decontaminate: DropOverlaps = DropOverlaps()
-    """Which overlaps with a benchmark drop a question."""
+    """Which overlaps with a benchmark cause a question to be dropped."""
     solvable: JudgeSolvable = JudgeSolvable(sampling=Sampling(max_tokens=2048))
     """How solvability is judged: by one greedy judgement (section 2.4)."""
     fail_rate: FailRate | None = None
@@ -94,10 +94,10 @@ class ScaleQuest(Recipe):
     select: SelectAnswer = SelectAnswer()
     """How one solution of each question is selected (section 2.5)."""
     measure_error_rates: bool = False
-    """Check every question with the oracle of the proving ground, and publish the error rates as the dataset
-    `error_rates`."""
+    """Whether to check every question with the oracle of the proving ground, and to publish the error rates as the
+    dataset `error_rates`."""
     shard_rows: int = Field(default=512, ge=1)
-    """Questions in each shard."""
+    """Number of questions in each shard, the unit that one task processes and commits."""
     dataset: DatasetName = "scalequest"
     """Name under which the rows are published."""
 

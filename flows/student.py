@@ -46,9 +46,10 @@ class Student(Recipe):
     fine_tuning: StudentFineTuning = StudentFineTuning()
     """How students are fine-tuned, all in the same way."""
     seeds: tuple[int, ...] = Field(default=(1, 2, 3), min_length=1)
-    """Seeds of the students of each kind; differences between their scores are chance."""
+    """Seeds of the trainings: each gives one student of each kind. Score differences between seeds are chance."""
     input: tuple[str, ...] = ()
-    """Files of test problems, unseen by the students, with a gold answer and a reference solution."""
+    """Files of test problems, unseen by the students, with a gold answer and a reference solution. Empty: problems of
+    the proving ground."""
     columns: ColumnNames = ColumnNames(response="solution")
     """Names of the input's columns; `response` is the reference solution."""
     problems: int = Field(default=500, ge=1)
@@ -60,7 +61,7 @@ class Student(Recipe):
     keep_decided: KeepDecided = KeepDecided()
     """How attempts are verified; only those that are surely right or wrong are kept."""
     shard_rows: int = Field(default=256, ge=1)
-    """Problems in each shard."""
+    """Number of problems in each shard, the unit that one task processes and commits."""
     dataset: DatasetName = "students"
     """Name under which the comparison is published."""
 

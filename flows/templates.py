@@ -27,11 +27,11 @@ class TemplateProblems(Recipe):
     )
 
     n: int = Field(default=10_000, ge=1)
-    """Number of problems to draw."""
+    """Number of problems to draw from the templates of the proving ground."""
     draw: DrawProblem = DrawProblem()
     """Which problems are drawn, by seed, topic, template and solvability."""
     shard_rows: int = Field(default=5_000, ge=1)
-    """Problems in each shard."""
+    """Number of problems in each shard, the unit that one task processes and commits."""
     dataset: DatasetName = "problems"
     """Name under which the rows are published."""
 

@@ -37,7 +37,8 @@ class Verification(Verifiers):
     input: tuple[str, ...]
     """Paths or URLs of files of attempts, globs allowed. Without any, the published `dataset` is verified again."""
     dataset: DatasetName = "verified"
-    """Name under which the rows are published. If verified again, also publishes the changes as `<dataset>_changes`."""
+    """Name under which the rows are published. If it is verified again, the changes are also published as
+    `<dataset>_changes`."""
 
     @model_validator(mode="before")
     @classmethod

@@ -24,7 +24,7 @@ class Source(FrozenModel):
     columns: ColumnNames = ColumnNames()
     """Names of the input's columns, e.g. `--columns.response solution`."""
     shard_rows: int = Field(default=512, ge=1)
-    """Rows of a shard, which is worked by one task and committed by one receipt."""
+    """Number of rows in each shard, the unit that one task processes and commits."""
 
     @field_validator("input", mode="before")
     @classmethod

@@ -57,27 +57,28 @@ class Sampling(FrozenModel):
     """How a model is sampled. It counts for the identity of every stage that asks a model."""
 
     n: int = Field(default=1, ge=1)
-    """Samples per prompt."""
+    """Number of replies to sample for each prompt."""
     temperature: float = Field(default=0.0, ge=0)
     """Sampling temperature; 0 is greedy decoding."""
     top_p: float = Field(default=1.0, gt=0, le=1)
-    """Sample from the likeliest tokens that hold this share of the probability; 1: from all tokens."""
+    """Share of the probability whose likeliest tokens are sampled from (nucleus sampling); 1: all tokens."""
     max_tokens: int = Field(default=512, ge=1)
-    """Most tokens of a reply. A reply that reaches the limit is cut off, with finish reason `length`."""
+    """Most tokens of a reply. A reply that reaches this limit is cut off, with finish reason `length`."""
     logprobs: bool = False
-    """Whether to return the log-probability of each sampled token."""
+    """Whether the engine returns the log-probability of each sampled token."""
     top_k: int = Field(default=0, ge=0)
-    """Sample from this many of the likeliest tokens; 0: from all of them."""
+    """Number of the likeliest tokens that are sampled from; 0: all tokens."""
     min_p: float = Field(default=0.0, ge=0, le=1)
     """Least probability of a token that may be sampled, as a share of that of the likeliest token; 0: no limit."""
     presence_penalty: float = Field(default=0.0, ge=-2, le=2)
-    """What is taken off the logit of every token that the reply already holds; 0: nothing."""
+    """Amount subtracted from the logit of every token that the reply already holds; 0: nothing."""
     frequency_penalty: float = Field(default=0.0, ge=-2, le=2)
-    """What is taken off the logit of a token for each time that the reply already holds it; 0: nothing."""
+    """Amount subtracted from the logit of a token for each time that the reply already holds it; 0: nothing."""
     repetition_penalty: float = Field(default=1.0, gt=0)
-    """What the logit of every token of prompt and reply is divided by; 1: nothing is changed."""
+    """Factor by which the logit of every token of prompt and reply is divided; 1: nothing is changed."""
     stop: tuple[str, ...] = ()
-    """Texts that end the reply in addition to the model's own end tokens. They are left out of the reply."""
+    """Texts that end the reply in addition to the model's own end tokens; empty: none. They are left out of the
+    reply."""
     thinking: bool | None = None
     """Whether a model that can do both thinks before it replies (`enable_thinking` of its chat template). None: the
     template's own default."""

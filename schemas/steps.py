@@ -231,8 +231,8 @@ class TrainingStep(Step):
     """Role whose model the training starts from, e.g. `solver`. The model's content counts for the identity, the role
     does not."""
     gpus: Annotated[int, NotIdentity] = Field(default=1, ge=1)
-    """GPUs to train on. More than one are used through `accelerate launch`; a machine without a GPU trains on the
-    CPU."""
+    """Number of GPUs to train on. More than one are used through `accelerate launch`; a machine without a GPU trains on
+    the CPU."""
     launch_options: Annotated[tuple[str, ...], NotIdentity] = ()
     """Additional options for `accelerate launch`, e.g. `("--config_file", "zero3.yaml")`."""
 

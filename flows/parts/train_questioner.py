@@ -24,11 +24,13 @@ class QuestionerTraining(Recipe):
     fine_tuning: QuestionFineTuning = QuestionFineTuning()
     """How question fine-tuning (QFT) teaches a solver to write questions (section 2.2)."""
     n_questions: int = Field(default=10_000, ge=1)
-    """Questions to sample and improve for preference pairs; the paper has 10,000 for each generator (section 2.3)."""
+    """Number of questions to sample and improve for preference pairs; the paper has 10,000 for each generator (section
+    2.3)."""
     sample: WriteQuestion = WriteQuestion(sampling=Sampling(temperature=1.0, max_tokens=512))
     """How these questions are sampled: from a bare prompt, at temperature 1 and top-p 1 (the authors' code)."""
     only_unsolvable: bool = False
-    """Improve only questions that the judge finds unsolvable; useful if the rewriter would spoil good ones."""
+    """Whether to improve only questions that the judge finds unsolvable; useful if the rewriter would spoil good
+    ones."""
     improve: ImproveQuestion = ImproveQuestion()
     """How a question is improved, towards solvability or difficulty (section 2.3)."""
     solvable: JudgeSolvable = JudgeSolvable(sampling=Sampling(max_tokens=2048))
@@ -36,7 +38,7 @@ class QuestionerTraining(Recipe):
     preference_optimization: QuestionPreferenceOptimization = QuestionPreferenceOptimization()
     """How question preference optimization (QPO) trains on the pairs, by DPO (section 2.3)."""
     shard_rows: int = Field(default=512, ge=1)
-    """Questions in each shard."""
+    """Number of questions in each shard, the unit that one task processes and commits."""
     export_folder: Annotated[str, NotIdentity] = ""
     """Folder for copies of the trained models, one subfolder for each generator, for use in profiles; empty: none."""
 

@@ -17,13 +17,14 @@ class ScorerTraining(FrozenModel):
     """How the scorer is trained. In the paper, the base model of DeepSeekMath-7B-RL learns that model's fail rates."""
 
     questions: int = Field(default=15_000, ge=1)
-    """Questions to learn from, drawn from the proving ground if no corpus is named (paper: GSM8K and MATH, 14,973)."""
+    """Number of questions to learn from, drawn from the proving ground if no corpus is named (paper: GSM8K and MATH,
+    14,973)."""
     fail_rate: FailRate = FailRate(sampling=Sampling(n=8, temperature=1.6, top_p=0.95, max_tokens=2048))
     """How fail rates are measured. The paper follows DART-Math and does not state its number of samples."""
     train: TrainDifficultyModel = TrainDifficultyModel(role="difficulty")
     """How the scorer is trained on the fail rates; it starts from the model of this step's role."""
     shard_rows: Annotated[int, NotIdentity] = Field(default=512, ge=1)
-    """Questions in each shard."""
+    """Number of questions in each shard, the unit that one task processes and commits."""
 
 
 def check_scorer(run: Run, recipe: ScorerTraining, role: str) -> None:

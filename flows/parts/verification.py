@@ -40,27 +40,28 @@ class Verifiers(Recipe, Source):
     """One or several verifiers, in order of precedence."""
 
     verifiers: tuple[VerifierName, ...] = Field(default=("answer_match",), min_length=1)
-    """Verifiers to run, in this order: `answer_match`, `execute`, `oracle`, `vote`, `weighted_vote`, `reward`,
-    `llm_judge` or `pairwise_judge`."""
+    """Verifiers to run, in order of precedence. There are `answer_match`, `execute`, `oracle`, `vote`, `weighted_vote`,
+    `reward`, `llm_judge` and `pairwise_judge`."""
     combine: CombineMode = "first_decided"
-    """How several verdicts become one, from left to right: `all_of`, `any_of`, or `first_decided`, which runs later
-    verifiers only on what the earlier ones leave undecided."""
+    """How the verdicts of several verifiers become one, from left to right. By default, `first_decided`, later
+    verifiers run only on what the earlier ones leave undecided. The others are `all_of` and `any_of`."""
     answer_match: Verify = Verify()
-    """How `answer_match` works: it compares final answers with the gold, exactly first and by Math-Verify last."""
+    """How `answer_match` works: it compares final answers with the gold. Exact comparison comes first, Math-Verify
+    last."""
     execute: Execute = Execute(column="response")
     """How `execute` works: it runs the response as a Python program and compares its last line with the gold."""
     oracle: VerifyByOracle = VerifyByOracle()
     """How `oracle` works: it knows the exact answers to questions of the proving ground, and to no others."""
     answer_keys: ExtractAnswerKey = ExtractAnswerKey()
-    """How final answers are extracted and attempts grouped by question, for votes, rewards and pairs."""
+    """How final answers are extracted and attempts grouped by question, for votes, rewards and pairwise judging."""
     vote: MajorityVote = MajorityVote()
-    """How `vote` works: the most frequent answer to a question wins; in `weighted_vote`, attempts count by reward."""
+    """How `vote` works: the most frequent answer to a question wins. In `weighted_vote`, attempts count by reward."""
     reward: ScoreResponse = ScoreResponse()
     """How a reward model scores responses, for `reward` and `weighted_vote`."""
     reward_threshold: RewardThreshold = RewardThreshold()
     """From which reward, or by which margin, `reward` finds a response right."""
     llm_judge: JudgeResponse = JudgeResponse()
-    """How `llm_judge` works: a model gives a reason and a verdict; several samples vote."""
+    """How `llm_judge` works: a model gives a reason and a verdict. Several samples vote."""
     pairwise_judge: JudgePair = JudgePair()
     """How `pairwise_judge` works: a model compares a response with a rival, in both orders."""
 

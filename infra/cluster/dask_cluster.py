@@ -23,17 +23,19 @@ DASK_SETTINGS = {
     # Parsing and writing a shard may hold the interpreter lock for a while.
     "distributed.admin.tick.limit": "30s",
     "distributed.worker.memory.terminate": 0.98,
-    # The profiler reads the frames of all threads 100 times a second, which may hang a worker forever: see `SOUND`.
+    # The profiler reads the frames of all threads 100 times a second, which may hang a worker forever (see
+    # `FIXED_PYTHON_VERSIONS`).
     "distributed.worker.profile.enabled": False,
 }
 
-SOUND = {(3, 11): (3, 11, 8), (3, 12): (3, 12, 2)}
+FIXED_PYTHON_VERSIONS = {(3, 11): (3, 11, 8), (3, 12): (3, 12, 2)}
 """By minor version, the first Python whose `sys._current_frames()` never waits for a garbage collection (gh-106883)."""
 
-HANG = (
+PROFILER_HANG_WARNING = (
     "worker {0} ({1} in all) may hang for ever: its Python deadlocks with Dask's profiler; start workers with "
     "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED=False dask worker ..., or on Python 3.11.8, 3.12.2 or newer"
 )
+"""Warning with places for the address of one worker that may hang, and for the number of such workers."""
 
 
 @contextmanager
@@ -85,10 +87,11 @@ def hazard(client: distributed.Client) -> str:
     """
     may_hang = client.run(_may_hang, on_error="ignore")
     workers = sorted(worker for worker, hangs in may_hang.items() if hangs)
-    return HANG.format(workers[0], len(workers)) if workers else ""
+    return PROFILER_HANG_WARNING.format(workers[0], len(workers)) if workers else ""
 
 
 def _may_hang() -> bool:
     """Whether Dask's profiler may hang this process."""
     version = sys.version_info[:3]
-    return bool(dask.config.get("distributed.worker.profile.enabled")) and version < SOUND.get(version[:2], version)
+    is_fixed = version >= FIXED_PYTHON_VERSIONS.get(version[:2], version)
+    return bool(dask.config.get("distributed.worker.profile.enabled")) and not is_fixed

@@ -38,15 +38,15 @@ class MockBehaviour(FrozenModel):
     latency_sigma: LogSigma = 0.0
     """Standard deviation of the latency's logarithm; 0: always the median, 1: one in six exceeds 2.7 medians."""
     latency_cap: Seconds = 600.0
-    """Longest latency in seconds."""
+    """Longest latency of a reply in seconds."""
     words: int = Field(default=40, ge=2, le=1_000_000)
     """Median words of a reply, including two for its last line `#### <integer>`; each word counts as a token."""
     words_sigma: LogSigma = 0.0
     """Standard deviation of the logarithm of a reply's words; 0: all replies have the same length."""
     words_cap: int = Field(default=4_000, ge=2, le=1_000_000)
-    """Most words of a reply."""
+    """Most words of one reply."""
     capacity: int = Field(default=0, ge=0)
-    """Most requests served at once; 0: no limit."""
+    """Most requests that are served at once; 0: no limit."""
     over_capacity: Literal["queue", "refuse"] = "queue"
     """What happens to a request above the capacity: `queue` makes it wait, `refuse` answers it with a 429."""
     retry_after: Seconds = 1.0

@@ -34,7 +34,7 @@ class SampleResponses(Ask):
     sampling: Sampling = Sampling(n=8, temperature=1.0, max_tokens=2048)
     """How the model is sampled. Use the settings of the RL training, since the pass rate depends on them."""
     model: ModelName = "solver"
-    """Name of the model in the pool."""
+    """Name of the model in the published pool; the recipe sets it from `models`."""
 
     def rows(self, batch: Sequence[Row], engine: Any) -> Iterator[Outcome]:
         """Ask about the rows. Raises `BadInput` if they have no column `question` or `answer`."""
@@ -109,14 +109,14 @@ class KeepPassRateBand(Merge):
     inputs: ClassVar[tuple[str, ...]] = ("rates",)
 
     low: Share = 0.2
-    """Lowest pass rate of problems that are kept."""
+    """Lowest pass rate, in [0, 1], of problems that are kept."""
     high: Share = 0.8
-    """Highest pass rate of problems that are kept."""
+    """Highest pass rate, in [0, 1], of problems that are kept."""
     whole_interval: bool = False
-    """Keep a problem only if the whole 95 % interval of its rate is in the band. A rate of 0.5 needs 8 samples then,
-    one of 0.25 needs 300."""
+    """Whether to keep a problem only if the whole 95 % interval of its rate is in the band. A rate of 0.5 needs 8
+    samples then, one of 0.25 needs 300."""
     least_samples: int = Field(default=4, ge=1)
-    """Fewest verified attempts of problems that are kept; a rate of fewer says too little."""
+    """Fewest verified attempts of a problem that is kept; a rate of fewer attempts says too little."""
 
     @model_validator(mode="after")
     def _check_band(self) -> "KeepPassRateBand":

@@ -19,7 +19,7 @@ class ScoreAnswer(Score):
     tag: ClassVar[str] = "judge_answer"
     table: ClassVar[pa.Schema] = answers.REWARDS
     role: str | None = "reward"
-    """Which reward model scores the solutions."""
+    """Role of the reward model that scores the solutions."""
 
     def prompt(self, row: Row) -> Prompt:
         return self.make_prompt(question=row["question"], solution=row["solution"])

@@ -17,12 +17,13 @@ class SelectAnswer(Merge):
     inputs: ClassVar[tuple[str, ...]] = ("answers", "rewards", "questions", "ground_truth")
 
     within_majority: bool = True
-    """Select only among the solutions that give the majority answer. False is the paper's rule: the highest reward."""
+    """Whether to select only among the solutions that give the majority answer. False is the paper's rule: the highest
+    reward."""
     least_agreement: float = Field(default=0.5, ge=0, le=1)
-    """Least share of a question's samples that must agree for it to be published. The paper has no such limit (0)."""
+    """Least share of a question's samples that must agree for it to be published. The paper has no such limit: 0."""
 
     least_reward: float = Field(default=0.0, ge=0, le=1)
-    """Least reward of a published answer. The paper has no such limit (0)."""
+    """Least reward, in [0, 1], of a published answer. The paper has no such limit: 0."""
 
     def sql(self) -> str:
         """Ties are decided by the higher sum of rewards, then by the answer, so the result is always the same."""

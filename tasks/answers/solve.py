@@ -25,14 +25,14 @@ class Solve(Ask):
     version: ClassVar[int] = 2
     table: ClassVar[pa.Schema] = answers.ANSWERS
     role: str | None = "solver"
-    """Which model solves the problems."""
+    """Role of the model that solves the problems."""
     sampling: Sampling = Sampling(max_tokens=256)
     """How the solver is sampled."""
     adaptive: bool = False
-    """Stop before n samples once enough of them agree, or once too few are left for that."""
+    """Whether to stop before n samples once enough of them agree, or once too few are left for that."""
     stop_at_share: float = Field(default=0.5, ge=0.5, le=1)
-    """Share of n that is enough for `adaptive`; the share that selection requires. 0.5 is a majority. The same
-    questions are published as with all n, each with the best of fewer solutions."""
+    """Share of the n samples that is enough for `adaptive`; give the share that selection requires (0.5: a majority).
+    The same questions are published as with all n samples, each with the best of fewer solutions."""
 
     @property
     def majority_size(self) -> int:

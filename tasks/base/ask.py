@@ -61,7 +61,7 @@ class Ask(Stage):
     tag: all that ask for a solution have `solve`."""
 
     template: str = ""
-    """The instruction, the same for every row. By default the text of `tasks/prompts/<label>.txt`."""
+    """Instruction for the model, the same for every row; by default the text of `tasks/prompts/<label>.txt`."""
     sampling: Sampling = Sampling()
     """How the model is sampled: samples per row, temperature and length."""
 

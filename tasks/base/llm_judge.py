@@ -70,7 +70,7 @@ class JudgeStage(Ask):
     sampling: Sampling = Sampling(max_tokens=512)
     """How the judge is sampled. `n` is the number of votes; more than one vote needs a temperature above 0."""
     structured: bool = True
-    """Make engines that can (http, vllm) enforce a JSON object with reason and verdict. Others write text."""
+    """Whether engines that can (http, vllm) enforce a JSON object with reason and verdict; others write text."""
 
     @cached_property
     def judge_version(self) -> str:

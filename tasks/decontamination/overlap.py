@@ -45,14 +45,14 @@ class FindOverlaps(Stage):
     table: ClassVar[pa.Schema] = benchmark_overlaps.SCHEMA
 
     benchmarks: tuple[Benchmark, ...] = ()
-    """Benchmarks to compare questions with, e.g. `[{"name": "gsm8k_test", "path": "gsm8k/test.jsonl", "column":
+    """Benchmarks to compare questions with. Example: `[{"name": "gsm8k_test", "path": "gsm8k/test.jsonl", "column":
     "question"}]`. Empty: nothing is compared, and every question gets the reason `no benchmark given`."""
     contamination_ngram: int = Field(default=13, ge=1)
-    """Words in a row that no question may share with a benchmark item (ScaleQuest, table 6: 13)."""
+    """Number of words in a row that no question may share with a benchmark item (ScaleQuest, table 6: 13)."""
     coverage_ngram: int = Field(default=8, ge=1)
-    """Words of the n-grams by which the coverage of a benchmark item is measured (FLAMES: 8)."""
+    """Number of words of the n-grams by which the coverage of a benchmark item is measured (FLAMES: 8)."""
     coverage: float = Field(default=0.95, gt=0, le=1)
-    """Share of a benchmark item's distinct n-grams from which a question that has them matches it (FLAMES: 0.95)."""
+    """Share of a benchmark item's distinct n-grams that a question must contain to match the item (FLAMES: 0.95)."""
 
     @field_validator("benchmarks")
     @classmethod
@@ -126,8 +126,8 @@ class DropOverlaps(Merge):
     inputs: ClassVar[tuple[str, ...]] = ("questions", "matches")
 
     rules: tuple[OverlapRule, ...] = ("whole", "gram", "coverage", "order")
-    """Rules that drop a question. By default `numbers` is only reported: the same text with other numbers is another
-    question, and short ones (`What is 2 + 3?`) are common."""
+    """Rules by which a question is dropped. By default `numbers` is only reported: the same text with other numbers is
+    another question, and short ones (`What is 2 + 3?`) are common."""
 
     def sql(self) -> str:
         """A question that matches two benchmarks is rejected with the name that sorts first."""

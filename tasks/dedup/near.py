@@ -29,9 +29,10 @@ class NearDuplicates(Merge):
     threshold: float = Field(default=0.5, gt=0, le=1)
     """Least Jaccard similarity, in (0, 1], of the n-gram sets of two near-duplicates."""
     ngram: int = Field(default=3, ge=1)
-    """Words of an n-gram. Questions are short: with the usual 5, one edited word of 15 leaves 6 of 16 in common."""
+    """Number of words of an n-gram. Questions are short: with the usual 5, one edited word of 15 leaves 6 of 16 in
+    common."""
     bands: int = Field(default=32, ge=1)
-    """MinHash bands of 2 hashes each. With 32, all but one in 10,000 pairs of similarity 0.5 share a band."""
+    """Number of MinHash bands of 2 hashes each. With 32, all but one in 10,000 pairs of similarity 0.5 share a band."""
 
     def _load_sketches(self, con: Any, table: str) -> tuple[pa.ChunkedArray, QuestionSketches]:
         """The ids of a table in ascending order, and the sketches of its questions; some 0.3 kB per question."""

@@ -48,13 +48,14 @@ class WriteCorrection(Ask):
     strategy: ClassVar[Literal["fix_continue", "fresh_restart"]]
 
     role: str | None = "teacher"
-    """Which model writes the correction."""
+    """Role of the model that writes the correction."""
     sampling: Sampling = Sampling(temperature=0.7, max_tokens=4096)
     """How the teacher is sampled: the paper's temperature and length (appendix A.3.1)."""
     tries: int = Field(default=2, ge=1)
-    """Most replies per row. The paper asks once (1)."""
+    """Most replies that are requested for a row until one is usable. The paper asks once (1)."""
     structured: bool = False
-    """Make the engine enforce a JSON object with reflection and correction; only for engines that can (http, vllm)."""
+    """Whether the engine must enforce a JSON object with reflection and correction; only for engines that can (http,
+    vllm)."""
 
     def initial_sampling(self) -> Sampling:
         return (

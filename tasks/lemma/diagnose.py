@@ -52,12 +52,12 @@ class Diagnose(Ask):
     carries_user_columns: ClassVar[bool] = True
     table: ClassVar[pa.Schema] = diagnoses.SCHEMA
     role: str | None = "teacher"
-    """Which model finds the error."""
+    """Role of the model that finds the error."""
     sampling: Sampling = Sampling(n=2, temperature=0.7, max_tokens=4096)
     """How the teacher is sampled. Temperature, top-p and length are the paper's (appendix A.3.1)."""
     structured: bool = False
-    """Make the engine enforce a JSON object with reason, verdict, step and type; only for engines that
-    can (http, vllm)."""
+    """Whether the engine must enforce a JSON object with reason, verdict, step and type; only for engines that can
+    (http, vllm)."""
 
     def prompt(self, row: Row) -> Prompt:
         return self.make_prompt(question=row["question"], reference=row["reference"], attempt=number_steps(row))

@@ -24,11 +24,12 @@ class CountErrorTypes(Merge):
     inputs: ClassVar[tuple[str, ...]] = ("problems", "attempts", "diagnosed")
 
     samples: int = Field(default=0, ge=0)
-    """Attempts at each question, so that those cut off count as failed. 0: count only those that reached an answer."""
+    """Number of attempts at each question, so that attempts without an answer count as failed; the recipe sets it from
+    `attempt.sampling.n`. 0: only attempts that reached an answer are counted."""
     least_failure: float = Field(default=0.0, ge=0, le=1)
-    """Least share of failed attempts at a question that is kept (`hard_ratio` in the authors' code)."""
+    """Least share of failed attempts at a question that is kept (`hard_ratio` in the authors' code); 0: no limit."""
     keep_never_failed: bool = False
-    """Also keep questions at which the student never failed."""
+    """Whether to keep also questions at which the student never failed."""
 
     def sql(self) -> str:
         """`types` has the counts of a question and `overall` those of all questions, each for twelve types."""
@@ -67,14 +68,15 @@ class DrawErrorTypes(Stage):
     table: ClassVar[pa.Schema] = error_draws.ERROR_DRAWS
 
     injections: int = Field(default=4, ge=0)
-    """Wrong solutions to make per question. The paper gives no number; the authors' code makes 5 of each type."""
+    """Number of wrong solutions to make for each question. The paper gives no number; the authors' code makes 5 of each
+    type."""
     types: tuple[InjectableType, ...] = Field(default=INJECTABLE_TYPES, min_length=1)
     """Error types to draw from; by default the paper's six (section 3.3)."""
     prior: float = Field(default=1.0, gt=0)
     """Weight of the dataset's distribution next to a question's own errors, as a number of errors. Not in the paper;
     without it a question with one diagnosed error would get only that type."""
     seed: int = 0
-    """Seed of the draws."""
+    """Seed of the random draws of error types."""
 
     def rows(self, batch: Sequence[Row], engine: Any) -> Iterator[Row | Reject]:
         for row in batch:

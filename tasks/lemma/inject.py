@@ -41,13 +41,13 @@ class Inject(Ask):
     carries_user_columns: ClassVar[bool] = True
     table: ClassVar[pa.Schema] = student_solutions.SOLUTIONS_WRITTEN
     role: str | None = "teacher"
-    """Which model writes the wrong solution."""
+    """Role of the model that writes the wrong solution."""
     sampling: Sampling = Sampling(temperature=0.7, max_tokens=4096)
     """How the teacher is sampled: the paper's temperature and length (appendix A.3.1)."""
     tries: int = Field(default=2, ge=1)
-    """Most replies per sample. The paper asks once (1)."""
+    """Most replies that are requested for a sample until one is usable. The paper asks once (1)."""
     structured: bool = False
-    """Make the engine enforce a JSON object with step and solution; only for engines that can (http, vllm)."""
+    """Whether the engine must enforce a JSON object with step and solution; only for engines that can (http, vllm)."""
 
     def prompt(self, row: Row) -> Prompt:
         return self.make_prompt(

@@ -29,12 +29,13 @@ class SelectCorrections(Merge):
     inputs: ClassVar[tuple[str, ...]] = ("corrections", "counts", "drawn")
 
     per_question: int = Field(default=20, ge=1)
-    """Most corrections of one question. The paper publishes 5.9 on average and at most 20 (`k_max`, section 4.4)."""
+    """Most corrections of one question that are published. The paper has 5.9 on average and at most 20 (`k_max`,
+    section 4.4)."""
     limit_by_failure: bool = False
-    """Limit each question to `per_question` times the share of attempts at it that failed (LEMMA-Hard): half for the
-    student's own errors and half for injected ones."""
+    """Whether to limit corrections by how often the student fails at the question (LEMMA-Hard). The limit is
+    `per_question` times the share of failed attempts: half for the student's own errors and half for injected ones."""
     both_strategies: bool = False
-    """Publish only errors for which the corrections of both strategies passed."""
+    """Whether to publish only errors for which the corrections of both strategies passed."""
     tolerance: float = Field(default=0.1, ge=0, le=1)
     """Largest total variation distance between the error types of published injections and the target, in [0, 1].
     Surplus injections are dropped. Types that were never injected do not count, since dropping others cannot restore

@@ -24,11 +24,12 @@ class Smooth(Ask):
     carries_user_columns: ClassVar[bool] = True
     table: ClassVar[pa.Schema] = corrections.CORRECTION_DRAFTS
     role: str | None = "teacher"
-    """Which model rewrites the correction."""
+    """Role of the model that rewrites the correction."""
     sampling: Sampling = Sampling(temperature=0.7, max_tokens=4096)
     """How the teacher is sampled: the paper's temperature and length (appendix A.3.1)."""
     structured: bool = False
-    """Make the engine enforce a JSON object with reflection and correction; only for engines that can (http, vllm)."""
+    """Whether the engine must enforce a JSON object with reflection and correction; only for engines that can (http,
+    vllm)."""
 
     def prompt(self, row: Row) -> Prompt:
         continuation = row["trajectory"][row["reflection_start"] :]

@@ -33,7 +33,7 @@ class NormalizeProblem(Stage):
     table: ClassVar[pa.Schema] = student_solutions.PROBLEMS_WITH_REFERENCE
 
     least_agreement: float = Field(default=0.5, ge=0, le=1)
-    """Least share of samples that must agree on an answer selected by votes. Not in the paper."""
+    """Least share of samples that must agree on a gold answer that was selected by votes. Not in the paper."""
 
     def rows(self, batch: Sequence[Row], engine: Any) -> Iterator[Row | Reject]:
         for row in batch:
@@ -59,7 +59,7 @@ class SampleStudent(Solve):
     carries_user_columns: ClassVar[bool] = True
     table: ClassVar[pa.Schema] = student_solutions.SOLUTIONS_WRITTEN
     role: str | None = "student"
-    """Which model plays the student."""
+    """Role of the model that plays the student."""
     sampling: Sampling = Sampling(n=4, temperature=0.7, max_tokens=1024)
     """How the student is sampled. Temperature, top-p and length are the paper's (appendix A.3.1); it gives no n."""
 

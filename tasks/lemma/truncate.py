@@ -24,7 +24,7 @@ class Truncate(Stage):
     table: ClassVar[pa.Schema] = located_errors.LOCATED_ERRORS
 
     same_type: bool = False
-    """Also reject an injection if the diagnosis names a type other than the one requested."""
+    """Whether to reject an injection also if the diagnosis names a type other than the one requested."""
 
     def rows(self, batch: Sequence[Row], engine: Any) -> Iterator[Row | Reject]:
         """One outcome for each row of `schemas.tables.diagnoses.SCHEMA`."""

@@ -40,9 +40,10 @@ class ValidateCorrection(Stage):
     answer_match: Verify = Verify()
     """Verifier that decides whether the answer of a correction is right."""
     max_overlap: float = Field(default=0.5, ge=0, le=1)
-    """Largest share of the prefix's calculations that a restart may repeat; smoothing may bring it back."""
+    """Largest share of the prefix's calculations that a restart may repeat; 1: no limit. Smoothing may bring repeats
+    back, so they are counted again after it."""
     min_correction_characters: int = Field(default=10, ge=1)
-    """Fewest characters of a correction."""
+    """Fewest characters of a correction that is kept."""
     max_trajectory_characters: int = Field(default=12_000, ge=1)
     """Most characters of a trajectory: some 4,096 tokens, the cut-off length of the paper's training."""
     max_reflection_characters: int = Field(default=1000, ge=1)

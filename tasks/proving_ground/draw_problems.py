@@ -19,13 +19,13 @@ class DrawProblem(Stage):
     table: ClassVar[pa.Schema] = problems.SCHEMA
 
     first_seed: int = Field(default=0, ge=0)
-    """Seed of the first problem; the next ones count up from it."""
+    """Seed of the first problem; the seeds of the next ones count up from it."""
     solvable: bool | None = True
-    """Whether problems are solvable (true) or unsolvable (false); null draws a mixture, 70 % of it solvable."""
+    """Whether problems are solvable (true) or unsolvable (false). None: a mixture, 70 % of it solvable."""
     topic: str | None = None
-    """Topic of all problems; null draws from all topics."""
+    """Topic of all problems, e.g. `rates`; None: all topics."""
     template: str | None = None
-    """Template of all problems; null draws from all templates."""
+    """Template of all problems, by name; None: all templates."""
 
     @model_validator(mode="after")
     def _check_names(self) -> "DrawProblem":

@@ -39,9 +39,9 @@ class EvalSize(FrozenModel):
     questions: int = 10_000
     """Number of questions to write, each from a prompt without inputs."""
     temperature: float = 0.7
-    """Temperature of the sampled solutions."""
+    """Sampling temperature of the solutions."""
     batch: int = 512
-    """Number of prompts per call of the engine."""
+    """Number of prompts in one call of the engine."""
 
 
 def evaluate(engine: PupilEngine, size: EvalSize = EvalSize()) -> Measures:  # noqa: B008 - frozen

@@ -31,7 +31,7 @@ class FailRate(Ask):
     tag: ClassVar[str] = "solve"
     table: ClassVar[pa.Schema] = difficulty.SCHEMA
     role: str | None = "prober"
-    """Which model attempts the questions."""
+    """Role of the model that attempts the questions."""
     sampling: Sampling = Sampling(n=8, temperature=0.7, max_tokens=256)
     """How the model is sampled. The paper does not give its n; its labels follow DART-Math: temperature 1.6, top_p
     0.95, 2048 tokens."""
@@ -113,7 +113,7 @@ class ScoreDifficulty(Score):
     label: ClassVar[str] = "score_difficulty"
     table: ClassVar[pa.Schema] = difficulty.SCHEMA
     role: str | None = "difficulty"
-    """Which model with a scalar head predicts the difficulty."""
+    """Role of the model with a scalar head that predicts the difficulty."""
 
     def prompt(self, row: Row) -> Prompt:
         return self.make_prompt(question=row["question"])

@@ -27,15 +27,16 @@ class SampleByDifficulty(Merge):
     inputs: ClassVar[tuple[str, ...]] = ("questions", "difficulty")
 
     drop_easy: Mapping[str, Share] = {}
-    """Share of questions to drop by generator, the easiest first, e.g. `{"dsmath": 0.3}`. The paper drops questions of
-    one generator only, by eye (sections 2.4 and 3.1); its figures amount to some 0.3."""
+    """Share of questions to drop by generator, the easiest first, e.g. `{"dsmath": 0.3}`. Empty: none. The paper drops
+    questions of one generator only, by eye (sections 2.4 and 3.1); its figures amount to some 0.3."""
     target: Mapping[str, tuple[tuple[Share, Share], ...]] = {}
     """Histogram to match by generator: bins from easy to hard, each with its highest fail rate and its share of the
     questions kept, e.g. `{"": ((0.2, 0.1), (0.6, 0.5), (1.0, 0.4))}`. The bin that is scarcest for its share limits how
-    many questions are kept."""
+    many questions are kept. Empty: no histogram."""
 
     generators: tuple[str, ...] = ()
-    """Generators of the recipe, which may have no questions left. Any other generator without questions is an error."""
+    """Generators that may have no questions left; the recipe puts its own here. Any other generator without questions
+    is an error."""
 
     @field_validator("target")
     @classmethod

@@ -28,16 +28,16 @@ class ImproveQuestion(Ask):
     table: ClassVar[pa.Schema] = question_preferences.QUESTION_REWRITES
 
     role: str | None = "teacher"
-    """Which model improves the questions."""
+    """Role of the model that improves the questions."""
     harder_template: str = load_instruction("harden_question")
-    """Instruction for making a question harder; `template` is the one for making it solvable."""
+    """Instruction for making a question harder; `template` is the instruction for making it solvable."""
     harder_share: float = Field(default=0.5, ge=0, le=1)
     """Share of questions to make harder. The paper draws one of the two directions (section 2.3); it gives no share."""
     seed: int = 0
-    """Seed of the draw of directions."""
+    """Seed of the random choice between making a question harder and making it solvable."""
     max_words: int = Field(default=300, ge=1)
-    """Most words of a rewrite; longer ones are rejected. Not in the paper, which also trains on rewrites that are no
-    longer questions."""
+    """Most words of a rewritten question; longer ones are rejected. Not in the paper, which also trains on rewrites
+    that are no longer questions."""
     sampling: Sampling = Sampling(max_tokens=4096)
     """How rewrites are sampled: greedy, at most 4,096 tokens (the authors' code)."""
 

@@ -49,13 +49,11 @@ class JudgeSolvable(JudgeStage, Filter):
     sampling: Sampling = Sampling(max_tokens=160)
     """How the judge is sampled."""
     least_share: float = Field(default=0.5, ge=0.5, le=1)
-    """Least share of the verdicts that must find the question solvable; in any case more than half."""
+    """Least share of the judge's verdicts that must find the question solvable; in any case more than half."""
     least_confidence: float = Field(default=0, ge=0, le=1)
-    """Least probability of all tokens of a judgement for it to count as `yes`; below, it counts as unsure. 0: no limit.
-
-    Meant for judges that write few words. Of the pupil's greedy judgements 91.5 % are right, and 95.6 % of those with
-    0.55 or more.
-    """
+    """Least probability, over all tokens of a judgement, for it to count as `yes`; below, it counts as unsure. 0: no
+    limit. Meant for judges that write few words. Of the pupil's greedy judgements 91.5 % are right, and 95.6 % of those
+    with 0.55 or more."""
 
     def initial_sampling(self) -> Sampling:
         return (

@@ -20,7 +20,7 @@ class WriteQuestion(Ask):
     tag: ClassVar[str] = "write_question"
     table: ClassVar[pa.Schema] = questions.SCHEMA
     role: str | None = "questioner"
-    """Which model writes the questions."""
+    """Role of the model that writes the questions."""
     sampling: Sampling = Sampling(temperature=1.0, max_tokens=256)
     """How the questioner is sampled."""
 
@@ -38,7 +38,7 @@ class RewriteQuestion(Ask):
     tag: ClassVar[str] = "rewrite_question"
     table: ClassVar[pa.Schema] = questions.SCHEMA
     role: str | None = "questioner"
-    """Which model rewrites the questions."""
+    """Role of the model that rewrites the questions."""
     sampling: Sampling = Sampling(temperature=0.7, max_tokens=256)
     """How the questioner is sampled."""
 

@@ -18,23 +18,25 @@ class FineTuning(TrainingStep):
     learning_rate: float = Field(gt=0)
     """Peak learning rate; it falls to zero along a cosine."""
     warmup: float = Field(ge=0)
-    """Steps in which the learning rate rises; a value below 1 is a share of all steps."""
+    """Number of steps in which the learning rate rises to its peak. A value below 1 is a share of all steps; 0:
+    none."""
     batch: int = Field(ge=1)
-    """Sequences, or pairs, per optimiser step, over all processes."""
+    """Number of sequences, or pairs, per optimiser step, over all processes."""
     max_tokens: int = Field(default=1024, ge=8)
-    """Most tokens of a sequence. Longer questions are left out and counted; cut off, they would have no end."""
+    """Most tokens of a training sequence. Longer questions are left out and counted, because cut off they would have no
+    end."""
     epochs: float = Field(default=1.0, gt=0)
-    """Passes over the data. More passes reduce diversity (appendix A)."""
+    """Number of passes over the training data. More passes reduce diversity (ScaleQuest, appendix A)."""
     weight_decay: float = Field(default=0.0, ge=0)
-    """Weight decay of AdamW: 0 (code)."""
+    """Weight decay of AdamW: 0 in ScaleQuest's code."""
     seed: int = 7
-    """Seed of the order of the data."""
+    """Seed of the random order of the training data."""
     micro_batch: Annotated[int, NotIdentity] = Field(default=1, ge=1)
-    """Sequences, or pairs, in one forward pass of one process."""
+    """Number of sequences, or pairs, in one forward pass of one process."""
     threads: Annotated[int, NotIdentity] = Field(default=0, ge=0)
-    """CPU threads; 0 lets torch decide."""
+    """Number of CPU threads of a training; 0 lets torch decide."""
     save_every: Annotated[int, NotIdentity] = Field(default=50, ge=1)
-    """Steps between two checkpoints, which are the most that a killed training loses."""
+    """Number of steps between two checkpoints; a training that is killed loses at most as many."""
 
     @model_validator(mode="after")
     def _check_batch(self) -> "FineTuning":
@@ -58,14 +60,15 @@ class QuestionFineTuning(FineTuning):
     trainer: ClassVar[str] = "tasks.training.sft:train_on_questions"
 
     role: Annotated[str | None, NotIdentity] = "solver"
-    """Whose model is trained; a recipe puts its generator here."""
+    """Role whose model is trained; the recipe puts its generator here."""
     learning_rate: float = Field(default=2e-5, gt=0)
-    """Peak learning rate: 2e-5 (code; the paper does not say)."""
+    """Peak learning rate: 2e-5 in the authors' code; the paper does not say."""
     warmup: float = Field(default=0.03, ge=0)
-    """Share of the steps in which the learning rate rises: 3 % (code)."""
+    """Number of steps in which the learning rate rises to its peak; below 1, a share of all steps: 0.03 in the authors'
+    code."""
     batch: int = Field(default=8, ge=1)
-    """Rows per optimiser step. 8 rows of 1,024 tokens are as many tokens as the authors' 32 rows of 256 (code), which
-    cut long questions."""
+    """Number of rows per optimiser step. 8 rows of 1,024 tokens are as many tokens as the 32 rows of 256 in the
+    authors' code, which cut long questions."""
 
 
 class QuestionPreferenceOptimization(FineTuning):
@@ -77,20 +80,23 @@ class QuestionPreferenceOptimization(FineTuning):
     trainer: ClassVar[str] = "tasks.training.dpo:train_on_preferences"
 
     role: Annotated[str | None, NotIdentity] = "questioner"
-    """Whose model is trained; a recipe puts its generator here."""
+    """Role whose model is trained; the recipe puts its generator here."""
     learning_rate: float = Field(default=5e-7, gt=0)
-    """Peak learning rate: 5e-7 (appendix A)."""
+    """Peak learning rate: 5e-7 in the paper (appendix A)."""
     warmup: float = Field(default=20, ge=0)
-    """Steps in which the learning rate rises: 20 (appendix A). A value below 1 is a share of all steps."""
+    """Number of steps in which the learning rate rises to its peak: 20 in the paper (appendix A). A value below 1 is a
+    share of all steps."""
     batch: int = Field(default=128, ge=1)
-    """Pairs per optimiser step: 128 (appendix A)."""
+    """Number of pairs per optimiser step: 128 in the paper (appendix A)."""
     beta: float = Field(default=0.1, gt=0)
-    """Strength of the penalty for moving away from the reference model: 0.1 (code; the paper does not say)."""
+    """Strength of the penalty for moving away from the reference model: 0.1 in the authors' code; the paper does not
+    say."""
     sft_weight: float = Field(default=0.0, ge=0)
-    """Weight of the language-model loss on the chosen question, added to that of the pair; 0 is DPO as in the paper.
-    Without it a small model forgets how to write questions: the share of garbled ones grows."""
+    """Weight of the language-model loss on the chosen question, added to that of the pair; 0: none, which is DPO as in
+    the paper. Without it a small model forgets how to write questions: the share of garbled ones grows."""
     held_out: int = Field(default=100, ge=0)
-    """Pairs held out of training, to measure how many the model orders correctly: 100 (code)."""
+    """Number of pairs held out of training, to measure how many the model orders correctly: 100 in the authors'
+    code."""
 
 
 class TrainDifficultyModel(FineTuning):
@@ -107,18 +113,19 @@ class TrainDifficultyModel(FineTuning):
     trainer: ClassVar[str] = "tasks.training.regression:train_on_fail_rates"
 
     role: Annotated[str | None, NotIdentity] = "prober"
-    """Whose model is trained."""
+    """Role whose model is trained to predict the fail rates of questions."""
     learning_rate: float = Field(default=1e-5, gt=0)
-    """Highest learning rate."""
+    """Peak learning rate; it falls to zero along a cosine. The paper gives none."""
     warmup: float = Field(default=0.03, ge=0)
-    """Share of the steps in which the learning rate rises."""
+    """Number of steps in which the learning rate rises to its peak; below 1, a share of all steps. The paper gives
+    none."""
     batch: int = Field(default=64, ge=1)
-    """Questions in one step."""
+    """Number of questions per optimiser step. The paper gives none."""
     epochs: float = Field(default=2.0, gt=0)
-    """Passes over the data."""
+    """Number of passes over the questions. The paper gives none."""
     prompt_prefix: str = ""
-    """Text before each question. If the tokeniser adds an opening token, that comes first."""
+    """Text before each question; empty: none. If the tokeniser adds an opening token, that comes first."""
     prompt_suffix: str = ""
-    """Text after each question. The head reads the last token of the whole."""
+    """Text after each question; empty: none. The head reads the last token of the whole text."""
     held_out: float = Field(default=0.1, ge=0, lt=1)
-    """Share of the questions held out of training, to measure the prediction."""
+    """Share of the questions held out of training, to measure the quality of the predictions; 0: none."""

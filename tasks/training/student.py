@@ -40,7 +40,7 @@ class CorrectionsAsExamples(Merge):
     inputs: ClassVar[tuple[str, ...]] = ("corrections",)
 
     masked: bool = False
-    """Exclude the wrong step from the loss: the student reads it but does not learn to write it."""
+    """Whether to exclude the wrong step from the loss, so that the student reads it but does not learn to write it."""
 
     def sql(self) -> str:
         """The wrong step is the last step of the prefix."""
@@ -65,19 +65,21 @@ class StudentFineTuning(FineTuning):
     trainer: ClassVar[str] = "tasks.training.sft:train_on_replies"
 
     role: Annotated[str | None, NotIdentity] = "student"
-    """Whose model every student begins from."""
+    """Role whose model every student starts from."""
     learning_rate: float = Field(default=1e-5, gt=0)
-    """Peak learning rate of the cosine: 1e-5 (arXiv:2503.17439, appendix A.3.1)."""
+    """Peak learning rate of the cosine schedule. The paper has 1e-5 (arXiv:2503.17439, appendix A.3.1)."""
     warmup: float = Field(default=0.03, ge=0)
-    """Steps in which the learning rate rises; a value below 1 is a share of all steps."""
+    """Number of steps in which the learning rate rises to its peak. A value below 1 is a share of all steps; 0:
+    none."""
     batch: int = Field(default=32, ge=1)
-    """Examples per optimiser step, over all processes."""
+    """Number of examples per optimiser step, over all processes."""
     max_tokens: int = Field(default=4096, ge=8)
-    """Most tokens of an example (appendix A.3.1). Longer examples are left out and counted."""
+    """Most tokens of an example: 4,096 in the paper (LEMMA, appendix A.3.1). Longer examples are left out and
+    counted."""
     token_budget: int = Field(default=100_000_000, ge=1)
-    """Tokens to train on, prompts included."""
+    """Number of tokens to train each student on, prompts included."""
     prompt_stage: SampleStudent = SampleStudent()
-    """The stage whose prompt the student is trained with."""
+    """The stage in whose prompt format the student is trained; the recipe puts its `attempt` here."""
 
 
 class TraceSelfCorrection(Stage):

@@ -39,8 +39,8 @@ class ExtractAnswerKey(Stage):
     version: ClassVar[int] = 2
 
     group_column: str = "question"
-    """Column whose value all attempts at one question share. A row without a value is quarantined: such rows would
-    otherwise count as samples of one question."""
+    """Name of the column whose value all attempts at one question share. A row without a value is quarantined: such
+    rows would otherwise count as samples of one question."""
     markers: tuple[str, ...] = MARKERS
     """Markers that open the line of the final answer; GSM8K's is `A:`."""
 

@@ -30,7 +30,7 @@ class VerifyByOracle(Stage):
     table: ClassVar[pa.Schema] = verdicts.VERDICT_SCHEMA
 
     answer_match: Verify = Field(default_factory=Verify)
-    """How the two answers are compared."""
+    """How the response's final answer is compared with the exact answer."""
 
     @cached_property
     def identity(self) -> str:

@@ -66,7 +66,7 @@ class JudgePair(JudgeStage):
     }
 
     swapped: bool = False
-    """Whether the rival is shown first."""
+    """Whether the rival response is shown first. The recipe runs both orders, whatever is given here."""
 
     def prompt(self, row: Row) -> Prompt | None:
         if row["rival"] is None:

@@ -37,11 +37,11 @@ class RewardThreshold(Merge):
     """Columns in addition to those of every verdict."""
 
     threshold: float = Field(default=0.5, ge=0, le=1)
-    """Smallest reward of a right attempt. It applies with a margin as well."""
+    """Smallest reward, in [0, 1], of a right attempt. It applies also if `margin` is given."""
     undecided_band: float = Field(default=0.0, ge=0, le=1)
-    """Distance to the threshold within which an attempt is `unverifiable`."""
+    """Distance to the threshold within which an attempt is `unverifiable`; 0: every attempt is decided."""
     margin: float | None = Field(default=None, ge=0, le=1)
-    """Smallest lead over the best attempt with another answer. Null: each attempt is judged alone."""
+    """Smallest lead in reward over the best attempt with another answer. None: each attempt is judged alone."""
 
     def sql(self) -> str:
         """`lead` is the lead over the best other answer: negative for all but the best."""

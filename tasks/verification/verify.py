@@ -49,12 +49,13 @@ class Verify(Stage):
     """Markers that open the line of the final answer, in responses and in golds that are whole solutions; GSM8K's is
     `A:`."""
     tolerance: float = Field(default=0.0, ge=0, le=0.05)
-    """Largest relative difference from a gold number that is still correct. 0: none, unless the question asks to
-    round."""
+    """Largest relative difference from a gold number that is still correct. At 0 no difference is allowed, unless the
+    question asks to round."""
     deadline: float = Field(default=pool.DEADLINE_SECONDS, gt=0, le=3600)
-    """Seconds that Math-Verify may take for a pair before the verdict is `timeout`."""
+    """Seconds that Math-Verify may take for a pair of answers before the verdict is `timeout`."""
     library: str = Field(default_factory=describe_library)
-    """Library and version that judge. Another version may judge differently, so it makes a different stage."""
+    """Name and version of the library that judges, as it is installed. Another version may judge differently, so it is
+    part of the stage's identity."""
 
     @field_validator("library")
     @classmethod

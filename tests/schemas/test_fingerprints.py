@@ -7,16 +7,20 @@ A change here makes every user's next run work and ask everything anew. Refresh 
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pydantic
+import pytest
 
 from flows.cli import recipe_arguments as arguments
 from flows.cli.launch import load_recipe
 from infra.cluster.profiles import load_profile
 from schemas.engine_specs import EmbeddedSpec, HttpSpec, RegressorSpec, VllmSpec
 from schemas.identity import ask_fingerprint, fingerprint
+from schemas.outcomes import Row
+from schemas.prompts import Prompt
 from schemas.steps import Step
+from tasks.answers.solve import Solve
 from tasks.base.ask import Ask, make_request
 from tests.support.steps import find_steps
 
@@ -50,11 +54,24 @@ ROW: dict[str, Any] = {
 def described(step: Step) -> dict[str, Any]:
     """What must not change of one step: its fingerprint; of a stage that asks also a prompt and two seeds."""
     listed: dict[str, Any] = {"fingerprint": fingerprint(step)}
-    if isinstance(step, Ask) and (prompt := step.prompt(ROW)) is not None:
+    if isinstance(step, Ask) and (prompt := prompt_about_row(step)) is not None:
         listed["prompt"] = prompt.to_tagged_text()
         shared = ask_fingerprint(step.label, step.initial_sampling(), "model")
         listed["seeds"] = make_request(shared, ROW["row_id"], prompt, 2).seeds
     return listed
+
+
+def prompt_about_row(step: Ask) -> Prompt | None:
+    """The stage's prompt about `ROW`; an error that names the stage and the column if `ROW` lacks one."""
+    try:
+        return step.prompt(ROW)
+    except KeyError as error:
+        if (column := error.args[0]) in ROW:
+            raise
+        raise LookupError(
+            f"stage {step.label} ({type(step).__name__}) asks about the column {column!r}, which no row of this test "
+            f"has; add an example of it to ROW in tests/schemas/{Path(__file__).name}"
+        ) from error
 
 
 def fields_of(value: Any, path: str) -> Iterator[tuple[str, Step]]:
@@ -106,6 +123,22 @@ def test_no_fingerprint_seed_or_prompt_changed() -> None:
     for subject in golden:
         for name in sorted(golden[subject].keys() | now[subject].keys()):
             assert now[subject].get(name) == golden[subject].get(name), f"{subject}: {name} changed"
+
+
+class TranslateQuestion(Solve):
+    """A new stage, which asks about a column that no other stage reads."""
+
+    label: ClassVar[str] = "translate_question"
+
+    def prompt(self, row: Row) -> Prompt:
+        return self.make_prompt(question=row["question"], language=row["language"])
+
+
+def test_a_stage_that_asks_about_an_unknown_column_is_named_with_the_way_out() -> None:
+    with pytest.raises(
+        LookupError, match=r"stage translate_question .* 'language', .*; add an example .* to ROW in tests/"
+    ):
+        described(TranslateQuestion(template="Translate the question."))
 
 
 if __name__ == "__main__":

@@ -47,4 +47,7 @@ def hash_ctranslate2_model(path: Path) -> str:
 def check_pinned(path: str | Path, pinned: str, digest: str) -> None:
     """Raise ValueError if `pinned` is not empty and differs from `digest`, that of the model in `path`."""
     if pinned and pinned != digest:
-        raise ValueError(f"the model in {path} is not the pinned one ({digest[:12]}, not {pinned[:12]})")
+        raise ValueError(
+            f"the model in {path} is not the pinned one ({digest[:12]}, not {pinned[:12]}); restore on this machine "
+            "the model that the run started with, or start the run again with the one that is there now"
+        )

@@ -66,10 +66,10 @@ class Execute(Stage):
     column: str = "solution"
     """Column that holds the program: the last Python block in its text, or the whole text if it has no block."""
     deadline: float = Field(default=10.0, gt=0, le=3600)
-    """Seconds of wall time that a program may run."""
+    """Seconds of wall time after which a program is stopped."""
     cpu_seconds: int = Field(default=5, ge=1, le=3600)
-    """Seconds of CPU time that a program may take. Unlike wall time, this does not depend on how busy the machine
-    is."""
+    """Seconds of CPU time after which a program is stopped. Unlike wall time, this does not depend on how busy the
+    machine is."""
     memory_mib: int = Field(default=512, ge=64)
     """MiB of address space that a program may use, in addition to the interpreter with its libraries."""
     output_kib: int = Field(default=64, ge=1, le=1024)
@@ -81,11 +81,11 @@ class Execute(Stage):
     """Whether a printed float is also read as the number that it stands for: 0.30000000000000004 as 0.3,
     3.3333333333333335 as 10/3."""
     unsafe: bool = False
-    """Whether programs are run even if the machine cannot keep them from its files and network. They may do anything
-    there."""
+    """Whether programs are run even if the machine cannot keep them from its files and network, where they may do
+    anything."""
     interpreter: str = Field(default_factory=lambda fields: sandbox.describe_interpreter(fields["libraries"]))
-    """Python and library versions that run the programs. Others may print something else, so they make a different
-    stage."""
+    """Python and library versions that run the programs, as they are installed. Others may print something else, so
+    they are part of the stage's identity."""
     answer_match: Verify = Field(default_factory=Verify)
     """How the output is compared with the gold answer: as the final answer of a text would be."""
 

@@ -17,6 +17,9 @@ from schemas.recipe import Recipe
 from tests.support.recipes import LOADABLE_RECIPES, build, read_field
 from tests.support.runs import ROOT
 
+LEAST_WORDS = 4
+"""Words of the first sentence of a help text; a shorter one, such as `Into steps.`, says nothing by itself."""
+
 
 @pytest.mark.parametrize("name", LOADABLE_RECIPES)
 def test_the_short_help_fits_a_screen_of_sixty_lines_and_eighty_columns(
@@ -70,7 +73,32 @@ def test_a_prompt_is_shown_as_its_file_and_an_optional_part_with_its_own_default
 def test_every_field_and_every_part_says_in_a_sentence_what_it_is_for(name: str) -> None:
     model = MockBehaviour if name == "mock-server" else _model(name)
     texts = {flag.path: flag.text for flag in recipe_help.describe(model)} | recipe_help.describe_parts(model)
-    assert not [path for path, text in texts.items() if not re.fullmatch(r"[A-Z0-9`].*\.", text)]
+    fragments = [f"{name}: {path}: {text!r}" for path, text in texts.items() if not _stands_alone(text)]
+    assert not fragments, (
+        "the docstring below a field is all that the help and Prefect's form show of it; "
+        f"begin with a capital, end with a full stop, and use at least {LEAST_WORDS} words: {'; '.join(fragments)}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "stands_alone"),
+    [
+        ("Seed of the random draws.", True),
+        ("Seed of the draws. Any number", False),
+        ("seed of the random draws.", False),
+        ("Into steps.", False),
+        ("How. 0 is greedy decoding.", False),
+        ("", False),
+    ],
+)
+def test_a_sentence_begins_with_a_capital_ends_with_a_full_stop_and_has_some_words(
+    text: str, stands_alone: bool
+) -> None:
+    assert _stands_alone(text) is stands_alone
+
+
+def _stands_alone(text: str) -> bool:
+    return bool(re.fullmatch(r"[A-Z].*\.", text)) and len(text.split(". ")[0].split()) >= LEAST_WORDS
 
 
 @pytest.mark.parametrize("name", LOADABLE_RECIPES)

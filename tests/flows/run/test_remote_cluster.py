@@ -7,7 +7,7 @@ from pathlib import Path
 import distributed
 import pytest
 
-from infra.cluster.dask_cluster import SOUND
+from infra.cluster.dask_cluster import FIXED_PYTHON_VERSIONS
 from tests.support.elsewhere import running, scheduler
 from tests.support.forks import start_forked
 from tests.support.runs import make_attempts, wait_for_exit, write_jsonl
@@ -16,7 +16,9 @@ __all__ = ["scheduler"]  # a fixture
 
 
 @pytest.mark.system
-@pytest.mark.skipif(sys.version_info[:3] >= SOUND.get(sys.version_info[:2], (0,)), reason="this Python does not hang")
+@pytest.mark.skipif(
+    sys.version_info[:3] >= FIXED_PYTHON_VERSIONS.get(sys.version_info[:2], (0,)), reason="this Python does not hang"
+)
 def test_a_worker_that_the_profiler_may_hang_is_named_with_the_way_out(
     api: str, scheduler: str, tmp_path: Path
 ) -> None:

@@ -19,7 +19,7 @@ from tests.support.elsewhere import ROOT, running, scheduler, until
 
 __all__ = ["scheduler"]  # a fixture
 PATIENCE = "60s"
-AFFECTED = sys.version_info[:3] < dask_cluster.SOUND.get(sys.version_info[:2], (0,))
+AFFECTED = sys.version_info[:3] < dask_cluster.FIXED_PYTHON_VERSIONS.get(sys.version_info[:2], (0,))
 
 
 def profiled(dask_worker: Any) -> tuple[bool, list[str], set[int]]:

@@ -76,7 +76,7 @@ def test_the_identity_is_the_content_and_not_the_place(spec: EmbeddedSpec, tmp_p
     config = json.loads((copy / "config.json").read_text())
     (copy / "config.json").write_text(json.dumps({**config, "unk_token": "<pad>"}))
     assert fingerprint(pin_model(elsewhere)) != fingerprint(pin_model(spec))
-    with pytest.raises(ValueError, match="not the pinned one"):
+    with pytest.raises(ValueError, match=r"not the pinned one .*; restore .* or start the run again"):
         EmbeddedEngine(elsewhere.model_copy(update={"digest": pin_model(spec).digest}))
 
 

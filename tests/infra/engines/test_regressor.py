@@ -128,7 +128,7 @@ def test_the_identity_is_the_content_and_not_the_place(spec: RegressorSpec, mode
     elsewhere = spec.model_copy(update={"path": str(copy), "threads": 2, "max_batch_tokens": 64})
     assert fingerprint(engines.pin_model(spec)) == fingerprint(engines.pin_model(elsewhere)) != fingerprint(spec)
     (copy / "config.json").write_text((copy / "config.json").read_text() + "\n")
-    with pytest.raises(ValueError, match="not the pinned one"):
+    with pytest.raises(ValueError, match=r"not the pinned one .*; restore .* or start the run again"):
         Regressor(elsewhere.model_copy(update={"digest": engines.pin_model(spec).digest}))
 
 
