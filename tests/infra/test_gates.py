@@ -110,3 +110,21 @@ def test_the_promises_of_the_verify_recipe_hold_for_good_rows_and_stop_bad_ones(
     assert "row_id: values to be unique" in failed and "'perhaps'" in failed
     empty = checked(lake, suite, [good.slice(0, 0)])
     assert empty.details["failed"] == "table: expect_table row count to be between: observed 0".replace("expect_", "")
+
+
+@pytest.mark.parametrize(
+    ("kind", "arguments", "failed"),
+    [
+        ("expect_column_most_common_value_share_to_be_at_most", {"max_share": 0.2}, "40 of 40 rows hold 'Answer'"),
+        ("expect_column_most_common_value_share_to_be_at_most", {"max_share": 1.0}, ""),
+        ("expect_column_most_common_value_share_to_be_at_most", {"max_share": 0.2, "min_rows": 41}, ""),
+        ("expect_column_values_to_vary", {}, "1 different values in 40 rows"),
+        ("expect_column_values_to_vary", {"min_rows": 41}, ""),
+    ],
+)
+def test_one_value_in_all_rows_is_noticed(lake: str, kind: str, arguments: dict[str, Any], failed: str) -> None:
+    table = pa.table({"row_id": [str(n) for n in range(40)], "answer": ["Answer"] * 40})
+    receipt = checked(lake, [expect(kind, column="answer", **arguments)], [table])
+    assert receipt.details["failed"].endswith(failed) and bool(receipt.details["failed"]) == bool(failed)
+    varied = pa.table({"row_id": [str(n) for n in range(40)], "answer": [str(n) for n in range(40)]})
+    assert checked(lake, [expect(kind, column="answer", **arguments)], [varied]).details["failed"] == ""

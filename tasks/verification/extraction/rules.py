@@ -217,8 +217,9 @@ def _find_next_line(text: str, end: int) -> ExtractedAnswer | None:
     if extracted is None or len(extracted.text) > MAX_NEXT_LINE_CHARACTERS or is_placeholder(extracted.text):
         return None
     if opening := ANSWER_IS.search(extracted.text.lower()):
-        stop = SENTENCE_END.search(text, extracted.start + opening.end())
-        return _undress(text, "hash", extracted.start + opening.end(), stop.start() if stop else extracted.end)
+        sentence_end = SENTENCE_END.search(text, extracted.start + opening.end())
+        end = sentence_end.start() if sentence_end else extracted.end
+        return _undress(text, "hash", extracted.start + opening.end(), end)
     return extracted if VALUE_LINE.fullmatch(extracted.text) else None
 
 
@@ -226,8 +227,8 @@ def _undress(text: str, rule: str, start: int, end: int) -> ExtractedAnswer | No
     """The span without the signs of bold, italic and code type around it; None if nothing is left."""
     extracted = _make_extracted(text, rule, start, end)
     while extracted and (dress := DRESS.fullmatch(extracted.text)):
-        start, end = dress.span(dress.lastindex or 0)
-        extracted = _make_extracted(text, rule, extracted.start + start, extracted.start + end)
+        inner_start, inner_end = dress.span(dress.lastindex or 0)
+        extracted = _make_extracted(text, rule, extracted.start + inner_start, extracted.start + inner_end)
     if extracted and extracted.text.endswith("**") and extracted.text.count("**") % 2:  # the end of bold type before it
         return _make_extracted(text, rule, extracted.start, extracted.end - 2)
     return extracted
