@@ -26,16 +26,6 @@ VERDICT_SCHEMA = pa.schema(
     ]
 )
 
-EXTRACTED_ANSWERS = pa.schema(
-    [
-        required("row_id", pa.string()),
-        required("answer", pa.string()),
-        required("found_by", pa.string()),  # as in VERDICT_SCHEMA
-        required("start", pa.int32()),  # character offset in the response where the answer starts
-        required("end", pa.int32()),  # character offset where it ends
-    ]
-)
-
 
 def expectations() -> list[Expectation]:
     """The checks of a published table of verdicts. Many timeouts or unparseable answers cause a warning only."""

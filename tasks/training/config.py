@@ -83,7 +83,7 @@ class QuestionPreferenceOptimization(FineTuning):
     """Role whose model is trained; the recipe puts its generator here."""
     learning_rate: float = Field(default=5e-7, gt=0)
     """Peak learning rate: 5e-7 in the paper (appendix A)."""
-    warmup: float = Field(default=20, ge=0)
+    warmup: float = Field(default=20.0, ge=0)
     """Number of steps in which the learning rate rises to its peak: 20 in the paper (appendix A). A value below 1 is a
     share of all steps."""
     batch: int = Field(default=128, ge=1)

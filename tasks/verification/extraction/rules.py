@@ -7,15 +7,11 @@ of the text: a degenerate response of 1 MB takes some 10 ms.
 """
 
 import re
-from collections.abc import Iterator, Sequence
-from typing import Any, ClassVar, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
-import pyarrow as pa
 
-from schemas.outcomes import Reject, Row
-from schemas.steps import Stage
-from schemas.tables import verdicts
 from tasks.verification.extraction.formulas import Formula, find_formula, find_last_side
 from tasks.verification.extraction.patterns import (
     ANSWER_IS,
@@ -92,25 +88,6 @@ def extract(text: str, markers: Sequence[str] = MARKERS) -> ExtractedAnswer | No
         _find_last_number,
     )
     return next((extracted for rule in rules if (extracted := rule(text))), None)
-
-
-class ExtractAnswer(Stage):
-    """The final answer of each response, its position, and the rule that found it. Rejects responses without one."""
-
-    label: ClassVar[str] = "extract_answer"
-    table: ClassVar[pa.Schema] = verdicts.EXTRACTED_ANSWERS
-
-    markers: tuple[str, ...] = MARKERS
-    """Markers that open the line of the final answer; GSM8K's is `A:`."""
-
-    def rows(self, batch: Sequence[Row], engine: Any) -> Iterator[Row | Reject]:
-        """One answer for each row that has a `response`; offsets count characters."""
-        for row in batch:
-            if (extracted := extract(row["response"], self.markers)) is None:
-                yield Reject(row, "no_answer")
-            else:
-                answer, found_by, start, end = extracted
-                yield {"row_id": row["row_id"], "answer": answer, "found_by": found_by, "start": start, "end": end}
 
 
 def _make_extracted(text: str, rule: str, start: int, end: int) -> ExtractedAnswer | None:

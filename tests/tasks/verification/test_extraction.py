@@ -6,11 +6,8 @@ import time
 
 import pytest
 
-from schemas.arrow import conform
-from schemas.outcomes import Reject
-from schemas.tables import verdicts
 from tasks.verification.equivalence.question_hints import parse_hints
-from tasks.verification.extraction.rules import ExtractAnswer, extract
+from tasks.verification.extraction.rules import extract
 from tasks.verification.verify import Verify, extract_gold
 from tests.support import recorded
 
@@ -371,11 +368,3 @@ def _seconds(text: str) -> float:
     began = time.thread_time()
     extract(text)
     return time.thread_time() - began
-
-
-def test_the_stage_keeps_where_an_answer_stood_and_rejects_a_response_without_one() -> None:
-    batch = [{"row_id": "1", "response": r"so \boxed{18}."}, {"row_id": "2", "response": "I do not know"}]
-    kept, rejected = ExtractAnswer().rows(batch, None)
-    assert kept == {"row_id": "1", "answer": "18", "found_by": "boxed", "start": 10, "end": 12}
-    conform([kept], verdicts.EXTRACTED_ANSWERS, "extract")
-    assert rejected == Reject(batch[1], "no_answer")
