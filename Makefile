@@ -71,7 +71,7 @@ pupil: $(VENV)/train
 
 # The tests that need torch. None of them may be skipped; vLLM's have an environment of their own.
 test-train: $(VENV)/train
-	@$(BIN)/python -m pytest --allowed-skips /dev/null --ignore tests/vllm -m train
+	@$(BIN)/python -m pytest --allowed-skips=/dev/null --ignore=tests/vllm -m train tests
 
 # With dependencies: what torch needs depends on the machine and its GPU.
 $(VENV)/train: $(READY) requirements-train.lock
@@ -84,7 +84,7 @@ VLLM := .venv-vllm
 VLLM_PYTHON := PYTHONDONTWRITEBYTECODE= $(VLLM)/bin/python
 .PHONY: test-vllm
 test-vllm: $(VLLM)/ready
-	@$(VLLM_PYTHON) -m pytest --override-ini filterwarnings= --allowed-skips /dev/null tests/vllm
+	@$(VLLM_PYTHON) -m pytest --override-ini filterwarnings= --allowed-skips=/dev/null tests/vllm
 
 $(VLLM)/ready: $(VLLM)/installed pyproject.toml
 	@$(VLLM)/bin/python $(INSTALL) --editable .
