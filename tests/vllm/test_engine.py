@@ -106,7 +106,7 @@ def test_a_pooling_model_takes_the_place_of_a_writing_one_and_its_memory(
     assert all(0 < each < 1 for each in scores) and scores[0] == pytest.approx(scores[2], abs=1e-4) != scores[1]
     with pytest.raises(EngineError, match="only scores"):
         generate(scorer, [SOLVE], Sampling(), [[1]])
-    after = scorer.core.processes
+    after = scorer.process.processes
     engines.unload()
     assert not any(map(lives, after))
     with pytest.raises(EngineError, match="closed"):
@@ -133,11 +133,11 @@ def test_an_engine_that_hangs_is_restarted_once_and_what_it_owes_is_asked_again(
 def test_an_engine_does_not_survive_a_worker_that_is_killed(spec: VllmSpec) -> None:
     code = (
         "import sys, time\n"
-        f"from {VllmEngine.__module__} import Vllm\n"
+        f"from {VllmEngine.__module__} import VllmEngine\n"
         f"from {VllmSpec.__module__} import VllmSpec\n"
         "if __name__ == '__main__':\n"
-        "    engine = Vllm(VllmSpec.model_validate_json(sys.argv[1]))\n"
-        "    print(*(process.pid for process in engine.core.processes), flush=True)\n"
+        "    engine = VllmEngine(VllmSpec.model_validate_json(sys.argv[1]))\n"
+        "    print(*(process.pid for process in engine.process.processes), flush=True)\n"
         "    time.sleep(600)\n"
     )
     owner = subprocess.Popen([sys.executable, "-c", code, spec.model_dump_json()], stdout=subprocess.PIPE, text=True)
