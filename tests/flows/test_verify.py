@@ -129,6 +129,15 @@ def test_rows_that_are_all_unusable_stop_at_the_gate(command: Command, tmp_path:
     assert "stopped by gate verified" in command("status", "--store", lake).out
 
 
+def test_a_copy_of_a_file_holds_rows_of_its_own(command: Command, tmp_path: Path) -> None:
+    rows = [{"question": "?", "response": "A: 1", "answer": "1"}]
+    files = [write_jsonl(tmp_path / f"{name}.jsonl", rows) for name in ("one", "copy")]
+    lake = tmp_path / "lake"
+    done = command("run", "verify", "--input", files[0], "--input", files[1], "--store", lake)
+    assert done.code == 0, done.err
+    assert query(Store(str(lake)), "SELECT count(DISTINCT row_id), count(*) FROM verified") == [(2, 2)]
+
+
 def test_a_warning_is_reported_and_published(command: Command, tmp_path: Path) -> None:
     rows = [{"question": "?", "response": "I do not know.", "answer": "1"}] * 5
     lake = tmp_path / "lake"

@@ -128,3 +128,11 @@ def test_one_value_in_all_rows_is_noticed(lake: str, kind: str, arguments: dict[
     assert receipt.details["failed"].endswith(failed) and bool(receipt.details["failed"]) == bool(failed)
     varied = pa.table({"row_id": [str(n) for n in range(40)], "answer": [str(n) for n in range(40)]})
     assert checked(lake, [expect(kind, column="answer", **arguments)], [varied]).details["failed"] == ""
+
+
+def test_timeouts_and_undecided_verdicts_are_only_worth_a_warning(lake: str) -> None:
+    undecided = ["timeout"] * 2 + ["unparseable"] * 20 + ["unverifiable"] * 20
+    table = pa.table({"row_id": [f"{n}" for n in range(100)], "verdict": undecided + ["correct"] * 58})
+    receipt = checked(lake, verdicts.expectations(), [table])
+    assert not receipt.details["failed"]
+    assert all(verdict in receipt.details["warned"] for verdict in set(undecided))

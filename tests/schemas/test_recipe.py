@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from flows.cli import recipe_arguments, recipe_help
 from flows.cli.launch import load_recipe
@@ -13,7 +13,8 @@ from flows.lemma import Lemma, lemma
 from flows.parts.train_questioner import QuestionerTraining
 from flows.scalequest import ScaleQuest, scalequest
 from flows.verify import Verification
-from schemas.identity import fingerprint
+from schemas.identity import FrozenModel, fingerprint
+from schemas.recipe import Recipe
 from tests.support.recipes import LOADABLE_RECIPES, build, read_field, required_fields
 
 
@@ -43,6 +44,21 @@ def test_a_part_that_is_left_out_by_default_begins_from_its_own_defaults() -> No
     assert fail_rate is not None
     own = type(fail_rate)()
     assert fail_rate.sampling == own.sampling.model_copy(update={"n": 6}) and fail_rate.template == own.template
+
+
+class Judge(FrozenModel):
+    role: str
+    votes: int = 3
+
+
+class WithJudge(Recipe):
+    judge: Judge | None = None
+
+
+def test_a_part_that_is_left_out_by_default_and_has_a_required_field_is_given_with_it() -> None:
+    assert WithJudge.model_validate({"judge": {"role": "judge"}}).judge == Judge(role="judge", votes=3)
+    with pytest.raises(ValidationError, match="Field required"):
+        WithJudge.model_validate({"judge": {"votes": 5}})
 
 
 def test_parts_of_parts_keep_theirs_too() -> None:

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 from schemas.arrow import measured, optional, required
 from schemas.identity import FrozenModel, NotIdentity, fingerprint, identity
 from schemas.names import RESERVED_VIEWS, DatasetName
-from schemas.receipts import Receipt
+from schemas.receipts import Receipt, Usage
 from schemas.steps import Expectation, Stage
 
 TABLE = pa.schema([required("row_id", pa.string()), optional("n", pa.int64())])
@@ -133,3 +133,9 @@ def test_a_subclass_with_another_default_role_keeps_it_out_of_the_identity() -> 
         role: str | None = "solver"
 
     assert fingerprint(Solver()) == fingerprint(Solver(role="student"))
+
+
+def test_usage_that_is_added_and_subtracted_again_leaves_nothing() -> None:
+    earlier = Usage(prompt_tokens=1, completion_tokens=2, usd=0.5, gpu_seconds=4)
+    later = Usage(prompt_tokens=10, completion_tokens=20, usd=8, gpu_seconds=40)
+    assert earlier + later - earlier == later and later - later == Usage()

@@ -99,6 +99,12 @@ def test_several_verifiers_make_one_verdict_and_the_later_ones_see_only_what_is_
     assert query(store, "SELECT DISTINCT verifier FROM verified") == [("first_decided(oracle, answer_match)",)]
     assert query(store, "SELECT reason, count(*) FROM rejects GROUP BY ALL") == [("decided", 2)]
 
+    judged("--input", tmp_path / "a.jsonl", "--verifiers", '["oracle", "answer_match"]', "--combine", "all_of")
+    assert query(store, "SELECT verdict, said FROM verified ORDER BY row_id LIMIT 2") == [
+        ("wrong", "questmill.oracle correct, questmill.answer_match wrong"),
+        ("wrong", "questmill.oracle wrong, questmill.answer_match correct"),
+    ], "if all must agree, every verifier sees every attempt"
+
 
 def test_votes_rewards_and_pairs_need_no_gold_and_a_model_only_where_they_are_asked(
     judged: Callable[..., Any], command: Command, tmp_path: Path

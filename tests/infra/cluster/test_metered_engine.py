@@ -298,6 +298,16 @@ def test_a_till_counts_what_the_others_have_spent(folder: str) -> None:
     mine.stop_event.set()
 
 
+def test_a_request_that_is_cancelled_leaves_its_share_of_the_budget_to_another(folder: str) -> None:
+    account = Account(run="r", budget=Budget(tokens=1))
+    tracker = BudgetTracker(account, open_store(folder), lambda start, tracker, usage: usage)
+    assert tracker.may_send()
+    assert tracker.may_send() is None, "what the first one costs is not known yet"
+    tracker.cancel(1)
+    assert tracker.may_send()
+    tracker.stop_event.set()
+
+
 def test_a_process_has_one_till_for_a_start_of_a_run(folder: str) -> None:
     store, account = open_store(folder), Account(run="r")
     with ThreadPoolExecutor(4) as pool:

@@ -1,5 +1,6 @@
 """Every row that goes into a step comes out once: kept, rejected, quarantined, or the step fails and names it."""
 
+import contextlib
 import json
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -99,6 +100,16 @@ def test_a_row_that_makes_the_stage_raise_is_quarantined_and_the_others_are_kept
     assert (receipt.kept, receipt.quarantined) == (11, {"stage failed": 1}) and receipt.quarantine is not None
     (failed,) = open_store(lake).get(receipt.quarantine).to_pylist()
     assert failed["error"] == "ZeroDivisionError: division by zero" and failed["row_id"].endswith("00000006")
+
+
+@pytest.mark.parametrize("excess", [0, 1])
+def test_a_shard_is_given_up_if_more_rows_fail_than_may(attempts: Receipt, lake: str, excess: int) -> None:
+    def behaviour(row: Row) -> list[Any]:
+        return [length(row)] if int(row["response"]) >= worker.MAX_FAILED_ROWS + excess else [1 / 0]
+
+    with pytest.raises(ZeroDivisionError) if excess else contextlib.nullcontext():
+        receipt = tell(behaviour, attempts, lake)
+        assert (receipt.kept, receipt.quarantined) == (4, {"stage failed": worker.MAX_FAILED_ROWS})
 
 
 def test_a_stage_that_always_raises_fails_with_its_own_error(attempts: Receipt, lake: str) -> None:

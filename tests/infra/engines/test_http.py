@@ -232,6 +232,8 @@ def test_https_is_the_default() -> None:
     [
         (("htp://a/v1",), "is not an http or https url"),
         (("http://me:secret@a/v1",), "must not hold a user or password"),
+        (("http://me@a/v1",), "must not hold a user or password"),
+        (("http://:secret@a/v1",), "must not hold a user or password"),
         ((), "at least 1 item"),
     ],
 )

@@ -73,6 +73,8 @@ def test_the_highest_share_is_in_the_last_bar_and_edges_are_not_missed_by_a_roun
 def test_a_few_rows_far_out_do_not_press_the_rest_flat() -> None:
     found = bars([*range(100, 200), *range(100, 200), *range(100, 200), 1_000_000])
     assert found[0] == ("100 to 104", 15) and found[-1] == ("195 and more", 16)
+    found = bars([-50, *range(100, 200), *range(100, 200), *range(100, 200)])
+    assert found[0] == ("up to 104", 16) and found[-1] == ("195 to 199", 15)
 
 
 def test_what_is_not_finite_counts_as_nothing() -> None:

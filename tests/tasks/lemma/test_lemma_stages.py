@@ -26,11 +26,13 @@ from tasks.lemma.prompt_leaks import leaks_prompt
 from tasks.lemma.segment_steps import split_steps
 from tasks.lemma.select_corrections import SelectCorrections, counts_within_tolerance
 from tasks.lemma.smooth import Smooth
+from tasks.lemma.solution_pairs import PairSolutions
 from tasks.lemma.student_attempts import KeepDecided, NormalizeProblem, SampleStudent
 from tasks.lemma.truncate import DropDuplicateErrors, Truncate
 from tasks.lemma.validate import ValidateCorrection
 from tasks.proving_ground import library
 from tasks.pupil import error_examples
+from tests.support.merging import run_merge
 
 QUESTION = "A box holds 12 eggs. How many eggs are in 3 boxes, when 5 eggs break?"
 REFERENCE = "3 boxes hold 12 * 3 = 36 eggs.\n36 - 5 = 31 eggs are whole.\n#### 31"
@@ -435,6 +437,19 @@ def test_a_question_that_was_left_out_is_not_published() -> None:
 def test_an_error_with_one_strategy_may_be_left_out() -> None:
     rows = corrections("student", "operator", 3) + corrections("student", "counting", 2, "fix_continue")
     assert balanced(SelectCorrections(both_strategies=True), rows) == {None: 6, "one strategy only": 2}
+
+
+def test_an_attempt_of_the_students_own_is_preferred_to_a_correction() -> None:
+    question = {"question_id": "q", "question": "?", "answer": "1"}
+    place = {"source": "student", "type": "calculation", "wrong_start": 0, "wrong_end": 1}
+    errors = [{"row_id": "q/0", **question, "response": "2", **place}]
+    attempts = [{"question_id": "q", "verdict": "correct", "response": f"{n} - {n - 1} = 1"} for n in range(1, 9)]
+    parts = {"strategy": "fresh_restart", "correction_start": 0, "correction_end": 5}
+    corrections = [{"question_id": "q", "trajectory": f"{n:05}", **parts} for n in range(8)]
+    (pair,) = run_merge(PairSolutions(), errors, attempts, corrections).values()
+    assert pair["chosen_by"] == "attempt" and pair["chosen"] in [row["response"] for row in attempts]
+    (pair,) = run_merge(PairSolutions(), errors, [attempts[0] | {"verdict": "wrong"}], corrections).values()
+    assert pair["chosen_by"] == "correction"
 
 
 def test_a_mix_is_fitted_with_little_loss_and_types_that_were_not_made_do_not_count() -> None:

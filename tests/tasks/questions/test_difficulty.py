@@ -84,10 +84,15 @@ def test_sampling_stops_as_soon_as_the_side_of_the_band_is_sure(answers: str, as
     assert (found["side"], rounds, found["samples"]) == (side, asked, sum(asked))
 
 
-@pytest.mark.parametrize("row", [GOLD, FREE])
-def test_a_band_that_was_decided_early_is_decided_as_by_all_samples(row: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    ("row", "band"),
+    [(GOLD, (0.3, 0.7)), (FREE, (0.3, 0.7)), pytest.param(GOLD, (0.4, 0.6), id="rates at the ends of the band")],
+)
+def test_a_band_that_was_decided_early_is_decided_as_by_all_samples(
+    row: dict[str, Any], band: tuple[float, float]
+) -> None:
     """Every sequence of five answers out of three, held against gold and against the majority."""
-    band, saved = (0.3, 0.7), 0
+    saved = 0
     for answers in itertools.product("78-", repeat=5):
         text = " ".join(answers)
         early, asked = probe(row, text, band=band, n=5)

@@ -177,6 +177,11 @@ def test_what_a_question_asks_for_is_seen(question: str, wanted: QuestionHints) 
     assert parse_hints(question) == wanted
 
 
+@pytest.mark.parametrize(("answer", "verdict"), [("2, 1, 1", "correct"), ("1, 2, 2", "wrong"), ("1, 2", "wrong")])
+def test_items_of_a_list_count_as_often_as_they_occur(answer: str, verdict: str) -> None:
+    assert comparison.compare("1, 1, 2", answer, QuestionHints()).verdict == verdict  # type: ignore[union-attr]
+
+
 def test_a_tolerance_is_only_what_the_recipe_says() -> None:
     exactly, nearly = compare("3.14", "3.15"), compare("3.14", "3.15", parse_hints("", 0.01))
     assert exactly is not None and (exactly.verdict, exactly.rule) == ("wrong", "number")

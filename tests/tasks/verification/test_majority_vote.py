@@ -65,6 +65,10 @@ def test_where_too_few_agree_nothing_is_said_of_any(said: tuple[str, ...], merge
     assert set(stated) == {("unverifiable", rule)}
 
 
+def test_the_least_agreement_is_itself_enough() -> None:
+    assert rules(MajorityVote(least_agreement=0.5), attempts("1", "1", "2", "3")) == [RIGHT, RIGHT, WRONG, WRONG]
+
+
 def test_a_sample_without_an_answer_counts_and_is_unparseable() -> None:
     found = judged(MajorityVote(), attempts("1", "1", ""))
     assert [(row["verdict"], row["rule"]) for row in found] == [RIGHT, RIGHT, ("unparseable", "no_answer")]

@@ -297,6 +297,7 @@ def test_a_word_before_a_number_that_changes_it_is_not_passed_over(word: str) ->
         ("0", "1 0", "unparseable"),
         ("2", "1 2", "unparseable"),
         ("3", "2 3/2", "unparseable"),
+        ("2", "1 2/2", "unparseable"),
         ("1000", "1 0000", "unparseable"),
     ],
 )
