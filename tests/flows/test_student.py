@@ -17,7 +17,7 @@ def test_students_learn_from_published_rows_and_are_held_against_their_beginning
     command: Command, tmp_path: Path
 ) -> None:
     lake = tmp_path / "lake"
-    small = ("--preset", "pupil", "--seeds", "[5]", "--problems", "16", "--tune.tokens", "4000")
+    small = ("--preset", "pupil", "--seeds", "[5]", "--problems", "16", "--fine_tuning.token_budget", "4000")
     where = ("--store", lake, "--profile", "ci")
     early = command("run", "student", *small, *where)
     assert early.code == 2 and "no dataset 'corrections' is published; publish it first" in early.err

@@ -50,7 +50,7 @@ def quiet(line: str) -> None:
 
 def test_the_loss_falls(lessons: Path, tmp_path: Path) -> None:
     losses = train(lessons, tmp_path, TINY, report=quiet).losses
-    assert len(losses) == 10 and losses[-1] < losses[0] - 0.3
+    assert len(losses) == 10 and sum(losses[-4:]) / 4 < losses[0] - 0.3  # of one batch alone, chance decides
 
 
 def test_a_killed_training_continues_with_the_same_losses(lessons: Path, tmp_path: Path) -> None:
@@ -68,8 +68,8 @@ def test_two_processes_train_as_one_does(lessons: Path, tmp_path: Path) -> None:
 
 def test_another_schooling_does_not_continue_a_checkpoint(lessons: Path, tmp_path: Path) -> None:
     train(lessons, tmp_path, TINY, stop_after=1, report=quiet)
-    with pytest.raises(ValueError, match="another rate"):
-        train(lessons, tmp_path, TINY.model_copy(update={"rate": 0.1}), report=quiet)
+    with pytest.raises(ValueError, match="another learning_rate"):
+        train(lessons, tmp_path, TINY.model_copy(update={"learning_rate": 0.1}), report=quiet)
 
 
 def test_lessons_are_written_once(lessons: Path) -> None:
@@ -87,12 +87,12 @@ def test_an_epoch_shows_nearly_every_lesson_once(lessons: Path) -> None:
 
 
 def test_missing_lessons_are_named(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="make_lessons"):
+    with pytest.raises(ValueError, match="write_dataset"):
         open_dataset(tmp_path)
 
 
 def test_the_rate_rises_stays_and_falls_to_zero() -> None:
-    plan = TINY.model_copy(update={"steps": None, "minutes": 10.0, "warmup": 10, "decay": 0.3})
+    plan = TINY.model_copy(update={"steps": None, "minutes": 10.0, "warmup_steps": 10, "decay_share": 0.3})
     assert Schedule(step=0).learning_rate_share(plan) == pytest.approx(0.1)
     assert Schedule(step=500).learning_rate_share(plan) == 1.0
     ended = Schedule(step=700, seconds=0.7 * 600).with_end(plan)
@@ -104,7 +104,7 @@ def test_a_training_may_begin_from_an_exported_pupil_whose_words_stand_elsewhere
     first = train(lessons, tmp_path / "first", TINY, report=quiet)
     export_pupil(tmp_path / "first" / "latest.pt", lessons, tmp_path / "pupil")
     write_dataset(tmp_path / "lessons", 300, vocabulary=600, processes=1)
-    start = TINY.model_copy(update={"start": str(tmp_path / "pupil" / "safetensors")})
+    start = TINY.model_copy(update={"start_model": str(tmp_path / "pupil" / "safetensors")})
     second = train(tmp_path / "lessons", tmp_path / "second", start, stop_after=1, report=quiet)
     fresh = train(tmp_path / "lessons", tmp_path / "fresh", TINY, stop_after=1, report=quiet)
     assert second.losses[0] < fresh.losses[0] - 0.3
@@ -123,9 +123,9 @@ def test_a_tokenizer_that_knows_every_tag_may_be_kept(lessons: Path, tmp_path: P
 def test_a_model_of_another_architecture_is_no_beginning(lessons: Path, tmp_path: Path) -> None:
     train(lessons, tmp_path, TINY, stop_after=1, report=quiet)
     export_pupil(tmp_path / "latest.pt", lessons, tmp_path / "pupil")
-    wider = TINY.model_copy(update={"feed_forward": 128, "start": str(tmp_path / "pupil" / "safetensors")})
+    wider = TINY.model_copy(update={"feed_forward": 128, "start_model": str(tmp_path / "pupil" / "safetensors")})
     with pytest.raises(ValueError, match="another architecture"):
         train(lessons, tmp_path / "wider", wider, stop_after=1, report=quiet)
-    nowhere = TINY.model_copy(update={"start": str(tmp_path / "nowhere")})
+    nowhere = TINY.model_copy(update={"start_model": str(tmp_path / "nowhere")})
     with pytest.raises(ValueError, match="no model to begin with"):
         train(lessons, tmp_path / "none", nowhere, stop_after=1, report=quiet)
