@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import orjson
 
 _NUMBER = r"(\d[\d,]*)"
-# matches "exceeds the available context size", "maximum context length is 2048", "prompt is too long"
+# matches "exceeds the available context size", "maximum context length is 2048", not "in the context of the reply"
 _TOO_LONG = re.compile(
     r"context_length|context[ _]size|context[ _]length|context[ _]window|context[ _]limit|maximum context|n_ctx"
     r"|prompt is too long|input is too long|too many (input )?tokens|string too long|too large for model"
@@ -15,44 +15,44 @@ _TOO_LONG = re.compile(
     r"|maximum (number of )?(input )?tokens|reduce the length",
     re.I,
 )
-# matches "maximum context length is 2048", "must be <= 4096", "tokens allowed (1048576)", "210000 tokens > 200000"
+# matches "maximum context length is 2048", "must be <= 4096", "tokens allowed (1048576)", not "2048 tokens"
 _WINDOW = re.compile(
     rf"(?:context[ _](?:length|size|window|limit)(?: (?:is|of))? ?[(:]?|must be <=|tokens allowed \(|n_ctx\W+"
     rf"|must have less than|tokens >|\d >) ?{_NUMBER}|{_NUMBER} maximum context",
     re.I,
 )
-# matches "supports at most 16384 completion tokens", "max_tokens is too large", "range of max_tokens is [1, 8192]"
+# matches "at most 16384 completion tokens", "max_tokens is too large", not "max_tokens is not supported"
 _REPLY_TOO_LONG = re.compile(
     r"(max_(completion_|new_|output_)?tokens\W.{0,60}(too large|at most|less than|must be|valid range|maximum|greater)"
     r"|(too large|at most|less than|range of|maximum|greater).{0,60}(completion tokens|max_(completion_)?tokens))",
     re.I | re.S,
 )
-# matches "5000 in the completion", "`max_new_tokens` must be <= 2048"
+# matches "5000 in the completion", "`max_new_tokens` must be <= 2048", not "5000 tokens"
 _REPLY = re.compile(r"completion|max_(new_|completion_|output_)?tokens", re.I)
-# matches "is not a valid model ID", "The model `x` does not exist", "model not found"
+# matches "is not a valid model ID", "The model `x` does not exist", "model not found", not "the model failed"
 _UNKNOWN_MODEL = re.compile(
     r"not a valid model|unknown model|invalid model|no such model|model \S{0,80} ?(does not exist|(is )?not found)"
     r"|model_not_found|does not exist or you do not have access",
     re.I,
 )
-# matches "is not supported", "Extra inputs are not permitted", "Unrecognized request argument", "only the default"
+# matches "is not supported", "Extra inputs are not permitted", "only the default", not "the server failed"
 _UNSUPPORTED = re.compile(
     r"support|unrecogni[sz]ed|unknown|unexpected|extra|not (permitted|allowed|available|implemented|valid)|forbidden"
     r"|only|invalid|incompatible|cannot (both|be)|can't be|deprecated|must be|should be|not a (valid )?parameter"
     r"|ignored|use only one",
     re.I,
 )
-# matches "('body', 'seed')" in a message that repeats the errors of a schema
+# matches "'loc': ('body', 'seed')", '"loc":["body","seed"]', not "('body', 'seed')"
 _LOCATION = re.compile(r"""['"]?loc['"]?: ?[(\[]['"]body['"], ?['"](\w+)['"]""")
-# matches "Use 'max_completion_tokens' instead"
+# matches "Use 'max_completion_tokens' instead", not "use another model instead"
 _INSTEAD = re.compile(r"use [`'\"](\w+)[`'\"] instead", re.I)
 _NEVER_REFUSED = frozenset({"model", "messages", "prompt", "input", "text_1", "text_2"})
 """Fields without which there is no request; messages mention them for other reasons."""
-# matches "Only one completion choice is allowed", "multiple choices are not supported"
+# matches "Only one completion choice is allowed", "multiple choices are not supported", not "no choices"
 _SEVERAL = re.compile(
     r"\b(only|single|one|multiple|several|more than)\b.{0,20}\b(choices?|samples|generations)\b", re.I
 )
-# matches "System role not supported", "Conversation roles must alternate user/assistant/user"
+# matches "System role not supported", "Conversation roles must alternate user/assistant", not "the system failed"
 _NO_SYSTEM_TURN = re.compile(
     r"system (role|message|prompt|turn|instruction)s?\b.{0,40}(not|un)|(not|un)\w* .{0,40}system (role|message|prompt)"
     r"|roles must alternate|developer instruction is not enabled",

@@ -1,6 +1,7 @@
 """Replies as servers write them: what the http engine makes of each, and what one that cannot be read costs."""
 
 import json
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -364,6 +365,7 @@ def test_a_server_that_refuses_n_is_asked_for_one_sample_at_a_time(
     style: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     error, status = REFUSALS[style]("n")
+    caplog.set_level(logging.WARNING)
     with ScriptedServer(refusing("n", error, status)) as server, opened(server) as engine:
         first, second = ask(engine, rows=4, n=3), ask(engine, rows=4, n=3)
         refused = sum("n" in asked.body for asked in server.asked)
@@ -409,6 +411,7 @@ SCHEMA = SAMPLED.model_copy(update={"reply_schema": {"type": "object"}})
 def test_a_server_that_cannot_hold_replies_to_a_schema_is_asked_without_one(
     words: str, status: int, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level(logging.WARNING)
     with (
         ScriptedServer(refusing("response_format", {"error": {"message": words}}, status)) as server,
         opened(server) as engine,
