@@ -77,9 +77,13 @@ class HttpSpec(PricedSpec):
     thinks: bool = False
     """Whether the model thinks before it replies unless its chat template is told not to. Scores are then asked for
     with `enable_thinking = false`."""
-    layout: Layout | Literal["auto"] = "auto"
+    layout: Layout | Literal["auto", "bare"] = "auto"
     """How a chat prompt is laid out. `auto`: instruction and inputs in two turns, or both in the user's turn if the
-    server refuses a system turn. `boxed`: as models for mathematics were trained."""
+    server refuses a system turn. `boxed`: as models for mathematics were trained. `bare`: only `bare_prefix`, sent to
+    `/completions`, which the model continues with a question of its own, as in the paper (ScaleQuest, section 2.1)."""
+    bare_prefix: str = ""
+    """What the model's chat template writes before the text of the first user's turn, with its system turn if there is
+    one, e.g. `<|im_start|>user\\n`."""
     reasoning_marks: tuple[tuple[str, str], ...] = ()
     """What opens and what closes the model's thoughts, in addition to the marks that are known, e.g.
     `[["<scratchpad>", "</scratchpad>"]]`."""
@@ -113,6 +117,8 @@ class HttpSpec(PricedSpec):
     def _check_fields(self) -> "HttpSpec":
         if both := set(self.drop) & {*self.rename, *self.extra_body}:
             raise ValueError(f"{', '.join(sorted(both))} is dropped, and renamed or added as well; do one of them")
+        if (self.layout == "bare") != bool(self.bare_prefix):
+            raise ValueError("layout = 'bare' needs bare_prefix, and no other layout has one; give both or neither")
         return self
 
     @field_validator("base_url", mode="before")

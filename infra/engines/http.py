@@ -12,13 +12,17 @@ import orjson
 
 from infra.engines.common import chat_replies, refusals
 from infra.engines.common.chat_requests import (
+    CHAT_ENDPOINT,
     SCORE_ENDPOINTS,
     SCORE_SAMPLING,
     SYSTEM_TURN,
-    TEXT_ENDPOINTS,
+    TEXT_ENDPOINT,
     Secrets,
+    asks_chat,
     build_body,
     build_score_body,
+    chat_messages,
+    plain_prompt,
     request_url,
 )
 from infra.engines.common.request_window import ConcurrencyLimit, RequestWindow, RetryableError
@@ -56,7 +60,7 @@ class HttpEngine:
 
     def __init__(self, spec: HttpSpec) -> None:
         self.spec, self.pool = spec, ServerPool(spec.base_url, spec.outage_seconds)
-        self.secrets = Secrets(spec)
+        self.secrets, self.is_chat = Secrets(spec), asks_chat(spec)
         self.window = RequestWindow(
             self._send,
             ConcurrencyLimit(spec.min_in_flight, spec.max_in_flight),
@@ -118,7 +122,9 @@ class HttpEngine:
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise self.pool.mark_unreachable(server, self._clean(_explain_connection(error, server.name))) from None
         except (aiohttp.ClientError, ConnectionError) as error:
-            cut_off = RetryableError("cut off", self._clean(f"{type(error).__name__}: {error}"))
+            cut_off = RetryableError(
+                "cut off", self._clean(f"{type(error).__name__}: {error}") + self._tls_hint(server)
+            )
             raise self.pool.mark_failed(server, request.row_id, cut_off) from None
         except RetryableError as error:
             raise self.pool.mark_failed(server, request.row_id, error) from None
@@ -162,7 +168,8 @@ class HttpEngine:
     def _build_body(self, server: Server, request: Request, sampling: Sampling) -> tuple[dict[str, Any], str]:
         if sampling is SCORE_SAMPLING and self.spec.score_api != "chat":
             return build_score_body(self.spec, request), SCORE_ENDPOINTS[self.spec.score_api]
-        return build_body(self.spec, request, sampling, server.lacks), TEXT_ENDPOINTS[self.spec.api]
+        endpoint = CHAT_ENDPOINT if self.is_chat else TEXT_ENDPOINT
+        return build_body(self.spec, request, sampling, server.lacks), endpoint
 
     def _do_without(self, server: Server, data: bytes, body: Mapping[str, Any]) -> bool:
         """Note what the server refuses that is not needed; return whether it did refuse such a part of `body`."""
@@ -202,7 +209,7 @@ class HttpEngine:
             raise RetryableError("no JSON", f"{error}: {message}" if is_stream else message) from None
 
     def _read_reply(self, data: Any, request: Request, sampling: Sampling) -> Reply:
-        prompt, usage = _prompt_text(request, self.spec.api), data.get("usage")
+        prompt, usage, is_chat = self._prompt_text(request), data.get("usage"), self.is_chat
         if sampling is SCORE_SAMPLING and self.spec.score_api != "chat":
             value = chat_replies.read_score(data, self.spec.score_api)
             return [chat_replies.score_completion(value, usage, prompt)]
@@ -213,7 +220,6 @@ class HttpEngine:
             raise EngineError(
                 f"the server sent {len(choices)} of {n} samples; set supports_n = false in the role of the profile"
             )
-        is_chat = self.spec.api == "chat"
         messages = [chat_replies.read_message(choice, is_chat) for choice in choices]
         counts = chat_replies.count_tokens(usage, prompt, [m.text + (m.reasoning or "") for m in messages])
         if counts.is_estimate and not self.has_reported_estimate:
@@ -308,7 +314,7 @@ class HttpEngine:
     def _handle_too_long(self, error: str, message: str, request: Request, sampling: Sampling) -> Failure:
         """Tell a prompt that is too long for the context from a reply budget that is."""
         window, max_tokens, stage = refusals.window_tokens(message), sampling.max_tokens, request.prompt.stage
-        prompt_tokens = chat_replies.estimate_tokens(_prompt_text(request, self.spec.api))
+        prompt_tokens = chat_replies.estimate_tokens(self._prompt_text(request))
         lower = f"lower max_tokens of {stage}, which is {max_tokens:,}, or give the server a larger context"
         if not refusals.counts_reply(message):
             return Failure("context too long", error)
@@ -317,6 +323,17 @@ class HttpEngine:
         if prompt_tokens < SHORT_PROMPT_SHARE * (window or max_tokens):
             return Failure("max_tokens too large", f"the prompt fits, but not its reply; {lower} ({error})")
         return Failure("context too long", error)
+
+    def _tls_hint(self, server: Server) -> str:
+        """What may be wrong where a server without TLS has hung up on every request."""
+        is_suspect = server.url.startswith("http://") and not self.pool.answer_count
+        return "; if the server wants TLS, write https:// into base_url" if is_suspect else ""
+
+    def _prompt_text(self, request: Request) -> str:
+        """The text of a prompt, to estimate its length."""
+        if not self.is_chat:
+            return plain_prompt(self.spec, request.prompt)
+        return "\n".join(message["content"] for message in chat_messages(self.spec, request.prompt))
 
     def _clean(self, text: str) -> str:
         """Shorten an error message to one line, without any secret."""
@@ -333,13 +350,6 @@ def _single_samples(request: Request) -> list[Request]:
 
 def _has_no_score(failure: Failure) -> bool:
     return not failure.reason.startswith(("refused", "context", "max_tokens"))
-
-
-def _prompt_text(request: Request, api: str) -> str:
-    """The text of a prompt, to estimate its length."""
-    if api != "chat":
-        return request.prompt.to_tagged_text()
-    return "\n".join(message["content"] for message in request.prompt.to_messages())
 
 
 def _logprobs_of(word: str, logprobs: Mapping[str, float]) -> list[float]:

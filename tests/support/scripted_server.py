@@ -1,6 +1,7 @@
 """A server that answers exactly what a test says, byte for byte, and keeps what it was asked."""
 
 import json
+import ssl
 import threading
 from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -32,6 +33,10 @@ class ScriptedServer:
         self.asked: list[Asked] = []
         asked = self.asked
 
+        class Server(ThreadingHTTPServer):
+            def handle_error(self, *_: Any) -> None:
+                """Say nothing of clients that hang up."""
+
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 parts = urlsplit(self.path)
@@ -49,8 +54,12 @@ class ScriptedServer:
             def log_message(self, *_: Any) -> None:
                 pass
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = Server(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
+
+    def use_tls(self, context: ssl.SSLContext) -> None:
+        """Speak TLS from now on."""
+        self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
 
     def __enter__(self) -> Self:
         threading.Thread(target=self._server.serve_forever, daemon=True).start()

@@ -17,10 +17,11 @@ TOP_LOGPROBS = 20
 SYSTEM_TURN = "a system turn"
 """What a server lacks that refuses messages with the role `system`."""
 SEED_LIMIT = 2**31
-"""Seeds are sent below this: some servers refuse larger ones, others read them as floating-point numbers."""
+"""Seeds are sent below this: some servers refuse larger ones, others read them as floating-point numbers. Among a
+million samples some two hundred then share their seed with another one."""
 SCORE_SAMPLING = Sampling(max_tokens=1, logprobs=True)
 """Marks a request for a score, which is read from the first token of the reply."""
-TEXT_ENDPOINTS = {"chat": "/chat/completions", "tagged": "/completions"}
+CHAT_ENDPOINT, TEXT_ENDPOINT = "/chat/completions", "/completions"
 SCORE_ENDPOINTS = {"pooling": "/pooling", "score": "/score", "classify": "/classify"}
 OPTIONAL_FIELDS: Mapping[str, Any] = {
     **{"top_k": 0, "min_p": 0.0, "presence_penalty": 0.0, "frequency_penalty": 0.0, "repetition_penalty": 1.0},
@@ -79,35 +80,50 @@ def build_body(spec: HttpSpec, request: Request, sampling: Sampling, lacks: Coll
 
     `lacks`: fields that the server is known to refuse.
     """
-    prompt, is_score = request.prompt, sampling is SCORE_SAMPLING
+    prompt, is_score, is_chat = request.prompt, sampling is SCORE_SAMPLING, asks_chat(spec)
     body: dict[str, Any] = {"model": spec.model}
-    body |= (
-        {"messages": chat_messages(spec, prompt, lacks)} if spec.api == "chat" else {"prompt": prompt.to_tagged_text()}
-    )
+    body |= {"messages": chat_messages(spec, prompt, lacks)} if is_chat else {"prompt": plain_prompt(spec, prompt)}
     body |= {"max_tokens": sampling.max_tokens, "temperature": sampling.temperature, "top_p": sampling.top_p}
     body |= {"n": len(request.seeds), "seed": request.seeds[0] % SEED_LIMIT}
     for name, unset in OPTIONAL_FIELDS.items():
         if (value := getattr(sampling, name)) != unset:
             body[name] = list(value) if isinstance(value, tuple) else value
     thinking = False if is_score and spec.thinks else sampling.thinking
-    if thinking is not None and spec.api == "chat":
+    if thinking is not None and is_chat:
         body["chat_template_kwargs"] = {"enable_thinking": thinking}
     if sampling.reply_schema and spec.structured:
         response_schema = {"name": prompt.stage, "schema": sampling.reply_schema, "strict": True}
         body["response_format"] = {"type": "json_schema", "json_schema": response_schema}
     top = TOP_LOGPROBS if is_score else 0
     if sampling.logprobs:
-        body |= {"logprobs": True, "top_logprobs": top} if spec.api == "chat" else {"logprobs": top}
+        body |= {"logprobs": True, "top_logprobs": top} if is_chat else {"logprobs": top}
     if not spec.supports_n:
         del body["n"]
     return _shape(spec, {name: value for name, value in body.items() if name not in lacks})
 
 
+def asks_chat(spec: HttpSpec) -> bool:
+    """Whether prompts are sent as messages rather than as a text."""
+    return spec.api == "chat" and spec.layout != "bare"
+
+
 def chat_messages(spec: HttpSpec, prompt: Prompt, lacks: Collection[str] = ()) -> list[dict[str, str]]:
     """The messages of a prompt in the layout of the spec; in one turn if the server refuses a system turn."""
-    if spec.layout == "auto":
+    if spec.layout == "auto" or spec.layout == "bare":
         return prompt.to_messages("user" if SYSTEM_TURN in lacks else "system_user")
     return prompt.to_messages(spec.layout)
+
+
+def plain_prompt(spec: HttpSpec, prompt: Prompt) -> str:
+    """The text that is sent to `/completions`. Raises `EngineError` if a bare prefix is to hold a prompt's inputs."""
+    if spec.layout != "bare":
+        return prompt.to_tagged_text()
+    if prompt.inputs:
+        raise EngineError(
+            f"{spec.model} only begins a user's turn (layout = 'bare'), so it cannot be asked {prompt.stage}, which "
+            "has inputs; give that role another model or layout"
+        )
+    return spec.bare_prefix
 
 
 def build_score_body(spec: HttpSpec, request: Request) -> dict[str, Any]:

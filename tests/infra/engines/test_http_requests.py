@@ -1,11 +1,17 @@
 """What the http engine sends: body, headers, query and layout; and what it says when no connection is made."""
 
 import logging
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 from pydantic import ValidationError
 
 from infra.engines.common.chat_requests import request_url
@@ -221,6 +227,41 @@ def test_a_server_that_refuses_a_system_turn_gets_the_instruction_in_the_users(
     assert sum("refuses a system turn" in record.message for record in caplog.records) == 1
 
 
+PREFIX = "<|im_start|>system\nYou are a maths tutor.<|im_end|>\n<|im_start|>user\n"
+WRITE = Prompt(stage="write_question", instruction="Invent a question.")
+
+
+@pytest.mark.parametrize("api", ["chat", "tagged"])
+def test_a_bare_prefix_is_continued_by_a_question_of_the_models_own(api: str) -> None:
+    reply = {"choices": [{"text": "How many eggs are 3 and 4?", "finish_reason": "stop"}] * 2}
+    with (
+        ScriptedServer(lambda asked: Answer(reply)) as server,
+        opened(f"{server.url}/v1", api=api, layout="bare", bare_prefix=PREFIX) as engine,
+    ):
+        ((_, completions),) = engine.stream([Request("0", WRITE, (1, 2))], Sampling(temperature=1.0, thinking=False))
+    assert isinstance(completions, list) and completions[1].text == "How many eggs are 3 and 4?"
+    (asked,) = server.asked
+    assert asked.path == "/v1/completions" and asked.body["prompt"] == PREFIX
+    assert not asked.body.keys() & {"messages", "chat_template_kwargs"}
+
+
+def test_a_bare_prefix_has_no_place_for_inputs() -> None:
+    with (
+        MockServer() as server,
+        opened(f"{server.url}/v1", layout="bare", bare_prefix=PREFIX) as engine,
+        pytest.raises(EngineError, match=r"cannot be asked solve, which has inputs; give that role another model"),
+    ):
+        ask(engine)
+
+
+@pytest.mark.parametrize(
+    "fields", [{"layout": "bare"}, {"bare_prefix": PREFIX}, {"layout": "user", "bare_prefix": "x"}]
+)
+def test_a_bare_prefix_and_its_layout_belong_together(fields: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError, match="layout = 'bare' needs bare_prefix"):
+        spec_of("http://h/v1", **fields)
+
+
 def test_marks_of_thoughts_that_a_role_names_are_known() -> None:
     with (
         ScriptedServer(lambda asked: Answer(chat_reply("<scratch>one and one</scratch>\n2"))) as server,
@@ -254,6 +295,44 @@ def test_a_server_without_tls_is_told_with_the_scheme_that_was_assumed() -> None
         message = explain(f"{server.url.removeprefix('http://')}/v1")
     assert f"no server answers at {server.url.replace('http', 'https')}/v1 (no TLS with" in message
     assert "https:// is assumed unless base_url says http://" in message
+
+
+@contextmanager
+def tls_server(folder: Path) -> Iterator[str]:
+    """The address of a server whose certificate it signed itself."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    name, now = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")]), datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now)
+        .not_valid_after(now + timedelta(days=1))
+        .sign(key, hashes.SHA256())
+    )
+    (folder / "certificate.pem").write_bytes(
+        certificate.public_bytes(serialization.Encoding.PEM)
+        + key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "certificate.pem")
+    with ScriptedServer(lambda asked: Answer(chat_reply("2"))) as server:
+        server.use_tls(context)
+        yield server.url.removeprefix("http://")
+
+
+def test_a_certificate_that_is_not_trusted_is_told_as_one(tmp_path: Path) -> None:
+    with tls_server(tmp_path) as address:
+        message = explain(f"{address}/v1")
+    assert f"the certificate of https://{address}/v1 is not trusted: " in message
+
+
+def test_a_server_that_wants_tls_is_told_with_the_way_out(tmp_path: Path) -> None:
+    with tls_server(tmp_path) as address, opened(f"http://{address}/v1", max_attempts=1) as engine:
+        reply = ask(engine)
+    assert isinstance(reply, Failure) and "if the server wants TLS, write https:// into base_url" in reply.error
 
 
 def test_the_query_of_a_url_is_in_no_message() -> None:
