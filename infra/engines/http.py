@@ -5,6 +5,7 @@ import logging
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from email.utils import parsedate_to_datetime
+from functools import partial
 from typing import Any
 
 import aiohttp
@@ -69,6 +70,7 @@ class HttpEngine:
         )
         self.session: aiohttp.ClientSession | None = None
         self.answered_stages: set[str] = set()
+        self.urls: dict[tuple[str, str], str] = {}
         self.has_reported_estimate = False
 
     def stream(
@@ -137,7 +139,9 @@ class HttpEngine:
         if len(request.seeds) > 1 and "n" in server.lacks:
             return await self._ask_one_by_one(server, request, sampling)
         body, endpoint = self._build_body(server, request, sampling)
-        status, headers, data = await self._post(request_url(server.url, endpoint, self.secrets.query), body)
+        url = self.urls.get((server.url, endpoint)) or request_url(server.url, endpoint, self.secrets.query)
+        self.urls[server.url, endpoint] = url
+        status, headers, data = await self._post(url, body)
         content = self._decode(data) if status == 200 else None
         if inside := chat_replies.find_error(content):
             status, message = inside
@@ -209,10 +213,10 @@ class HttpEngine:
             raise RetryableError("no JSON", f"{error}: {message}" if is_stream else message) from None
 
     def _read_reply(self, data: Any, request: Request, sampling: Sampling) -> Reply:
-        prompt, usage, is_chat = self._prompt_text(request), data.get("usage"), self.is_chat
+        write_prompt, usage, is_chat = partial(self._prompt_text, request), data.get("usage"), self.is_chat
         if sampling is SCORE_SAMPLING and self.spec.score_api != "chat":
             value = chat_replies.read_score(data, self.spec.score_api)
-            return [chat_replies.score_completion(value, usage, prompt)]
+            return [chat_replies.score_completion(value, usage, write_prompt)]
         choices, n = data["choices"], len(request.seeds)
         if not choices:
             raise ValueError("no choices")
@@ -221,7 +225,7 @@ class HttpEngine:
                 f"the server sent {len(choices)} of {n} samples; set supports_n = false in the role of the profile"
             )
         messages = [chat_replies.read_message(choice, is_chat) for choice in choices]
-        counts = chat_replies.count_tokens(usage, prompt, [m.text + (m.reasoning or "") for m in messages])
+        counts = chat_replies.count_tokens(usage, write_prompt, [m.text + (m.reasoning or "") for m in messages])
         if counts.is_estimate and not self.has_reported_estimate:
             self.has_reported_estimate = True
             logger.warning(

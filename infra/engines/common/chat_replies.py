@@ -1,7 +1,7 @@
 """Reads the replies of servers as they are: content in parts, thoughts in fields, errors inside a 200, odd usage."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import orjson
@@ -169,8 +169,11 @@ def _optional_text(value: Any) -> str | None:
     return _join_texts(value) if value else None
 
 
-def count_tokens(usage: Any, prompt: str, replies: Sequence[str]) -> TokenCounts:
-    """Tokens of a request and its replies, as the server counts them; what it leaves out is estimated."""
+def count_tokens(usage: Any, write_prompt: Callable[[], str], replies: Sequence[str]) -> TokenCounts:
+    """Tokens of a request and its replies, as the server counts them; what it leaves out is estimated.
+
+    `write_prompt` is only called for an estimate.
+    """
     usage = usage if isinstance(usage, dict) else {}
     total, prompt_tokens = _whole_number(usage.get("total_tokens")), _whole_number(usage.get("prompt_tokens"))
     completion_tokens = _whole_number(usage.get("completion_tokens"))
@@ -186,7 +189,7 @@ def count_tokens(usage: Any, prompt: str, replies: Sequence[str]) -> TokenCounts
     if not prompt_tokens:
         is_estimate = True
         rest = (total or 0) - sum(completions)
-        prompt_tokens = rest if rest > 0 else estimate_tokens(prompt)
+        prompt_tokens = rest if rest > 0 else estimate_tokens(write_prompt())
     return TokenCounts(prompt_tokens, tuple(completions), is_estimate)
 
 
@@ -250,9 +253,9 @@ def read_score(data: Any, score_api: str) -> float:
     return value
 
 
-def score_completion(value: float, usage: Any, prompt: str) -> Completion:
+def score_completion(value: float, usage: Any, write_prompt: Callable[[], str]) -> Completion:
     """A score as a completion: its text is the score, as `repr` writes it."""
-    counts = count_tokens(usage, prompt, [""])
+    counts = count_tokens(usage, write_prompt, [""])
     return Completion(
         text=repr(value),
         finish_reason="stop",
