@@ -155,6 +155,19 @@ def test_the_documented_reward_model_scores() -> None:
         assert score(engine, [JUDGE])[0] == pytest.approx(0.8808, abs=1e-4)
 
 
+def test_the_documented_generator_of_questions_continues_a_bare_turn() -> None:
+    def question(body: dict[str, Any], sample: int) -> str:
+        return "How many eggs are 3 and 4?" if body["prompt"].endswith("<|im_start|>user\n") else "another prompt"
+
+    with (
+        MockServer(MockBehaviour(dialect="vllm"), reply=question) as server,
+        opened(documented_spec("vllm", server.url, profile=2)) as engine,
+    ):
+        request = Request("0", Prompt(stage="write_question", instruction="Invent a question."), (1,))
+        ((_, reply),) = engine.stream([request], Sampling(temperature=1.0))
+    assert isinstance(reply, list) and reply[0].text == "How many eggs are 3 and 4?"
+
+
 PLAIN_SPECS: dict[str, dict[str, Any]] = {
     "openai_o": {"advice": "max_completion_tokens"},
     "mistral": {"advice": r'drop = \["seed"\]'},
