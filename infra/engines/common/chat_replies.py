@@ -48,7 +48,10 @@ def decode_body(data: bytes) -> Any:
     """Decode JSON, which blank lines may precede, or a stream of events. Raises ValueError if it is neither."""
     stripped = data.strip()
     if stripped.startswith((b"data:", b"event:", b":", b"id:")):
-        return _join_events(stripped)
+        try:
+            return _join_events(stripped)
+        except (TypeError, AttributeError) as error:
+            raise ValueError(f"a stream of events that cannot be read ({error})") from None
     return orjson.loads(stripped)
 
 

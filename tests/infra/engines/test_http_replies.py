@@ -257,6 +257,16 @@ def test_a_thought_counts_for_the_estimate() -> None:
     assert reply.completion_tokens == 100
 
 
+STREAMS = (b"data: [1]", b'data: {"choices": 7}', b"data: {", b": nothing but comments")
+
+
+@pytest.mark.parametrize("stream", STREAMS)
+def test_a_stream_that_cannot_be_read_fails_like_a_body_that_is_no_json(stream: bytes) -> None:
+    with ScriptedServer(lambda asked: Answer(stream)) as server, opened(server, max_attempts=1) as engine:
+        (failure,) = ask(engine).values()
+    assert isinstance(failure, Failure) and failure.reason == "no JSON"
+
+
 MISREAD: dict[str, Any] = {
     "no choices": {"id": "1"},
     "empty choices": {"choices": []},

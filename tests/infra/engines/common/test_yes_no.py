@@ -12,6 +12,10 @@ from infra.engines.common.yes_no import (
     single_token_ids,
     yes_probability,
 )
+from infra.engines.embedded import EmbeddedEngine
+from schemas.engine import Failure, Request
+from schemas.engine_specs import EmbeddedSpec
+from tests.support.engine_contract import JUDGE
 
 
 def test_a_score_is_the_share_of_yes_among_both_words() -> None:
@@ -52,6 +56,17 @@ def test_any_other_token_opens_none(token: str) -> None:
 def test_the_failure_names_the_likeliest_tokens() -> None:
     failure = no_verdict({"To": -0.1, "Let": -2.5, "The": -9.0, "yes": -17.0})
     assert failure.reason == "says neither yes nor no" and "the likeliest are 'To', 'Let', 'The';" in failure.error
+
+
+@pytest.mark.parametrize("tag", ["solve", "write_question", "no_such_tag"])
+def test_the_shipped_model_gives_no_score_for_what_asks_for_no_verdict(tag: str) -> None:
+    engine = EmbeddedEngine(EmbeddedSpec())
+    asked = JUDGE.model_copy(update={"stage": tag, "inputs": {"question": "How many?"}})
+    requests = [Request("0", asked, (0,)), Request("1", JUDGE, (0,))]
+    replies = {request.row_id: reply for request, reply in engine.score(requests)}
+    engine.close()
+    assert isinstance(replies["0"], Failure) and replies["0"].reason == "says neither yes nor no"
+    assert isinstance(replies["1"], list) and 0 <= float(replies["1"][0].text) <= 1
 
 
 def test_only_spellings_of_one_token_count_and_each_token_once() -> None:
