@@ -82,6 +82,8 @@ class Dialect(NamedTuple):
 
     def find_endpoint(self, path: str) -> Endpoint | None:
         """What this path answers; None if it is not served."""
+        if kind := self.endpoints.get(path):
+            return kind
         return next((kind for pattern, kind in self.endpoints.items() if re.fullmatch(pattern, path)), None)
 
     def find_refused_field(self, body: Mapping[str, Any]) -> FieldError | None:
@@ -110,8 +112,10 @@ class Dialect(NamedTuple):
 
     def shape_message(self, text: str) -> Body:
         """The message of a chat reply; a thought in `text` goes where the server puts thoughts."""
+        if self.reasoning == "inline":
+            return {"role": "assistant", "content": text}
         reasoning, reply, closed = split_reasoning(text)
-        if self.reasoning == "inline" or reasoning is None:
+        if reasoning is None:
             return {"role": "assistant", "content": text}
         if self.reasoning == "parts":
             thought = {"type": "thinking", "thinking": [{"type": "text", "text": reasoning}], "closed": closed}

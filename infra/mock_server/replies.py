@@ -79,7 +79,7 @@ def check_dialect(dialect: Dialect, body: Body, headers: Mapping[str, str], quer
         raise HttpRefusal(401, f"no key in the header {' or '.join(dialect.key_headers)}")
     if dialect.needs_api_version and "api-version=" not in query:
         raise HttpRefusal(404, "Resource not found")
-    if not re.fullmatch(dialect.model_pattern or ".*", str(body.get("model", ""))):
+    if dialect.model_pattern and not re.fullmatch(dialect.model_pattern, str(body.get("model", ""))):
         raise HttpRefusal(400, f"{body.get('model')} is not a valid model ID")
     if refused := dialect.find_refused_field(body):
         status = 422 if dialect.error_style == "fastapi" else 400
