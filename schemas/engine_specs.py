@@ -3,11 +3,23 @@
 import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
 from schemas.identity import FrozenModel, NotIdentity
+from schemas.prompts import Layout
+
+# matches "${AZURE_KEY}", not "$AZURE_KEY"
+VARIABLE = re.compile(r"\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)\}")
+"""How a setting names the environment variable that holds its value."""
+# matches "api-key", "Authorization", "access_token", not "api-version"
+_SECRET_NAME = re.compile(r"(^|[-_])(api)?(key|auth(orization)?|token|secret|password|cookie)([-_]|$)", re.I)
+
+
+def is_secret(name: str) -> bool:
+    """Whether the value of a header or parameter of this name is a secret."""
+    return bool(_SECRET_NAME.search(name))
 
 
 class PricedSpec(FrozenModel):
@@ -43,12 +55,41 @@ class HttpSpec(PricedSpec):
     """Name of the model, as the server calls it."""
     base_url: Annotated[tuple[str, ...], NotIdentity, Field(min_length=1)]
     """One or more server urls, e.g. `https://api.example.com/v1` (https is assumed if no scheme is given). Each request
-    goes to the least busy server."""
+    goes to the least busy server. A url may end with a query, e.g. `?api-version=2024-10-21`."""
     api: Literal["chat", "tagged"] = "chat"
     """Which API is called. `chat` sends messages to `/chat/completions`; `tagged` sends the shipped model's tagged
     text to `/completions`."""
     extra_body: Mapping[str, Any] = {}
     """Additional fields for the body of every request, e.g. `{"reasoning_effort": "low"}`."""
+    drop: Annotated[tuple[str, ...], NotIdentity] = ()
+    """Fields that are never sent, because the server refuses them, e.g. `["seed", "top_p"]`."""
+    rename: Annotated[Mapping[str, str], NotIdentity] = {}
+    """Fields that the server calls otherwise, e.g. `{"max_tokens": "max_completion_tokens"}`."""
+    headers: Annotated[Mapping[str, str], NotIdentity] = {}
+    """Additional headers of every request. `${NAME}` is replaced by the environment variable NAME, so that no secret
+    stands in the profile: `{"api-key": "${AZURE_KEY}"}`."""
+    query: Annotated[Mapping[str, str], NotIdentity] = {}
+    """Additional parameters after the `?` of every request, e.g. `{"api-version": "2024-10-21"}`; `${NAME}` as in
+    `headers`."""
+    structured: Annotated[bool, NotIdentity] = True
+    """Whether the server is asked to hold replies to the JSON schema of the stage that asks. One that refuses this is
+    asked again without it."""
+    thinks: bool = False
+    """Whether the model thinks before it replies unless its chat template is told not to. Scores are then asked for
+    with `enable_thinking = false`."""
+    layout: Layout | Literal["auto", "bare"] = "auto"
+    """How a chat prompt is laid out. `auto`: instruction and inputs in two turns, or both in the user's turn if the
+    server refuses a system turn. `boxed`: as models for mathematics were trained. `bare`: only `bare_prefix`, sent to
+    `/completions`, which the model continues with a question of its own, as in the paper (ScaleQuest, section 2.1)."""
+    bare_prefix: str = ""
+    """What the model's chat template writes before the text of the first user's turn, with its system turn if there is
+    one, e.g. `<|im_start|>user\\n`."""
+    reasoning_marks: tuple[tuple[str, str], ...] = ()
+    """What opens and what closes the model's thoughts, in addition to the marks that are known, e.g.
+    `[["<scratchpad>", "</scratchpad>"]]`."""
+    score_api: Literal["chat", "pooling", "score", "classify"] = "chat"
+    """How scores are asked for. `chat`: the probability of `yes` as the first token of a reply; the others: the
+    endpoints of that name of a vLLM server with a reward model or classifier."""
     key_from: Annotated[str, NotIdentity] = ""
     """Name of the environment variable that holds the API key; empty: no key is sent."""
     max_in_flight: Annotated[int, NotIdentity] = Field(default=256, ge=1)
@@ -63,6 +104,22 @@ class HttpSpec(PricedSpec):
     """Seconds without an answer from any server, after which the run stops."""
     supports_n: Annotated[bool, NotIdentity] = True
     """Whether the server accepts `n`, so that one request asks for all samples of a row."""
+
+    @field_validator("headers", "query")
+    @classmethod
+    def _check_secrets(cls, values: Mapping[str, str]) -> Mapping[str, str]:
+        for name, value in values.items():
+            if is_secret(name) and not VARIABLE.search(value):
+                raise ValueError(f'{name} holds a secret; write "${{NAME}}", the environment variable that holds it')
+        return values
+
+    @model_validator(mode="after")
+    def _check_fields(self) -> "HttpSpec":
+        if both := set(self.drop) & {*self.rename, *self.extra_body}:
+            raise ValueError(f"{', '.join(sorted(both))} is dropped, and renamed or added as well; do one of them")
+        if (self.layout == "bare") != bool(self.bare_prefix):
+            raise ValueError("layout = 'bare' needs bare_prefix, and no other layout has one; give both or neither")
+        return self
 
     @field_validator("base_url", mode="before")
     @classmethod
@@ -80,6 +137,8 @@ class HttpSpec(PricedSpec):
             _ = parts.port  # raises ValueError if it is not a number
             if parts.username or parts.password:
                 raise ValueError("a base_url must not hold a user or password; name the key's variable in key_from")
+            if secret := next((name for name, _ in parse_qsl(parts.query) if is_secret(name)), None):
+                raise ValueError(f'a base_url must not hold a secret; write query = {{ "{secret}" = "${{NAME}}" }}')
         return full_urls
 
 

@@ -18,7 +18,14 @@ from typing import Any, cast
 
 from infra.engines.common.batching import BATCH_SAMPLES, answer_in_batches
 from infra.engines.common.digest import CTRANSLATE2_HELP, check_pinned, hash_ctranslate2_model
-from infra.engines.common.yes_no import NO_SPELLINGS, YES_SPELLINGS, single_token_ids, yes_probability
+from infra.engines.common.yes_no import (
+    LEAST_YES_NO_MASS,
+    NO_SPELLINGS,
+    YES_SPELLINGS,
+    no_verdict,
+    single_token_ids,
+    yes_probability,
+)
 from schemas.engine import NO_OBSERVER, Completion, Reply, Request, RequestObserver
 from schemas.engine_specs import EmbeddedSpec
 from schemas.errors import EngineError
@@ -139,7 +146,7 @@ class EmbeddedEngine:
         self._check_open()
         yes, no = self.tokenizer.single_token_ids(YES_SPELLINGS), self.tokenizer.single_token_ids(NO_SPELLINGS)
         prompts = [self.tokenizer.encode(request.prompt) for request in requests]
-        probabilities: dict[tuple[str, ...], float] = {}
+        probabilities: dict[tuple[str, ...], float | None] = {}
         # Many samples are identical: two thirds of the pupil's solutions need no pass of their own. Batches hold
         # prompts of one length, because CTranslate2 otherwise returns the logits that follow the shortest prompt.
         for _, group in groupby(sorted(set(map(tuple, prompts)), key=lambda tokens: (len(tokens), tokens)), key=len):
@@ -155,17 +162,7 @@ class EmbeddedEngine:
                 tokens: _yes_probability_of_logits(_to_array(r.logits[0][0]), yes, no)
                 for tokens, r in zip(same_length, results, strict=True)
             }
-        return [
-            [
-                Completion(
-                    text=repr(probabilities[tuple(tokens)]),
-                    finish_reason="stop",
-                    prompt_tokens=len(tokens),
-                    completion_tokens=1,
-                )
-            ]
-            for tokens in prompts
-        ]
+        return [_make_score(probabilities[tuple(tokens)], len(tokens)) for tokens in prompts]
 
     def _check_open(self) -> None:
         if self.model is None:
@@ -262,6 +259,18 @@ def _to_array(view: Any) -> Any:
     return np.asarray(view, dtype=np.float64)
 
 
-def _yes_probability_of_logits(logits: Any, yes: Sequence[int], no: Sequence[int]) -> float:
+def _make_score(probability: float | None, prompt_tokens: int) -> Reply:
+    if probability is None:
+        return no_verdict()
+    return [Completion(text=repr(probability), finish_reason="stop", prompt_tokens=prompt_tokens, completion_tokens=1)]
+
+
+def _yes_probability_of_logits(logits: Any, yes: Sequence[int], no: Sequence[int]) -> float | None:
+    """P(yes) from the logits of all tokens; None if yes and no have too small a share of the probability."""
+    import numpy as np
+
+    exponentials = np.exp(logits - logits.max())
+    if exponentials[[*yes, *no]].sum() < LEAST_YES_NO_MASS * exponentials.sum():
+        return None
     top = max(logits[i] for i in (*yes, *no))  # the exponential of raw logits might overflow
     return yes_probability(*([logits[i] - top for i in ids] for ids in (yes, no)))

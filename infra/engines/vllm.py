@@ -11,7 +11,7 @@ from infra.engines import reward_model_chat
 from infra.engines.common.digest import check_pinned, hash_safetensors_model
 from infra.engines.common.request_window import RetryableError
 from infra.engines.common.vllm_process import VllmProcess, VllmWindow
-from infra.engines.common.yes_no import NO_SPELLINGS, YES_SPELLINGS, single_token_ids, yes_probability
+from infra.engines.common.yes_no import NO_SPELLINGS, YES_SPELLINGS, no_verdict, single_token_ids, yes_probability
 from schemas.engine import NO_OBSERVER, Completion, Failure, Reply, Request, RequestObserver
 from schemas.engine_specs import VllmSpec
 from schemas.errors import EngineError
@@ -85,6 +85,8 @@ class VllmEngine:
             )
         if sampling is SCORE_SAMPLING:
             score = await (self._classify(llm, ids) if self.spec.pooling else self._yes_probability(llm, ids))
+            if score is None:
+                return no_verdict()
             return [Completion(text=repr(score), finish_reason="stop", prompt_tokens=len(ids), completion_tokens=1)]
         # Greedy samples are equal, so one is enough. Others differ only by seed, and find their prompt in the cache.
         seeds = request.seeds if sampling.temperature > 0 else request.seeds[:1]
@@ -126,7 +128,7 @@ class VllmEngine:
             structured_outputs=self.vllm.StructuredOutputsParams(json=schema) if schema else None,
         )
 
-    async def _yes_probability(self, llm: Any, ids: list[int]) -> float:
+    async def _yes_probability(self, llm: Any, ids: list[int]) -> float | None:
         params = self.vllm.SamplingParams(
             temperature=0.0, max_tokens=1, logprob_token_ids=[*self.yes_ids, *self.no_ids]
         )

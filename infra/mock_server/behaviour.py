@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from infra.mock_server.dialects import DialectName
 from schemas.identity import FrozenModel
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -20,6 +21,7 @@ FAULTS = (
     "fault_invalid_json",
     "fault_hang",
     "fault_slow_body",
+    "fault_dialect",
 )
 """Faults that can hit one attempt and spare the next; each names a field of `MockBehaviour` that holds its share."""
 
@@ -67,12 +69,17 @@ class MockBehaviour(FrozenModel):
     """Share of requests whose body is sent byte by byte over `slow_body_seconds`; the reply is complete and valid."""
     slow_body_seconds: Seconds = 10.0
     """Seconds over which a slow body is sent."""
+    fault_dialect: Share = 0.0
+    """Share of requests that meet the dialect's own fault: replies that end with a reason such as `content_filter`, or
+    without any, and errors inside a reply of status 200."""
     forbidden: Share = 0.0
     """Share of prompts that are always refused with a 400 (`content_policy_violation`)."""
     context: int | None = Field(default=None, ge=1)
     """Most words of a prompt; a longer one is always refused with a 400 (`context_length_exceeded`). None: no limit."""
     status: int | None = Field(default=None, ge=400, le=599)
     """Error status of every reply, such as 401, 402, 403 or 503; None: requests are answered normally."""
+    dialect: DialectName = "plain"
+    """The server that is imitated: its paths, the fields that it refuses, and the form of its replies."""
     model: str = "stub"
     """Name of the one model that `/v1/models` lists; a request may name any model."""
 

@@ -1,13 +1,15 @@
 """Writes the replies of a mock server: completions in the two formats of the OpenAI API, and errors."""
 
 import json
+import math
 import random
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from hashlib import sha256, shake_128
 from typing import Any
 
 from infra.mock_server.behaviour import MockBehaviour
+from infra.mock_server.dialects import DIALECTS, Dialect, Endpoint
 from infra.mock_server.schema_sampler import UnsupportedSchema, sample_value
 
 Body = dict[str, Any]
@@ -46,23 +48,45 @@ ERROR_CODES = {
     503: "overloaded",
 }
 MAX_SAMPLES = 1024
+SCORING_ENDPOINTS = ("pooling", "score", "classify")
 
 
 class HttpRefusal(Exception):
     """The request is answered with an error; `retry_after` is the value of `Retry-After` in seconds, or None."""
 
-    def __init__(self, status: int, message: str, code: str | None = None, retry_after: float | None = None) -> None:
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        code: str | None = None,
+        retry_after: float | None = None,
+        param: str | None = None,
+    ) -> None:
         super().__init__(message)
-        self.status, self.retry_after = status, retry_after
+        self.status, self.retry_after, self.param = status, retry_after, param
         self.code = code or ERROR_CODES.get(status, "error")
 
-    def encode_body(self) -> bytes:
-        """Return the error as JSON in the format of the OpenAI API."""
+    def encode_body(self, dialect: Dialect = DIALECTS["plain"]) -> bytes:
+        """Return the error as JSON in the format of the dialect; by default in that of the OpenAI API."""
         kind = "invalid_request_error" if self.status < 500 else "server_error"
-        return json.dumps({"error": {"message": str(self), "type": kind, "param": None, "code": self.code}}).encode()
+        error = {"message": str(self), "type": kind, "param": self.param, "code": self.code}
+        return json.dumps(dialect.encode_error(error, self.status)).encode()
 
 
-def parse_request(raw: bytes, chat: bool) -> Body:
+def check_dialect(dialect: Dialect, body: Body, headers: Mapping[str, str], query: str) -> None:
+    """Raise the `HttpRefusal` with which a server of this dialect refuses the request, if it does."""
+    if dialect.key_headers and not any(headers.get(name) for name in dialect.key_headers):
+        raise HttpRefusal(401, f"no key in the header {' or '.join(dialect.key_headers)}")
+    if dialect.needs_api_version and "api-version=" not in query:
+        raise HttpRefusal(404, "Resource not found")
+    if dialect.model_pattern and not re.fullmatch(dialect.model_pattern, str(body.get("model", ""))):
+        raise HttpRefusal(400, f"{body.get('model')} is not a valid model ID")
+    if refused := dialect.find_refused_field(body):
+        status = 422 if dialect.error_style == "fastapi" else 400
+        raise HttpRefusal(status, refused.message, refused.code, param=refused.field)
+
+
+def parse_request(raw: bytes, endpoint: Endpoint) -> Body:
     """Parse and check the body of a request; raises `HttpRefusal` (400) where a real server would."""
     try:
         body = json.loads(raw)
@@ -70,7 +94,11 @@ def parse_request(raw: bytes, chat: bool) -> Body:
         raise HttpRefusal(400, f"the body is not JSON: {error}") from error
     if not isinstance(body, dict):
         raise HttpRefusal(400, "the body is not a JSON object")
-    prompt = body.get("messages" if chat else "prompt")
+    chat, prompt = endpoint == "chat", body.get("messages" if endpoint == "chat" else "prompt")
+    if endpoint in SCORING_ENDPOINTS:
+        if not any(name in body for name in ("messages", "input", "text_1", "prompt")):
+            raise HttpRefusal(400, "messages, input or text_1 is missing")
+        return body
     if chat and not (isinstance(prompt, list) and prompt and all(isinstance(m, dict) for m in prompt)):
         raise HttpRefusal(400, "messages must be a list of at least one message")
     if not chat and not (isinstance(prompt, str) or (isinstance(prompt, list) and prompt)):
@@ -87,7 +115,9 @@ def parse_request(raw: bytes, chat: bool) -> Body:
 
 def prompt_of(body: Body) -> Any:
     """Return the messages or the prompt of a request."""
-    return body["messages"] if "messages" in body else body["prompt"]
+    if "text_1" in body:
+        return [body["text_1"], body.get("text_2", "")]
+    return next(body[name] for name in ("messages", "prompt", "input") if name in body)
 
 
 def count_words(prompt: Any) -> int:
@@ -103,30 +133,55 @@ class ReplyWriter:
     """Writes the replies of one server: by `reply`, or else words and a number drawn from the request and its seed."""
 
     def __init__(self, behaviour: MockBehaviour, reply: ReplyFunction | None = None) -> None:
-        self.behaviour, self.reply = behaviour, reply
+        self.behaviour, self.reply, self.dialect = behaviour, reply, DIALECTS[behaviour.dialect]
 
-    def write_completion(self, body: Body, key: bytes, chat: bool) -> bytes:
-        """Return the reply as JSON; `key` is the digest of the request's meaning and seed. Raises `HttpRefusal`."""
+    def write_score(self, body: Body, key: bytes, endpoint: Endpoint) -> bytes:
+        """Return the reply of a reward model or classifier as JSON, with a score drawn from the request.
+
+        A reply function gives the score as its text.
+        """
+        drawn = int.from_bytes(sha256(b"score " + key).digest()[:2], "big") / 2**16
+        score = float(self.reply(body, 0)) if self.reply is not None else drawn
+        results: Mapping[str, Body] = {
+            "pooling": {"object": "pooling", "data": [[-1.0], [8 * score - 4]]},
+            "score": {"object": "score", "score": score},
+            "classify": {"label": "yes", "probs": [1 - score, score], "num_classes": 2},
+        }
+        tokens = count_words(prompt_of(body)) + 1
+        usage = {"prompt_tokens": tokens, "completion_tokens": 0, "total_tokens": tokens}
+        reply = {
+            "object": "list",
+            "model": body.get("model"),
+            "data": [{"index": 0, **results[endpoint]}],
+            "usage": usage,
+        }
+        return json.dumps(reply).encode()
+
+    def write_completion(self, body: Body, key: bytes, chat: bool, broken: bool = False) -> bytes:
+        """Return the reply as JSON; `key` is the digest of the request's meaning and seed. Raises `HttpRefusal`.
+
+        `broken` says whether it has the dialect's own fault.
+        """
         choices, completion_tokens = [], 0
         for index, text in enumerate(self._write_samples(body, key, chat)):
-            choice, tokens = _make_choice(body, text, index, chat)
+            choice, tokens = _make_choice(body, text, index, chat, self.dialect)
             choices.append(choice)
             completion_tokens += tokens
         prompt_tokens = count_words(prompt_of(body)) + 1
-        return json.dumps(
-            {
-                "id": f"{'chatcmpl' if chat else 'cmpl'}-{key.hex()[:24]}",
-                "object": "chat.completion" if chat else "text_completion",
-                "created": 0,
-                "model": body.get("model", self.behaviour.model),
-                "choices": choices,
-                "usage": {
-                    "prompt_tokens": prompt_tokens,
-                    "completion_tokens": completion_tokens,
-                    "total_tokens": prompt_tokens + completion_tokens,
-                },
-            }
-        ).encode()
+        reply = {
+            "id": f"{'chatcmpl' if chat else 'cmpl'}-{key.hex()[:24]}",
+            "object": "chat.completion" if chat else "text_completion",
+            "created": 0,
+            "model": body.get("model", self.behaviour.model),
+            "choices": choices,
+            "usage": {
+                "prompt_tokens": prompt_tokens,
+                "completion_tokens": completion_tokens,
+                "total_tokens": prompt_tokens + completion_tokens,
+            },
+        }
+        blanks = b"\n" * self.dialect.blank_lines
+        return blanks + json.dumps(self.dialect.break_reply(reply) if broken else reply).encode()
 
     def _write_samples(self, body: Body, key: bytes, chat: bool) -> Iterator[str]:
         """Yield `n` samples for each prompt; only `/v1/completions` takes several prompts."""
@@ -134,12 +189,14 @@ class ReplyWriter:
         several = not chat and isinstance(prompt, list) and not isinstance(prompt[0], int)
         for one in [{**body, "prompt": p} for p in prompt] if several else [body]:
             prompt_key = sha256(key + json.dumps(one["prompt"]).encode()).digest() if several else key
-            for sample in range(body.get("n") or 1):
+            for sample in range(1 if self.dialect.ignores_n else body.get("n") or 1):
                 yield self._write_text(one, prompt_key, sample) if self.reply is None else self.reply(one, sample)
 
     def _write_text(self, body: Body, key: bytes, sample: int) -> str:
         drawn = sha256(b"%d %d " % (self.behaviour.seed, sample) + key).digest()
         number = int.from_bytes(drawn[:2], "big") % 1000
+        if _asks_for_score(body):
+            return "yes" if number % 2 else "no"
         response_format = body.get("response_format")
         if response_format and isinstance(response_format, dict) and response_format.get("type") == "json_object":
             return json.dumps({"answer": number})
@@ -154,7 +211,13 @@ class ReplyWriter:
         return f"{' '.join([WORDS[byte & 31] for byte in picked])}\n#### {number}".lstrip()
 
 
-def _make_choice(body: Body, text: str, index: int, chat: bool) -> tuple[Body, int]:
+def _asks_for_score(body: Body) -> bool:
+    """Whether only the likeliest first tokens of a reply are asked for."""
+    top = body.get("top_logprobs") or (body["logprobs"] if type(body.get("logprobs")) is int else 0)
+    return body.get("max_tokens") == 1 and top > 0
+
+
+def _make_choice(body: Body, text: str, index: int, chat: bool, dialect: Dialect) -> tuple[Body, int]:
     """Return one sample in the API's format, and its tokens: each word is a token, and so is the end of a reply."""
     stops = body.get("stop")
     for stop in [stops] if isinstance(stops, str) else stops or ():
@@ -171,13 +234,33 @@ def _make_choice(body: Body, text: str, index: int, chat: bool) -> tuple[Body, i
     choice: Body = {"index": index, "finish_reason": "length" if is_cut else "stop", "logprobs": None}
     if with_logprobs:
         choice["logprobs"] = _make_logprobs(tokens if is_cut else [*tokens, ""], chat)
-    return choice | ({"message": {"role": "assistant", "content": text}} if chat else {"text": text}), token_count
+    return choice | ({"message": dialect.shape_message(text)} if chat else {"text": text}), token_count
 
 
 def _make_logprobs(tokens: list[str], chat: bool) -> Body:
-    """Make up a log-probability for every token; the end of a reply is an empty token."""
+    """Make up a log-probability for every token; the end of a reply is an empty token.
+
+    A token's only alternative is itself; for `yes` and `no` it is the other word, with the rest of the probability.
+    """
     values = [-(1 + sha256(token.encode()).digest()[0]) / 64 for token in tokens]
+    alternatives = [_alternatives(token, value) for token, value in zip(tokens, values, strict=True)]
     if chat:
-        pairs = zip(tokens, values, strict=True)
-        return {"content": [{"token": token, "logprob": value, "top_logprobs": []} for token, value in pairs]}
-    return {"tokens": tokens, "token_logprobs": values}
+        return {
+            "content": [
+                {
+                    "token": token,
+                    "logprob": value,
+                    "top_logprobs": [{"token": other, "logprob": logprob} for other, logprob in likely.items()],
+                }
+                for token, value, likely in zip(tokens, values, alternatives, strict=True)
+            ]
+        }
+    return {"tokens": tokens, "token_logprobs": values, "top_logprobs": alternatives}
+
+
+def _alternatives(token: str, value: float) -> dict[str, float]:
+    if token.strip().lower() not in ("yes", "no"):
+        return {token: value}
+    probability = 0.5 + math.exp(value) / 2
+    other = "no" if token.strip().lower() == "yes" else "yes"
+    return {token: math.log(probability), other: math.log(max(1e-6, 1 - probability))}

@@ -13,20 +13,20 @@ from aiohttp import web
 
 from infra.mock_server.behaviour import MockBehaviour
 from infra.mock_server.counters import Counters, CounterSnapshot
+from infra.mock_server.dialects import DIALECTS, Endpoint
 from infra.mock_server.replies import (
+    SCORING_ENDPOINTS,
     Body,
     HttpRefusal,
     ReplyFunction,
     ReplyWriter,
+    check_dialect,
     count_words,
     parse_request,
     prompt_of,
 )
 
 Result = TypeVar("Result")
-
-ENDPOINTS = {"/v1/chat/completions": True, "/v1/completions": False}
-"""Served paths, and whether their requests hold messages (True) or a prompt (False)."""
 
 BACKLOG_CONNECTIONS = 4096
 """Connections that may wait to be accepted; a benchmark opens all of its connections at once."""
@@ -57,11 +57,12 @@ KEEP_ALIVE_RESPONSE, CLOSE_RESPONSE = _SentResponse(True), _SentResponse(False)
 class _Call:
     """One request for a completion, and how to answer its client."""
 
-    __slots__ = ("attempt", "chat", "counters", "keep_alive", "record", "request")
+    __slots__ = ("attempt", "counters", "endpoint", "keep_alive", "query", "record", "request")
 
-    def __init__(self, request: web.BaseRequest, counters: Counters, path: str, raw: bytes) -> None:
+    def __init__(self, request: web.BaseRequest, counters: Counters, endpoint: Endpoint, raw: bytes) -> None:
         self.request, self.counters = request, counters
-        self.chat, self.keep_alive = ENDPOINTS[path], request.keep_alive
+        self.endpoint, self.keep_alive = endpoint, request.keep_alive
+        path, _, self.query = request.raw_path.partition("?")
         self.record = counters.open_request(path, raw)
         self.attempt = self.record.times_asked
 
@@ -95,7 +96,7 @@ class _RequestHandler:
 
     def __init__(self, behaviour: MockBehaviour, reply: ReplyFunction | None) -> None:
         self.behaviour, self.writer = behaviour, ReplyWriter(behaviour, reply)
-        self.counters = Counters()
+        self.counters, self.dialect = Counters(), DIALECTS[behaviour.dialect]
         self.capacity_semaphore: asyncio.Semaphore | None = None
 
     async def serve(self, listening: socket.socket, stop: asyncio.Event) -> None:
@@ -113,15 +114,16 @@ class _RequestHandler:
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request of any kind."""
         path = request.raw_path.partition("?")[0]
-        if path not in ENDPOINTS or request.method != "POST":
+        endpoint = self.dialect.find_endpoint(path)
+        if endpoint is None or request.method != "POST":
             return self._answer_page(f"{request.method} {path}")
         raw = await request.content.read()
         counters = self.counters  # a reset replaces it
-        call = _Call(request, counters, path, raw)
+        call = _Call(request, counters, endpoint, raw)
         try:
             await self._answer(call, raw)
         except HttpRefusal as refused:
-            body = refused.encode_body()
+            body = refused.encode_body(self.dialect)
             await call.send(call.build_head(refused.status, len(body), refused.retry_after) + body)
         finally:
             counters.close_request()
@@ -142,7 +144,8 @@ class _RequestHandler:
 
     async def _answer(self, call: _Call, raw: bytes) -> None:
         behaviour = self.behaviour
-        body = parse_request(raw, call.chat)
+        body = parse_request(raw, call.endpoint)
+        check_dialect(self.dialect, body, call.request.headers, call.query)
         key = call.counters.identify_body(call.record, body)
         self._check_refusals(body)
         fault = behaviour.draw_fault(key, call.attempt)
@@ -186,7 +189,10 @@ class _RequestHandler:
             await asyncio.sleep(behaviour.draw_latency(key, call.attempt))
         if fault == "fault_server_error":
             raise HttpRefusal(500, "the server failed")
-        data = self.writer.write_completion(body, key, call.chat)
+        if call.endpoint in SCORING_ENDPOINTS:
+            data = self.writer.write_score(body, key, call.endpoint)
+        else:
+            data = self.writer.write_completion(body, key, call.endpoint == "chat", broken=fault == "fault_dialect")
         if fault == "fault_cut_off":
             call.keep_alive = False
             await call.send(call.build_head(200, len(data)) + data[: len(data) // 2])
@@ -213,7 +219,8 @@ class _RequestHandler:
 class MockServer:
     """An OpenAI-compatible server without a model, open inside `with`; `behaviour` sets its latency and its faults.
 
-    Serves `/v1/chat/completions`, `/v1/completions`, `/v1/models` and `/health`. `GET /counts` returns
+    Serves `/v1/chat/completions`, `/v1/completions`, `/pooling`, `/score`, `/classify`, `/v1/models` and `/health`, or
+    the paths of its dialect. `GET /counts` returns
     `read_counters()` as JSON, and `POST /reset` calls `reset()`. It may be opened again, on the same port and with
     the counts so far.
     """

@@ -32,6 +32,8 @@ BASELINE_GROWTH = 1.25
 """Factor by which the remembered best median latency grows each time it is used."""
 HEDGE_FACTOR = 3.0
 """A straggler is sent a second time after this multiple of the 95th percentile of the latency."""
+PAID_ATTEMPTS = 2
+"""Attempts of one request that may end with a reply that was paid for and cannot be read."""
 CLOSED_MESSAGE = "the engine was closed; the same command continues"
 TICK_SECONDS = 0.1
 """Seconds between two checks for stragglers."""
@@ -48,16 +50,13 @@ class RetryableError(Exception):
         retry_after: float | None = None,
         overloaded: bool = False,
         not_counted: bool = False,
+        is_paid: bool = False,
     ) -> None:
-        """`retry_after`: seconds to wait, as the server asks; `not_counted`: does not count as an attempt."""
+        """`retry_after`: seconds to wait, as the server asks; `not_counted`: does not count as an attempt; `is_paid`:
+        the server did its work, so that at most `PAID_ATTEMPTS` are made."""
         super().__init__(error)
-        self.reason, self.error, self.retry_after, self.overloaded, self.not_counted = (
-            reason,
-            error,
-            retry_after,
-            overloaded,
-            not_counted,
-        )
+        self.reason, self.error, self.retry_after = reason, error, retry_after
+        self.overloaded, self.not_counted, self.is_paid = overloaded, not_counted, is_paid
 
 
 Sender = Callable[[Request, Sampling], Awaitable[Reply]]
@@ -131,11 +130,14 @@ class _ReplyStream:
 class _PendingRequest:
     """A request that waits or is in flight, with its attempts so far."""
 
-    __slots__ = ("allowed", "attempts", "done", "hedged", "request", "sampling", "started_at", "stream", "tasks")
+    __slots__ = (
+        *("allowed", "attempts", "done", "hedged", "paid_attempts", "request", "sampling", "started_at", "stream"),
+        "tasks",
+    )
 
     def __init__(self, request: Request, sampling: Sampling, stream: _ReplyStream) -> None:
         self.request, self.sampling, self.stream = request, sampling, stream
-        self.attempts, self.started_at = 0, 0.0
+        self.attempts, self.paid_attempts, self.started_at = 0, 0, 0.0
         self.allowed = self.hedged = self.done = False
         self.tasks: set[asyncio.Task[None]] = set()
 
@@ -299,7 +301,8 @@ class RequestWindow:
             return
         self._remove(job)
         job.attempts += not error.not_counted
-        if job.attempts >= self.max_attempts:
+        job.paid_attempts += error.is_paid
+        if job.attempts >= self.max_attempts or job.paid_attempts >= PAID_ATTEMPTS:
             job.done = True
             job.stream.deliver(job.request, Failure(error.reason, error.error, job.attempts))
         else:

@@ -30,6 +30,7 @@ from tasks.base.ask import Ask, make_request
 from tasks.base.score import Score
 from tests.bench.support.mock_servers import asked as asked_again
 from tests.bench.support.mock_servers import begin, served
+from tests.support.scripted_server import Answer, Asked, ScriptedServer, chat_reply
 
 TOKENS = 41
 """Of a reply of the stub, its end counted."""
@@ -52,7 +53,7 @@ class Tell(Ask):
         yield {"row_id": row["row_id"], "text": replies[0].text}
 
 
-def spec(stub: MockServer, **fields: Any) -> HttpSpec:
+def spec(stub: MockServer | ScriptedServer, **fields: Any) -> HttpSpec:
     return HttpSpec(**{"kind": "http", "model": "stub", "base_url": (f"{stub.url}/v1",), **fields})
 
 
@@ -68,7 +69,9 @@ def folder(tmp_path: Path) -> str:
     return str(tmp_path / "lake")
 
 
-def asked(stub: MockServer, lake: str, rows: int = 20, account: Account | None = None, **fields: Any) -> Receipt:
+def asked(
+    stub: MockServer | ScriptedServer, lake: str, rows: int = 20, account: Account | None = None, **fields: Any
+) -> Receipt:
     blanks = worker.run_empty_rows(rows, rows, lake)
     return worker.run_shard(Tell(template="Tell."), spec(stub, **fields), blanks, 0, lake, account or Account(run="r"))
 
@@ -196,6 +199,32 @@ def test_probabilities_are_paid_for_limited_and_quarantined_like_other_replies(f
     assert 0 < first < 30
     assert receipt.kept + receipt.quarantined["refused with 400"] == 60
     assert counts.answered_more_than_once == 0 and receipt.usage.tokens > 20
+
+
+def test_tokens_that_the_server_does_not_count_are_paid_for_and_limited_by_estimate(folder: str) -> None:
+    with ScriptedServer(lambda asked: Answer(chat_reply("12345678", "1234567") | {"usage": None})) as server:
+        receipt = asked(server, folder, usd_per_million_out=10.0)
+        assert (receipt.kept, receipt.usage.completion_tokens) == (20, 20 * (2 + 2))
+        assert receipt.usage.prompt_tokens > 20 * 3 and receipt.usage.usd == pytest.approx(80 * 10 / 1e6)
+        with pytest.raises(BudgetSpent):
+            asked(server, folder, rows=60, account=Account(run="r", budget=Budget(tokens=200)))
+        engines.unload()
+    assert len(server.asked) < 60
+
+
+def test_a_row_without_a_score_is_quarantined_with_its_reason_and_never_scored(folder: str) -> None:
+    def answer(asked: Asked) -> Answer:
+        first = "To" if "7" in asked.body["messages"][-1]["content"] else "yes"
+        top = [{"token": first, "logprob": -0.01}, {"token": "no", "logprob": -5.0}]
+        reply = chat_reply(first)
+        reply["choices"][0]["logprobs"] = {"content": [{"token": first, "logprob": -0.01, "top_logprobs": top}]}
+        return Answer(reply)
+
+    blanks = worker.run_empty_rows(40, 40, folder)
+    with ScriptedServer(answer) as server:
+        receipt = worker.run_shard(Judge(template="Judge."), spec(server), blanks, 0, folder, Account(run="r"))
+        engines.unload()
+    assert (receipt.kept, receipt.quarantined) == (36, {"says neither yes nor no": 4})
 
 
 def test_retries_do_not_eat_the_budget(folder: str) -> None:

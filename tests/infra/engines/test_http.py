@@ -2,7 +2,7 @@
 
 import hashlib
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -10,16 +10,16 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from infra.engines.common.request_window import RetryableError
 from infra.engines.http import HttpEngine
 from infra.mock_server.behaviour import MockBehaviour
 from infra.mock_server.server import MockServer
-from schemas.engine import Completion, Failure, Reply, Request, RequestObserver, generate
+from schemas.engine import Failure, Reply, Request, RequestObserver, generate, score
 from schemas.engine_specs import HttpSpec
 from schemas.errors import EngineError
 from schemas.identity import fingerprint
 from schemas.prompts import Prompt, Sampling
 from tests.support.engine_contract import SOLVE, WRITE, GeneratorContract, ScorerContract
+from tests.support.scripted_server import Answer, ScriptedServer, chat_reply
 
 SAMPLED = Sampling(temperature=1.0, max_tokens=32)
 
@@ -36,7 +36,7 @@ def yes_or_no(body: dict[str, Any], sample: int) -> str:
 
 
 @contextmanager
-def opened(stub: MockServer, **fields: Any) -> Iterator[HttpEngine]:
+def opened(stub: MockServer | ScriptedServer, **fields: Any) -> Iterator[HttpEngine]:
     spec = HttpSpec(**{"kind": "http", "model": "stub", "base_url": (f"{stub.url}/v1",), **fields})
     engine = HttpEngine(spec)
     try:
@@ -176,7 +176,10 @@ def test_a_server_that_comes_back_is_used_again() -> None:
 def test_no_server_at_all_stops_the_run_when_patience_is_over() -> None:
     with MockServer() as gone:
         pass
-    with opened(gone, outage_seconds=0.2) as engine, pytest.raises(EngineError, match=r"no server answers at 127\."):
+    with (
+        opened(gone, outage_seconds=0.2) as engine,
+        pytest.raises(EngineError, match=r"no server answers at http://127\."),
+    ):
         asked(engine, 2)
 
 
@@ -287,21 +290,26 @@ def test_replies_are_told_to_the_watch_before_anybody_reads_them() -> None:
 def test_only_the_place_of_a_server_is_no_part_of_the_identity() -> None:
     spec = HttpSpec(kind="http", model="a", base_url=("http://one/v1",))
     moved = spec.model_copy(
-        update={"base_url": ("http://two/v1",), "key_from": "K", "max_in_flight": 9, "deadline": 1.0}
+        update={
+            **{"base_url": ("http://two/v1",), "key_from": "K", "max_in_flight": 9, "deadline": 1.0},
+            **{"drop": ("seed",), "rename": {"max_tokens": "m"}, "headers": {"a": "b"}, "query": {"a": "b"}},
+            "structured": False,
+        }
     )
     assert fingerprint(moved) == fingerprint(spec)
-    changes: list[dict[str, Any]] = [{"model": "b"}, {"api": "tagged"}, {"extra_body": {"top_k": 5}}]
+    changes: list[dict[str, Any]] = [{"model": "b"}, {"api": "tagged"}, {"extra_body": {"top_k": 5}}, {"thinks": True}]
+    changes += [{"score_api": "pooling"}, {"layout": "user"}, {"reasoning_marks": (("<a>", "</a>"),)}]
     for change in changes:
         assert fingerprint(spec.model_copy(update=change)) != fingerprint(spec)
 
 
 def test_a_server_that_ignores_n_is_named_with_the_way_out() -> None:
-    with MockServer() as stub, opened(stub) as engine:
-        request = Request("r", SOLVE, (1, 2, 3))
-        with pytest.raises(EngineError, match="1 of 3 samples; set supports_n = false"):
-            engine._parse_reply({"choices": [{}]}, request, SAMPLED)
-        with pytest.raises(RetryableError, match="without choices"):
-            engine._parse_reply({"choices": []}, request, SAMPLED)
+    with (
+        MockServer(MockBehaviour(dialect="ollama")) as stub,
+        opened(stub) as engine,
+        pytest.raises(EngineError, match="1 of 3 samples; set supports_n = false"),
+    ):
+        asked(engine, 1, n=3)
 
 
 def test_a_server_that_fails_fast_does_not_attract_the_work() -> None:
@@ -318,7 +326,7 @@ def test_an_outage_costs_no_row_its_attempts_and_stops_the_run_when_patience_is_
         MockServer(MockBehaviour(status=503, retry_after=0.01)) as stub,
         opened(stub, max_attempts=2, outage_seconds=1.0) as engine,
     ):
-        with pytest.raises(EngineError, match=r"no server answers at 127.*HTTP 503"):
+        with pytest.raises(EngineError, match=r"no server answers at http://127.*HTTP 503"):
             asked(engine, 30)
         assert stub.read_counters().requests > 60
 
@@ -355,7 +363,9 @@ def test_a_server_that_wants_to_be_left_alone_for_an_hour_is_told_to_the_user() 
 
 
 def test_a_scorer_needs_log_probabilities() -> None:
-    with MockServer() as stub, opened(stub) as engine:
-        told: Callable[..., Completion] = engine._parse_choice
-        with pytest.raises(EngineError, match="no log-probabilities"):
-            told({"message": {"content": "yes"}}, 0, 0, True)
+    with (
+        ScriptedServer(lambda asked: Answer(chat_reply("yes"))) as server,
+        opened(server) as engine,
+        pytest.raises(EngineError, match="no log-probabilities"),
+    ):
+        score(engine, [SOLVE])
