@@ -25,7 +25,8 @@ from infra.engines.common.chat_template import (
     read_chat_template,
     read_json,
 )
-from infra.engines.common.digest import CTRANSLATE2_HELP, check_pinned, hash_ctranslate2_model
+from infra.engines.common.digest import check_pinned, hash_ctranslate2_model
+from infra.engines.common.model_folder import CTRANSLATE2_HELP
 from infra.engines.common.yes_no import (
     LEAST_YES_NO_MASS,
     NO_SPELLINGS,
