@@ -131,6 +131,16 @@ class PromptWriter:
             return written
         return WrittenPrompt(f"{written.text.rstrip()}\n\n{written.opened[1]}\n\n")
 
+    def write_chat(self, messages: Messages, **variables: Any) -> str:
+        """Write `messages`, of which every one must be in the text. Raises `EngineError` if one is not."""
+        try:
+            text = self.render(messages, **variables)
+        except Exception as error:
+            raise self._refusal(" ".join(str(error).split())) from error
+        if lost := find_lost_turn(text, messages):
+            raise self._refusal(f"it drops the {lost} turn")
+        return text
+
     def split(self, reply: Completion, written: WrittenPrompt) -> Completion:
         """The reply without its thought, which the prompt may have opened."""
         if written.opened is not None:
@@ -143,14 +153,7 @@ class PromptWriter:
             layout = self.layout
         else:
             layout = self._decide_layout(prompt, variables) if prompt.inputs else "user"
-        messages = prompt.to_messages(layout)
-        try:
-            text = self.render(messages, **variables)
-        except Exception as error:
-            raise self._refusal(" ".join(str(error).split())) from error
-        if lost := find_lost_turn(text, messages):
-            raise self._refusal(f"it drops the {lost} turn")
-        return text
+        return self.write_chat(prompt.to_messages(layout), **variables)
 
     def _decide_layout(self, prompt: Prompt, variables: Mapping[str, Any]) -> Layout:
         try:
@@ -259,7 +262,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
 def cut_at_stop(text: str, stop: Sequence[str]) -> tuple[str, bool]:
     """The text before the first of the texts in `stop`, and whether one was there."""
-    places = [place for each in stop if (place := text.find(each)) >= 0]
+    places = [place for each in stop if each and (place := text.find(each)) >= 0]
     return (text[: min(places)], True) if places else (text, False)
 
 
