@@ -5,6 +5,7 @@ questions in this way, from a model as it comes or after a training on questions
 """
 
 import itertools
+import json
 from collections.abc import Callable, Iterable
 from datetime import date
 from typing import NamedTuple
@@ -83,3 +84,8 @@ def find_bare_prefix(render: Callable[[str], str]) -> BarePrefix:
 def find_turn_end(after: str, added_tokens: Iterable[str]) -> str | None:
     """The longest of the tokeniser's added tokens that begins `after`, blanks left out: it ends a turn."""
     return max((t for t in added_tokens if t.strip() and after.lstrip().startswith(t)), key=len, default=None)
+
+
+def quote(text: str) -> str:
+    """The text as a string of a chat template, which does not read the two halves of a character that JSON escapes."""
+    return json.dumps(text, ensure_ascii=False)

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from infra.engines.common.batching import answer_in_batches
+from infra.engines.common.chat_template import NO_TEMPLATE
 from infra.engines.common.digest import check_pinned, hash_safetensors_model
 from infra.engines.common.reward_models import count_steps, probability_of, read_score, reward_model_chat, single_token
+from schemas.chat_templates import write_template_date
 from schemas.engine import NO_OBSERVER, Completion, Failure, Reply, Request, RequestObserver
 from schemas.engine_specs import RegressorSpec
 from schemas.errors import EngineError
@@ -100,11 +102,14 @@ class Regressor:
         return 1 / (1 + math.exp(-min(700.0, max(-700.0, value))))
 
     def _encode(self, prompt: Prompt) -> list[int]:
-        """Tokenise the prompt: through the model's chat template if it has one, else as tagged text."""
-        text = prompt.to_tagged_text()
-        if self.tokenizer.chat_template:
-            chat = reward_model_chat(prompt, self.spec.step_token)
-            text = self.tokenizer.apply_chat_template(chat, tokenize=False)
+        """Tokenise the prompt through the model's chat template. Raises `EngineError` if it leaves a turn out."""
+        chat = reward_model_chat(prompt, self.spec.step_token)
+        text = str(self.tokenizer.apply_chat_template(chat, tokenize=False, strftime_now=write_template_date))
+        if chat[-1]["content"].strip() not in text:
+            raise EngineError(
+                f"the chat template of {self.path} drops the assistant turn, which is what is scored; write one that "
+                "keeps it into chat_template.jinja"
+            )
         return [*self._tokenize(text), *([] if self.reward_id is None else [self.reward_id])]
 
     def _tokenize(self, text: str) -> list[int]:
@@ -142,6 +147,8 @@ def _load_model(spec: RegressorSpec) -> tuple[Any, Any, Any]:
     has_labels = bool(spec.step_token) or spec.trust_remote_code or model.config.num_labels == 1
     if loading_info["missing_keys"] or not has_labels:
         raise ValueError(f"the model in {spec.path} has no head with exactly one label; {HELP}")
+    if not tokenizer.chat_template:
+        raise ValueError(NO_TEMPLATE.format(name=spec.path))
     if model.config.pad_token_id is None:
         model.config.pad_token_id = tokenizer.pad_token_id or tokenizer.eos_token_id or 0
     if spec.device == "cpu":

@@ -4,13 +4,12 @@ Prefix and question are always tokenised separately, in training as in generatio
 where they meet, which never happens in generation, and most tokenisers would add a second opening token.
 """
 
-import json
 import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from schemas.chat_templates import TEMPLATE_DATE, find_bare_prefix, find_turn_end, write_template_date
+from schemas.chat_templates import TEMPLATE_DATE, find_bare_prefix, find_turn_end, quote, write_template_date
 from tasks.questions.write import WriteQuestion
 
 logger = logging.getLogger(__name__)
@@ -46,8 +45,8 @@ class QuestionFormat:
         """
         tokenizer.eos_token = tokenizer.convert_ids_to_tokens(self.end_token)
         if self.has_chat_template:
-            turn = f"{_quote(self.leading_blanks)} + messages[-1]['content']"
-            tokenizer.chat_template = f"{{{{ {_quote(self.prefix)} + ('' if add_generation_prompt else {turn}) }}}}"
+            turn = f"{quote(self.leading_blanks)} + messages[-1]['content']"
+            tokenizer.chat_template = f"{{{{ {quote(self.prefix)} + ('' if add_generation_prompt else {turn}) }}}}"
         tokenizer.save_pretrained(folder)
 
 
@@ -66,11 +65,6 @@ def read_question_format(tokenizer: Any) -> QuestionFormat:
 
 def _render(tokenizer: Any, text: str, **variables: Any) -> str:
     return str(tokenizer.apply_chat_template([{"role": "user", "content": text}], tokenize=False, **variables))
-
-
-def _quote(text: str) -> str:
-    """The text as a string of Jinja, which does not read the two halves of a character that JSON escapes."""
-    return json.dumps(text, ensure_ascii=False)
 
 
 def _find_end_token(tokenizer: Any, after: str) -> int:

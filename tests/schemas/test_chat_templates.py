@@ -2,7 +2,15 @@
 
 import pytest
 
-from schemas.chat_templates import BarePrefix, choose_layout, find_bare_prefix, find_turn_end, write_template_date
+from infra.engines.common.chat_template import ChatTemplate
+from schemas.chat_templates import (
+    BarePrefix,
+    choose_layout,
+    find_bare_prefix,
+    find_turn_end,
+    quote,
+    write_template_date,
+)
 from tests.support.chat_templates import DROPS_SYSTEM, FAMILIES
 from tests.support.engine_contract import SOLVE
 
@@ -62,8 +70,14 @@ def test_a_system_turn_is_used_where_it_is_taken(family: str, layout: str, reaso
 
 
 def test_a_system_turn_that_is_dropped_is_not_used() -> None:
-    from infra.engines.common.chat_template import ChatTemplate
-
     assert choose_layout(ChatTemplate(DROPS_SYSTEM, {}), SOLVE) == ("user", "it drops the system turn")
     with pytest.raises(ValueError, match="it drops the user turn"):
         choose_layout(lambda messages: "Hello", SOLVE)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["\N{GRINNING FACE} Be kind.", "\N{CJK UNIFIED IDEOGRAPH-20000}", 'Say "no" \\ {{ twice }} {% if %}\n', "né\t"],
+)
+def test_a_text_that_is_quoted_in_a_template_is_rendered_as_it_is(text: str) -> None:
+    assert ChatTemplate(f"{{{{ {quote(text)} }}}}", {})([]) == text

@@ -30,8 +30,9 @@ DEFAULT_TEMPLATE = "default"
 """Name of the template that is used where a model has several."""
 NO_TEMPLATE = (
     "no chat template beside {name}; copy tokenizer_config.json and chat_template.jinja from the model that it was "
-    "converted from, or set layout = 'tagged' if the model was trained on tagged text"
+    "made from"
 )
+TAGGED_HELP = ", or set layout = 'tagged' if the model was trained on tagged text"
 _PROBE_TEXTS = ("1 + 1", "2 x 3")
 _PUPIL_TAGS = re.findall(r"<\w+>", Prompt(stage=SOLVE_TAG, inputs={"question": ""}).to_tagged_text())
 logger = logging.getLogger(__name__)
@@ -104,7 +105,7 @@ class PromptWriter:
         if self.layout == "tagged":
             return
         if render is None:
-            raise ValueError(NO_TEMPLATE.format(name=name))
+            raise ValueError(NO_TEMPLATE.format(name=name) + TAGGED_HELP)
         self.render, self.is_constant = render, _is_constant(render)
         if self.layout == "bare":
             self._read_bare_prefix(added_tokens)

@@ -48,6 +48,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     words = Tokenizer(models.BPE(vocab={**alphabet, "<end>": 256}, merges=[]))
     words.pre_tokenizer, words.decoder = pre_tokenizers.ByteLevel(add_prefix_space=False), decoders.ByteLevel()
     fast = transformers.PreTrainedTokenizerFast(tokenizer_object=words, eos_token="<end>", pad_token="<end>")
+    fast.chat_template = "{% for m in messages %}{{ m.content }}{% endfor %}"
     fast.save_pretrained(folder)
     return folder
 
@@ -77,7 +78,8 @@ def questions(number: int) -> list[Prompt]:
 
 def test_scores_are_those_of_the_head_alone_however_they_are_batched(spec: RegressorSpec, engine: Regressor) -> None:
     asked = questions(20)
-    read = [engine.tokenizer(prompt.to_tagged_text(), return_tensors="pt").input_ids for prompt in asked]
+    read = [torch.tensor([engine._encode(prompt)]) for prompt in asked]
+    assert engine.tokenizer.decode(engine._encode(SHORT)) == QUESTION
     with torch.inference_mode():
         alone = [float(engine.model(input_ids=ids).logits.sigmoid()) for ids in read]
     assert max(alone) - min(alone) > 0.05
@@ -99,8 +101,33 @@ def test_a_chat_template_says_how_a_question_is_read(spec: RegressorSpec, model:
     told = json.loads((copy / "tokenizer_config.json").read_text())
     told["chat_template"] = "Q: {{ messages[-1]['content'] }}"
     (copy / "tokenizer_config.json").write_text(json.dumps(told))
+    (copy / "chat_template.jinja").unlink(missing_ok=True)
     chatty = Regressor(spec.model_copy(update={"path": str(copy)}))
     assert chatty.tokenizer.decode(chatty._encode(SHORT)) == f"Q: {QUESTION}"
+
+
+@pytest.mark.parametrize("template", ["{{ messages[0].content }}", "Score:", "{{ messages[-1].content[:5] }}"])
+def test_a_template_that_drops_what_is_scored_is_refused(spec: RegressorSpec, template: str) -> None:
+    engine = Regressor(spec)
+    engine.tokenizer.chat_template = template
+    with pytest.raises(EngineError, match="drops the assistant turn"):
+        score(engine, [JUDGE])
+
+
+@pytest.mark.parametrize("place", ["tokenizer_config.json", "chat_template.jinja"])
+def test_a_model_without_a_template_is_refused(spec: RegressorSpec, tmp_path: Path, place: str) -> None:
+    shutil.copytree(spec.path, copy := tmp_path / "copy")
+    config = json.loads((copy / "tokenizer_config.json").read_text())
+    source = config.pop("chat_template", "") or (copy / "chat_template.jinja").read_text()
+    (copy / "chat_template.jinja").unlink(missing_ok=True)
+    (copy / "tokenizer_config.json").write_text(json.dumps(config))
+    with pytest.raises(ValueError, match=f"no chat template beside {copy}; copy tokenizer_config.json and chat_templ"):
+        Regressor(spec.model_copy(update={"path": str(copy)}))
+    if place == "chat_template.jinja":
+        (copy / place).write_text(source)
+    else:
+        (copy / place).write_text(json.dumps(config | {"chat_template": source}))
+    assert 0 < score(Regressor(spec.model_copy(update={"path": str(copy)})), [JUDGE])[0] < 1
 
 
 def test_a_question_that_is_too_long_fails_alone(engine: Regressor) -> None:
