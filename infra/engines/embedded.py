@@ -216,7 +216,9 @@ class ModelTokenizer:
         added_tokens = self.tokenizer.get_added_tokens_decoder()
         added_texts = [token.content for token in added_tokens.values()]
         self.writer = PromptWriter(spec, str(path), read_chat_template(path), added_texts)
-        self.end_tokens = list(dict.fromkeys([*_read_end_tokens(path, self.tokenizer), *self.writer.ends]))
+        ends = dict.fromkeys([*_read_end_tokens(path, self.tokenizer), *self.writer.ends])
+        vocabulary = _read_vocabulary(path)
+        self.end_tokens = [token for token in ends if token in vocabulary or not vocabulary]
         special = [token.content for token in added_tokens.values() if token.special]
         kept = kept_special_tokens(special, self.writer.marks)
         self.dropped_tokens = frozenset(special) - kept if kept else None
@@ -283,6 +285,13 @@ def _read_end_tokens(path: Path, tokenizer: Any) -> list[str]:
         ends.append(config.get("eos_token"))
         ends += [tokenizer.id_to_token(i) for i in (ids if isinstance(ids, list) else [ids]) if i is not None]
     return [end["content"] if isinstance(end, dict) else end for end in ends if end]
+
+
+def _read_vocabulary(path: Path) -> frozenset[str]:
+    """The tokens that the converted model knows; an end token that is not one of them would be an error. Empty if
+    they are not listed."""
+    file = path / "vocabulary.json"
+    return frozenset(json.loads(file.read_text(encoding="utf-8"))) if file.is_file() else frozenset()
 
 
 def _check_sampling(sampling: Sampling) -> None:

@@ -167,6 +167,14 @@ def test_every_end_token_that_a_file_names_ends_a_reply(
     assert "<end>" in ends and "<spare_7>" in ends and len(ends) == len(set(ends))
 
 
+@pytest.mark.parametrize("name", ["tokenizer_config", "config"])
+def test_an_end_token_that_the_model_does_not_know_is_no_end(spec: EmbeddedSpec, tmp_path: Path, name: str) -> None:
+    odd = copy_of(spec, tmp_path / "odd", **{name: {"eos_token": "<eot>"}})
+    engine = EmbeddedEngine(odd)
+    assert engine.tokenizer.end_tokens == ["<end>"]
+    assert generate(engine, [SOLVE], Sampling(max_tokens=4), [[1]])[0][0].text
+
+
 @needs_pupil
 def test_a_reply_ends_where_its_template_ends_a_turn(spec: EmbeddedSpec, tmp_path: Path) -> None:
     """Although no file names the token: the end of a text is another one."""
