@@ -140,7 +140,8 @@ class HttpSpec(PricedSpec):
     `/completions`, which the model continues with a question of its own, as in the paper (ScaleQuest, section 2.1)."""
     bare_prefix: str = ""
     """What the model's chat template writes before the text of the first user's turn, with its system turn if there is
-    one, e.g. `<|im_start|>user\\n`."""
+    one, e.g. `<|im_start|>user\\n`. `python -m infra.engines.common.bare_prefix DIRECTORY` prints it, with the text
+    that ends the turn, from the directory of the model's tokenizer."""
     reasoning_marks: tuple[tuple[str, str], ...] = ()
     """What opens and what closes the model's thoughts, in addition to the marks that are known, e.g.
     `[["<scratchpad>", "</scratchpad>"]]`."""

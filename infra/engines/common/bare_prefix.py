@@ -1,4 +1,4 @@
-"""Prints the bare prefix of a model as lines of a profile, for a server that is asked by `api = "bare"`.
+"""Prints the bare prefix of a model as lines of a profile, for a server that is asked with `layout = "bare"`.
 
     python -m infra.engines.common.bare_prefix DIRECTORY [SYSTEM TURN]
 
@@ -33,8 +33,8 @@ def profile_lines(folder: Path, system_turn: str = "") -> str:
     spec = ChatModelSpec(layout="bare", system_turn=system_turn)
     added_tokens = [token["content"] for token in read_json(folder / "tokenizer.json").get("added_tokens", [])]
     writer = PromptWriter(spec, str(folder), read_chat_template(folder), added_tokens)
-    values = {"api": "bare", "bare_prefix": writer.bare_prefix, "bare_stop": [*writer.ends, *writer.stop]}
-    return "\n".join(f"{name} = {orjson.dumps(value).decode()}" for name, value in values.items())
+    prefix, stop = (orjson.dumps(value).decode() for value in (writer.bare_prefix, [*writer.ends, *writer.stop]))
+    return f'layout = "bare"\nbare_prefix = {prefix}\nextra_body = {{ stop = {stop} }}'
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from infra.engines.common.bare_prefix import main, profile_lines
+from schemas.engine_specs import HttpSpec
 from tests.support.chat_templates import FAMILIES
 
 
@@ -24,8 +25,10 @@ def write_family(folder: Path, family: str) -> Path:
 def test_the_lines_are_those_of_the_template(family: str, tmp_path: Path) -> None:
     lines = tomllib.loads(profile_lines(write_family(tmp_path, family)))
     prefix, _, end = FAMILIES[family].bare
-    assert (lines["api"], lines["bare_prefix"]) == ("bare", prefix)
-    assert len(lines["bare_stop"]) == 1 and (not end or lines["bare_stop"] == [end])
+    spec = HttpSpec(kind="http", model="m", base_url=("http://localhost/v1",), **lines)
+    assert (spec.layout, spec.bare_prefix) == ("bare", prefix)
+    (stop,) = spec.extra_body["stop"]
+    assert stop == end or not end
 
 
 def test_a_system_turn_may_say_anything(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
