@@ -37,7 +37,7 @@ def choose_layout(render: Callable[[list[dict[str, str]]], str], prompt: Prompt)
         try:
             text = render(messages)
         except Exception as error:  # templates raise whatever they like
-            reason = f"it refuses {_name_turns(messages)}: {' '.join(str(error).split())}"
+            reason = f"it refuses a {messages[0]['role']} turn: {' '.join(str(error).split())}"
             continue
         if not (lost := find_lost_turn(text, messages)):
             return ChosenLayout(layout, reason)
@@ -48,10 +48,6 @@ def choose_layout(render: Callable[[list[dict[str, str]]], str], prompt: Prompt)
 def find_lost_turn(text: str, messages: list[dict[str, str]]) -> str:
     """The role of the first message that is not in the rendered text; empty if all are there."""
     return next((m["role"] for m in messages if m["content"].strip() not in text), "")
-
-
-def _name_turns(messages: list[dict[str, str]]) -> str:
-    return " and ".join(f"a {message['role']} turn" for message in messages)
 
 
 class BarePrefix(NamedTuple):

@@ -146,7 +146,8 @@ class VllmEngine:
         return self.writer.split(completion, written)
 
     def _make_params(self, seed: int, sampling: Sampling) -> Any:
-        schema = dict(sampling.reply_schema)
+        # A model that reads tagged text was taught the forms of its replies; it knows no JSON.
+        schema = {} if self.writer.layout == "tagged" else dict(sampling.reply_schema)
         return self.vllm.SamplingParams(
             temperature=sampling.temperature,
             top_p=sampling.top_p,

@@ -60,8 +60,8 @@ def test_the_date_of_a_template_is_always_the_same() -> None:
     ("family", "layout", "reason"),
     [
         ("smollm2", "system_user", ""),
-        ("gemma-2", "user", "it refuses a system turn and a user turn: System role not supported"),
-        ("mistral-v0.1", "user", "it refuses a system turn and a user turn: Roles must alternate"),
+        ("gemma-2", "user", "it refuses a system turn: System role not supported"),
+        ("mistral-v0.1", "user", "it refuses a system turn: Roles must alternate"),
     ],
 )
 def test_a_system_turn_is_used_where_it_is_taken(family: str, layout: str, reason: str) -> None:

@@ -38,6 +38,7 @@ from tests.support.engine_contract import JUDGE, SOLVE, WRITE, GeneratorContract
 pytest.importorskip("vllm.version", reason="needs vLLM: make test-vllm")
 
 pytestmark = pytest.mark.vllm
+SCHEMA = {"type": "integer", "minimum": 100, "maximum": 999}
 
 
 @pytest.fixture
@@ -57,11 +58,11 @@ def test_equal_seeds_give_equal_samples_whatever_else_is_in_the_batch(engine: Vl
     assert [reply.text for reply in within] == [reply.text for reply in alone]
 
 
-def test_a_reply_fits_its_schema(engine: VllmEngine) -> None:
-    schema = {"type": "integer", "minimum": 100, "maximum": 999}
-    sampling = Sampling(temperature=1.0, max_tokens=8, reply_schema=schema)
-    replies = generate(engine, [SOLVE] * 8, sampling, [[i] for i in range(8)])
-    assert all(100 <= json.loads(reply.text) <= 999 for (reply,) in replies)
+def test_a_model_that_reads_tagged_text_is_held_to_no_schema(engine: VllmEngine) -> None:
+    """It was taught the forms of its replies, and knows no JSON."""
+    sampling = Sampling(max_tokens=64, reply_schema=SCHEMA)
+    ((reply,),) = generate(engine, [SOLVE], sampling, [[1]])
+    assert "####" in reply.text
 
 
 def test_a_prompt_that_is_too_long_fails_alone(engine: VllmEngine) -> None:
@@ -170,7 +171,7 @@ def test_a_process_reward_model_scores_each_step_and_fails_rows_without(spec: Vl
 CHAT = (
     "{% if messages[0].role == 'system' %}{{ raise_exception('No system turn') }}{% endif %}{% for m in messages %}"
     "<question>{{ m.content }}{{ '<reply>' if m.role == 'user' and add_generation_prompt else '<end>' }}{% endfor %}"
-    "{% if enable_thinking %}<spare_2>{% endif %}"
+    "{% if enable_thinking %}<type>{% endif %}"
 )
 
 
@@ -183,7 +184,7 @@ def test_a_chat_model_is_asked_as_its_template_wants_and_ends_where_it_ends(spec
         config = json.loads(file.read_text()) if file.is_file() else {}
         ends = {"eos_token": "<spare_7>"} if name.startswith("tokenizer") else {"eos_token_id": 27}
         file.write_text(json.dumps(config | ends))
-    marks = (("<spare_2>", "<spare_3>"),)
+    marks = (("<type>", "<correction>"),)
     chat = engines.load(spec.model_copy(update={"path": str(folder), "reasoning_marks": marks}))
     ended, thinking = (
         generate(chat, [SOLVE] * 4, Sampling(max_tokens=32, thinking=each), [[1]] * 4) for each in (None, True)
@@ -191,6 +192,9 @@ def test_a_chat_model_is_asked_as_its_template_wants_and_ends_where_it_ends(spec
     assert chat.writer.layout == "user" and chat.end_ids == [2] and chat.dropped_tokens is not None
     assert any(reply.finish_reason == "stop" for (reply,) in ended) and "<end>" not in ended[0][0].text
     assert all(reply.fault == "cut_off" and not reply.text and reply.reasoning for (reply,) in thinking)
+    sampling = Sampling(temperature=1.0, max_tokens=8, reply_schema=SCHEMA)
+    replies = generate(chat, [SOLVE] * 8, sampling, [[i] for i in range(8)])
+    assert all(100 <= json.loads(reply.text) <= 999 for (reply,) in replies)
     bare = spec.model_copy(update={"path": str(folder), "layout": "bare"})
     engine = engines.load(bare)
     assert engine.writer.write(WRITE).text == "<question>" and engine.end_ids == [2]
