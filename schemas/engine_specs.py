@@ -1,11 +1,12 @@
 """The settings of the engine that plays a role: one class for each kind of engine."""
 
+import os
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import parse_qsl, urlsplit
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from schemas.identity import FrozenModel, NotIdentity
 from schemas.prompts import Layout
@@ -31,11 +32,67 @@ class PricedSpec(FrozenModel):
     """Price of a million completion tokens in US dollars."""
 
 
-class EmbeddedSpec(PricedSpec):
+class ChatModelSpec(PricedSpec):
+    """How a model in the worker is asked for text."""
+
+    layout: Layout | Literal["auto", "tagged", "bare"] = "auto"
+    """How a prompt is laid out. `auto`: instruction and inputs in two turns, or both in the user's turn where the chat
+    template refuses or drops a system turn; the shipped model reads tagged text. `tagged`: always tagged text. `bare`:
+    only the beginning of a user's turn, which the model continues with a question of its own, as in the paper
+    (ScaleQuest, section 2.1)."""
+    system_turn: str = ""
+    """The system turn before a bare user's turn, e.g. `You are a helpful maths tutor.`; empty: the template's own."""
+    thinks: bool = False
+    """Whether the model thinks before it replies unless its chat template is told not to. Scores are then asked for
+    with `enable_thinking = false`."""
+    reasoning_marks: tuple[tuple[str, str], ...] = ()
+    """What opens and what closes the model's thoughts, in addition to the marks that are known, e.g.
+    `[["<scratchpad>", "</scratchpad>"]]`."""
+
+    @model_validator(mode="after")
+    def _check_system_turn(self) -> Self:
+        if self.system_turn and self.layout != "bare":
+            raise ValueError("system_turn is only used with layout = 'bare'; leave one of them out")
+        return self
+
+
+class RewardModelSpec(PricedSpec):
+    """How the score of a reward model is read."""
+
+    trust_remote_code: bool = False
+    """Whether code that comes with the model may run on this machine. Models of a design of their own need it; read
+    the code first."""
+    reward_token: str = ""
+    """Token at which the score is read; it is appended to the text, e.g. `[UNUSED_TOKEN_130]` for InternLM2's reward
+    models. Empty: the last token of the text."""
+    step_token: str = ""
+    """Token after each step at which a process reward model scores it, e.g. `<extra_0>`. Steps are parted by blank
+    lines; where there is none, each line is a step."""
+    step_scores: Literal["", "min", "product", "last"] = ""
+    """How the scores of the steps make one: the lowest, their product, or that of the last step."""
+
+    @model_validator(mode="after")
+    def _check_step_fields(self) -> Self:
+        if bool(self.step_token) != bool(self.step_scores):
+            raise ValueError("a process reward model needs both step_token and step_scores; other models need neither")
+        if self.step_token and self.reward_token:
+            raise ValueError("a score is read at each step (step_token) or at the end (reward_token), not both")
+        return self
+
+
+def _expand_home(path: Any) -> Any:
+    return os.path.expanduser(path) if isinstance(path, str) and path.startswith("~") else path
+
+
+FolderPath = Annotated[str, BeforeValidator(_expand_home)]
+"""Path of a folder; `~` at its beginning stands for the home directory."""
+
+
+class EmbeddedSpec(ChatModelSpec):
     """A CTranslate2 model that runs on the worker's CPU: its directory, with the original model's tokenizer files."""
 
     kind: Literal["embedded"] = "embedded"
-    path: Annotated[str, NotIdentity] = "data/models/pupil/int8"
+    path: Annotated[FolderPath, NotIdentity] = "data/models/pupil/int8"
     """Directory of the model. Its content counts for the identity, its location does not."""
     digest: str = ""
     """Content digest of the directory. It is set when the run starts, and checked when the model is loaded."""
@@ -83,7 +140,8 @@ class HttpSpec(PricedSpec):
     `/completions`, which the model continues with a question of its own, as in the paper (ScaleQuest, section 2.1)."""
     bare_prefix: str = ""
     """What the model's chat template writes before the text of the first user's turn, with its system turn if there is
-    one, e.g. `<|im_start|>user\\n`."""
+    one, e.g. `<|im_start|>user\\n`. `python -m infra.engines.common.bare_prefix DIRECTORY` prints it, with the text
+    that ends the turn, from the directory of the model's tokenizer."""
     reasoning_marks: tuple[tuple[str, str], ...] = ()
     """What opens and what closes the model's thoughts, in addition to the marks that are known, e.g.
     `[["<scratchpad>", "</scratchpad>"]]`."""
@@ -142,7 +200,7 @@ class HttpSpec(PricedSpec):
         return full_urls
 
 
-class VllmSpec(PricedSpec):
+class VllmSpec(ChatModelSpec, RewardModelSpec):
     """A model that runs in the worker through vLLM, on one or more GPUs or on the CPU."""
 
     kind: Literal["vllm"]
@@ -150,7 +208,7 @@ class VllmSpec(PricedSpec):
     """Name of the model on a model hub. Give either this or `path`."""
     revision: str = ""
     """Commit of the hub model; empty: the newest one, which may change between runs."""
-    path: Annotated[str, NotIdentity] = ""
+    path: Annotated[FolderPath, NotIdentity] = ""
     """Directory of safetensors with their tokenizer. Its content counts for the identity, its location does not."""
     digest: str = ""
     """Content digest of that directory. It is set when the run starts, and checked when the model is loaded."""
@@ -182,9 +240,11 @@ class VllmSpec(PricedSpec):
     """Seconds without a token for any request in flight, after which the engine is restarted."""
 
     @model_validator(mode="after")
-    def _check_one_model(self) -> "VllmSpec":
+    def _check_model(self) -> Self:
         if bool(self.model) == bool(self.path):
             raise ValueError("give either the name of a model on a hub (model) or its directory (path), not both")
+        if (self.reward_token or self.step_token) and not self.pooling:
+            raise ValueError("reward_token and step_token belong to reward models; set pooling = true as well")
         return self
 
     @property
@@ -193,11 +253,11 @@ class VllmSpec(PricedSpec):
         return self.tensor_parallel_size if self.device == "cuda" else 0
 
 
-class RegressorSpec(PricedSpec):
+class RegressorSpec(RewardModelSpec):
     """A model with a scalar head that runs in the worker through transformers. It scores and writes no text."""
 
     kind: Literal["regressor"]
-    path: Annotated[str, NotIdentity] = ""
+    path: Annotated[FolderPath, NotIdentity] = ""
     """Directory of safetensors with one label, and their tokenizer. If a recipe trains the model, any language model to
     start from. The content counts for the identity, the location does not."""
     digest: str = ""

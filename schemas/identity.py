@@ -23,6 +23,13 @@ ADDED_FIELDS: Mapping[str, str] = {
         )
     },
     **{f"HttpSpec.{name}": "0.2" for name in ("bare_prefix", "layout", "reasoning_marks", "score_api", "thinks")},
+    **dict.fromkeys(
+        (
+            *(f"ChatModelSpec.{name}" for name in ("layout", "system_turn", "thinks", "reasoning_marks")),
+            *(f"RewardModelSpec.{name}" for name in ("trust_remote_code", "reward_token", "step_token", "step_scores")),
+        ),
+        "0.2",
+    ),
 }
 """Fields that were added after a release, as `Model.field`, with the release that added them. A field that holds its
 default is left out of both fingerprints, so earlier work stays valid."""

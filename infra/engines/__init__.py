@@ -9,7 +9,6 @@ from typing import Any
 from schemas.engine_specs import EngineSpec
 from schemas.errors import EngineError, QuestmillError
 from schemas.identity import FrozenModel
-from schemas.prompts import Prompt
 
 REMOTE_KINDS = frozenset({"http"})
 """Kinds that hold no model in this process, so any number of them may be open at once."""
@@ -102,12 +101,6 @@ def unload() -> None:
         _remote_engines.clear()
         _loaded_model = None
         _condition.notify_all()
-
-
-def reward_model_chat(prompt: Prompt) -> list[dict[str, str]]:
-    """Build the chat that a reward model reads: the last input is the assistant's turn; instructions are left out."""
-    *inputs, answer = prompt.inputs.values()
-    return [{"role": "user", "content": "\n\n".join(inputs)}, {"role": "assistant", "content": answer}]
 
 
 def _import_engine(kind: str) -> Any:

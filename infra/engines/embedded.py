@@ -17,7 +17,16 @@ from pathlib import Path
 from typing import Any, cast
 
 from infra.engines.common.batching import BATCH_SAMPLES, answer_in_batches
-from infra.engines.common.digest import CTRANSLATE2_HELP, check_pinned, hash_ctranslate2_model
+from infra.engines.common.chat_template import (
+    PromptWriter,
+    WrittenPrompt,
+    cut_at_stop,
+    kept_special_tokens,
+    read_chat_template,
+    read_json,
+)
+from infra.engines.common.digest import check_pinned, hash_ctranslate2_model
+from infra.engines.common.model_folder import CTRANSLATE2_HELP
 from infra.engines.common.yes_no import (
     LEAST_YES_NO_MASS,
     NO_SPELLINGS,
@@ -31,6 +40,8 @@ from schemas.engine_specs import EmbeddedSpec
 from schemas.errors import EngineError
 from schemas.prompts import Prompt, Sampling
 
+UNSUPPORTED_SAMPLING = ("min_p", "presence_penalty", "frequency_penalty")
+"""Fields of `Sampling` that CTranslate2 does not have."""
 RELOAD_MAX_BYTES = 64 * 2**20
 """Largest model, in bytes, that is reloaded to be seeded: this takes 20 ms for the pupil, seconds for a large one."""
 MALLOC_OPTIONS_BYTES = {-3: 32 * 2**20, -1: 512 * 2**20}
@@ -45,7 +56,7 @@ class EmbeddedEngine:
         self.spec, self.path = spec, Path(spec.path)
         self.digest = hash_ctranslate2_model(self.path)
         check_pinned(self.path, spec.digest, self.digest)
-        self.tokenizer = ModelTokenizer(self.path)
+        self.tokenizer = ModelTokenizer(self.path, spec)
         self.reloads = (self.path / "model.bin").stat().st_size <= RELOAD_MAX_BYTES
         self.is_seeded = False
         # Seeding, reloading and sampling must not be interrupted: two shards at once would draw from one seed.
@@ -77,18 +88,28 @@ class EmbeddedEngine:
     def stream(
         self, requests: Sequence[Request], sampling: Sampling, observer: RequestObserver = NO_OBSERVER
     ) -> Iterator[tuple[Request, Reply]]:
-        """See `schemas.engine.Generator`; `completion_tokens` includes the end token of a complete reply."""
+        """See `schemas.engine.Generator`; `completion_tokens` includes the end token of a complete reply.
+
+        Raises `EngineError` if `sampling` asks for what CTranslate2 does not have.
+        """
+        _check_sampling(sampling)
         for sample_count in sorted({len(request.seeds) for request in requests}):
             same_count = [request for request in requests if len(request.seeds) == sample_count]
             answer = partial(self._generate, sampling=sampling.model_copy(update={"n": sample_count}))
-            yield from answer_in_batches(same_count, observer, max(1, BATCH_SAMPLES // sample_count), self.lock, answer)
+            batch_size = max(1, self._batch_samples() // sample_count)
+            yield from answer_in_batches(same_count, observer, batch_size, self.lock, answer)
+
+    def _batch_samples(self) -> int:
+        """Samples that are handed over at a time. A large model takes long over each, so its batches are small."""
+        return BATCH_SAMPLES if self.reloads else min(BATCH_SAMPLES, self.spec.max_batch_size)
 
     def _generate(self, requests: Sequence[Request], sampling: Sampling) -> list[list[Completion]]:
         self._check_open()
         is_sampled = sampling.temperature > 0
         if is_sampled:
             self._seed([request.seeds for request in requests])
-        prompts = [self.tokenizer.encode(request.prompt) for request in requests]
+        written = [self.tokenizer.writer.write(request.prompt, sampling.thinking) for request in requests]
+        prompts = [self.tokenizer.encode_text(each.text) for each in written]
         results = self.model.generate_batch(
             prompts,
             # Each sample is a row of the batch; 160 rows do not fit the cache and are a third slower than 40.
@@ -96,29 +117,38 @@ class EmbeddedEngine:
             num_hypotheses=sampling.n if is_sampled else 1,
             max_length=sampling.max_tokens,
             sampling_temperature=sampling.temperature if is_sampled else 1.0,
-            sampling_topk=0 if is_sampled else 1,
+            sampling_topk=sampling.top_k if is_sampled else 1,
             sampling_topp=sampling.top_p if is_sampled else 1.0,
+            repetition_penalty=sampling.repetition_penalty,
             include_prompt_in_result=False,
             end_token=self.tokenizer.end_tokens,
             return_end_token=True,
         )
         copies = 1 if is_sampled else sampling.n
         completions = [
-            [self._make_completion(0 if i else len(prompt), tokens) for i, tokens in enumerate(result.sequences)]
-            for prompt, result in zip(prompts, results, strict=True)
+            [
+                self._make_completion(each, 0 if i else len(prompt), tokens, sampling.stop)
+                for i, tokens in enumerate(result.sequences)
+            ]
+            for each, prompt, result in zip(written, prompts, results, strict=True)
         ]
         if sampling.logprobs:
             completions = self._add_logprobs(prompts, [result.sequences for result in results], completions)
         return [list(each) * copies for each in completions]
 
-    def _make_completion(self, prompt_tokens: int, tokens: list[str]) -> Completion:
+    def _make_completion(
+        self, written: WrittenPrompt, prompt_tokens: int, tokens: list[str], stop: Sequence[str]
+    ) -> Completion:
         is_complete = bool(tokens) and tokens[-1] in self.tokenizer.end_tokens
-        return Completion(
-            text=self.tokenizer.decode(tokens[:-1] if is_complete else tokens),
-            finish_reason="stop" if is_complete else "length",
+        text = self.tokenizer.decode(tokens[:-1] if is_complete else tokens)
+        text, is_stopped = cut_at_stop(text, [*stop, *self.tokenizer.writer.stop])
+        completion = Completion(
+            text=text,
+            finish_reason="stop" if is_complete or is_stopped else "length",
             prompt_tokens=prompt_tokens,
             completion_tokens=len(tokens),
-        ).split_reasoning()
+        )
+        return self.tokenizer.writer.split(completion, written)
 
     def _add_logprobs(
         self, prompts: list[list[str]], replies: list[list[list[str]]], completions: list[list[Completion]]
@@ -140,12 +170,13 @@ class EmbeddedEngine:
         self, requests: Sequence[Request], observer: RequestObserver = NO_OBSERVER
     ) -> Iterator[tuple[Request, Reply]]:
         """See `schemas.engine.Scorer`; the score is read from the first reply token, over the usual spellings."""
-        yield from answer_in_batches(list(requests), observer, BATCH_SAMPLES, self.lock, self._score_batch)
+        yield from answer_in_batches(list(requests), observer, self._batch_samples(), self.lock, self._score_batch)
 
     def _score_batch(self, requests: Sequence[Request]) -> list[Reply]:
         self._check_open()
         yes, no = self.tokenizer.single_token_ids(YES_SPELLINGS), self.tokenizer.single_token_ids(NO_SPELLINGS)
-        prompts = [self.tokenizer.encode(request.prompt) for request in requests]
+        written = [self.tokenizer.writer.write_for_score(request.prompt) for request in requests]
+        prompts = [self.tokenizer.encode_text(each.text) for each in written]
         probabilities: dict[tuple[str, ...], float | None] = {}
         # Many samples are identical: two thirds of the pupil's solutions need no pass of their own. Batches hold
         # prompts of one length, because CTranslate2 otherwise returns the logits that follow the shortest prompt.
@@ -177,37 +208,37 @@ class EmbeddedEngine:
 class ModelTokenizer:
     """The tokenizer of a model directory: turns prompts into tokens, and tokens into text."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, spec: EmbeddedSpec) -> None:
+        """Raises ValueError if the model has no chat template and needs one."""
         from tokenizers import Tokenizer
 
         self.tokenizer = Tokenizer.from_file(str(path / "tokenizer.json"))
-        config, tokenizer_config = _read_json(path / "config.json"), _read_json(path / "tokenizer_config.json")
-        ends = [config.get("eos_token"), tokenizer_config.get("eos_token")]
-        self.end_tokens = list(dict.fromkeys(e["content"] if isinstance(e, dict) else e for e in ends if e))
-        template_file = path / "chat_template.jinja"
-        self.chat_template = (
-            template_file.read_text(encoding="utf-8")
-            if template_file.is_file()
-            else tokenizer_config.get("chat_template")
-        )
-        self.special_tokens = {k: _token_text(v) for k, v in tokenizer_config.items() if k.endswith("_token")}
+        added_tokens = self.tokenizer.get_added_tokens_decoder()
+        added_texts = [token.content for token in added_tokens.values()]
+        self.writer = PromptWriter(spec, str(path), read_chat_template(path), added_texts)
+        ends = dict.fromkeys([*_read_end_tokens(path, self.tokenizer), *self.writer.ends])
+        vocabulary = _read_vocabulary(path)
+        self.end_tokens = [token for token in ends if token in vocabulary or not vocabulary]
+        special = [token.content for token in added_tokens.values() if token.special]
+        kept = kept_special_tokens(special, self.writer.marks)
+        self.dropped_tokens = frozenset(special) - kept if kept else None
+        """Special tokens that are dropped from a reply where others must stay; None: all are dropped."""
 
     def encode(self, prompt: Prompt) -> list[str]:
-        """Tokenise the prompt: through the model's chat template if it has one, else as tagged text."""
-        text = self._render_chat(prompt) if self.chat_template else prompt.to_tagged_text()
+        """Tokenise a prompt as the model reads it."""
+        return self.encode_text(self.writer.write(prompt).text)
+
+    def encode_text(self, text: str) -> list[str]:
+        """Tokenise a text that holds its opening token, if it has one."""
         return cast(list[str], self.tokenizer.encode(text, add_special_tokens=False).tokens)
 
-    def _render_chat(self, prompt: Prompt) -> str:
-        from jinja2.sandbox import ImmutableSandboxedEnvironment
-
-        environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
-        template = environment.from_string(cast(str, self.chat_template))
-        return template.render(messages=prompt.to_messages(), add_generation_prompt=True, **self.special_tokens)
-
     def decode(self, tokens: list[str]) -> str:
-        """Turn the tokens of a reply into text."""
+        """Turn the tokens of a reply into text. Special tokens are dropped, but not the marks of a thought."""
+        if self.dropped_tokens is not None:
+            tokens = [token for token in tokens if token not in self.dropped_tokens]
         ids = [self.tokenizer.token_to_id(token) for token in tokens]
-        return cast(str, self.tokenizer.decode([i for i in ids if i is not None]))
+        known_ids = [i for i in ids if i is not None]
+        return cast(str, self.tokenizer.decode(known_ids, skip_special_tokens=self.dropped_tokens is None))
 
     def single_token_ids(self, spellings: Sequence[str]) -> list[int]:
         """Ids of the spellings that are a single token. Raises ValueError if there are none."""
@@ -245,12 +276,33 @@ def _release_memory() -> None:
         ctypes.CDLL(None).malloc_trim(0)
 
 
-def _read_json(path: Path) -> dict[str, Any]:
-    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
+def _read_end_tokens(path: Path, tokenizer: Any) -> list[str]:
+    """The tokens that end a reply by any of the model's configuration files."""
+    ends: list[Any] = []
+    for name in ("config.json", "tokenizer_config.json", "generation_config.json"):
+        config = read_json(path / name)
+        ids = config.get("eos_token_id")
+        ends.append(config.get("eos_token"))
+        ends += [tokenizer.id_to_token(i) for i in (ids if isinstance(ids, list) else [ids]) if i is not None]
+    return [end["content"] if isinstance(end, dict) else end for end in ends if end]
 
 
-def _token_text(token: Any) -> Any:
-    return token["content"] if isinstance(token, dict) else token
+def _read_vocabulary(path: Path) -> frozenset[str]:
+    """The tokens that the converted model knows; an end token that is not one of them would be an error. Empty if
+    they are not listed."""
+    file = path / "vocabulary.json"
+    return frozenset(json.loads(file.read_text(encoding="utf-8"))) if file.is_file() else frozenset()
+
+
+def _check_sampling(sampling: Sampling) -> None:
+    """Raise `EngineError` if `sampling` asks for what CTranslate2 does not have."""
+    defaults = Sampling()
+    names = [name for name in UNSUPPORTED_SAMPLING if getattr(sampling, name) != getattr(defaults, name)]
+    if names:
+        raise EngineError(
+            f"the embedded engine has no {' and no '.join(names)}; leave it out, or give this role an engine of kind "
+            "'vllm' or 'http'"
+        )
 
 
 def _to_array(view: Any) -> Any:

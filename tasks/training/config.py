@@ -55,6 +55,7 @@ class QuestionFineTuning(FineTuning):
     """
 
     label: ClassVar[str] = "question_fine_tuning"
+    version: ClassVar[int] = 2
     inputs: ClassVar[tuple[str, ...]] = ("questions",)
     """The table `questions` has the column `question`. Whole questions are packed into rows of `max_tokens`."""
     trainer: ClassVar[str] = "tasks.training.sft:train_on_questions"
@@ -75,6 +76,7 @@ class QuestionPreferenceOptimization(FineTuning):
     """QPO: trains the questioner by DPO to prefer the improved one of two questions. The reference is the base."""
 
     label: ClassVar[str] = "question_preference_optimization"
+    version: ClassVar[int] = 2
     inputs: ClassVar[tuple[str, ...]] = ("pairs",)
     """The table `pairs` has the columns `prompt`, `chosen` and `rejected`."""
     trainer: ClassVar[str] = "tasks.training.dpo:train_on_preferences"

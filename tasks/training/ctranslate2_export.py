@@ -4,15 +4,15 @@ import json
 from pathlib import Path
 from typing import Any
 
-TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja")
-"""Tokeniser files that the engine of converted models reads."""
+COPIED_FILES = ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja", "generation_config.json")
+"""Files, beside the weights, that the engine of converted models reads."""
 
 
 def convert_to_int8(safetensors: Path, int8: Path, tokenizer: Any) -> None:
     """Convert the model in the folder `safetensors` to int8 weights in the folder `int8`."""
     from ctranslate2.converters import TransformersConverter
 
-    copied = [name for name in TOKENIZER_FILES if (safetensors / name).is_file()]
+    copied = [name for name in COPIED_FILES if (safetensors / name).is_file()]
     TransformersConverter(str(safetensors), copy_files=copied).convert(str(int8), quantization="int8")
     config = json.loads((int8 / "config.json").read_text())
     # The loader requires a name for the opening token, even if the model has none.

@@ -4,15 +4,15 @@ Prefix and question are always tokenised separately, in training as in generatio
 where they meet, which never happens in generation, and most tokenisers would add a second opening token.
 """
 
-import json
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from schemas.chat_templates import TEMPLATE_DATE, find_bare_prefix, find_turn_end, quote, write_template_date
 from tasks.questions.write import WriteQuestion
 
-QUESTION_PLACEHOLDER = "QUESTION"
-"""Placeholder for a question, to find out what a chat template writes around one."""
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -45,25 +45,32 @@ class QuestionFormat:
         """
         tokenizer.eos_token = tokenizer.convert_ids_to_tokens(self.end_token)
         if self.has_chat_template:
-            turn = f"{json.dumps(self.leading_blanks)} + messages[-1]['content']"
-            tokenizer.chat_template = f"{{{{ {json.dumps(self.prefix)} + ('' if add_generation_prompt else {turn}) }}}}"
+            turn = f"{quote(self.leading_blanks)} + messages[-1]['content']"
+            tokenizer.chat_template = f"{{{{ {quote(self.prefix)} + ('' if add_generation_prompt else {turn}) }}}}"
         tokenizer.save_pretrained(folder)
 
 
 def read_question_format(tokenizer: Any) -> QuestionFormat:
-    """Read the format of a model from its `transformers` tokeniser. Raises ValueError if no token ends a turn."""
+    """Read the format of a model from its `transformers` tokeniser. Raises ValueError if no token ends a turn.
+
+    A template that writes today's date writes `TEMPLATE_DATE` instead, so that the prefix is the same on every day.
+    """
     if not tokenizer.chat_template:
         return QuestionFormat(WriteQuestion().make_prompt().to_tagged_text(), "", _find_end_token(tokenizer, ""), False)
-    text = tokenizer.apply_chat_template([{"role": "user", "content": QUESTION_PLACEHOLDER}], tokenize=False)
-    before, _, after = text.partition(QUESTION_PLACEHOLDER)
-    prefix = before.rstrip(" ")
-    return QuestionFormat(prefix, before[len(prefix) :], _find_end_token(tokenizer, after), True)
+    bare = find_bare_prefix(lambda text: _render(tokenizer, text, strftime_now=write_template_date))
+    if _render(tokenizer, "") != _render(tokenizer, "", strftime_now=write_template_date):
+        logger.warning("the chat template writes today's date; questions are learnt with %s always", TEMPLATE_DATE)
+    return QuestionFormat(bare.prefix, bare.leading_blanks, _find_end_token(tokenizer, bare.after), True)
+
+
+def _render(tokenizer: Any, text: str, **variables: Any) -> str:
+    return str(tokenizer.apply_chat_template([{"role": "user", "content": text}], tokenize=False, **variables))
 
 
 def _find_end_token(tokenizer: Any, after: str) -> int:
-    first = _tokenize(tokenizer, after.lstrip())[:1]
-    if first and first[0] in tokenizer.all_special_ids:
-        return first[0]
+    """The token that ends a turn, whether or not the tokeniser's configuration names it; else the end of a text."""
+    if (turn_end := find_turn_end(after, tokenizer.get_added_vocab())) is not None:
+        return int(tokenizer.convert_tokens_to_ids(turn_end))
     if tokenizer.eos_token_id is None:
         raise ValueError(
             "the model's tokeniser names no token that ends a text; set eos_token in tokenizer_config.json"

@@ -1,6 +1,5 @@
 """Trains a scalar head on the fail rates of questions, with transformers."""
 
-import json
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -10,6 +9,7 @@ import torch
 from numpy.typing import ArrayLike
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, Trainer, TrainingArguments, set_seed
 
+from schemas.chat_templates import quote
 from schemas.outcomes import Row
 from schemas.steps import TrainingJob
 from tasks.training.common import gather_weights, load_model, read_rows, run_trainer, set_up_torch, trainer_arguments
@@ -86,7 +86,7 @@ def _load_tokenizer(step: TrainDifficultyModel, base: Path) -> tuple[Any, str]:
     tokenizer = AutoTokenizer.from_pretrained(base)
     adds_bos = tokenizer.bos_token_id is not None and tokenizer("a")["input_ids"][:1] == [tokenizer.bos_token_id]
     before = (tokenizer.bos_token if adds_bos else "") + step.prompt_prefix
-    chat_template = f"{{{{ {json.dumps(before)} + messages[-1]['content'] + {json.dumps(step.prompt_suffix)} }}}}"
+    chat_template = f"{{{{ {quote(before)} + messages[-1]['content'] + {quote(step.prompt_suffix)} }}}}"
     tokenizer.chat_template = chat_template
     return tokenizer, chat_template
 

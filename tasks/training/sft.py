@@ -6,6 +6,7 @@ from typing import Any
 from datasets import Dataset
 from trl import SFTConfig, SFTTrainer
 
+from schemas.chat_templates import choose_layout, write_template_date
 from schemas.outcomes import Row
 from schemas.steps import TrainingJob
 from tasks.training.common import (
@@ -84,9 +85,9 @@ def tokenize_example(step: StudentFineTuning, tokenizer: Any, row: Row) -> dict[
     """Token ids and labels of prompt, reply and end token. Prompt and reply are tokenised separately, as in use."""
     prompt, text = step.prompt_stage.prompt(row), row["text"]
     if tokenizer.chat_template:
-        prompt_tokens = tokenizer.apply_chat_template(
-            prompt.to_messages(), add_generation_prompt=True, return_dict=False
-        )
+        options = {"add_generation_prompt": True, "strftime_now": write_template_date}
+        layout, _ = choose_layout(lambda turns: tokenizer.apply_chat_template(turns, tokenize=False, **options), prompt)
+        prompt_tokens = tokenizer.apply_chat_template(prompt.to_messages(layout), return_dict=False, **options)
     else:
         prompt_tokens = tokenizer(prompt.to_tagged_text(), add_special_tokens=False)["input_ids"]
     reply = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)

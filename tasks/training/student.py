@@ -60,6 +60,7 @@ class StudentFineTuning(FineTuning):
     """
 
     label: ClassVar[str] = "student_fine_tuning"
+    version: ClassVar[int] = 2
     inputs: ClassVar[tuple[str, ...]] = ("examples",)
     """The table `examples` has the columns `question`, `text`, `masked_start` and `masked_end`."""
     trainer: ClassVar[str] = "tasks.training.sft:train_on_replies"

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
-from infra.engines import reward_model_chat
+from infra.engines.common.reward_models import reward_model_chat
 from schemas.engine import Request
 from schemas.engine_specs import VARIABLE, HttpSpec
 from schemas.errors import EngineError

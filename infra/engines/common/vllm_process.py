@@ -170,6 +170,7 @@ def _engine_arguments(spec: VllmSpec) -> dict[str, Any]:
     arguments: dict[str, Any] = {
         "model": spec.path or spec.model,
         "revision": spec.revision or None,
+        "trust_remote_code": spec.trust_remote_code or None,
         "dtype": spec.dtype,
         "quantization": spec.quantization or None,
         "max_model_len": spec.max_model_len or None,

@@ -105,6 +105,22 @@ def test_a_student_reads_the_turns_of_its_own_chat_template() -> None:
     assert made["labels"][: len(read) - 3] == [IGNORED_LABEL] * (len(read) - 3)
 
 
+@pytest.mark.parametrize(
+    "start",
+    [
+        "{% if messages[0]['role'] == 'system' %}{{ raise_exception('No system turn') }}{% endif %}",
+        "{% if messages[0]['role'] == 'system' %}{{ 1 / 0 }}{% endif %}",
+        "{% set messages = messages | selectattr('role', 'ne', 'system') | list %}",
+    ],
+)
+def test_a_student_whose_template_takes_no_system_turn_reads_the_instruction_in_its_own(start: str) -> None:
+    chat = words(start + "{% for m in messages %}<user> {{ m['content'] }} <end>{% endfor %}")
+    step = StudentFineTuning(prompt_stage=SampleStudent(template="how many"))
+    made = tokenize_example(step, chat, {"question": "are 7 ?", "text": "7", "masked_start": 0, "masked_end": 0})
+    read = chat.convert_ids_to_tokens(made["input_ids"])
+    assert read[:3] == ["<user>", "how", "many"] and read.count("<user>") == 1 and "are" in read
+
+
 def test_a_tokeniser_without_an_end_is_refused() -> None:
     endless = words()
     endless.eos_token = None
