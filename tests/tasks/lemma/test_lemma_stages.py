@@ -18,7 +18,8 @@ from schemas.steps import Stage
 from tasks.base.ask import load_instruction
 from tasks.lemma.arithmetic import equations_hold
 from tasks.lemma.corrections import Continuation, FixContinue, FreshRestart, join_trajectory, step_overlap
-from tasks.lemma.diagnose import Diagnose, Diagnosis, parse_diagnosis
+from tasks.lemma.diagnose import Diagnose
+from tasks.lemma.diagnosis_reply import parse_diagnosis
 from tasks.lemma.error_distribution import DrawErrorTypes
 from tasks.lemma.error_types import ERROR_TYPES, INJECTABLE_TYPES, parse_error_type
 from tasks.lemma.inject import Inject
@@ -136,27 +137,6 @@ def test_a_verdict_counts_where_it_is_sure(response: str, outcome: str) -> None:
     assert (found["verdict"] if isinstance(found, dict) else found) == outcome
 
 
-@pytest.mark.parametrize(
-    ("reply", "expected"),
-    [
-        (diagnosis(2, "operator"), Diagnosis("wrong", 2, "operator")),
-        ("Step: 3.\nType: Missing Step error", Diagnosis("wrong", 3, "missing_step")),
-        (json.dumps({"verdict": "wrong", "step": 1, "type": "counting"}), Diagnosis("wrong", 1, "counting")),
-        (json.dumps({"verdict": "correct", "step": 0, "type": "none"}), Diagnosis("correct")),
-        ("All is well.\nVerdict: correct", Diagnosis("correct")),
-        (diagnosis(0, "operator"), Diagnosis("step out of range")),
-        (diagnosis(4, "operator"), Diagnosis("step out of range")),
-        (f"Step: {'9' * 5000}\nType: operator", Diagnosis("step out of range")),
-        (diagnosis(1, "sloth"), Diagnosis("unreadable")),
-        ("Step: two\nType: operator", Diagnosis("unreadable")),
-        ("{", Diagnosis("unreadable")),
-        ("", Diagnosis("unreadable")),
-    ],
-)
-def test_a_diagnosis_is_read_or_says_why_not(reply: str, expected: Diagnosis) -> None:
-    assert parse_diagnosis(reply, 3) == expected
-
-
 def test_two_diagnoses_that_agree_are_enough() -> None:
     found = one(Diagnose(), SEGMENTED, *[diagnosis(1, "calculation")] * 2)
     assert found == DIAGNOSED
@@ -186,10 +166,13 @@ def test_an_unreadable_diagnosis_is_a_failure_of_the_work() -> None:
     assert isinstance(found, Quarantine) and found.attempts == 3
 
 
-def test_the_attempt_is_shown_with_numbered_steps() -> None:
+def test_the_shipped_model_reads_numbered_steps_and_an_instruct_model_labelled_ones() -> None:
     engine = said(*[diagnosis(1, "calculation")] * 2)
     list(Diagnose().rows([SEGMENTED], engine))
-    assert engine.calls[0][0].inputs["attempt"].splitlines()[1] == "2) 35 - 5 = 30 eggs are whole."
+    asked = engine.calls[0][0]
+    assert asked.inputs["attempt"].splitlines()[1] == "2) 35 - 5 = 30 eggs are whole."
+    assert asked.to_messages()[1]["content"].splitlines()[-2] == "[S2] 35 - 5 = 30 eggs are whole."
+    assert "[S2]" not in asked.to_tagged_text()
 
 
 def counted(**own: int) -> dict[str, Any]:
@@ -467,7 +450,7 @@ def test_lessons_are_written_as_the_stages_ask_and_read(teach: Any) -> None:
         lesson = teach(4 * seed, Random(seed))
         assert lesson.prompt.split(">")[0] in openings and lesson.prompt.endswith("<reply>")
         if lesson.stage == "diagnose":
-            assert parse_diagnosis(lesson.reply, 20).verdict in ("wrong", "correct")
+            assert parse_diagnosis(lesson.reply, [""] * 20).verdict in ("wrong", "correct")
         else:
             assert "\n#### " in lesson.reply
 
