@@ -112,7 +112,7 @@ _BRACKETED_NUMBER = re.compile(r"\W{0,3}(?:step\s*)?\[\s*([0-9]{1,9})\s*\]", re.
 _BARE_NUMBER = re.compile(
     r"[\s#(\[\"'*:]{0,3}(?:(?:the|step|line|number|no|nr)\b[\s.]*|\#\s*)*\(?"
     rf"(?P<number>[0-9]+|(?:{'|'.join(_ORDINALS)})\b|(?:{'|'.join(_NUMBER_WORDS)})\b(?=\s*(?:$|[^\w\s])))(?:st|nd|rd|th)?"
-    r"(?![0-9A-Za-z^]|[.,:/][0-9]|\s*[-+*/=\u00d7x\u2212]\s*[0-9(])(?P<rest>.*)",
+    r"(?![0-9A-Za-z^]|[.,:/][0-9]|\s+[0-9]|\s*[-+*/=\u00d7x\u2212]\s*[0-9(])(?P<rest>.*)",
     re.IGNORECASE | re.DOTALL,
 )
 # matches the start of " and 4", ", 4", " or step 3", "-4", "/[S3]", not of " (the 4", ". 4 is", ", as 3"

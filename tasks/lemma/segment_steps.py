@@ -94,6 +94,16 @@ def split_steps(text: str) -> list[StepSpan]:
     return [StepSpan(*ends) for ends in zip(boundaries, [*boundaries[1:], len(text)], strict=True)] if text else []
 
 
+def find_line_starts(text: str) -> list[int]:
+    """The offsets at which lines begin; lines of display math belong to the line that introduces it."""
+    starts = [0]
+    for at in _find_boundaries(text):
+        line_end = text.rfind("\n", starts[-1], at)
+        if line_end >= 0 and at < len(text) and text[line_end:at].isspace():
+            starts.append(at)
+    return starts
+
+
 def _join_headings(text: str, boundaries: Sequence[int]) -> list[int]:
     """The boundaries without those between a heading and the step below it.
 

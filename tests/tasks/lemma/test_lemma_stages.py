@@ -21,7 +21,7 @@ from tasks.lemma.corrections import Continuation, FixContinue, FreshRestart, joi
 from tasks.lemma.diagnose import Diagnose
 from tasks.lemma.diagnosis_reply import parse_diagnosis
 from tasks.lemma.error_distribution import DrawErrorTypes
-from tasks.lemma.error_types import ERROR_TYPES, INJECTABLE_TYPES, parse_error_type
+from tasks.lemma.error_types import ERROR_TYPES, MEANINGS, parse_error_type
 from tasks.lemma.inject import Inject
 from tasks.lemma.prompt_leaks import leaks_prompt
 from tasks.lemma.segment_steps import split_steps
@@ -78,13 +78,10 @@ def draft(reply: str = FIXED, **more: Any) -> dict[str, Any]:
     return {**row, "row_id": "q/0/fix_continue", "strategy": "fix_continue", "teacher": "teacher", **more}
 
 
-def test_every_type_is_defined_in_the_prompt_that_names_it_and_everywhere_in_the_same_words() -> None:
-    defined, injected = (
-        dict(line[2:].split(": ", 1) for line in load_instruction(name).splitlines() if line.startswith("- "))
-        for name in ("diagnose", "inject")
-    )
-    assert tuple(defined) == ERROR_TYPES
-    assert injected == {kind: defined[kind] for kind in INJECTABLE_TYPES}
+def test_every_type_is_defined_everywhere_in_the_same_words() -> None:
+    lines = load_instruction("diagnose").splitlines()
+    assert dict(line[2:].split(": ", 1) for line in lines if line.startswith("- ")) == MEANINGS
+    assert tuple(MEANINGS) == ERROR_TYPES
     for kind in ERROR_TYPES:
         assert parse_error_type(f" **{kind.replace('_', ' ').title()}** error.".replace("** error", "**")) == kind
     assert parse_error_type("sloth") is None
@@ -231,6 +228,12 @@ def test_an_injection_names_its_line_and_ends_with_its_answer() -> None:
 def test_an_injection_that_cannot_be_read_is_turned_down(reply: str, reason: str) -> None:
     assert one(Inject(), DRAWN, reply, reply) == reason
     assert one(Inject(tries=1), DRAWN, reply) == reason
+
+
+def test_an_instruct_model_reads_what_the_type_means_and_the_shipped_model_its_name() -> None:
+    asked = Inject().prompt(DRAWN)
+    assert asked.to_messages()[1]["content"].endswith(f"Type:\ncalculation: {MEANINGS['calculation']}")
+    assert asked.to_tagged_text().endswith("<type>calculation<reply>")
 
 
 def test_an_injection_that_ends_right_is_asked_for_again_and_not_turned_down() -> None:
