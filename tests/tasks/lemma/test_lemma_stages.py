@@ -324,6 +324,27 @@ def test_a_fresh_start_goes_another_way() -> None:
     assert "reference" not in engine.calls[0][0].inputs
 
 
+@pytest.mark.parametrize(
+    ("reply", "reason"),
+    [
+        (FIXED.replace("Wait, 12 * 3 is not 35.", "So the eggs are counted, but 5 of them break."), "no reflection"),
+        (FIXED.replace("Wait, 12 * 3 is not 35.", "Next, let's check the product."), "no reflection"),
+        (FIXED.replace("Wait,", "Wait, as the reference says,"), "meta talk"),
+        (f"In total, 3 boxes hold 12 * 3 = 36 eggs.\n{FIXED}", "repeats the attempt"),
+        ("Wait, 12 * 3 is not 35.\n#### 31", "no correction"),
+        ("Wait, 12 * 3 is not 35.\nIt is 31.\n#### answer", "no_answer"),
+    ],
+)
+def test_a_continuation_that_cannot_be_used_is_asked_for_again(reply: str, reason: str) -> None:
+    assert one(FixContinue(tries=1), ERROR, reply) == reason
+    assert isinstance(one(FixContinue(), ERROR, reply, FIXED), dict)
+
+
+def test_a_smoothed_text_that_tells_the_attempt_again_is_turned_down() -> None:
+    assert one(Smooth(), draft(), f"In total, 3 boxes hold 12 * 3 = 36 eggs.\n{FIXED}") == "repeats the attempt"
+    assert one(Smooth(), draft(), f"{draft()['prefix']}\n{FIXED}")["trajectory"] == draft()["trajectory"]
+
+
 def test_overlap_looks_at_the_numbers_of_a_calculation() -> None:
     assert step_overlap("12 * 3 = 35", "3 * 12 = 36\n36 - 5 = 31") == 1.0
     assert step_overlap("12 * 3 = 35\n35 - 5 = 30", "3 * 12 = 36\n36 - 5 = 31") == 0.5
@@ -355,7 +376,7 @@ def test_smoothing_cannot_touch_the_prefix() -> None:
         (draft(FIXED.replace("12 * 3 = 36 eggs.", "3 boxes hold 12 * 3 = 35 eggs.")), "wrong step again"),
         (draft(FIXED.replace("12 * 3 = 36", "As in the reference solution 36")), "meta talk"),
         (draft(FIXED.replace("36 - 5", "<reply>36 - 5")), "meta talk"),
-        (draft("Wait, no.\n#### 31"), "too short"),
+        (draft("Wait, that is wrong.\n#### 31"), "too short"),
         (draft(strategy="fresh_restart"), "same method"),
         (draft(FIXED.replace("31", "33")), "answer wrong"),
     ],
@@ -500,6 +521,17 @@ def test_a_calculation_adds_up_where_that_is_sure(step: str, right: bool) -> Non
         ("As the answer key shows, 35 is a mistake.", True),
         ("Here is the corrected continuation: 31", True),
         ("**Reflection:** Wait, that is wrong.", True),
+        ("Reference area: 84.", True),
+        ("Correct value: 36", True),
+        ("**Expected answer:** 31", True),
+        ("The attempt treats gaps as trees.", True),
+        ("By reference, 36 is right.", True),
+        ("This continuation mends the product.", True),
+        ("The ground truth is 31.", True),
+        ("The reference angle is 30 degrees.", True),
+        ("A reference angle is 30 degrees.", False),
+        ("With reference to the first line, it is 36.", False),
+        ("Area: 84.", False),
         ("According to the hint, it is 31.", True),
         ("My previous attempt was wrong.", False),
         ("Let me check the given solution x = 3.", False),

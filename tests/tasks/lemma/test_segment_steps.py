@@ -140,7 +140,8 @@ def test_recorded_solutions_are_cut_without_loss() -> None:
     assert len(texts) == 5276
     for text in texts:
         found = cut(text)
-        assert "".join(found) == text and len(found) >= sum(bool(line.strip()) for line in text.splitlines())
+        lines = [line.strip() for line in text.splitlines()]
+        assert "".join(found) == text and len(found) >= sum(bool(line) and line[-1] != ":" for line in lines)
 
 
 def test_a_sentence_may_end_inside_inline_math() -> None:
