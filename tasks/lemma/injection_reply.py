@@ -8,7 +8,7 @@ from tasks.answers.final_answer import ANSWER_PREFIX
 from tasks.base.typed_reply import TypedReply, find_objects, read_reply_text, undress
 from tasks.lemma.quotes import LEAST_LIKENESS, find_quoted, find_quotes, split_words
 from tasks.lemma.segment_steps import find_line_starts
-from tasks.lemma.solution_text import clean_solution
+from tasks.lemma.solution_text import clean_solution, is_dress
 
 
 class InjectionReply(TypedReply):
@@ -113,11 +113,20 @@ def _find_answer(lines: Sequence[str]) -> int:
 def _make_injection(text: str, values: Sequence[str]) -> Injection:
     """Find the wrong line by what the reply says of it: the first of `values` that names one."""
     solution = "\n".join(line for line in clean_solution(text).splitlines() if line.strip())
-    found = (_find_line(value, solution) for value in values)
+    is_headed = _has_inner_heading(text, solution)
+    found = (_find_line(value, solution, is_headed) for value in values)
     return Injection(next((line for line in found if line is not None), None), solution)
 
 
-def _find_line(value: str, solution: str) -> int | None:
+def _has_inner_heading(text: str, solution: str) -> bool:
+    """Whether headings stood between the lines of a solution, so that a number may count them or not."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    steps = [line for line in solution.splitlines() if not line.startswith(ANSWER_PREFIX)]
+    places = [at for at, line in enumerate(lines) if steps and (steps[0] in line or steps[-1] in line)]
+    return bool(places) and any(map(is_dress, lines[places[0] : places[-1]]))
+
+
+def _find_line(value: str, solution: str, is_headed: bool) -> int | None:
     """The number of the line that a label names, by its words or else by its number; None if that is not certain."""
     lines = solution.splitlines()
     quotes = [(quote, LEAST_LIKENESS) for quote in find_quotes(value)] or [
@@ -127,7 +136,7 @@ def _find_line(value: str, solution: str) -> int | None:
         if len(fitting := find_quoted(quote, lines, least)) == 1 and len(split_words(quote)) >= MIN_QUOTE_WORDS:
             return fitting.pop() + 1
     match = _NUMBER.match(value)
-    return None if match is None else _find_numbered(int(match["number"]), solution)
+    return None if match is None or is_headed else _find_numbered(int(match["number"]), solution)
 
 
 def _find_numbered(number: int, solution: str) -> int | None:

@@ -19,20 +19,24 @@ _ASSENT = re.compile(
     r"|yes|thanks?(?: you)?(?: for [^.!:]*)?|happy to help|gladly)\b[,.! :\u2014-]*",
     re.IGNORECASE,
 )
-# matches the start of "Here's how", "I'll play", "Let me write", "Below is", not of "Here we", "I add", "Let me check"
+# matches the start of "Here's how", "Below is", "The student goes on:", not of "Hereafter", "The student has:"
 _PRESENTING = re.compile(
-    r"(?:here(?:'s|\u2019s| is| are| goes|:)|below(?: is| are|,)|the following|this is (?:how|the)|as requested"
-    r"|i(?:'ll|\u2019ll| will| can| am going to|'m going to)\s+(?:now\s+)?(?:play|write|continue|use|act|pretend|give"
-    r"|present|rewrite|provide|follow|go on as|make|show|help|do (?:that|this))"
-    r"|let me (?:write|play|present|give|show you|continue (?:as|the)|rewrite|act|pretend)"
-    r"|let's (?:write|play|continue as)"
-    r"|(?:the|this|our) student\b.*:\s*$|continuing (?:as|from|the)\b)",
+    r"(?:here(?:'s|\u2019s| is| are| goes|:)(?! what (?:we|i|is)\b)|below(?: is| are|,)"
+    r"|the following|this is (?:how|the)|as requested"
+    r"|(?:the|this|our) student (?:then |now )?(?:continues|goes|writes|notices|reali[sz]es|corrects|says|reflects"
+    r"|stops)\b.*:\s*$|continuing (?:as|from|the)\b)",
     re.IGNORECASE,
 )
-# matches "the student", "format", "rewritten", not "study", "the sum"
+# matches the start of "I'll play", "Let me write", "I am going to act", not of "I add", "Let me check", "I will be"
+_ANNOUNCING = re.compile(
+    r"(?:i(?:'ll|\u2019ll| will| can| am going to|'m going to)|let me|let's)\s+(?:now\s+)?(?:play|write|continue|use"
+    r"|act|pretend|give|present|rewrite|provide|follow|go on as|make|show|help|do (?:that|this))\b",
+    re.IGNORECASE,
+)
+# matches "the student", "the format", "rewritten", not "the sum", "steps"
 _TASK_WORD = re.compile(
-    r"\b(?:students?|solutions?|solved?|continu\w+|attempts?|formats?|request\w*|asked|role|versions?|rewrit\w+|smooth\w*"
-    r"|repl(?:y|ies)|responses?|mistakes?|errors?|text|steps?|goes)\b",
+    r"\b(?:students?|solutions?|solved?|continu\w+|attempts?|formats?|request\w*|asked|role|versions?"
+    r"|rewrit\w+|smooth\w*|repl(?:y|ies)|responses?|mistakes?)\b",
     re.IGNORECASE,
 )
 # matches all of "Solution:", "Student's continuation", "Corrected steps:", "Moment of doubt", not of "Steps are right"
@@ -49,8 +53,8 @@ _LABEL_OPENING = re.compile(
     r"|(?:moment of )?doubt|(?:corrected|revised|smoothed) (?:steps|solution|version|text))[\s*_]*:[\s*_]*(?=\S)",
     re.IGNORECASE,
 )
-# matches all of "## Step 2: Area", "#### Count again", not of "## a = 4", "#5"
-_HEADING = re.compile(r"[\s>]*#{1,6}[ \t]+[^\n=]*")
+# matches all of "## Step 2: Area", "#### Count again", not of "## a = 4", "#5", "# of cats: 5"
+_HEADING = re.compile(r"[\s>]*#{1,6}[ \t]+(?!of\b)[^\n=]*")
 # matches all of "---", "* * *", "=====", not of "--", "--- a"
 _RULE = re.compile(r"\s*(?:[-*_=\u2014\u2500][ \t]*){3,}")
 # matches all of "**It is so.**", "**#### 12**", not of "**a** and **b**", "**a"
@@ -97,9 +101,10 @@ def is_preface(line: str) -> bool:
     rest = plain[assent.end() :] if assent else plain
     if assent and not rest:
         return True
-    if "=" in rest or not _PRESENTING.match(rest):
-        return False
-    return bool(_TASK_WORD.search(rest)) or rest.endswith(":")
+    has_digit = any(sign.isdigit() for sign in rest)
+    if _PRESENTING.match(rest) and "=" not in rest:
+        return bool(_TASK_WORD.search(rest)) or (rest.endswith(":") and not has_digit)
+    return bool(_ANNOUNCING.match(rest) and _TASK_WORD.search(rest)) and not has_digit
 
 
 def _drop_preface(lines: Sequence[str]) -> list[str]:

@@ -79,6 +79,7 @@ def test_solution_and_wrong_line_are_read_in_any_dress(reply: str) -> None:
         SOLUTION.replace("35 - 5", "3 boxes hold 12 * 3 = 35 eggs.\n35 - 5") + f"\nWrong step: {QUOTE}",
         "Let me see.\n1. 12 * 3 = 35\n2. 35 - 5 = 30\n#### 30\nStep: 2",
         "Step 1: 12 * 3 = 35\nSo many.\nStep 2: 35 - 5 = 30\n#### 30\nStep: 2",
+        "## Step 1\n12 * 3 = 35\n## Step 2\n35 - 5 = 30\n#### 30\nStep: 2",
         "<think>Step: 2\n" + SOLUTION,
         json.dumps({"solution": SOLUTION}),
     ],
@@ -105,6 +106,27 @@ def test_a_line_that_does_not_exist_keeps_its_number(number: str) -> None:
 )
 def test_a_number_counts_lines_as_a_reader_does(solution: str, number: int, line: int) -> None:
     assert parse_injection(f"{solution}\nStep: {number}") == Injection(line, solution)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "I can give 5 students 3 pens each.",
+        "Let me write an equation.",
+        "Here are 3 boxes of 12 eggs:",
+        "Here's what we know:",
+        "Okay, the boxes hold 12 eggs each.",
+        "Sure, the sum is 12.",
+        "The student council sells 5 tickets:",
+        "# of cats: 5",
+        "Solution A has 5 ml.",
+        "Answer the first part: 5",
+        "**12** eggs and **3** boxes",
+        "I will use x for the number of steps.",
+    ],
+)
+def test_a_first_line_that_only_looks_like_a_preface_stays(line: str) -> None:
+    assert parse_injection(f"{line}\n{SOLUTION}\nStep: 3") == Injection(3, f"{line}\n{SOLUTION}")
 
 
 def test_words_find_a_line_wherever_it_stands() -> None:
