@@ -13,6 +13,8 @@ from tasks.lemma.solution_text import clean_solution, strip_label
 
 # matches "**Wait**", "**a", not "2**3"
 _BOLD_SIGNS = re.compile(r"(?<![0-9])\*\*|\*\*(?![0-9])")
+# matches the start of "- Wait", "1. Wait", "1) Wait", not of "-5 is", "1.5 is", "36. "
+_LIST_MARK = re.compile(r"(?:[-+\u2022]|[1-9][.)])\s+(?=[A-Z\"'])")
 MAX_INTERJECTION_WORDS = 8
 """Words of a line before the reflection that belongs to it, such as `Hmm.`"""
 
@@ -47,6 +49,8 @@ def parse_continuation(text: str, prefix: str = "") -> Continuation:
     for parsed in find_objects(reply)[-1:]:
         if (continuation := _read_object(parsed)) is not None:
             return continuation
+        if isinstance(whole := parsed.get("continuation"), str):
+            reply = whole
     lines = [strip_label(line) for line in clean_solution(reply).split("\n")]
     lines = _drop_copy(lines, prefix)
     reflection, correction = _split_reflection(lines, wrong_step)
@@ -59,14 +63,15 @@ def _read_object(parsed: Mapping[str, Any]) -> Continuation | None:
     fields = {name.lower().replace("_", " "): value for name, value in parsed.items()}
     names = ("correction", "corrected steps", "steps", "solution", "continuation")
     value = next((fields[name] for name in names if fields.get(name)), None)
-    if value is None or not fields.get("reflection"):
+    reflection = next((fields[name] for name in ("reflection", "doubt", "moment of doubt") if fields.get(name)), None)
+    if value is None or reflection is None:
         return None
     text = "\n".join(map(str, value)) if isinstance(value, list) else str(value)
     correction = clean_solution(text)
     answer = next((fields[name] for name in ("answer", "final answer") if fields.get(name) is not None), None)
     if answer is not None and final_answer(correction) is None:
         correction = f"{correction}\n{ANSWER_PREFIX} {str(answer).replace(ANSWER_PREFIX, '').strip()}"
-    return Continuation(_plain(strip_label(str(fields["reflection"]))), correction.strip())
+    return Continuation(_plain(strip_label(str(reflection))), correction.strip())
 
 
 def _drop_copy(lines: Sequence[str], prefix: str) -> list[str]:
@@ -119,4 +124,5 @@ def _split_paragraph(text: str, wrong_step: str) -> tuple[str, str]:
 
 
 def _plain(reflection: str) -> str:
-    return _BOLD_SIGNS.sub("", reflection).strip()
+    """The reflection without bold type and the mark of a list."""
+    return _LIST_MARK.sub("", _BOLD_SIGNS.sub("", reflection).strip())

@@ -64,16 +64,23 @@ _LABEL_ALONE = re.compile(
 )
 # matches "2, Type: operator", "2 and its type is operator", "2 \\qquad Type: operator", not "Type: operator"
 _TYPE_WITHIN = re.compile(
-    r"(?<=\S)[\s,;.|/&\u2013\u2014-]*(?:\\q?quad)*[\s,;]*(?:\b(?:and|with)\b)?\s*"
+    r"(?<=\S)[\s,;.|/&\u2013\u2014\u2192>-]*(?:\\q?quad)*[\s,;]*(?:\b(?:and|with)\b)?\s*"
     r"(?=\b(?:(?:its|the)\s+)?(?:(?:error|mistake)\s+)?type(?:\s+of\s+(?:the|its|this)\s+error)?\s*(?::|=|\bis\b))",
     re.IGNORECASE,
 )
 # matches all of "Step 2", "Step #2.", "[S2]", "step 2:", not of "Step 2: add", "12"
 _STEP_ALONE = re.compile(r"(?:step\s*#?\s*[0-9]{1,4}|\[?S[0-9]{1,4}\]?)\s*[.:]?", re.IGNORECASE)
+# matches all of "Step 2 is the first wrong step.", "[S2] is the first incorrect one", not of "[S2] is wrong"
+_STEP_CALLED_WRONG = re.compile(
+    r"(?:so\s+|thus,?\s+)?(?P<value>(?:step\s*)?\[?S?[0-9]{1,4}\]?)\s+is\s+the\s+first\s+(?:wrong|incorrect|erroneous)"
+    r"\s+(?:step|one|line)\W*",
+    re.IGNORECASE,
+)
 # matches all of "[S2] operator", "S2: unit conversion", not of "[S2] is 12", "2: operator"
 _STEP_AND_TYPE = re.compile(
     r"(?P<step>\[?S[0-9]{1,4}\]?)[\s:,;\u2013\u2014|-]+(?P<type>[a-z]+(?:[ _-][a-z]+){0,2})\W*", re.IGNORECASE
 )
+_TYPE_IN_BRACKETS = re.compile(r"\((?P<type>[^()]+)\)")
 # matches all of "none", "No step is wrong.", "N/A", not of "none of 2", "0.5"
 _NO_STEP = re.compile(r"\W*(?:none|no(?:\s+wrong)?\s+steps?(?:\s+is\s+wrong)?|n/?a|nil|null|-*)\W*", re.IGNORECASE)
 # matches all of "correct", "right.", "correct up to 2", not of "not correct", "corrected"
@@ -89,11 +96,17 @@ _NOTHING_WRONG = re.compile(
     r"|the\s+(?:attempt|solution)\s+is\s+(?:entirely\s+|fully\s+|completely\s+)?(?:correct|right)|correct)\W*",
     re.IGNORECASE,
 )
-# matches "correct up to", "but", "[S2]", "step 3", not "correct", "the answer is 12"
+# matches "correct up to", "but", "[S2]", "step 3", not "correct", "the answer is 12", "all steps follow"
 _RESTRICTION = re.compile(
     r"\b(?:up\s+to|until|till|except|but|however|although|though|unless|if|only|partly|partially|mostly|almost|apart"
-    r"|aside|not|nor|wrong|incorrect|mistakes?|errors?|first|step|steps|line|lines|or|maybe|perhaps|actually|wait|hmm+"
-    r"|would|could|then)\b|n't\b|\[?\bS[0-9]",
+    r"|aside|not|nor|wrong|incorrect|mistakes?|errors?|first|or|maybe|perhaps|actually|wait|hmm+|would|could|then)\b"
+    r"|\b(?:steps?|lines?)\s*\[?S?[0-9]|n't\b|\[?\bS[0-9]",
+    re.IGNORECASE,
+)
+# matches "no step is wrong", "without any mistake", "nothing wrong", not "a mistake", "no. wrong"
+_NO_ERRORS = re.compile(
+    r"\bno\s+(?:wrong\s+steps?|steps?\s+(?:is|are)\s+wrong|(?:errors?|mistakes?))\b"
+    r"|\bwithout\s+(?:any\s+)?(?:errors?|mistakes?)\b|\bnothing\s+(?:is\s+)?wrong\b",
     re.IGNORECASE,
 )
 # matches "Actually, it is", "Wait", "On second thought", not "Let me know", "but it is"
@@ -170,6 +183,9 @@ def parse_diagnosis(text: str, steps: Sequence[str]) -> Diagnosis:
         return UNREADABLE
     named = [value for value in fields.steps if not _NO_STEP.fullmatch(value)]
     types = [value for value in fields.types if not _NO_STEP.fullmatch(value)]
+    if not fields.types:
+        in_brackets = (match["type"] for value in named for match in _TYPE_IN_BRACKETS.finditer(value))
+        types = [each for each in in_brackets if _read_type(each)]
     verdicts = {_read_verdict(value) for value in fields.verdicts}
     if not named and not types:
         says_none = bool(fields.steps and fields.types) or fields.called_correct
@@ -197,11 +213,12 @@ def _find_fields(reply: str) -> _Fields | None:
 def _fields_of_object(parsed: Mapping[str, Any]) -> _Fields | None:
     """The fields of a JSON object, under whatever names; None if it is no diagnosis."""
     verdicts, steps, types, quotes = list[str](), list[str](), list[str](), list[str]()
-    for name, value in parsed.items():
+    inner = [value for value in parsed.values() if isinstance(value, dict)]
+    for name, value in (*parsed.items(), *(item for each in inner for item in each.items())):
         key, text = name.lower().replace("_", " ").replace("-", " "), _to_text(value)
         if key in ("verdict", "judgement", "judgment"):
             verdicts.append(text)
-        elif _TYPE_LABEL.fullmatch(f"{key}: "):
+        elif _TYPE_LABEL.fullmatch(f"{key}: ") or (key in ("error", "mistake") and _read_type(text)):
             types.append(text)
         elif _STEP_LABEL.fullmatch(f"{key}: ") or key in ("first error", "error location", "label", "step label"):
             steps.append(text)
@@ -259,7 +276,9 @@ def _match_label(line: str) -> tuple[Literal["verdict", "step", "type"], str] | 
         return ("type", match["value"]) if _read_type(match["value"]) or _is_short(match["value"]) else None
     if match := _STEP_LABEL.fullmatch(line):
         value = match["value"]
-        return ("step", value) if _names_step(value) or ":" in line[: match.start("value")] else None
+        return ("step", value) if _names_step(value) or _NO_STEP.fullmatch(value) else None
+    if match := _STEP_CALLED_WRONG.fullmatch(line):
+        return ("step", match["value"])
     if match := _VERDICT_LABEL.fullmatch(line):
         return ("verdict", match["value"]) if _read_verdict(match["value"]) else None
     return None
@@ -288,13 +307,14 @@ def _split_fields(text: str) -> list[str]:
 
 def _keep_code_quotes(reply: str) -> str:
     """Put what stands between backticks into quotes, unless it is a field; the dress that is taken off holds both."""
-    return re.sub(r"(?<!`)`([^`\n]*\s[^`\n]*)`(?!`)", lambda m: m[1] if _match_label(m[1]) else f'"{m[1]}"', reply)
+    plain = reply.replace("\\_", "_")
+    return re.sub(r"(?<!`)`([^`\n]*\s[^`\n]*)`(?!`)", lambda m: m[1] if _match_label(m[1]) else f'"{m[1]}"', plain)
 
 
 def _read_verdict(value: str) -> Literal["correct", "wrong", "unclear"] | None:
     """What a verdict says; None if the value is no verdict."""
     if match := _CALLED_CORRECT.fullmatch(value):
-        return "unclear" if _RESTRICTION.search(match["rest"]) else "correct"
+        return "unclear" if _RESTRICTION.search(_NO_ERRORS.sub(" ", match["rest"])) else "correct"
     if _NOTHING_WRONG.fullmatch(value):
         return "correct"
     if re.match(r"\W*(?:the\s+)?(?:attempt\s+is\s+|solution\s+is\s+)?(?:wrong|incorrect|not\s+correct)\b", value, re.I):

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from tasks.answers.final_answer import ANSWER_PREFIX
+from tasks.answers.final_answer import ANSWER_PREFIX, final_answer
 from tasks.base.typed_reply import TypedReply, find_objects, read_reply_text, undress
 from tasks.lemma.quotes import LEAST_LIKENESS, find_quoted, find_quotes, split_words
 from tasks.lemma.segment_steps import find_line_starts
@@ -26,11 +26,11 @@ class Injection(NamedTuple):
     solution: str
 
 
-# matches all of "Step: 2", "Wrong step: \"We add.\"", "The wrong line is 3", not of "Step 2: add", "One step: 2"
+# matches all of "Step: 2", "Wrong step: \"We add.\"", "The mistake is on line 3", "Error in 2", not of "Step 2: add"
 _LABEL = re.compile(
-    r"(?:(?:the|my)\s+)?(?P<wrong>(?:wrong|incorrect|mistaken|erroneous|faulty|false)\s+)?(?:step|line|mistake|error)"
-    r"(?:\s+(?:number|no\.?|(?:with|of|that has) the (?:mistake|error)))?\s*(?:[:=]|\bis\b(?:\s+(?:on|in))?:?)\s*"
-    r"(?P<value>.*)",
+    r"(?:(?:the|my)\s+)?(?P<wrong>(?:wrong|incorrect|mistaken|erroneous|faulty|false)\s+)?"
+    r"(?:(?:step|line|mistake|error|location)"
+    r"(?:\s+(?:number|no\.?|(?:with|of|containing|that\s+has|that\s+contains)\s+(?:the|a)\s+(?:mistake|error)))?\s*(?:[:=]|\bis\b(?:\s+(?:on|in|at))?:?)|(?:mistake|error)\s+(?:on|in|at)\b:?)\s*(?P<value>.*)",
     re.IGNORECASE,
 )
 # matches all of "Step 2", "Line 2.", "step #2", not of "Step 2: add", "2"
@@ -66,7 +66,10 @@ def parse_injection(text: str) -> Injection:
         fields = _by_key(objects[-1])
         names = ("wrong step", "wrong line", "step", "line", "mistake", "step of the mistake")
         value = next((fields[name] for name in names if name in fields), "")
-        return _make_injection(_to_text(fields["solution"]), [str(value)])
+        solution = _to_text(fields["solution"])
+        if fields.get("answer") is not None and final_answer(solution) is None:
+            solution = f"{solution}\n{ANSWER_PREFIX} {str(fields['answer']).replace(ANSWER_PREFIX, '').strip()}"
+        return _make_injection(solution, [str(value)])
     lines = reply.splitlines()
     labels = [label for at, line in enumerate(lines) if (label := _read_label(at, line)) is not None]
     answer = _find_answer(lines)
@@ -92,7 +95,7 @@ def _to_text(value: Any) -> str:
 
 def _read_label(at: int, line: str) -> _Label | None:
     """The label in a line; None if it is a line of the solution, or of the instruction."""
-    plain = undress(line).strip()
+    plain = undress(line).strip().strip("()[]")
     match = _LABEL.fullmatch(plain)
     if match is not None:
         names_line = match["wrong"] or _NUMBER.match(match["value"]) or find_quotes(match["value"])

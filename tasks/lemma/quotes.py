@@ -18,6 +18,8 @@ _QUOTED = re.compile(
 _STRAIGHT_QUOTES = str.maketrans({**dict.fromkeys("\u201c\u201d\u201e", '"'), **dict.fromkeys("\u2018\u2019", "'")})
 _PLAIN_SIGNS = str.maketrans({**dict.fromkeys("\u2212\u2013\u2014", "-"), "\u00f7": "/"})
 _LATEX_SIGNS = (("\\times", " "), ("\\cdot", " "), ("\\div", "/"), ("\\left", ""), ("\\right", ""), ("\\text", ""))
+# matches r"\frac{3}{4}", r"\dfrac{a}{b}", not r"\frac34"
+_FRACTION = re.compile(r"\\[dt]?frac\{([^{}]*)\}\{([^{}]*)\}")
 _ELLIPSIS = re.compile(r"\.{3,}|\u2026|\[\.+\]")
 # matches "cats", "12", "=", not " ", ".", "$", "*"
 _WORD = re.compile(r"[^\W\d_]+|[0-9]+|[-+/=<>%^]")
@@ -37,6 +39,7 @@ def drop_quotes(text: str) -> str:
 def split_words(text: str) -> list[str]:
     """Words, numbers and signs of a text in lower case, without dress, points and brackets."""
     text = text.translate(_STRAIGHT_QUOTES).translate(_PLAIN_SIGNS)
+    text = _FRACTION.sub(r"\1/\2", text)
     for command, sign in _LATEX_SIGNS:
         text = text.replace(command, sign)
     return _WORD.findall(text.lower())

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 
 from tasks.answers.final_answer import ANSWER_PREFIX, answer_key
-from tasks.verification.extraction.rules import ExtractedAnswer, extract
+from tasks.verification.extraction.rules import MARKERS, ExtractedAnswer, extract
 
 # matches all of "```", "```text", "~~~ markdown", not of "```python", "`x`"
 _FENCE = re.compile(
@@ -39,17 +39,17 @@ _TASK_WORD = re.compile(
     r"|rewrit\w+|smooth\w*|repl(?:y|ies)|responses?|mistakes?)\b",
     re.IGNORECASE,
 )
-# matches all of "Solution:", "Student's continuation", "Corrected steps:", "Moment of doubt", not of "Steps are right"
+# matches all of "Solution:", "Student's continuation", "Corrected steps:", "Moment of doubt", not of "Steps are"
 _LABEL_LINE = re.compile(
-    r"[\s*_#>-]*(?:(?:the|a|my|(?:a |the )?student(?:'s|\u2019s|s)?|corrected|revised|smooth(?:ed|er)?|rewritten|wrong"
-    r"|incorrect|final|full|complete|new|improved|worked|step[- ]by[- ]step)\s+)*(?:solution|continuation|reflection"
+    r"[\s*_#>\[(-]*(?:(?:the|a|my|(?:a |the )?student(?:'s|\u2019s|s)?|corrected|revised|smooth(?:ed|er)?|rewritten"
+    r"|wrong|incorrect|final|full|complete|new|improved|worked|step[- ]by[- ]step)\s+)*(?:solution|continuation|reflection"
     r"|correction|(?:moment of )?doubt|steps|answer|reply|response|attempt|version|text|trajectory|rewrite|work|working"
-    r"|student|line of doubt|first line|output)(?:\s*\([^)\n]*\))?[\s*_]*:?[\s*_]*",
+    r"|student|line of doubt|first line|output)(?:\s*\([^)\n]*\))?[\s*_\])]*:?[\s*_]*",
     re.IGNORECASE,
 )
 # matches the start of "**Reflection:** Wait", "Correction: 36", "Corrected steps: a", not of "Reflection", "Steps: 3"
 _LABEL_OPENING = re.compile(
-    r"[\s*_#>-]*(?:(?:the|my|(?:the )?student(?:'s|\u2019s|s)?)\s+)*(?:reflection|continuation|correction"
+    r"[\s*_#>-]*(?:(?:the|my|(?:the )?student(?:'s|\u2019s|s)?)\s+)*(?:reflection|continuation|correction|student"
     r"|(?:moment of )?doubt|(?:corrected|revised|smoothed) (?:steps|solution|version|text))[\s*_]*:[\s*_]*(?=\S)",
     re.IGNORECASE,
 )
@@ -64,6 +64,24 @@ _SECOND_THOUGHTS = re.compile(
     r"\b(?:wait|hold on|hmm+|actually|on second thoughts?|let me (?:re-?)?(?:check|consider|think|do)|oops)\b",
     re.IGNORECASE,
 )
+# matches all of "60 meters", "$5.50", "**22**", "\\frac{3}{4}", "25%", not of "3 dozen", "5 or 6", "x + 1", "about 5"
+_PLAIN_VALUE = re.compile(
+    r"[\s*$\\(]*[$\u20ac\u00a3]?-?(?:[0-9][0-9,]*(?:\.[0-9]+)?(?:/[0-9]+)?|\\d?frac\{-?[0-9]+\}\{[0-9]+\})"
+    r"[$)\\\s*]*(?:\\?%|percent)?"
+    r"(?:\s*(?!(?:dozens?|hundreds?|thousands?|millions?|billions?|half|halves|and|or|to|more|less|fewer|than|at|times"
+    r"|plus|minus|over|out|of|per ?cent|score|gross|pairs?|k|pi|if|but|not)\b)"
+    r"[A-Za-z\u00b0\u00b2\u00b3/]+){0,3}[\s*$]*",
+    re.IGNORECASE,
+)
+# matches "maybe the", "I think", "would", not "So the", "Therefore,"
+_RESERVE = re.compile(
+    r"\b(?:maybe|perhaps|probably|possibly|might|may|could|would|should|think|guess|suppose|assume|believe|if|unless|not"
+    r"|unsure|seems?|likely|about|whether|wrong|first|intermediate|either|one)\b|n't\b",
+    re.IGNORECASE,
+)
+# matches all of ".", "**.", ", which is the total.", not of ". Wait", ", which is 5", " but"
+_END_OF_RESPONSE = re.compile(r"[\s.!*)$\\\]}]*|,? (?:which|since|because|as|so that) [^0-9.?!\n]*[.!]?\s*")
+_SENTENCE_END = re.compile(r"[.!?](?=\s)|\n")
 _OPENING_QUOTES, _CLOSING_QUOTES = '"\u201c\u00ab', '"\u201d\u00bb'
 MAX_PREFACE_LINES = 4
 """Lines before a solution that may be a preface."""
@@ -165,7 +183,10 @@ def _answer_at(lines: Sequence[str], at: int) -> tuple[str, ExtractedAnswer, int
 
 
 def _cut_after_statement(lines: Sequence[str]) -> list[str]:
-    """The lines up to a box or another statement of the answer, if what follows is a remark of one paragraph."""
+    """The lines up to a box or another statement of the answer, if what follows is a remark of one paragraph.
+
+    An answer that only a plain last sentence states gets its line.
+    """
     text = "\n".join(lines)
     found = extract(text)
     if found is None or found.found_by not in ("boxed", "marker", "answer_is"):
@@ -175,7 +196,10 @@ def _cut_after_statement(lines: Sequence[str]) -> list[str]:
     is_math = any("\\" in line or "$" in line or "=" in line for line in remark)
     if is_math or len(remark) > 2 or any(map(_SECOND_THOUGHTS.search, remark)):
         return list(lines)
-    return list(lines[: last + 1])
+    kept = list(lines[: last + 1])
+    if found.found_by == "answer_is" and states_value_last("\n".join(kept)):
+        kept.append(f"{ANSWER_PREFIX} {found.text.strip('*')}")
+    return kept
 
 
 def _strip_bold(line: str) -> str:
@@ -201,3 +225,12 @@ def _drop_outer_quotes(lines: Sequence[str]) -> list[str]:
 def _drop_blank_runs(lines: Sequence[str]) -> list[str]:
     """The lines with at most one blank line between any two."""
     return [line for at, line in enumerate(lines) if line.strip() or (at and lines[at - 1].strip())]
+
+
+def states_value_last(response: str, markers: Sequence[str] = MARKERS) -> bool:
+    """Whether the last sentence of a response says without reserve that the answer is one plain value."""
+    extracted = extract(response, markers)
+    if extracted is None or _PLAIN_VALUE.fullmatch(extracted.text) is None:
+        return False
+    opening = _SENTENCE_END.split(response[: extracted.start])[-1]
+    return not _RESERVE.search(opening) and _END_OF_RESPONSE.fullmatch(response[extracted.end :]) is not None

@@ -1,6 +1,5 @@
 """Collects a student's errors: problems with a gold answer, attempts at them, and a verdict on each attempt."""
 
-import re
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from typing import Any, ClassVar
@@ -17,28 +16,10 @@ from schemas.tables import student_solutions
 from tasks.answers.final_answer import ANSWER_PREFIX, final_answer
 from tasks.answers.solve import Solve
 from tasks.base.ask import Outcome, load_instruction
+from tasks.lemma.solution_text import states_value_last
 from tasks.verification.equivalence.number_parser import parse_number
-from tasks.verification.extraction.rules import EXPLICIT_RULES, MARKERS, extract
+from tasks.verification.extraction.rules import EXPLICIT_RULES
 from tasks.verification.verify import Verify, extract_gold
-
-# matches all of "60 meters", "$5.50", "**22**", "\\frac{3}{4}", "25%", not of "3 dozen", "5 or 6", "x + 1", "about 5"
-_PLAIN_VALUE = re.compile(
-    r"[\s*$\\(]*[$\u20ac\u00a3]?-?(?:[0-9][0-9,]*(?:\.[0-9]+)?(?:/[0-9]+)?|\\d?frac\{-?[0-9]+\}\{[0-9]+\})"
-    r"[$)\\\s*]*(?:\\?%|percent)?"
-    r"(?:\s*(?!(?:dozens?|hundreds?|thousands?|millions?|billions?|half|halves|and|or|to|more|less|fewer|than|at|times"
-    r"|plus|minus|over|out|of|per ?cent|score|gross|pairs?|k|pi|if|but|not)\b)"
-    r"[A-Za-z\u00b0\u00b2\u00b3/]+){0,3}[\s*$]*",
-    re.IGNORECASE,
-)
-# matches "maybe the", "I think", "would", not "So the", "Therefore,"
-_RESERVE = re.compile(
-    r"\b(?:maybe|perhaps|probably|possibly|might|may|could|would|should|think|guess|suppose|assume|believe|if|unless|not"
-    r"|unsure|seems?|likely|about|whether|wrong|first|intermediate|either|one)\b|n't\b",
-    re.IGNORECASE,
-)
-# matches all of ".", "**.", ", which is the total.", not of ". Wait", ", which is 5", " but"
-_END_OF_RESPONSE = re.compile(r"[\s.!*)$\\\]}]*|,? (?:which|since|because|as|so that) [^0-9.?!\n]*[.!]?\s*")
-_SENTENCE_END = re.compile(r"[.!?](?=\s)|\n")
 
 
 class NormalizeProblem(Stage):
@@ -139,15 +120,6 @@ class KeepDecided(Stage):
         return found_by in EXPLICIT_RULES or (
             found_by == "answer_is" and states_value_last(response, self.answer_match.markers)
         )
-
-
-def states_value_last(response: str, markers: Sequence[str] = MARKERS) -> bool:
-    """Whether the last sentence of a response says without reserve that the answer is one plain value."""
-    extracted = extract(response, markers)
-    if extracted is None or _PLAIN_VALUE.fullmatch(extracted.text) is None:
-        return False
-    opening = _SENTENCE_END.split(response[: extracted.start])[-1]
-    return not _RESERVE.search(opening) and _END_OF_RESPONSE.fullmatch(response[extracted.end :]) is not None
 
 
 def with_final_answer(solution: str, answer: str) -> str:

@@ -65,6 +65,11 @@ PLAIN = f"{REFLECTION}\n{CORRECTION}"
         "```json\n" + json.dumps({"reflection": REFLECTION, "correction": CORRECTION}) + "\n```",
         json.dumps({"reflection": REFLECTION, "correction": CORRECTION.split("\n")}),
         json.dumps({"reflection": REFLECTION, "steps": CORRECTION.split("\n")[:2], "answer": 31}),
+        json.dumps({"doubt": REFLECTION, "corrected_steps": CORRECTION.split("\n")}),
+        json.dumps({"continuation": PLAIN}),
+        f"[Continuation]\n{PLAIN}",
+        f"Student: {PLAIN}",
+        f"1. {REFLECTION}\n{CORRECTION}",
         f"{REFLECTION} 12 * 3 = 36 eggs.\n36 - 5 = 31 eggs.\n#### 31".replace(" 12 * 3 = 36", "\n12 * 3 = 36"),
     ],
 )
@@ -136,6 +141,13 @@ def test_no_text_breaks_the_reader(text: str, prefix: str) -> None:
 @pytest.mark.parametrize("text", ["#### 1\n" * 3000, "Wait. " * 3000, '"' * 10**4, "> \n" * 10**4, "**a** " * 3000])
 def test_a_degenerate_reply_is_read_in_little_time(text: str) -> None:
     parse_continuation(text, PREFIX)
+
+
+@pytest.mark.parametrize("statement", ["The answer is 31.", "So the final answer is **31**.", "**Answer:** 31"])
+def test_an_answer_that_a_last_sentence_states_gets_its_line(statement: str) -> None:
+    found = parse_continuation(f"{REFLECTION}\n12 * 3 = 36\n{statement}\n\nThis mends the error.", PREFIX)
+    assert found.correction.split("\n")[-1] == "#### 31"
+    assert not parse_continuation(f"{REFLECTION}\n36 - 5\nMaybe the answer is 31.").correction.endswith("#### 31")
 
 
 def test_display_math_and_boxes_stay_as_they_are() -> None:

@@ -80,6 +80,17 @@ HEADED = [
         'The wrong step adds.\n{"first_wrong_step": 3, "error_type": "operator", "why": "5 eggs break"}',
         "Verdict: wrong\nStep: 3\nType: operator",
         "Step: [S3] (3)\nType: wrong operation",
+        "The first wrong step is [S3] (operator).",
+        "Step: 3 (operator)",
+        "Step 3 is the first wrong step.\nType: operator",
+        "[S3] is the first incorrect step.\nError type: operator",
+        "Step: 3 \u2192 Type: operator",
+        "Step: 3 / Type: operator",
+        "Type: operator\nStep: 3",
+        "| Step | Status |\n|---|---|\n| [S1] | right |\n| [S3] | wrong |\n\nStep: [S3]\nType: operator",
+        json.dumps({"diagnosis": {"step": "S3", "type": "operator"}}),
+        json.dumps({"wrong_step_number": 3, "error": "operator"}),
+        'Step: [S3] "$36 + 5 = 41$ eggs"\nType: operator',
     ],
 )
 def test_a_step_and_a_type_are_read_in_any_dress(reply: str) -> None:
@@ -95,6 +106,7 @@ def test_a_step_and_a_type_are_read_in_any_dress(reply: str) -> None:
         "Verdict: the attempt is correct",
         "$\\boxed{\\text{Verdict: correct}}$",
         "Verdict: correct. All of it follows.",
+        "Verdict: correct (all steps follow, no step is wrong)",
         "Step: none\nType: none\nVerdict: correct",
         "Step: none\nType: none",
         "I compared all of it.\nNo step is wrong.",
@@ -213,6 +225,12 @@ def test_the_schema_of_a_diagnosis_asks_for_every_field_and_its_json_is_read() -
     schema = DiagnosisReply.schema_of_reply()
     assert schema["required"] == ["reason", "verdict", "step", "first_words", "type"]
     assert schema["properties"]["type"]["enum"] == [*ERROR_TYPES, "none"]
+
+
+def test_a_type_may_be_written_in_latex_and_a_quote_too() -> None:
+    steps = ["Sopranos: 60 * 2/5 = 26.", "The rest: 60 - 26 = 34."]
+    reply = 'Step: [S1] "Sopranos: $60 \\cdot \\frac{2}{5} = 26$"\nType: $\\text{question\\_misinterpretation}$'
+    assert parse_diagnosis(reply, steps) == Diagnosis("wrong", 1, "question_misinterpretation")
 
 
 def test_labels_and_numbers_are_put_before_the_same_steps() -> None:
