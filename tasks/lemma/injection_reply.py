@@ -8,7 +8,7 @@ from tasks.answers.final_answer import ANSWER_PREFIX, final_answer
 from tasks.base.typed_reply import TypedReply, find_objects, read_reply_text, undress
 from tasks.lemma.quotes import LEAST_LIKENESS, find_quoted, find_quotes, split_words
 from tasks.lemma.segment_steps import find_line_starts
-from tasks.lemma.solution_text import clean_solution, is_dress
+from tasks.lemma.solution_text import clean_solution, is_heading_or_label
 
 
 class InjectionReply(TypedReply):
@@ -126,7 +126,7 @@ def _has_inner_heading(text: str, solution: str) -> bool:
     lines = [line for line in text.splitlines() if line.strip()]
     steps = [line for line in solution.splitlines() if not line.startswith(ANSWER_PREFIX)]
     places = [at for at, line in enumerate(lines) if steps and (steps[0] in line or steps[-1] in line)]
-    return bool(places) and any(map(is_dress, lines[places[0] : places[-1]]))
+    return bool(places) and any(map(is_heading_or_label, lines[places[0] : places[-1]]))
 
 
 def _find_line(value: str, solution: str, is_headed: bool) -> int | None:

@@ -42,9 +42,9 @@ _TASK_WORD = re.compile(
 # matches all of "Solution:", "Student's continuation", "Corrected steps:", "Moment of doubt", not of "Steps are"
 _LABEL_LINE = re.compile(
     r"[\s*_#>\[(-]*(?:(?:the|a|my|(?:a |the )?student(?:'s|\u2019s|s)?|corrected|revised|smooth(?:ed|er)?|rewritten"
-    r"|wrong|incorrect|final|full|complete|new|improved|worked|step[- ]by[- ]step)\s+)*(?:solution|continuation|reflection"
-    r"|correction|(?:moment of )?doubt|steps|answer|reply|response|attempt|version|text|trajectory|rewrite|work|working"
-    r"|student|line of doubt|first line|output)(?:\s*\([^)\n]*\))?[\s*_\])]*:?[\s*_]*",
+    r"|wrong|incorrect|final|full|complete|new|improved|worked|step[- ]by[- ]step)\s+)*(?:solution|continuation"
+    r"|reflection|correction|(?:moment of )?doubt|steps|answer|reply|response|attempt|version|text|trajectory|rewrite"
+    r"|work|working|student|line of doubt|first line|output)(?:\s*\([^)\n]*\))?[\s*_\])]*:?[\s*_]*",
     re.IGNORECASE,
 )
 # matches the start of "**Reflection:** Wait", "Correction: 36", "Corrected steps: a", not of "Reflection", "Steps: 3"
@@ -95,12 +95,12 @@ def clean_solution(reply: str) -> str:
     lines = [line.rstrip() for line in reply.strip().splitlines() if not _FENCE.fullmatch(line)]
     lines = _drop_preface(_drop_block_quote(lines))
     lines = _normalize_answer(lines)
-    lines = [_strip_bold(line) for line in lines if not is_dress(line)]
+    lines = [_strip_bold(line) for line in lines if not is_heading_or_label(line)]
     lines = _drop_outer_quotes(_drop_blank_runs(lines))
     return "\n".join(lines).strip()
 
 
-def is_dress(line: str) -> bool:
+def is_heading_or_label(line: str) -> bool:
     """Whether a line is no part of a solution: a heading, a label or a rule."""
     if line.lstrip(" *_>").startswith(ANSWER_PREFIX) and _answer_at([line], 0) is not None:
         return False
@@ -130,7 +130,7 @@ def _drop_preface(lines: Sequence[str]) -> list[str]:
     at = seen = 0
     while at < len(lines) and seen < MAX_PREFACE_LINES:
         line = lines[at]
-        is_title = is_dress(line) and any(map(is_preface, lines[at + 1 : at + 3]))
+        is_title = is_heading_or_label(line) and any(map(is_preface, lines[at + 1 : at + 3]))
         if line.strip() and not is_preface(line) and not is_title:
             break
         seen += bool(line.strip())
