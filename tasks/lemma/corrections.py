@@ -16,7 +16,7 @@ from tasks.answers.final_answer import ANSWER_PREFIX, answer_key, final_answer
 from tasks.base.ask import Ask, Outcome
 from tasks.lemma.arithmetic import NUMBER_PATTERN, SIGN_PATTERN, normalize_calculations
 from tasks.lemma.continuation_reply import Continuation, ContinuationReply, parse_continuation
-from tasks.lemma.prompt_leaks import leaks_prompt
+from tasks.lemma.prompt_leaks import knows_answer, leaks_prompt
 from tasks.lemma.reflections import admits_mistake
 from tasks.lemma.segment_steps import split_steps
 
@@ -81,7 +81,8 @@ class WriteCorrection(Ask):
             return "no correction"
         if not admits_mistake(reflection, row["prefix"][row["wrong_start"] :]):
             return "no reflection"
-        if leaks_prompt(f"{reflection}\n{correction}", row["question"], row["reference"], row["prefix"]):
+        text, problem_texts = f"{reflection}\n{correction}", (row["question"], row["reference"], row["prefix"])
+        if knows_answer(reflection) or leaks_prompt(text, *problem_texts):
             return "meta talk"
         answer = final_answer(correction)
         if answer is None:

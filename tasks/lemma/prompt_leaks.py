@@ -20,6 +20,7 @@ _TASK_TALK = re.compile(
     r"|(?<!my )(?:previous|given|provided|above|earlier|your|original)"
     r" (?:attempt|trajectory|reference|solution(?! [a-z] *[=<>]))"
     r"|(?:official|expected|model|target) (?:answer|solution)|ground truth|answer key|gold answer"
+    r"|(?:looking at|according to|compar(?:ed|ing) (?:it )?(?:with|to)) the (?:right |correct )?(?:solution|answer|key)"
     r"|this (?:attempt|continuation|trajectory)|(?:in|as) the (?:hint|key)"
     r"|(?:solution|answer|hint|reference) (?:that )?(?:I|we) (?:was|were|am|are|have been) given|according to the hint"
     r"|as instructed|the error type|smooth(?:ed|er) version|smoothed|revised version|rewritten (?:version|solution)"
@@ -30,6 +31,18 @@ _TASK_TALK = re.compile(
 _ERROR_WORDS = re.compile(
     r"\b(?:mistakes?|errors?|incorrect|erroneous|wrong (?:step|solution|answer))\b", re.IGNORECASE
 )
+
+
+# matches "the correct answer is 4", "the right answer should be", not "the answer is 4", "is that the right answer"
+_KNOWN_ANSWER = re.compile(
+    r"\b(?:correct|right|true|actual|expected|real) (?:final )?(?:answer|result) (?:is|was|should|must|would|has to)\b",
+    re.IGNORECASE,
+)
+
+
+def knows_answer(reflection: str) -> bool:
+    """Whether a reflection speaks of the right answer, which a student does not know before it is worked out."""
+    return bool(_KNOWN_ANSWER.search(reflection))
 
 
 def leaks_prompt(text: str, *problem_texts: str) -> bool:

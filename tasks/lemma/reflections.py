@@ -20,8 +20,9 @@ _INTERJECTION = _any_of(
 _HESITATION = _any_of(
     r"^[\s\"'*_(\u201c]*(?:(?:so|but|and|okay|ok)[\s,]+)?(?:hm+|actually|ah|oh|huh)\b",
     r"\bon second thoughts?\b",
-    r"\blet me (?:re-?)?(?:look|go|think|read|do|check|see|count|add|work|try|take|run|calculate|compute|multiply"
-    r"|divide|subtract|step)\b[^.;:]{0,50}\b(?:again|back|once more|over|that|this|another (?:look|time))\b",
+    r"\blet me (?:double[- ]?|re-?)?(?:look|go|think|read|do|check|see|count|add|work|try|take|run|calculate|compute"
+    r"|multiply|divide|subtract|step)\b[^.;:]{0,50}\b(?:again|back|once more|over|that|this|another (?:look|time))\b",
+    r"\blet me double[- ]check\b",
     r"\b(?:looking|going|thinking|reading|checking) (?:\w+ ){0,2}(?:back|again|over|once more)\b",
 )
 """Opens a sentence that may take something back; it must also deny or correct something."""
@@ -47,7 +48,14 @@ _NO_ERROR = _any_of(
 _ERROR_WORD = _any_of(
     r"\b(?:mistakes?|mistaken(?:ly)?|mistook|errors?|erroneous(?:ly)?|erred|wrong(?:ly)?|incorrect(?:ly)?|absurd)\b",
     r"\b(?:nonsens(?:e|ical)|amiss|backwards?|upside down|the other way (?:a?round|up)|implausible|suspicious)\b",
-    r"\b(?:blunder|careless|sloppy)\b",
+    r"\b(?:blunder|careless|sloppy|fishy)\b|\bbothers me\b",
+    r"\b(?:i (?:now )?see|i've found|i found) (?:the|my|an?) (?:issue|problem|flaw)\b",
+    r"\bthe (?:issue|problem|flaw) (?:is|was) that\b",
+    r"\b(?:there's|there is|something(?:'s| is)) (?:an issue|a problem|a flaw) (?:with|in|here)\b",
+    r"\b(?:let me|i (?:need|have|must|should)(?: to)?) (?:correct|fix|revise|mend|amend) "
+    r"(?:that|this|it|my|the last)\b",
+    r"\b(?:my|the|that|this) (?:last|previous) (?:step|line|calculation|result)\b[^.;]{0,20}?\b(?:treats|ignores"
+    r"|assumes|takes|mixes|confuses|forgets|leaves out|misses|fails|(?:does|did)(?:n't| not))\b",
     r"\bmis(?:counted|read|calculated|computed|copied|added|multiplied|applied|took|interpreted|understood|placed)\b",
     r"\b(?:overlooked|overcounted|undercounted|overshot|undershot|double[- ]counted|counted (?:\w+ ){0,4}twice)\b",
     r"\bmixed (?:\w+ ){0,3}up\b|\bgot (?:\w+ ){0,4}mixed up\b|\bwent (?:astray|wrong|off)\b|\bslip(?:ped|s|-up)?\b",
@@ -89,10 +97,21 @@ _IN_PLACE_OF = _any_of(
     r"\bi(?:'ve)? (?:just |only |simply |have |had |already )?\w+\b[^.;!?]{0,60}?"
     r"\b(?:but|and|while|whereas|although|yet) (?:the question|it|the problem|what (?:is|was) asked|they|the text)"
     r" (?:asks|asked|wants|wanted|says|said|is about|was about|speaks|spoke)\b",
+    r"\b(?:the question|the problem|the text|the story) (?:asks|wants|says|said|is about|speaks)\b[^.;!?]{0,80}"
+    r"\b(?:and not|but (?:not|i|i've)|and i|while i|whereas i|yet i)\b",
 )
 _NOT_NUMBER = _any_of(
     r"(?:\b(?:not|never|hardly)|n't) (?:(?:be|give|make|equal|come to|leave|yield|the|a|yet|really|just|only|simply"
     r"|quite) ){0,2}[$\u20ac\u00a3\\(]*-?(?!0\b)[0-9]",
+)
+_CONTRAST = _any_of(
+    r", (?:and |but )?not (?:an?|the|of|to|by|for|in|as|from|per|what|only|just|every|all|both|each|with|on|at|one|half"
+    r"|twice)\b"
+)
+"""What is denied beside what holds: `of what is left, not of the whole`."""
+_QUESTION = _any_of(
+    r"\b(?:is|are|was|can|could|does|would)\b[^.?!:;]{0,60}\b(?:really|right|correct|true)\b[^.?!:;]{0,20}\?"
+    r"(?! (?:yes|it is|indeed|of course|it does))"
 )
 _DENIAL = _any_of(
     r"\b(?:not|never|cannot|none|nothing|no (?:longer|more)|instead|rather|in fact|should|must|only)\b|n't\b"
@@ -115,7 +134,7 @@ def admits_mistake(text: str, wrong_step: str = "") -> bool:
     Words such as `but`, `should` or `check` are not enough: `So the area is 86, but we still need the altitude.`
     """
     plain = " ".join(text[:MAX_REFLECTION_CHARACTERS].translate(_STRAIGHT).split())
-    return any(_admits(part, wrong_step) for part in (*split_sentences(plain), plain))
+    return bool(_QUESTION.search(plain)) or any(_admits(part, wrong_step) for part in (*split_sentences(plain), plain))
 
 
 def split_sentences(text: str) -> list[str]:
@@ -125,8 +144,19 @@ def split_sentences(text: str) -> list[str]:
 
 def _admits(text: str, wrong_step: str) -> bool:
     cleared = _NO_ERROR.sub(" ", text)
-    signs = (_ERROR_WORD, _OWN_ERROR, _NOT_RIGHT, _TOO_MUCH, _SHOULD, _IN_PLACE_OF, _NOT_NUMBER, _TAKING_BACK)
+    signs = (
+        _ERROR_WORD,
+        _OWN_ERROR,
+        _NOT_RIGHT,
+        _TOO_MUCH,
+        _SHOULD,
+        _IN_PLACE_OF,
+        _NOT_NUMBER,
+        _TAKING_BACK,
+    )
     if any(sign.search(cleared) for sign in signs) or _denies_number(cleared, wrong_step):
+        return True
+    if _CONTRAST.search(cleared) and (_HESITATION.search(cleared) or _INTERJECTION.match(cleared)):
         return True
     if _GOING_ON.search(text):
         return False

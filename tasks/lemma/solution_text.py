@@ -50,15 +50,19 @@ _LABEL_LINE = re.compile(
 # matches the start of "**Reflection:** Wait", "Correction: 36", "Corrected steps: a", not of "Reflection", "Steps: 3"
 _LABEL_OPENING = re.compile(
     r"[\s*_#>-]*(?:(?:the|my|(?:the )?student(?:'s|\u2019s|s)?)\s+)*(?:reflection|continuation|correction|student"
-    r"|(?:moment of )?doubt|(?:corrected|revised|smoothed) (?:steps|solution|version|text))[\s*_]*:[\s*_]*(?=\S)",
+    r"|(?:moment of )?doubt|(?:corrected|revised|smoothed) (?:steps|solution|version|text))[\s*_]*:[\s*_]*(?=\S)"
+    r"|[\s*_]*[(\[](?:reflection|(?:moment of )?doubt|correction|continuation)[)\]][\s*_:]*(?=\S)",
     re.IGNORECASE,
 )
 # matches all of "## Step 2: Area", "#### Count again", not of "## a = 4", "#5", "# of cats: 5"
 _HEADING = re.compile(r"[\s>]*#{1,6}[ \t]+(?!of\b)[^\n=]*")
 # matches all of "---", "* * *", "=====", not of "--", "--- a"
 _RULE = re.compile(r"\s*(?:[-*_=\u2014\u2500][ \t]*){3,}")
-# matches all of "**It is so.**", "**#### 12**", not of "**a** and **b**", "**a"
-_BOLD_LINE = re.compile(r"\s*(?:\*\*(?P<stars>(?:(?!\*\*).)+)\*\*|__(?P<lines>(?:(?!__).)+)__)\s*")
+# matches all of "**It is so.**", "*Wait.*", "__a__", not of "**a** and **b**", "**a", "* 3 * 4"
+_BOLD_LINE = re.compile(
+    r"\s*(?:\*\*(?P<stars>(?:(?!\*\*).)+)\*\*|__(?P<lines>(?:(?!__).)+)__"
+    r"|\*(?P<star>(?=[^\s*])(?:[^*\n]| \* )+(?<=[^\s*]))\*)\s*"
+)
 # matches "Wait, that", "let me recheck", "On second thought", not "the waiter", "Let me know"
 _SECOND_THOUGHTS = re.compile(
     r"\b(?:wait|hold on|hmm+|actually|on second thoughts?|let me (?:re-?)?(?:check|consider|think|do)|oops)\b",
@@ -82,6 +86,8 @@ _RESERVE = re.compile(
 # matches all of ".", "**.", ", which is the total.", not of ". Wait", ", which is 5", " but"
 _END_OF_RESPONSE = re.compile(r"[\s.!*)$\\\]}]*|,? (?:which|since|because|as|so that) [^0-9.?!\n]*[.!]?\s*")
 _SENTENCE_END = re.compile(r"[.!?](?=\s)|\n")
+# matches the start of "**Answer:** 4", "Final answer: 4", not of "The answer is 4", "So the answer: 4"
+_ANSWER_LABEL = re.compile(r"[\s*_]*(?:final\s+)?answer[\s*_]*:", re.IGNORECASE)
 _OPENING_QUOTES, _CLOSING_QUOTES = '"\u201c\u00ab', '"\u201d\u00bb'
 MAX_PREFACE_LINES = 4
 """Lines before a solution that may be a preface."""
@@ -198,6 +204,7 @@ def _cut_after_statement(lines: Sequence[str]) -> list[str]:
         return list(lines)
     kept = list(lines[: last + 1])
     if found.found_by == "answer_is" and states_value_last("\n".join(kept)):
+        kept = kept[:-1] if _ANSWER_LABEL.match(kept[-1]) else kept
         kept.append(f"{ANSWER_PREFIX} {found.text.strip('*')}")
     return kept
 
@@ -205,7 +212,7 @@ def _cut_after_statement(lines: Sequence[str]) -> list[str]:
 def _strip_bold(line: str) -> str:
     """The line without the bold type that holds all of it."""
     match = _BOLD_LINE.fullmatch(line)
-    return (match["stars"] or match["lines"]).strip() if match else line
+    return (match["stars"] or match["lines"] or match["star"]).strip() if match else line
 
 
 def _drop_outer_quotes(lines: Sequence[str]) -> list[str]:

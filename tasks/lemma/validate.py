@@ -13,7 +13,7 @@ from schemas.tables import corrections
 from tasks.answers.final_answer import ANSWER_PREFIX
 from tasks.lemma.arithmetic import equations_hold
 from tasks.lemma.corrections import step_overlap
-from tasks.lemma.prompt_leaks import leaks_prompt
+from tasks.lemma.prompt_leaks import knows_answer, leaks_prompt
 from tasks.lemma.reflections import admits_mistake
 from tasks.lemma.segment_steps import split_steps
 from tasks.verification.extraction.rules import EXPLICIT_RULES, extract
@@ -87,7 +87,7 @@ class ValidateCorrection(Stage):
             "answer not last": not _ends_in_answer(text, correction),
             "wrong step again": _normalize(trajectory_part(row, "wrong"))
             in {_normalize(correction[a:b]) for a, b in split_steps(correction)},
-            "meta talk": leaks_prompt(f"{reflection}\n{correction}", *problem_texts),
+            "meta talk": knows_answer(reflection) or leaks_prompt(f"{reflection}\n{correction}", *problem_texts),
             "too short": len(correction) < self.min_correction_characters,
             "too long": len(text) > self.max_trajectory_characters,
             "same method": row["strategy"] == "fresh_restart" and step_overlap(prefix, correction) > self.max_overlap,

@@ -70,6 +70,10 @@ PLAIN = f"{REFLECTION}\n{CORRECTION}"
         f"[Continuation]\n{PLAIN}",
         f"Student: {PLAIN}",
         f"1. {REFLECTION}\n{CORRECTION}",
+        f"*{REFLECTION}*\n{CORRECTION}",
+        f"(Moment of doubt) {REFLECTION}\n{CORRECTION}",
+        PLAIN.replace("#### 31", "**Final Answer:** 31"),
+        PLAIN.replace("#### 31", "Answer: **31**"),
         f"{REFLECTION} 12 * 3 = 36 eggs.\n36 - 5 = 31 eggs.\n#### 31".replace(" 12 * 3 = 36", "\n12 * 3 = 36"),
     ],
 )

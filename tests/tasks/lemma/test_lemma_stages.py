@@ -347,6 +347,8 @@ def test_a_fresh_start_goes_another_way() -> None:
         (FIXED.replace("Wait, 12 * 3 is not 35.", "So the eggs are counted, but 5 of them break."), "no reflection"),
         (FIXED.replace("Wait, 12 * 3 is not 35.", "Next, let's check the product."), "no reflection"),
         (FIXED.replace("Wait,", "Wait, as the reference says,"), "meta talk"),
+        (FIXED.replace("Wait,", "Wait, the correct answer is 31, and"), "meta talk"),
+        (FIXED.replace("Wait,", "Looking at the solution,"), "meta talk"),
         (f"In total, 3 boxes hold 12 * 3 = 36 eggs.\n{FIXED}", "repeats the attempt"),
         ("Wait, 12 * 3 is not 35.\n#### 31", "no correction"),
         ("Wait, 12 * 3 is not 35.\nIt is 31.\n#### answer", "no_answer"),

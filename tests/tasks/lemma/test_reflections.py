@@ -58,6 +58,14 @@ ADMISSIONS = (
     "\u201cHold on, I\u2019ve swapped the two numbers.\u201d",
     "I divided by 2 as if the tank were full.",
     "The 40 m that I found are an area, not a length; that was wrong.",
+    "Hmm, let me double-check. Mira ate a quarter of what was left, not a quarter of the whole cake.",
+    "The question says a quarter of what is left, and I took a quarter of the whole.",
+    "I see the issue now: the quarter refers to the remaining two thirds.",
+    "That subtraction bothers me, because the quarter is of the rest.",
+    "The last step doesn't take into account that only the rest is eaten from.",
+    "Let me correct my last step, in which I took a quarter of the whole cake.",
+    "My last step treats the quarter as one of the whole cake.",
+    "Is 45 really right? 39 and 4 make 43.",
 )
 GOING_ON = (
     "So the area is 86, but we still need the altitude.",
@@ -111,6 +119,11 @@ GOING_ON = (
     "The answer should be a whole number, so we round up.",
     "Each of them does not pay the fee.",
     "So she should have 12 apples left.",
+    "Let me double-check this step.",
+    "Is that right? Yes, since 3 * 4 = 12.",
+    "However, Mira eats a quarter of what is left.",
+    "She takes 3 pens, not a pencil.",
+    "The last step gives the area.",
     "There should be 12 of them.",
     "It is impossible for both of them to be odd.",
 )
