@@ -70,6 +70,14 @@ _TYPE_WITHIN = re.compile(
 )
 # matches all of "Step 2", "Step #2.", "[S2]", "step 2:", not of "Step 2: add", "12"
 _STEP_ALONE = re.compile(r"(?:step\s*#?\s*[0-9]{1,4}|\[?S[0-9]{1,4}\]?)\s*[.:]?", re.IGNORECASE)
+# matches all of "The first error occurs in [S2]", "first mistake: step 2", not of "The first errors", "errors in 2"
+_FIRST_ERROR = re.compile(
+    r"(?:so\s+|thus,?\s+)?(?:the\s+)?first\s+(?:error|mistake)\s*(?:(?:is|occurs|lies|appears|happens|stands|comes)\s+)?"
+    r"(?:in|at|on|with|:)\s*(?P<value>.*)",
+    re.IGNORECASE | re.DOTALL,
+)
+# matches all of "Error: operator", "Mistake: counting", not of "Errors: 2", "The error is"
+_ERROR_LABEL = re.compile(r"(?:error|mistake)\s*[:=]\s*(?P<value>.*)", re.IGNORECASE | re.DOTALL)
 # matches all of "Step 2 is the first wrong step.", "[S2] is the first incorrect one", not of "[S2] is wrong"
 _STEP_CALLED_WRONG = re.compile(
     r"(?:so\s+|thus,?\s+)?(?P<value>(?:step\s*)?\[?S?[0-9]{1,4}\]?)\s+is\s+the\s+first\s+(?:wrong|incorrect|erroneous)"
@@ -241,7 +249,8 @@ def _fields_of_text(reply: str) -> _Fields:
     """The fields of the labelled lines of a reply."""
     plain = undress(_keep_code_quotes(reply))
     lines = [line for line in _split_fields(plain) if line]
-    verdicts, steps, types, last, at = list[str](), list[str](), list[str](), -1, 0
+    verdicts, steps, said_steps, types = list[str](), list[str](), list[str](), list[str]()
+    last, at = -1, 0
     while at < len(lines):
         line, following = lines[at], lines[at + 1] if at + 1 < len(lines) else ""
         width = 1
@@ -253,11 +262,12 @@ def _fields_of_text(reply: str) -> _Fields:
             kind, value = field
             if kind == "step" and not find_quotes(value) and _opens_quote(lines, at + width):
                 value, width = f"{value} {lines[at + width]}", width + 1
-            {"verdict": verdicts, "step": steps, "type": types}[kind].append(value)
+            {"verdict": verdicts, "step": steps, "said step": said_steps, "type": types}[kind].append(value)
             last = at + width
         else:
             width = 1
         at += width
+    steps = steps or said_steps
     if not verdicts and not steps and not types and lines:
         if match := _STEP_AND_TYPE.fullmatch(lines[-1]):
             return _Fields([], [match["step"]], [match["type"]])
@@ -270,15 +280,17 @@ def _opens_quote(lines: Sequence[str], at: int) -> bool:
     return at < len(lines) and lines[at][:1] in "\"'\u201c\u00ab"
 
 
-def _match_label(line: str) -> tuple[Literal["verdict", "step", "type"], str] | None:
-    """Which field a line holds, and its value; None for a line of the reasons."""
+def _match_label(line: str) -> tuple[Literal["verdict", "step", "said step", "type"], str] | None:
+    """Which field a line holds, and its value; None for a line of the reasons. A `said step` is part of a sentence."""
     if match := _TYPE_LABEL.fullmatch(line):
         return ("type", match["value"]) if _read_type(match["value"]) or _is_short(match["value"]) else None
+    if (match := _ERROR_LABEL.fullmatch(line)) and _read_type(match["value"]):
+        return ("type", match["value"])
     if match := _STEP_LABEL.fullmatch(line):
         value = match["value"]
         return ("step", value) if _names_step(value) or _NO_STEP.fullmatch(value) else None
-    if match := _STEP_CALLED_WRONG.fullmatch(line):
-        return ("step", match["value"])
+    if match := _STEP_CALLED_WRONG.fullmatch(line) or _FIRST_ERROR.fullmatch(line):
+        return ("said step", match["value"]) if _names_step(match["value"]) else None
     if match := _VERDICT_LABEL.fullmatch(line):
         return ("verdict", match["value"]) if _read_verdict(match["value"]) else None
     return None

@@ -33,11 +33,15 @@ _LABEL = re.compile(
     r"(?:\s+(?:number|no\.?|(?:with|of|containing|that\s+has|that\s+contains)\s+(?:the|a)\s+(?:mistake|error)))?\s*(?:[:=]|\bis\b(?:\s+(?:on|in|at))?:?)|(?:mistake|error)\s+(?:on|in|at)\b:?)\s*(?P<value>.*)",
     re.IGNORECASE,
 )
+# matches all of "Type: counting", "Mistake type: counting", "Type of error: a", not of "Types: 2", "The type: a"
+_TYPE_LINE = re.compile(r"(?:(?:error|mistake)\s+)?type(?:\s+of\s+(?:the\s+)?(?:error|mistake))?\s*:.*", re.IGNORECASE)
 # matches all of "Step 2", "Line 2.", "step #2", not of "Step 2: add", "2"
 _LABEL_ALONE = re.compile(r"(?:wrong\s+)?(?:step|line)\s*\#?\s*(?P<value>[0-9]{1,4})\s*[.:]?", re.IGNORECASE)
+_ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
 # matches the start of "2", "Step 3)", "line 2 (counting)", not of "2.5", "2 + 3", "2 and 3", "12 is"
 _NUMBER = re.compile(
-    r"[\s#(\[]*(?:(?:on|in|the|step|line|number|no)\b[\s.#]*)*\[?S?(?P<number>[0-9]{1,9})(?![0-9A-Za-z^]|[.,:/][0-9]"
+    r"[\s#(\[]*(?:(?:on|in|the|step|line|number|no)\b[\s.#]*)*\[?S?(?:(?P<number>[0-9]{1,9})(?:st|nd|rd|th)?"
+    rf"|(?P<ordinal>{'|'.join(_ORDINALS)})\s+(?:step|line))(?![0-9A-Za-z^]|[.,:/][0-9]"
     r"|\s*[-+*/=\u00d7x\u2212]\s*[0-9(]|\s+[0-9]|\s+(?:is|are|was)\b"
     r"|[\s,;]*(?:and|or|&|,|to|-|\N{EN DASH})\s*(?:steps?|lines?)?\s*[0-9])",
     re.IGNORECASE,
@@ -55,6 +59,8 @@ class _Label(NamedTuple):
 
     at: int
     value: str
+    width: int = 1
+    """The lines that it takes."""
 
 
 def parse_injection(text: str) -> Injection:
@@ -71,7 +77,7 @@ def parse_injection(text: str) -> Injection:
             solution = f"{solution}\n{ANSWER_PREFIX} {str(fields['answer']).replace(ANSWER_PREFIX, '').strip()}"
         return _make_injection(solution, [str(value)])
     lines = reply.splitlines()
-    labels = [label for at, line in enumerate(lines) if (label := _read_label(at, line)) is not None]
+    labels = [label for at in range(len(lines)) if (label := _read_label(lines, at)) is not None]
     answer = _find_answer(lines)
     later = [label for label in labels if label.at > answer]
     before = [label for label in labels if label.at < answer]
@@ -80,8 +86,9 @@ def parse_injection(text: str) -> Injection:
         begin = before[-1].at + 1
     elif before and later:
         before = []
-    positions = {label.at for label in labels}
-    kept = [line for at, line in enumerate(lines) if at >= begin and at not in positions]
+    left_out = {at for label in labels for at in range(label.at, label.at + label.width)}
+    left_out |= {at for at, line in enumerate(lines) if _TYPE_LINE.fullmatch(_plain(line))}
+    kept = [line for at, line in enumerate(lines) if at >= begin and at not in left_out]
     return _make_injection("\n".join(kept), [label.value for label in (*later[:1], *before[-1:])])
 
 
@@ -93,15 +100,23 @@ def _to_text(value: Any) -> str:
     return "\n".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-def _read_label(at: int, line: str) -> _Label | None:
-    """The label in a line; None if it is a line of the solution, or of the instruction."""
-    plain = undress(line).strip().strip("()[]")
+def _read_label(lines: Sequence[str], at: int) -> _Label | None:
+    """The label in the line `at`, with its value on it or below; None for a line of the solution or the instruction."""
+    plain = _plain(lines[at])
     match = _LABEL.fullmatch(plain)
     if match is not None:
-        names_line = match["wrong"] or _NUMBER.match(match["value"]) or find_quotes(match["value"])
-        return _Label(at, match["value"]) if names_line and match["value"] else None
+        value, width = match["value"], 1
+        if not value:
+            below = next((n for n in range(at + 1, len(lines)) if lines[n].strip()), at)
+            value, width = _plain(lines[below]), below - at + 1
+        names_line = match["wrong"] or _NUMBER.match(value) or find_quotes(value)
+        return _Label(at, value, width) if names_line and value else None
     match = _LABEL_ALONE.fullmatch(plain)
-    return _Label(at, match["value"]) if match is not None and "**" not in line and at == 0 else None
+    return _Label(at, match["value"]) if match is not None and "**" not in lines[at] and at == 0 else None
+
+
+def _plain(line: str) -> str:
+    return undress(line.replace("<!--", "").replace("-->", "")).strip().strip("()[]").strip()
 
 
 def _find_answer(lines: Sequence[str]) -> int:
@@ -139,7 +154,10 @@ def _find_line(value: str, solution: str, is_headed: bool) -> int | None:
         if len(fitting := find_quoted(quote, lines, least)) == 1 and len(split_words(quote)) >= MIN_QUOTE_WORDS:
             return fitting.pop() + 1
     match = _NUMBER.match(value)
-    return None if match is None or is_headed else _find_numbered(int(match["number"]), solution)
+    if match is None or is_headed:
+        return None
+    number = int(match["number"]) if match["number"] else _ORDINALS.index(match["ordinal"].lower()) + 1
+    return _find_numbered(number, solution)
 
 
 def _find_numbered(number: int, solution: str) -> int | None:

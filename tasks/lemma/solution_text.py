@@ -58,6 +58,8 @@ _LABEL_OPENING = re.compile(
 _HEADING = re.compile(r"[\s>]*#{1,6}[ \t]+(?!of\b)[^\n=]*")
 # matches all of "---", "* * *", "=====", not of "--", "--- a"
 _RULE = re.compile(r"\s*(?:[-*_=\u2014\u2500][ \t]*){3,}")
+# matches all of "...", "**\u2026**", not of "..", "... and"
+_DOTS = re.compile(r"[\s*_>]*(?:\.{3,}|\u2026)[\s*_]*")
 # matches all of "**It is so.**", "*Wait.*", "__a__", not of "**a** and **b**", "**a", "* 3 * 4"
 _BOLD_LINE = re.compile(
     r"\s*(?:\*\*(?P<stars>(?:(?!\*\*).)+)\*\*|__(?P<lines>(?:(?!__).)+)__"
@@ -107,10 +109,10 @@ def clean_solution(reply: str) -> str:
 
 
 def is_heading_or_label(line: str) -> bool:
-    """Whether a line is no part of a solution: a heading, a label or a rule."""
+    """Whether a line is no part of a solution: a heading, a label, a rule or only dots."""
     if line.lstrip(" *_>").startswith(ANSWER_PREFIX) and _answer_at([line], 0) is not None:
         return False
-    return bool(line.strip()) and any(dress.fullmatch(line) for dress in (_HEADING, _LABEL_LINE, _RULE))
+    return bool(line.strip()) and any(each.fullmatch(line) for each in (_HEADING, _LABEL_LINE, _RULE, _DOTS))
 
 
 def strip_label(line: str) -> str:
