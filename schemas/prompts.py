@@ -28,9 +28,14 @@ class Prompt(FrozenModel):
     """Named inputs in order, e.g. `{"question": "..."}`; empty if the model writes without any input."""
     instruction: str = ""
     """Instruction for an instruct model. It is constant over a stage, so that servers can cache the prefix."""
+    chat_inputs: Mapping[str, str] = {}
+    """Inputs that instruct models read instead of those of the same name; empty: they read the same.
+
+    They are no part of `as_plain`, and so of no seed: they are another form of the same row, as a stage's code writes
+    it. Where that form changes, the instruction that speaks of it changes with it."""
 
     def as_plain(self) -> dict[str, Any]:
-        """Everything that any model may read of the prompt, as plain JSON."""
+        """What is asked, as plain JSON: everything that the seeds of the replies depend on."""
         return {"stage": self.stage, "inputs": list(self.inputs.items()), "instruction": self.instruction}
 
     def to_tagged_text(self) -> str:
@@ -43,9 +48,10 @@ class Prompt(FrozenModel):
         `user`: both in one user turn, for templates that know no system turn. `boxed`: the same, but a question to
         solve comes first, and is followed by a request for the answer in a box, as models for mathematics were trained.
         """
-        inputs = "\n\n".join(f"{name.replace('_', ' ').capitalize()}:\n{text}" for name, text in self.inputs.items())
+        texts = {name: self.chat_inputs.get(name, text) for name, text in self.inputs.items()}
+        inputs = "\n\n".join(f"{name.replace('_', ' ').capitalize()}:\n{text}" for name, text in texts.items())
         if layout == "boxed" and self.stage == SOLVE_TAG:
-            return [{"role": "user", "content": f"{self.inputs.get('question', inputs)}\n{BOXED_REQUEST}"}]
+            return [{"role": "user", "content": f"{texts.get('question', inputs)}\n{BOXED_REQUEST}"}]
         if not inputs:
             return [{"role": "user", "content": self.instruction}]
         if layout in ("user", "boxed"):

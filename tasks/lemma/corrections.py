@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import ClassVar, Literal
 
 import pyarrow as pa
 from pydantic import Field
@@ -12,29 +12,18 @@ from schemas.outcomes import Reject, Row
 from schemas.prompts import Prompt, Sampling
 from schemas.row_ids import child_id
 from schemas.tables import corrections
-from tasks.answers.final_answer import answer_key, final_answer
+from tasks.answers.final_answer import ANSWER_PREFIX, answer_key, final_answer
 from tasks.base.ask import Ask, Outcome
-from tasks.base.json_reply import parse_json_reply
 from tasks.lemma.arithmetic import NUMBER_PATTERN, SIGN_PATTERN, normalize_calculations
+from tasks.lemma.continuation_reply import Continuation, ContinuationReply, parse_continuation
+from tasks.lemma.prompt_leaks import knows_answer, leaks_prompt
+from tasks.lemma.reflections import admits_mistake
 from tasks.lemma.segment_steps import split_steps
 
-CORRECTION_SCHEMA: dict[str, Any] = {
-    "type": "object",
-    "properties": {"reflection": {"type": "string"}, "correction": {"type": "string"}},
-    "required": ["reflection", "correction"],
-}
-"""JSON schema of a structured correction."""
 # matches "2 + 3 = 5", not "2 + 3 is 5", "x = 5"
 _OPERATION = re.compile(rf"{NUMBER_PATTERN}(?:{SIGN_PATTERN}{NUMBER_PATTERN})+(?= *=)")
 OTHER_ANSWER = "another answer"
 """Fault of a reply whose answer does not match the gold answer exactly: a reason to ask again, not to reject."""
-
-
-class Continuation(NamedTuple):
-    """What a teacher writes after the wrong step."""
-
-    reflection: str
-    correction: str
 
 
 class WriteCorrection(Ask):
@@ -44,6 +33,7 @@ class WriteCorrection(Ask):
     """
 
     carries_user_columns: ClassVar[bool] = True
+    version: ClassVar[int] = 2
     table: ClassVar[pa.Schema] = corrections.CORRECTION_DRAFTS
     strategy: ClassVar[Literal["fix_continue", "fresh_restart"]]
 
@@ -58,9 +48,8 @@ class WriteCorrection(Ask):
     vllm)."""
 
     def initial_sampling(self) -> Sampling:
-        return (
-            self.sampling.model_copy(update={"reply_schema": CORRECTION_SCHEMA}) if self.structured else self.sampling
-        )
+        schema = ContinuationReply.schema_of_reply()
+        return self.sampling.model_copy(update={"reply_schema": schema}) if self.structured else self.sampling
 
     def follow_up(self, row: Row, replies: list[Completion]) -> Sampling | None:
         if len(replies) >= self.tries or any(self.find_fault(row, reply) is None for reply in replies):
@@ -72,7 +61,7 @@ class WriteCorrection(Ask):
         faults = [self.find_fault(row, reply) for reply in replies]
         best = next((fault for fault in (None, OTHER_ANSWER) if fault in faults), "")
         if best != "":
-            continuation = parse_continuation(replies[faults.index(best)].text)
+            continuation = parse_continuation(replies[faults.index(best)].text, row["prefix"])
             yield join_trajectory(row, continuation) | {
                 "row_id": child_id(row["row_id"], self.strategy),
                 "strategy": self.strategy,
@@ -83,12 +72,19 @@ class WriteCorrection(Ask):
 
     def find_fault(self, row: Row, reply: Completion) -> str | None:
         """The fault of a reply that its text shows, or None. The verifier judges the answer later."""
-        continuation = parse_continuation(reply.text)
         if reply.fault:
             return reply.fault
-        if not continuation.reflection or not continuation.correction:
+        reflection, correction, repeats = parse_continuation(reply.text, row["prefix"])
+        if repeats:
+            return "repeats the attempt"
+        if not reflection or not correction or correction.startswith(ANSWER_PREFIX):
             return "no correction"
-        answer = final_answer(continuation.correction)
+        if not admits_mistake(reflection, row["prefix"][row["wrong_start"] :]):
+            return "no reflection"
+        text, problem_texts = f"{reflection}\n{correction}", (row["question"], row["reference"], row["prefix"])
+        if knows_answer(reflection) or leaks_prompt(text, *problem_texts):
+            return "meta talk"
+        answer = final_answer(correction)
         if answer is None:
             return "no_answer"
         return None if answer_key(answer) == answer_key(row["answer"]) else OTHER_ANSWER
@@ -123,16 +119,8 @@ class FreshRestart(WriteCorrection):
         fault = super().find_fault(row, reply)
         if fault not in (None, OTHER_ANSWER):
             return fault
-        shared = step_overlap(row["prefix"], parse_continuation(reply.text).correction)
+        shared = step_overlap(row["prefix"], parse_continuation(reply.text, row["prefix"]).correction)
         return "same method" if shared > self.max_overlap else fault
-
-
-def parse_continuation(text: str) -> Continuation:
-    """Split a reply: its first non-blank line is the reflection, and the rest the correction. It may also be JSON."""
-    if (parsed := parse_json_reply(text)).keys() >= {"reflection", "correction"}:
-        return Continuation(str(parsed["reflection"]).strip(), str(parsed["correction"]).strip())
-    reflection, _, correction = text.strip().partition("\n")
-    return Continuation(reflection.strip(), correction.strip())
 
 
 def join_trajectory(row: Row, continuation: Continuation) -> Row:

@@ -1,9 +1,11 @@
 r"""Splits a solution into steps, which are lines and sentences within them, so that a wrong step can be named.
 
 Steps cover the whole text: each ends, blanks included, where the next one begins. Display math (`\[ \]`, `$$`,
-environments), `\( \)` and code are never split. Display math stays with the line that introduces it.
+environments), `\( \)` and code are never split. Display math stays with the line that introduces it. Headings, rules,
+the head of a table and lines that only announce what follows belong to the step below them.
 """
 
+import itertools
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar, NamedTuple
@@ -46,6 +48,31 @@ _UNIT_ABBREVIATION = re.compile(
 _INITIAL = re.compile(r"(?:^|[\s(.])[A-Z]\Z")
 MAX_ABBREVIATION_CHARACTERS = 12
 """Characters before a point that are searched for an abbreviation."""
+# matches all of "## Step 2: Find the area", "#### Area", "#### 2. Area", not of "#### 12 cats", "#5", "# of cats = 5"
+_MARKDOWN_HEADING = re.compile(r"(?:#{1,3}|#{5,6})[ \t]+[^\n=]+|####[ \t]+(?:[A-Za-z(*_]|[0-9]{1,2}[.):][ \t])[^\n=]*")
+# matches all of "**Step 1:**", "1. **Area**:", "\\textbf{Area}", not of "**Area:** 84", "**a = 4**", "**a** **b**"
+_BOLD_LINE = re.compile(
+    r"(?:[-*+\u2022]\s+|[0-9]{1,2}[.)]\s+)?(?:\*\*(?P<stars>[^*\n=]+)\*\*|__(?P<lines>[^_\n=]+)__"
+    r"|\\textbf\{(?P<latex>[^{}\n=]+)\})\s*(?P<colon>:?)"
+)
+# matches all of "Step 2:", "Step 2", "(b)", "3.", "Case 1.", not of "Step 2: add", "12", "A."
+_NUMBER_ALONE = re.compile(
+    r"[\s*_#>-]*(?:(?:step|part|case|stage|method)[ \t]+(?:[0-9]{1,3}|[A-Z])[.:)]?"
+    r"|\(?(?:[0-9]{1,2}[.)]|[a-z]\)))[\s*_]*",
+    re.IGNORECASE,
+)
+# matches the start of "Step 2: add", "2. Area", "Part B", not of "Stephen", "2 cats"
+_NUMBERED_TITLE = re.compile(
+    r"(?:step|part|case|stage|method)[ \t]+(?:[0-9]|[A-Z]\b)|[0-9]{1,2}[.):][ \t]", re.IGNORECASE
+)
+# matches all of "---", "***", "* * *", "=====", "-", not of "--- a", "**", "-5"
+_RULE = re.compile(r"(?:[-*_=\u2014\u2500][ \t]*){3,}|[-*+\u2022]")
+# matches all of "|---|:--:|", "--- | ---", not of "| a | b |", "---"
+_TABLE_RULE = re.compile(r"\|?(?:\s*:?-{2,}:?\s*\|)+(?:\s*:?-{2,}:?\s*)?")
+# matches all of "We compute the cost:", "- **Pens**:", not of "We get x = 3:", "The ratio is 3:", "It is 4"
+_ANNOUNCEMENT = re.compile(r"[^=\n]*[A-Za-z)*_\]]\s*:[ \t*_]*")
+MAX_TITLE_WORDS = 8
+"""Words of a line in bold type that may be a title without a number or a colon."""
 
 
 class StepSpan(NamedTuple):
@@ -63,7 +90,56 @@ def split_steps(text: str) -> list[StepSpan]:
             boundaries.append(boundary)
     if len(boundaries) > 1 and not text[boundaries[-1] :].strip():
         boundaries.pop()
+    boundaries = _join_headings(text, boundaries)
     return [StepSpan(*ends) for ends in zip(boundaries, [*boundaries[1:], len(text)], strict=True)] if text else []
+
+
+def find_line_starts(text: str) -> list[int]:
+    """The offsets at which lines begin; lines of display math belong to the line that introduces it."""
+    starts = [0]
+    for at in _find_boundaries(text):
+        line_end = text.rfind("\n", starts[-1], at)
+        if line_end >= 0 and at < len(text) and text[line_end:at].isspace():
+            starts.append(at)
+    return starts
+
+
+def _join_headings(text: str, boundaries: Sequence[int]) -> list[int]:
+    """The boundaries without those between a heading and the step below it.
+
+    Rules at the end of a text belong to the step above them. A heading without a step below it stays alone.
+    """
+    parts = [text[start:end].strip() for start, end in itertools.pairwise([*boundaries, len(text)])]
+    last_content = len(parts)
+    while last_content > 1 and _RULE.fullmatch(parts[last_content - 1]):
+        last_content -= 1
+    return [
+        boundary
+        for at, boundary in enumerate(boundaries)
+        if at == 0 or (at < last_content and not _introduces(parts[at - 1], parts[at]))
+    ]
+
+
+def _introduces(part: str, following: str) -> bool:
+    """Whether a part of a solution only introduces the one that follows it: a heading, a rule, the head of a table."""
+    if "|" in part and (_TABLE_RULE.fullmatch(part) or _TABLE_RULE.fullmatch(following)):
+        return True
+    patterns = (_MARKDOWN_HEADING, _NUMBER_ALONE, _RULE, _ANNOUNCEMENT)
+    return any(pattern.fullmatch(part) for pattern in patterns) or _is_bold_title(part)
+
+
+def _is_bold_title(part: str) -> bool:
+    """Whether a line in bold type is a title: with a number or a colon, or short and neither number nor sentence."""
+    match = _BOLD_LINE.fullmatch(part)
+    if match is None:
+        return False
+    title = (match["stars"] or match["lines"] or match["latex"]).strip()
+    if match["colon"] or title.endswith(":"):
+        return True
+    if title.endswith((".", "?", "!")):
+        return False
+    has_digit = any(sign.isdigit() for sign in title)
+    return bool(_NUMBERED_TITLE.match(title)) or (not has_digit and len(title.split()) <= MAX_TITLE_WORDS)
 
 
 def _find_boundaries(text: str) -> Iterator[int]:
@@ -121,6 +197,7 @@ class SegmentSteps(Stage):
     """Splits each wrong solution into steps. Right solutions are rejected, because they have no error to find."""
 
     label: ClassVar[str] = "segment_steps"
+    version: ClassVar[int] = 2
     carries_user_columns: ClassVar[bool] = True
     table: ClassVar[pa.Schema] = student_solutions.SOLUTIONS_SEGMENTED
 

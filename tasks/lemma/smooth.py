@@ -10,7 +10,8 @@ from schemas.outcomes import Reject, Row
 from schemas.prompts import Prompt, Sampling
 from schemas.tables import corrections
 from tasks.base.ask import Ask, Outcome
-from tasks.lemma.corrections import CORRECTION_SCHEMA, join_trajectory, parse_continuation
+from tasks.lemma.continuation_reply import ContinuationReply, parse_continuation
+from tasks.lemma.corrections import join_trajectory
 
 
 class Smooth(Ask):
@@ -22,6 +23,7 @@ class Smooth(Ask):
     label: ClassVar[str] = "smooth"
     tag: ClassVar[str] = "smooth"
     carries_user_columns: ClassVar[bool] = True
+    version: ClassVar[int] = 2
     table: ClassVar[pa.Schema] = corrections.CORRECTION_DRAFTS
     role: str | None = "teacher"
     """Role of the model that rewrites the correction."""
@@ -36,15 +38,16 @@ class Smooth(Ask):
         return self.make_prompt(question=row["question"], attempt=row["prefix"], correction=continuation)
 
     def initial_sampling(self) -> Sampling:
-        return (
-            self.sampling.model_copy(update={"reply_schema": CORRECTION_SCHEMA}) if self.structured else self.sampling
-        )
+        schema = ContinuationReply.schema_of_reply()
+        return self.sampling.model_copy(update={"reply_schema": schema}) if self.structured else self.sampling
 
     def parse(self, row: Row, replies: list[Completion]) -> Iterator[Outcome]:
         (reply,) = replies[:1]
-        continuation = parse_continuation(reply.text)
+        continuation = parse_continuation(reply.text, row["prefix"])
         if reply.fault:
             yield Reject(row, reply.fault)
+        elif continuation.repeats:
+            yield Reject(row, "repeats the attempt")
         elif not continuation.reflection or not continuation.correction:
             yield Reject(row, "no correction")
         else:

@@ -16,6 +16,7 @@ from schemas.tables import student_solutions
 from tasks.answers.final_answer import ANSWER_PREFIX, final_answer
 from tasks.answers.solve import Solve
 from tasks.base.ask import Outcome, load_instruction
+from tasks.lemma.solution_text import states_value_last
 from tasks.verification.equivalence.number_parser import parse_number
 from tasks.verification.extraction.rules import EXPLICIT_RULES
 from tasks.verification.verify import Verify, extract_gold
@@ -91,6 +92,7 @@ class KeepDecided(Stage):
     """Keeps solutions that are certainly right or certainly wrong; rejects those that may be wrong only in form."""
 
     label: ClassVar[str] = "keep_decided"
+    version: ClassVar[int] = 2
     carries_user_columns: ClassVar[bool] = True
     table: ClassVar[pa.Schema] = student_solutions.SOLUTIONS_GRADED
 
@@ -104,7 +106,7 @@ class KeepDecided(Stage):
                 yield verdict
             elif verdict["verdict"] in ("unparseable", "timeout"):
                 yield Reject(row, verdict["verdict"])
-            elif verdict["verdict"] == "wrong" and verdict["found_by"] not in EXPLICIT_RULES:
+            elif verdict["verdict"] == "wrong" and not self._is_stated(row["response"], verdict["found_by"]):
                 yield Reject(row, "answer not marked")
             elif verdict["verdict"] == "wrong" and differs_by_sign_or_percent(
                 verdict["gold_parsed"], verdict["answer_parsed"]
@@ -112,6 +114,12 @@ class KeepDecided(Stage):
                 yield Reject(row, "wrong in form")
             else:
                 yield row | {"verdict": verdict["verdict"], "rule": verdict["rule"]}
+
+    def _is_stated(self, response: str, found_by: str) -> bool:
+        """Whether a response marks its answer, or ends in a plain sentence such as `So, the answer is 60 meters.`"""
+        return found_by in EXPLICIT_RULES or (
+            found_by == "answer_is" and states_value_last(response, self.answer_match.markers)
+        )
 
 
 def with_final_answer(solution: str, answer: str) -> str:

@@ -20,6 +20,7 @@ class Truncate(Stage):
     """
 
     label: ClassVar[str] = "truncate"
+    version: ClassVar[int] = 2
     carries_user_columns: ClassVar[bool] = True
     table: ClassVar[pa.Schema] = located_errors.LOCATED_ERRORS
 

@@ -13,7 +13,8 @@ from schemas.tables import corrections
 from tasks.answers.final_answer import ANSWER_PREFIX
 from tasks.lemma.arithmetic import equations_hold
 from tasks.lemma.corrections import step_overlap
-from tasks.lemma.prompt_leaks import leaks_prompt
+from tasks.lemma.prompt_leaks import knows_answer, leaks_prompt
+from tasks.lemma.reflections import admits_mistake
 from tasks.lemma.segment_steps import split_steps
 from tasks.verification.extraction.rules import EXPLICIT_RULES, extract
 from tasks.verification.verify import Verify
@@ -35,6 +36,7 @@ class ValidateCorrection(Stage):
 
     label: ClassVar[str] = "validate_correction"
     carries_user_columns: ClassVar[bool] = True
+    version: ClassVar[int] = 2
     table: ClassVar[pa.Schema] = corrections.CORRECTIONS
 
     answer_match: Verify = Verify()
@@ -79,13 +81,13 @@ class ValidateCorrection(Stage):
             "prefix changed": not (text.startswith(prefix) and row["response"].startswith(prefix)),
             "wrong step gone": row["wrong_end"] != len(prefix) or not trajectory_part(row, "wrong").strip(),
             "wrong step is right": row["type"] == "calculation" and equations_hold(trajectory_part(row, "wrong")),
-            "no reflection": not SELF_DOUBT.search(reflection),
+            "no reflection": not admits_mistake(reflection, trajectory_part(row, "wrong")),
             "reflection too long": len(reflection) > self.max_reflection_characters,
             "answers twice": ANSWER_PREFIX in reflection or correction.count(ANSWER_PREFIX) > 1,
             "answer not last": not _ends_in_answer(text, correction),
             "wrong step again": _normalize(trajectory_part(row, "wrong"))
             in {_normalize(correction[a:b]) for a, b in split_steps(correction)},
-            "meta talk": leaks_prompt(f"{reflection}\n{correction}", *problem_texts),
+            "meta talk": knows_answer(reflection) or leaks_prompt(f"{reflection}\n{correction}", *problem_texts),
             "too short": len(correction) < self.min_correction_characters,
             "too long": len(text) > self.max_trajectory_characters,
             "same method": row["strategy"] == "fresh_restart" and step_overlap(prefix, correction) > self.max_overlap,

@@ -71,3 +71,11 @@ def test_a_layout_says_which_turn_the_instruction_is_in() -> None:
     assert prompt.to_messages("boxed") == [{"role": "user", "content": f"2 + 2?\n{BOXED_REQUEST}"}]
     judged = prompt.model_copy(update={"stage": "judge"})
     assert judged.to_messages("boxed") == judged.to_messages("user")
+
+
+def test_an_instruct_model_may_read_another_form_of_an_input_and_the_seeds_do_not_depend_on_it() -> None:
+    plain = Prompt(stage="diagnose", inputs={"question": "2 + 2?", "attempt": "1) 5"}, instruction="Judge.")
+    labelled = plain.model_copy(update={"chat_inputs": {"attempt": "[S1] 5"}})
+    assert labelled.to_messages()[1]["content"] == "Question:\n2 + 2?\n\nAttempt:\n[S1] 5"
+    assert labelled.to_tagged_text() == plain.to_tagged_text() == "<diagnose><question>2 + 2?<attempt>1) 5<reply>"
+    assert labelled.as_plain() == plain.as_plain()

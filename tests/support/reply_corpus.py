@@ -22,6 +22,7 @@ from tasks.answers.solve import Solve
 from tasks.lemma.corrections import FixContinue
 from tasks.lemma.diagnose import Diagnose
 from tasks.lemma.inject import Inject
+from tasks.lemma.student_attempts import KeepDecided
 from tasks.lemma.validate import ValidateCorrection
 from tasks.questions.preference_pairs import ImproveQuestion
 from tasks.questions.solvability import JudgeSolvable
@@ -102,6 +103,9 @@ def _read_injection(row: Mapping[str, Any], completion: Completion) -> Reading:
     (outcome,) = Inject().parse(given, [completion])
     if isinstance(outcome, Reject):
         return None
+    (graded,) = KeepDecided().rows([outcome], None)
+    if isinstance(graded, dict) and graded["verdict"] == "correct":
+        return None  # as in the recipe: a solution that ends right holds no error
     lines = outcome["response"].splitlines()
     answers = Solve().parse(given, [completion.model_copy(update={"text": outcome["response"]})])
     answer = next((each["answer"] for each in answers if not isinstance(each, Reject)), None)

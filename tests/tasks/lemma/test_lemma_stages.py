@@ -18,9 +18,10 @@ from schemas.steps import Stage
 from tasks.base.ask import load_instruction
 from tasks.lemma.arithmetic import equations_hold
 from tasks.lemma.corrections import Continuation, FixContinue, FreshRestart, join_trajectory, step_overlap
-from tasks.lemma.diagnose import Diagnose, Diagnosis, parse_diagnosis
+from tasks.lemma.diagnose import Diagnose
+from tasks.lemma.diagnosis_reply import parse_diagnosis
 from tasks.lemma.error_distribution import DrawErrorTypes
-from tasks.lemma.error_types import ERROR_TYPES, INJECTABLE_TYPES, parse_error_type
+from tasks.lemma.error_types import ERROR_TYPES, MEANINGS, parse_error_type
 from tasks.lemma.inject import Inject
 from tasks.lemma.prompt_leaks import leaks_prompt
 from tasks.lemma.segment_steps import split_steps
@@ -77,13 +78,10 @@ def draft(reply: str = FIXED, **more: Any) -> dict[str, Any]:
     return {**row, "row_id": "q/0/fix_continue", "strategy": "fix_continue", "teacher": "teacher", **more}
 
 
-def test_every_type_is_defined_in_the_prompt_that_names_it_and_everywhere_in_the_same_words() -> None:
-    defined, injected = (
-        dict(line[2:].split(": ", 1) for line in load_instruction(name).splitlines() if line.startswith("- "))
-        for name in ("diagnose", "inject")
-    )
-    assert tuple(defined) == ERROR_TYPES
-    assert injected == {kind: defined[kind] for kind in INJECTABLE_TYPES}
+def test_every_type_is_defined_everywhere_in_the_same_words() -> None:
+    lines = load_instruction("diagnose").splitlines()
+    assert dict(line[2:].split(": ", 1) for line in lines if line.startswith("- ")) == MEANINGS
+    assert tuple(MEANINGS) == ERROR_TYPES
     for kind in ERROR_TYPES:
         assert parse_error_type(f" **{kind.replace('_', ' ').title()}** error.".replace("** error", "**")) == kind
     assert parse_error_type("sloth") is None
@@ -126,6 +124,23 @@ def test_attempts_are_asked_for_as_solutions_are_and_right_ones_are_kept_too() -
         (REFERENCE, "correct"),
         ("It may be 30 or so.", "answer not marked"),
         ("None at all.", "unparseable"),
+        ("3 * 20 = 60.\nSo, the answer is 60 meters.", "wrong"),
+        ("The answer is 22.", "wrong"),
+        ("Therefore, the final answer is **$22**.", "wrong"),
+        ("The answer is: 22 eggs", "wrong"),
+        ("The answer is 13000, which is the total increase in value.", "wrong"),
+        ("So the answer is $\\frac{3}{4}$.", "wrong"),
+        ("The answer is 31.", "correct"),
+        ("I think the answer is 22.", "answer not marked"),
+        ("Maybe the answer is 22.", "answer not marked"),
+        ("If no egg breaks, the answer is 36.", "answer not marked"),
+        ("The answer is 22. Wait, let me check 5 eggs.", "answer not marked"),
+        ("The answer is 22. Is that so?", "answer not marked"),
+        ("The answer is 22, which is 5 more than 17.", "answer not marked"),
+        ("The answer is not 22.", "unparseable"),
+        ("The answer is about 22.", "unparseable"),
+        ("There are 22 eggs.", "answer not marked"),
+        ("The answer is -31.", "wrong in form"),
         ("#### 0.31", "wrong in form"),
         ("#### -31", "wrong in form"),
         ("#### 310", "wrong"),
@@ -134,27 +149,6 @@ def test_attempts_are_asked_for_as_solutions_are_and_right_ones_are_kept_too() -
 def test_a_verdict_counts_where_it_is_sure(response: str, outcome: str) -> None:
     found = one(KeepDecided(), WRITTEN | {"response": response})
     assert (found["verdict"] if isinstance(found, dict) else found) == outcome
-
-
-@pytest.mark.parametrize(
-    ("reply", "expected"),
-    [
-        (diagnosis(2, "operator"), Diagnosis("wrong", 2, "operator")),
-        ("Step: 3.\nType: Missing Step error", Diagnosis("wrong", 3, "missing_step")),
-        (json.dumps({"verdict": "wrong", "step": 1, "type": "counting"}), Diagnosis("wrong", 1, "counting")),
-        (json.dumps({"verdict": "correct", "step": 0, "type": "none"}), Diagnosis("correct")),
-        ("All is well.\nVerdict: correct", Diagnosis("correct")),
-        (diagnosis(0, "operator"), Diagnosis("step out of range")),
-        (diagnosis(4, "operator"), Diagnosis("step out of range")),
-        (f"Step: {'9' * 5000}\nType: operator", Diagnosis("step out of range")),
-        (diagnosis(1, "sloth"), Diagnosis("unreadable")),
-        ("Step: two\nType: operator", Diagnosis("unreadable")),
-        ("{", Diagnosis("unreadable")),
-        ("", Diagnosis("unreadable")),
-    ],
-)
-def test_a_diagnosis_is_read_or_says_why_not(reply: str, expected: Diagnosis) -> None:
-    assert parse_diagnosis(reply, 3) == expected
 
 
 def test_two_diagnoses_that_agree_are_enough() -> None:
@@ -186,10 +180,13 @@ def test_an_unreadable_diagnosis_is_a_failure_of_the_work() -> None:
     assert isinstance(found, Quarantine) and found.attempts == 3
 
 
-def test_the_attempt_is_shown_with_numbered_steps() -> None:
+def test_the_shipped_model_reads_numbered_steps_and_an_instruct_model_labelled_ones() -> None:
     engine = said(*[diagnosis(1, "calculation")] * 2)
     list(Diagnose().rows([SEGMENTED], engine))
-    assert engine.calls[0][0].inputs["attempt"].splitlines()[1] == "2) 35 - 5 = 30 eggs are whole."
+    asked = engine.calls[0][0]
+    assert asked.inputs["attempt"].splitlines()[1] == "2) 35 - 5 = 30 eggs are whole."
+    assert asked.to_messages()[1]["content"].splitlines()[-2] == "[S2] 35 - 5 = 30 eggs are whole."
+    assert "[S2]" not in asked.to_tagged_text()
 
 
 def counted(**own: int) -> dict[str, Any]:
@@ -248,6 +245,12 @@ def test_an_injection_names_its_line_and_ends_with_its_answer() -> None:
 def test_an_injection_that_cannot_be_read_is_turned_down(reply: str, reason: str) -> None:
     assert one(Inject(), DRAWN, reply, reply) == reason
     assert one(Inject(tries=1), DRAWN, reply) == reason
+
+
+def test_an_instruct_model_reads_what_the_type_means_and_the_shipped_model_its_name() -> None:
+    asked = Inject().prompt(DRAWN)
+    assert asked.to_messages()[1]["content"].endswith(f"Type:\ncalculation: {MEANINGS['calculation']}")
+    assert asked.to_tagged_text().endswith("<type>calculation<reply>")
 
 
 def test_an_injection_that_ends_right_is_asked_for_again_and_not_turned_down() -> None:
@@ -338,6 +341,29 @@ def test_a_fresh_start_goes_another_way() -> None:
     assert "reference" not in engine.calls[0][0].inputs
 
 
+@pytest.mark.parametrize(
+    ("reply", "reason"),
+    [
+        (FIXED.replace("Wait, 12 * 3 is not 35.", "So the eggs are counted, but 5 of them break."), "no reflection"),
+        (FIXED.replace("Wait, 12 * 3 is not 35.", "Next, let's check the product."), "no reflection"),
+        (FIXED.replace("Wait,", "Wait, as the reference says,"), "meta talk"),
+        (FIXED.replace("Wait,", "Wait, the correct answer is 31, and"), "meta talk"),
+        (FIXED.replace("Wait,", "Looking at the solution,"), "meta talk"),
+        (f"In total, 3 boxes hold 12 * 3 = 36 eggs.\n{FIXED}", "repeats the attempt"),
+        ("Wait, 12 * 3 is not 35.\n#### 31", "no correction"),
+        ("Wait, 12 * 3 is not 35.\nIt is 31.\n#### answer", "no_answer"),
+    ],
+)
+def test_a_continuation_that_cannot_be_used_is_asked_for_again(reply: str, reason: str) -> None:
+    assert one(FixContinue(tries=1), ERROR, reply) == reason
+    assert isinstance(one(FixContinue(), ERROR, reply, FIXED), dict)
+
+
+def test_a_smoothed_text_that_tells_the_attempt_again_is_turned_down() -> None:
+    assert one(Smooth(), draft(), f"In total, 3 boxes hold 12 * 3 = 36 eggs.\n{FIXED}") == "repeats the attempt"
+    assert one(Smooth(), draft(), f"{draft()['prefix']}\n{FIXED}")["trajectory"] == draft()["trajectory"]
+
+
 def test_overlap_looks_at_the_numbers_of_a_calculation() -> None:
     assert step_overlap("12 * 3 = 35", "3 * 12 = 36\n36 - 5 = 31") == 1.0
     assert step_overlap("12 * 3 = 35\n35 - 5 = 30", "3 * 12 = 36\n36 - 5 = 31") == 0.5
@@ -369,7 +395,7 @@ def test_smoothing_cannot_touch_the_prefix() -> None:
         (draft(FIXED.replace("12 * 3 = 36 eggs.", "3 boxes hold 12 * 3 = 35 eggs.")), "wrong step again"),
         (draft(FIXED.replace("12 * 3 = 36", "As in the reference solution 36")), "meta talk"),
         (draft(FIXED.replace("36 - 5", "<reply>36 - 5")), "meta talk"),
-        (draft("Wait, no.\n#### 31"), "too short"),
+        (draft("Wait, that is wrong.\n#### 31"), "too short"),
         (draft(strategy="fresh_restart"), "same method"),
         (draft(FIXED.replace("31", "33")), "answer wrong"),
     ],
@@ -467,7 +493,7 @@ def test_lessons_are_written_as_the_stages_ask_and_read(teach: Any) -> None:
         lesson = teach(4 * seed, Random(seed))
         assert lesson.prompt.split(">")[0] in openings and lesson.prompt.endswith("<reply>")
         if lesson.stage == "diagnose":
-            assert parse_diagnosis(lesson.reply, 20).verdict in ("wrong", "correct")
+            assert parse_diagnosis(lesson.reply, [""] * 20).verdict in ("wrong", "correct")
         else:
             assert "\n#### " in lesson.reply
 
@@ -514,6 +540,17 @@ def test_a_calculation_adds_up_where_that_is_sure(step: str, right: bool) -> Non
         ("As the answer key shows, 35 is a mistake.", True),
         ("Here is the corrected continuation: 31", True),
         ("**Reflection:** Wait, that is wrong.", True),
+        ("Reference area: 84.", True),
+        ("Correct value: 36", True),
+        ("**Expected answer:** 31", True),
+        ("The attempt treats gaps as trees.", True),
+        ("By reference, 36 is right.", True),
+        ("This continuation mends the product.", True),
+        ("The ground truth is 31.", True),
+        ("The reference angle is 30 degrees.", True),
+        ("A reference angle is 30 degrees.", False),
+        ("With reference to the first line, it is 36.", False),
+        ("Area: 84.", False),
         ("According to the hint, it is 31.", True),
         ("My previous attempt was wrong.", False),
         ("Let me check the given solution x = 3.", False),

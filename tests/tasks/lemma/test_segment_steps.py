@@ -66,7 +66,46 @@ def test_steps_end_with_lines_and_sentences(text: str, expected: list[str] | Non
     assert cut(text) == ([text] if expected is None else expected)
 
 
-@pytest.mark.parametrize("text", ["\n" * 10**5, "\\[" * 10**5, ". A" * 10**5, "$$" * 10**5, ".)" * 10**5])
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("## Step 1: Area\nIt is 84.\n## Step 2: Height\nIt is 8.", ["## Step 1: Area\nIt is 84.\n", None]),
+        ("#### Step 2: Height\nh = 8\n#### 8", ["#### Step 2: Height\nh = 8\n", "#### 8"]),
+        ("#### Answer\n12", ["#### Answer\n12"]),
+        ("### Final answer\n#### 12", ["### Final answer\n#### 12"]),
+        ("It is 12.\n#### 12 cats\nBye.", ["It is 12.\n", "#### 12 cats\n", "Bye."]),
+        ("**Step 1:**\nAdd 3.\n**Step 2:**\nGo.", ["**Step 1:**\nAdd 3.\n", "**Step 2:**\nGo."]),
+        ("**Step 1:** Add 3.\nGo.", ["**Step 1:** Add 3.\n", "Go."]),
+        ("**Find the area**\n84\n**84 eggs**\nGo.", ["**Find the area**\n84\n", "**84 eggs**\n", "Go."]),
+        ("**It is 84.**\nGo.", ["**It is 84.**\n", "Go."]),
+        ("**a = 84**\nGo.", ["**a = 84**\n", "Go."]),
+        ("__Area__:\n84", ["__Area__:\n84"]),
+        ("\\textbf{Area:}\n84", ["\\textbf{Area:}\n84"]),
+        ("1. **Area**:\n   - A = 84\n2. **Height**:\n   - h = 8", ["1. **Area**:\n   - A = 84\n", None]),
+        ("Step 1\nAdd 3.\nStep 2:\nGo.", ["Step 1\nAdd 3.\n", "Step 2:\nGo."]),
+        ("1.\nAdd 3.\n2.\nGo.", ["1.\nAdd 3.\n", "2.\nGo."]),
+        ("-\nAdd 3.\n(b)\nGo.", ["-\nAdd 3.\n", "(b)\nGo."]),
+        ("We compute the cost:\n3 * 4 = 12\nThe change is:\n8", ["We compute the cost:\n3 * 4 = 12\n", None]),
+        ("So x = 12, and y:\n8", ["So x = 12, and y:\n", "8"]),
+        ("Add 3.\n\n---\n\nGo.", ["Add 3.\n\n", "---\n\nGo."]),
+        ("---\nAdd 3.\nGo.\n\n***\n", ["---\nAdd 3.\n", "Go.\n\n***\n"]),
+        ("Add 3.\n=====\n## Next\nGo.", ["Add 3.\n", "=====\n## Next\nGo."]),
+        ("| a | b |\n|---|---|\n| 1 | 2 |\n| 3 | 4 |", ["| a | b |\n|---|---|\n| 1 | 2 |\n", "| 3 | 4 |"]),
+        ("Prices:\n| a | b |\n| 1 | 2 |", ["Prices:\n| a | b |\n", "| 1 | 2 |"]),
+        ("# Solution\n## Step 1\n**Area:**\n84", ["# Solution\n## Step 1\n**Area:**\n84"]),
+        ("Add 3.\n## Conclusion", ["Add 3.\n", "## Conclusion"]),
+        ("# of cats = 5\nGo.", ["# of cats = 5\n", "Go."]),
+    ],
+)
+def test_what_only_introduces_belongs_to_the_step_below_it(text: str, expected: list[str | None]) -> None:
+    found = cut(text)
+    assert "".join(found) == text and len(found) == len(expected)
+    assert all(own is None or step == own for step, own in zip(found, expected, strict=True))
+
+
+@pytest.mark.parametrize(
+    "text", ["\n" * 10**5, "\\[" * 10**5, ". A" * 10**5, "$$" * 10**5, ".)" * 10**5, "a:\n" * 10**4]
+)
 def test_a_degenerate_text_is_cut_in_linear_time(text: str) -> None:
     assert "".join(cut(text)) == text
 
@@ -101,7 +140,8 @@ def test_recorded_solutions_are_cut_without_loss() -> None:
     assert len(texts) == 5276
     for text in texts:
         found = cut(text)
-        assert "".join(found) == text and len(found) >= sum(bool(line.strip()) for line in text.splitlines())
+        lines = [line.strip() for line in text.splitlines()]
+        assert "".join(found) == text and len(found) >= sum(bool(line) and line[-1] != ":" for line in lines)
 
 
 def test_a_sentence_may_end_inside_inline_math() -> None:

@@ -13,7 +13,8 @@ from schemas.engine import Completion
 from schemas.outcomes import Reject
 from tasks.answers.reward import ScoreAnswer
 from tasks.answers.solve import Solve
-from tasks.lemma.diagnose import Diagnose, parse_diagnosis
+from tasks.lemma.diagnose import Diagnose
+from tasks.lemma.diagnosis_reply import parse_diagnosis
 from tasks.proving_ground import library
 from tasks.proving_ground.arithmetic import find_equations
 from tasks.proving_ground.oracle import read_question, slot_words
@@ -153,7 +154,7 @@ def test_a_solution_to_be_diagnosed_carries_them_too_up_to_the_step_that_is_name
         told = [tokenizer.id_to_token(int(made.targets[i])) for i in marked]
         lines = inputs(taught)["attempt"].count("\n")
         assert told == ["yes" if right else "no" for right in taught.line_verdicts[:lines]]
-        named = parse_diagnosis(taught.reply, len(inputs(taught)["attempt"].split("\n")))
+        named = parse_diagnosis(taught.reply, inputs(taught)["attempt"].split("\n"))
         assert named.verdict == ("correct" if all(taught.line_verdicts) else "wrong")
         assert named.step == ((*taught.line_verdicts, False).index(False) + 1 if named.verdict == "wrong" else 0)
 
@@ -184,14 +185,14 @@ def test_drills_are_as_true_as_they_say_and_only_their_results_and_verdicts_coun
 
 def test_a_drill_of_diagnoses_names_the_first_line_that_is_not_the_reference_s() -> None:
     drills = [diagnose_drill(seed, Random(seed)) for seed in range(0, 4000, SEEDS_PER_EXAMPLE)]
-    kinds = Counter(parse_diagnosis(taught.reply, DIAGNOSIS_DRILL_CALCULATIONS).type for taught in drills)
+    kinds = Counter(parse_diagnosis(taught.reply, [""] * DIAGNOSIS_DRILL_CALCULATIONS).type for taught in drills)
     assert set(kinds) == {"calculation", "confusing_concept", "operator"} and min(kinds.values()) > 200
     for taught in drills:
         right = inputs(taught)["reference"].split("\n")
         shown = [line.partition(") ")[2] for line in inputs(taught)["attempt"].split("\n")]
         assert taught.line_verdicts == tuple(line == other for line, other in zip(right, shown, strict=True))
         at = taught.line_verdicts.index(False)
-        named = parse_diagnosis(taught.reply, DIAGNOSIS_DRILL_CALCULATIONS)
+        named = parse_diagnosis(taught.reply, [""] * DIAGNOSIS_DRILL_CALCULATIONS)
         assert (named.step, taught.reply.split("\n")[0]) == (at + 1, right[at])
         ((_, wrong),), ((_, true),) = find_equations(shown[at]), find_equations(right[at])
         slipped = (wrong.left, wrong.op, wrong.right) == (true.left, true.op, true.right)

@@ -6,7 +6,7 @@ from random import Random
 
 from infra.engines.fake import FakeEngine
 from schemas.prompts import Prompt
-from tasks.lemma.diagnose import parse_diagnosis
+from tasks.lemma.diagnosis_reply import parse_diagnosis
 from tasks.proving_ground import library
 from tasks.proving_ground.oracle import diagnose_solution, read_question
 from tasks.proving_ground.wrong_solutions import inject_error
@@ -44,7 +44,7 @@ def test_own_questions_and_solutions_are_judged_as_the_oracle_does(tmp_path: Pat
             assert found.problem is not None
             attempt = "\n".join(line.partition(") ")[2] for line in parts["attempt"].split("\n"))
             assert parts["reference"] == found.problem.solution
-            named = parse_diagnosis(taught.reply, len(attempt.split("\n"))).step
+            named = parse_diagnosis(taught.reply, attempt.split("\n")).step
             assert (
                 diagnose_solution(found.problem, attempt).first_wrong_step == named - 1 == len(taught.line_verdicts) - 1
             )
