@@ -28,9 +28,12 @@ class Prompt(FrozenModel):
     """Named inputs in order, e.g. `{"question": "..."}`; empty if the model writes without any input."""
     instruction: str = ""
     """Instruction for an instruct model. It is constant over a stage, so that servers can cache the prefix."""
+    reply_format: str = ""
+    """How an instruct model shall write its reply down. It follows the instruction, and is no part of `as_plain`: the
+    parser reads replies with and without the format, so that naming one asks no question anew."""
 
     def as_plain(self) -> dict[str, Any]:
-        """Everything that any model may read of the prompt, as plain JSON."""
+        """What the prompt asks, as plain JSON: all that seeds and stored replies depend on."""
         return {"stage": self.stage, "inputs": list(self.inputs.items()), "instruction": self.instruction}
 
     def to_tagged_text(self) -> str:
@@ -43,14 +46,15 @@ class Prompt(FrozenModel):
         `user`: both in one user turn, for templates that know no system turn. `boxed`: the same, but a question to
         solve comes first, and is followed by a request for the answer in a box, as models for mathematics were trained.
         """
+        instruction = f"{self.instruction} {self.reply_format}".strip()
         inputs = "\n\n".join(f"{name.replace('_', ' ').capitalize()}:\n{text}" for name, text in self.inputs.items())
         if layout == "boxed" and self.stage == SOLVE_TAG:
             return [{"role": "user", "content": f"{self.inputs.get('question', inputs)}\n{BOXED_REQUEST}"}]
         if not inputs:
-            return [{"role": "user", "content": self.instruction}]
+            return [{"role": "user", "content": instruction}]
         if layout in ("user", "boxed"):
-            return [{"role": "user", "content": f"{self.instruction}\n\n{inputs}"}]
-        return [{"role": "system", "content": self.instruction}, {"role": "user", "content": inputs}]
+            return [{"role": "user", "content": f"{instruction}\n\n{inputs}"}]
+        return [{"role": "system", "content": instruction}, {"role": "user", "content": inputs}]
 
 
 class Sampling(FrozenModel):
