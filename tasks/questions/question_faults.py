@@ -28,8 +28,23 @@ _TASK_VERBS = (
     r"|minimize"
     r"|maximize|classify|compare|plot|count|suppose|work out|say|tell|figure out|predict|check"
 )
-# matches "How many are there", "Find x.", "x = ?", not "Tom has 3 apples."
-REQUEST = re.compile(rf"[?\uff1f\u061f]|\b(?:{_TASK_VERBS})\b", re.IGNORECASE)
+# matches "How many are there?", "Find x.", "If x = 2, what is 3x", not "Tom has 3 apples.", "He goes to find it."
+REQUEST = re.compile(
+    rf"[?\uff1f\u061f]|(?:^|[.!:;,)\]}}$]\s*|\n\s*|\b(?:then|and|or|please|also|now|must|should) )(?:{_TASK_VERBS})\b",
+    re.IGNORECASE,
+)
+"""What asks for something: a question mark, or the verb of a task where an English sentence or clause begins."""
+# matches "3 cats", r"$x$", "twice as old", "the area", "How many", not "What is the best job?"
+_QUANTITY = re.compile(
+    r"[0-9$=+]|\\[a-z]|\b(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|\w+teen|twenty|thirty|forty"
+    r"|fifty"
+    r"|sixty|seventy|eighty|ninety|hundreds?|thousands?|millions?|half|halves|thirds?|quarters?|twice|thrice|doubled?"
+    r"|doubles|dozens?|percent|sums?|products?|areas?|perimeters?|volumes?|angles?|triangles?|circles?|squares?|primes?"
+    r"|digits?|integers?|even|odd|probability|average|mean|median|ratios?|fractions?|equations?|functions?|polynomials?"
+    r"|factors?|divisors?|multiples?|remainders?|how many|how much|numbers?|degrees?|lines?|likely|longest|shortest"
+    r"|greatest|least)\b",
+    re.IGNORECASE,
+)
 _SUBJECT = (
     r"(?:the|this|your) (?:(?:given|original|above|current|provided|revised|improved|rewritten|new|final|initial) )?"
     r"(?:question|problem)"
@@ -134,7 +149,8 @@ _REFUSAL = re.compile(
     r"|(?:what|which) (?:topic|grade|kind of (?:problem|question)|type of (?:problem|question)|subject)"
     r"|how (?:can|may) i)|\b(?:assist|help) you (?:today|with)\b|\bprovide (?:me )?(?:with )?(?:more"
     r"|the) (?:details|information|question|problem)"
-    r"|\bwhat would you like\b|\b(?:which|what) (?:grade|difficulty) level\b",
+    r"|\bwhat would you like\b|\bi(?:[\u2019']m| am) looking for\b|\bhelp me with (?:this|that)\b|\b(?:which"
+    r"|what) (?:grade|difficulty) level\b",
     re.IGNORECASE,
 )
 # matches "No changes are needed.", "The question is clear.", not "In this problem, x is real.", "What is the problem?"
@@ -146,7 +162,8 @@ _COMMENT = re.compile(
     r"|needs?|contains?|gives?|now|already|as|should|would|tests?|involves?|cannot|doesn[\u2019']t|isn[\u2019']t"
     r"|can[\u2019']t|did)\b"
     r"|\bas it stands\b|\b(?:un)?solvable\b|\b(?:original|improved|rewritten|revised) (?:question|problem)\b"
-    r"|\bword problem\b|\bmissing information\b|\b(?:i|we) (?:need to|should|will|can) (?:fix|repair|rewrite"
+    r"|\bword problems?\b|(?:^|\n)\W*the (?:statement|question|problem|task) is\s*:|\bmissing information\b|\b(?:i"
+    r"|we) (?:need to|should|will|can) (?:fix|repair|rewrite"
     r"|improve|make the|choose)",
     re.IGNORECASE,
 )
@@ -241,7 +258,7 @@ def find_fault(question: str) -> str | None:
     if any(section.kind for section in sections):
         kinds = {section.kind for section in sections}
         return next((kind for kind in ("solution", "hint") if kind in kinds), "label")
-    if not has_request(question):
+    if not has_request(question) or (_ENGLISH.search(question) and not _QUANTITY.search(question)):
         return "no question"
     return _fault_after_request(question)
 

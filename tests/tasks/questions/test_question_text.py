@@ -152,7 +152,7 @@ CHATTER = [
 LABELS = [
     *(
         "Let us look at the following problem: ",
-        "Another problem about ferries: ",
+        "A word problem for the class: ",
         "Pregunta: ",
         "Before: How many?\nAfter: ",
     ),
@@ -209,6 +209,11 @@ FAULTY = [
     ("The problem asks for the cars in 5 days, which is easy.", "comment"),
     ("A ferry takes 18 cars and makes 7 trips a day.", "no question"),
     ("2024", "no question"),
+    ("My sister lost her job last week. Which job would suit her?", "no question"),
+    ("You lost your bag and have 10 days left. You need to find the ship before it sails.", "no question"),
+    ("It is 5 o'clock, and that is exactly what I meant.", "no question"),
+    ("I am looking for 3 ideas for a story. Can you give me some?", "refusal"),
+    ("I want to put 20 word problems on my page. Why don't you help me?", "comment"),
     (f"Tom stands at the pier.\n**Question:** {FERRY}", "label"),
     (f"**Setting:** a pier\n\n**Task:** {FERRY}", "label"),
     ('{"question": "A ferry takes 18 cars', "unreadable JSON"),
