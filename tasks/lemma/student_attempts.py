@@ -80,6 +80,7 @@ class SampleStudent(Solve):
                     "row_id": child_id(row["row_id"], sample),
                     "question_id": row["row_id"],
                     "response": reply.text.strip(),
+                    "reasoning": reply.reasoning,
                     "source": "student",
                     "student": self.role,
                     "type": None,
@@ -91,6 +92,7 @@ class KeepDecided(Stage):
     """Keeps solutions that are certainly right or certainly wrong; rejects those that may be wrong only in form."""
 
     label: ClassVar[str] = "keep_decided"
+    version: ClassVar[int] = 2
     carries_user_columns: ClassVar[bool] = True
     table: ClassVar[pa.Schema] = student_solutions.SOLUTIONS_GRADED
 

@@ -16,7 +16,10 @@ class Fault(NamedTuple):
 TAG_NAMES = r"(?:(?:final|improved|rewritten|revised|harder|new)[_ -])?(?:question|problem)"
 """Names of the tags that a question may stand between, as a pattern."""
 # matches "How many are there", not "Combien de moutons"
-_ENGLISH = re.compile(r"\b(?:the|of|is|are|and|what|how|many|for|this|with|to|in|if|has|have)\b", re.IGNORECASE)
+_ENGLISH = re.compile(
+    r"\b(?:the|of|is|are|and|what|how|many|for|this|with|to|in|if|has|have|her|his|my|you|it|was|would|which|that)\b",
+    re.IGNORECASE,
+)
 _LETTERS = re.compile(r"[^\W\d_]{2}")
 _TASK_VERBS = (
     r"find|determine|compute|calculate|evaluate|solve|simplify|prove|show that|show why|how many|how much|what"
