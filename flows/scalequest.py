@@ -25,6 +25,7 @@ from tasks.proving_ground.ground_truth import ERROR_RATES, LookUpGroundTruth, Me
 from tasks.questions.difficulty import FailRate, ScoreDifficulty
 from tasks.questions.difficulty_sampling import SampleByDifficulty
 from tasks.questions.language import KeepLanguage
+from tasks.questions.problem_type import KeepProblemTypes
 from tasks.questions.solvability import JudgeSolvable
 from tasks.questions.write import WriteQuestion
 
@@ -67,6 +68,9 @@ class ScaleQuest(Recipe):
     """How questions are written, from a bare prompt (appendix A)."""
     language: KeepLanguage = KeepLanguage()
     """Which languages are kept. The paper keeps questions that are all ASCII (section 2.4)."""
+    problem_types: KeepProblemTypes | None = None
+    """Which types of questions are kept, such as questions for one value; None: all. Not in the paper. Example:
+    `--problem_types.keep '["value"]'`."""
     exact_duplicates: DropExactDuplicates = DropExactDuplicates()
     """How exact duplicates are dropped. Not in the paper; users of such data found two thirds of it repeated."""
     near_duplicates: DropNearDuplicates = DropNearDuplicates()
@@ -139,6 +143,8 @@ def scalequest(recipe: ScaleQuest) -> Manifest:
     with run.with_models(**(train_generators(run, recipe) if recipe.train else {})):
         questions = run.union(*(write_questions(run, recipe, writer) for writer in writers))
     questions = run.map(recipe.language, questions)
+    if recipe.problem_types:
+        questions = run.map(recipe.problem_types, questions)
     questions = run.merge(recipe.exact_duplicates, questions, shard_rows=recipe.shard_rows)
     questions = run.merge(recipe.near_duplicates, questions, shard_rows=recipe.shard_rows)
     for name, dataset in published.items():

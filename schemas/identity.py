@@ -30,6 +30,7 @@ ADDED_FIELDS: Mapping[str, str] = {
         ),
         "0.2",
     ),
+    "ScaleQuest.problem_types": "0.2",
 }
 """Fields that were added after a release, as `Model.field`, with the release that added them. A field that holds its
 default is left out of both fingerprints, so earlier work stays valid."""

@@ -33,6 +33,9 @@ class Prompt(FrozenModel):
 
     They are no part of `as_plain`, and so of no seed: they are another form of the same row, as a stage's code writes
     it. Where that form changes, the instruction that speaks of it changes with it."""
+    reply_format: str = ""
+    """How an instruct model shall write its reply down. It follows the instruction, and is no part of `as_plain`: the
+    parser reads replies with and without the format, so that naming one asks no question anew."""
 
     def as_plain(self) -> dict[str, Any]:
         """What is asked, as plain JSON: everything that the seeds of the replies depend on."""
@@ -48,15 +51,16 @@ class Prompt(FrozenModel):
         `user`: both in one user turn, for templates that know no system turn. `boxed`: the same, but a question to
         solve comes first, and is followed by a request for the answer in a box, as models for mathematics were trained.
         """
+        instruction = f"{self.instruction} {self.reply_format}".strip()
         texts = {name: self.chat_inputs.get(name, text) for name, text in self.inputs.items()}
         inputs = "\n\n".join(f"{name.replace('_', ' ').capitalize()}:\n{text}" for name, text in texts.items())
         if layout == "boxed" and self.stage == SOLVE_TAG:
             return [{"role": "user", "content": f"{texts.get('question', inputs)}\n{BOXED_REQUEST}"}]
         if not inputs:
-            return [{"role": "user", "content": self.instruction}]
+            return [{"role": "user", "content": instruction}]
         if layout in ("user", "boxed"):
-            return [{"role": "user", "content": f"{self.instruction}\n\n{inputs}"}]
-        return [{"role": "system", "content": self.instruction}, {"role": "user", "content": inputs}]
+            return [{"role": "user", "content": f"{instruction}\n\n{inputs}"}]
+        return [{"role": "system", "content": instruction}, {"role": "user", "content": inputs}]
 
 
 class Sampling(FrozenModel):

@@ -60,8 +60,9 @@ def run_seed(
     )
     if done := store.read_receipt("seed", key):
         return done
-    names = input_files.resolve_name_clashes(list(types), [*reserved_names, "reject"])
-    extra = [user_column(names[n], input_files.TYPE_OF_NAME.get(kind, pa.string())) for n, kind in types.items()]
+    own = {input_files.REASONING} if input_files.has_reasoning(types) else set()
+    names = input_files.resolve_name_clashes([n for n in types if n not in own], [*reserved_names, "reject"])
+    extra = [user_column(new, input_files.TYPE_OF_NAME.get(types[n], pa.string())) for n, new in names.items()]
     schema = pa.schema([*attempts.SCHEMA, *extra])
     writer = _OutcomeWriter(store, "seed", schema, source.shard_rows)
     for number, ours, others in input_files.read_rows(file, source, types):

@@ -21,13 +21,16 @@ from infra.lake.file_store import call_with_timeout
 from schemas.errors import BadInput
 from schemas.input import Source, SourceFile
 from schemas.outcomes import Row
+from schemas.reasoning import split_reasoning
 
 TYPE_OF_PYTHON: dict[type, pa.DataType] = {bool: pa.bool_(), int: pa.int64(), float: pa.float64(), str: pa.string()}
 TYPE_OF_NAME = {str(kind): kind for kind in TYPE_OF_PYTHON.values()}
 
-SEED_VERSION = 1
+SEED_VERSION = 2
 """Part of every seed's key. Raise it when files are read in another way than before, so that they are seeded again."""
 
+REASONING = "reasoning"
+"""Name of the column of thoughts, in our tables and in the input."""
 ESCAPED_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 """An escaped surrogate. It may be half a character, e.g. at the end of a response that was cut off."""
 
@@ -110,13 +113,16 @@ def merge_types(files: list[SourceFile]) -> dict[str, str]:
 
 
 def read_rows(file: SourceFile, source: Source, types: dict[str, str]) -> Iterator[tuple[int, Row, Row]]:
-    """Yield the row number, the three required columns and all other columns under their own names, nulls included.
+    """Yield the row number, our own columns (three required ones and `reasoning`), and all others under their names.
 
+    `reasoning` is the input's column of that name, if it holds text, and the thought in the response, which is taken
+    out of it. A thought that never ends stays in the response, so that a verifier can say so.
     `types` are the types of the other columns, from `merge_types`. Raises `BadInput` if the file has changed since it
     was checked, at the latest after the last row and so before anything is committed.
     """
     required = source.columns.model_dump()
     theirs, rows = set(required.values()), 0
+    given_reasoning = has_reasoning(types)
     changed = BadInput(f"{file.url}: changed while it was read; run again when it is no longer written to")
     for number, row in _read_file(file.url):
         rows += 1
@@ -125,9 +131,23 @@ def read_rows(file: SourceFile, source: Source, types: dict[str, str]) -> Iterat
         ours = {
             o: _require_text(row.get(t), f"{file.url}: row {number}: column {t!r}", True) for o, t in required.items()
         }
-        yield number, ours, {n: _cast(value, types[n]) for n, value in row.items() if n not in theirs}
+        others = {n: _cast(value, types[n]) for n, value in row.items() if n not in theirs}
+        yield number, _split_response(ours, others.pop(REASONING, None) if given_reasoning else None), others
     if rows != file.rows or _hash_file(file.url) != file.digest:
         raise changed
+
+
+def has_reasoning(types: dict[str, str]) -> bool:
+    """Whether the input has a column of thoughts of its own, by the types of its other columns."""
+    return types.get(REASONING) == "string"
+
+
+def _split_response(ours: Row, given: str | None) -> Row:
+    """Our columns with the thought in the response moved to `reasoning`, below the `given` one."""
+    reasoning, text, closed = split_reasoning(ours["response"] or "")
+    if text == (ours["response"] or "") or not closed:
+        return ours | {REASONING: given}
+    return ours | {"response": text, REASONING: "\n".join(filter(None, (given, reasoning))) or None}
 
 
 def resolve_name_clashes(names: list[str], taken: list[str]) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from schemas.arrow import required
+from schemas.arrow import optional, required
 
 ANSWERS = pa.schema(
     [
@@ -10,6 +10,7 @@ ANSWERS = pa.schema(
         required("question_id", pa.string()),  # row_id of the question
         required("question", pa.string()),
         required("solution", pa.string()),
+        optional("reasoning", pa.string()),  # what the solver thought before it wrote the solution; null if unknown
         required("answer", pa.string()),  # the final answer of the solution, as written
         required("asked", pa.int32()),  # samples drawn for the question, with and without an answer
         required("answer_key", pa.string()),  # normalized for comparison: `1.50`, `3/2` and `$1.5` have one key

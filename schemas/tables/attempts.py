@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from schemas.arrow import required
+from schemas.arrow import optional, required
 from schemas.steps import Expectation
 
 SCHEMA = pa.schema(
@@ -10,6 +10,7 @@ SCHEMA = pa.schema(
         required("row_id", pa.string()),
         required("question", pa.string()),
         required("response", pa.string()),
+        optional("reasoning", pa.string()),  # what the model thought before it responded; null if no thought was seen
         required("answer", pa.string()),
     ]
 )

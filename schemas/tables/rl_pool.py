@@ -11,6 +11,7 @@ POOL_ATTEMPTS = pa.schema(
         required("problem_id", pa.string()),  # row_id of the problem
         required("question", pa.string()),
         required("response", pa.string()),
+        optional("reasoning", pa.string()),  # what the model thought before it responded; null if unknown
         required("answer", pa.string()),  # the gold answer
         required("model", pa.string()),  # as the recipe calls it
         required("cut_off", pa.bool_()),  # whether the token limit ended the response, not the model

@@ -23,6 +23,7 @@ SOLUTIONS_WRITTEN = pa.schema(
         required("answer", pa.string()),
         required("reference", pa.string()),
         required("response", pa.string()),  # the solution
+        optional("reasoning", pa.string()),  # what the student thought before it wrote; null if unknown or injected
         required("source", pa.string()),  # one of SOLUTION_SOURCES
         required("student", pa.string()),  # role that attempts the question
         optional("type", pa.string()),  # requested type of an injected error; else null

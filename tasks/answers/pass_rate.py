@@ -26,6 +26,7 @@ class SampleResponses(Ask):
 
     label: ClassVar[str] = "sample_responses"
     tag: ClassVar[str] = "solve"
+    version: ClassVar[int] = 2
     carries_user_columns: ClassVar[bool] = True
     table: ClassVar[pa.Schema] = rl_pool.POOL_ATTEMPTS
 
@@ -57,6 +58,7 @@ class SampleResponses(Ask):
                 "problem_id": row["row_id"],
                 "question": row["question"],
                 "response": reply.text.strip(),
+                "reasoning": reply.reasoning,
                 "answer": row["answer"],
                 "model": self.model,
                 "cut_off": reply.fault is not None,

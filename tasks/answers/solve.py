@@ -22,7 +22,7 @@ class Solve(Ask):
 
     label: ClassVar[str] = "solve"
     tag: ClassVar[str] = "solve"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     table: ClassVar[pa.Schema] = answers.ANSWERS
     role: str | None = "solver"
     """Role of the model that solves the problems."""
@@ -76,6 +76,7 @@ class Solve(Ask):
                     "question_id": row["row_id"],
                     "question": row["question"],
                     "solution": solution,
+                    "reasoning": reply.reasoning,
                     "answer": answer,
                     "asked": len(replies),
                     "answer_key": answer_key(answer),

@@ -74,6 +74,7 @@ class Inject(Ask):
                 **{name: row[name] for name in columns},
                 "row_id": child_id(row["row_id"], at),
                 "response": solution,
+                "reasoning": None,
                 "source": "injected",
                 "line": line,
             }

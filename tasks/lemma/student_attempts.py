@@ -81,6 +81,7 @@ class SampleStudent(Solve):
                     "row_id": child_id(row["row_id"], sample),
                     "question_id": row["row_id"],
                     "response": reply.text.strip(),
+                    "reasoning": reply.reasoning,
                     "source": "student",
                     "student": self.role,
                     "type": None,

@@ -14,6 +14,8 @@ from schemas.row_ids import child_id
 from schemas.steps import Merge
 from schemas.tables import question_preferences
 from tasks.base.ask import Ask, Outcome, load_instruction
+from tasks.questions.question_faults import Fault
+from tasks.questions.question_text import read_question
 
 
 class ImproveQuestion(Ask):
@@ -25,6 +27,7 @@ class ImproveQuestion(Ask):
 
     label: ClassVar[str] = "improve_question"
     tag: ClassVar[str] = "rewrite_question"
+    version: ClassVar[int] = 2
     table: ClassVar[pa.Schema] = question_preferences.QUESTION_REWRITES
 
     role: str | None = "teacher"
@@ -53,19 +56,19 @@ class ImproveQuestion(Ask):
 
     def parse(self, row: Row, replies: list[Completion]) -> Iterator[Outcome]:
         for sample, reply in enumerate(replies):
-            text = reply.text.strip()
+            question = read_question(reply.text)
             if reply.fault:
                 yield Reject(row, "too_long" if reply.fault == "cut_off" else reply.fault)
-            elif len(text.split()) > self.max_words:
+            elif isinstance(question, Fault):
+                yield Reject(row, question.reason)
+            elif len(question.split()) > self.max_words:
                 yield Reject(row, "too_long")
-            elif not text:
-                yield Reject(row, "empty")
-            elif _normalize(text) == _normalize(row["question"]):
+            elif _normalize(question) == _normalize(row["question"]):
                 yield Reject(row, "unchanged")
             else:
                 yield {
                     "row_id": child_id(row["row_id"], sample),
-                    "question": text,
+                    "question": question,
                     "original": row["question"],
                     "direction": self.choose_direction(row),
                 }

@@ -11,6 +11,8 @@ from schemas.prompts import Prompt, Sampling
 from schemas.row_ids import child_id
 from schemas.tables import questions
 from tasks.base.ask import Ask, Outcome
+from tasks.questions.question_faults import Fault
+from tasks.questions.question_text import REPLY_FORMAT, read_question
 
 
 class WriteQuestion(Ask):
@@ -18,6 +20,7 @@ class WriteQuestion(Ask):
 
     label: ClassVar[str] = "write_question"
     tag: ClassVar[str] = "write_question"
+    version: ClassVar[int] = 2
     table: ClassVar[pa.Schema] = questions.SCHEMA
     role: str | None = "questioner"
     """Role of the model that writes the questions."""
@@ -25,7 +28,7 @@ class WriteQuestion(Ask):
     """How the questioner is sampled."""
 
     def prompt(self, row: Row) -> Prompt:
-        return self.make_prompt()
+        return self.make_prompt().model_copy(update={"reply_format": REPLY_FORMAT})
 
     def parse(self, row: Row, replies: list[Completion]) -> Iterator[Outcome]:
         yield from parse_questions(row, replies)
@@ -36,6 +39,7 @@ class RewriteQuestion(Ask):
 
     label: ClassVar[str] = "rewrite_question"
     tag: ClassVar[str] = "rewrite_question"
+    version: ClassVar[int] = 2
     table: ClassVar[pa.Schema] = questions.SCHEMA
     role: str | None = "questioner"
     """Role of the model that rewrites the questions."""
@@ -43,19 +47,18 @@ class RewriteQuestion(Ask):
     """How the questioner is sampled."""
 
     def prompt(self, row: Row) -> Prompt:
-        return self.make_prompt(question=row["question"])
+        return self.make_prompt(question=row["question"]).model_copy(update={"reply_format": REPLY_FORMAT})
 
     def parse(self, row: Row, replies: list[Completion]) -> Iterator[Outcome]:
         yield from parse_questions(row, replies)
 
 
 def parse_questions(row: Row, replies: list[Completion]) -> Iterator[Outcome]:
-    """Make a question of each reply; reject replies that are cut off or empty."""
+    """Make a question of each reply; reject replies that are cut off, and those that hold more than a question."""
     for sample, reply in enumerate(replies):
-        text = reply.text.strip()
         if reply.fault:
             yield Reject(row, reply.fault)
-        elif not text:
-            yield Reject(row, "empty")
+        elif isinstance(question := read_question(reply.text), Fault):
+            yield Reject(row, question.reason)
         else:
-            yield {"row_id": child_id(row["row_id"], sample), "question": text}
+            yield {"row_id": child_id(row["row_id"], sample), "question": question}

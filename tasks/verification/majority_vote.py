@@ -18,6 +18,7 @@ from schemas.outcomes import Quarantine, Row
 from schemas.steps import Merge, Stage
 from tasks.answers.final_answer import answer_key
 from tasks.verification.extraction.rules import MARKERS, extract
+from tasks.verification.verify import read_response
 
 ANSWER_KEYS = pa.schema(
     [
@@ -36,7 +37,7 @@ class ExtractAnswerKey(Stage):
 
     label: ClassVar[str] = "extract_answer_key"
     table: ClassVar[pa.Schema] = ANSWER_KEYS
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
 
     group_column: str = "question"
     """Name of the column whose value all attempts at one question share. A row without a value is quarantined: such
@@ -57,7 +58,7 @@ class ExtractAnswerKey(Stage):
                 yield Quarantine(row, f"null {self.group_column}", reason)
                 continue
             began = time.perf_counter()
-            answer = extract(row["response"], self.markers)
+            answer = extract(read_response(row["response"]) or "", self.markers)
             yield {
                 "row_id": row["row_id"],
                 "question_id": str(question_id),

@@ -17,7 +17,7 @@ from schemas.tables import verdicts
 from tasks.proving_ground.oracle import read_question
 from tasks.verification.extraction.rules import extract
 from tasks.verification.llm_judge import make_verdict
-from tasks.verification.verify import Verify
+from tasks.verification.verify import OPEN_THOUGHT, Verify, read_response
 
 
 class VerifyByOracle(Stage):
@@ -60,7 +60,9 @@ class VerifyByOracle(Stage):
         """The verdict on an attempt at a question without an answer, or one that is not of the proving ground."""
         if unsolvable is None:
             verdict, rule = "unverifiable", "unknown_question"
-        elif extract(row["response"], self.answer_match.markers) is None:
+        elif (response := read_response(row["response"])) is None:
+            verdict, rule = "unparseable", OPEN_THOUGHT
+        elif extract(response, self.answer_match.markers) is None:
             verdict, rule = "unparseable", "no_answer"
         else:
             verdict, rule = "wrong", unsolvable

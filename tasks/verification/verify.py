@@ -16,6 +16,7 @@ from pydantic import Field, field_validator
 from schemas.errors import VerifierBroken
 from schemas.identity import fingerprint
 from schemas.outcomes import Row
+from schemas.reasoning import split_reasoning
 from schemas.steps import Stage
 from schemas.tables import verdicts
 from tasks.verification.equivalence.compare import compare, parse_answer, run_canaries
@@ -24,6 +25,8 @@ from tasks.verification.extraction.rules import EXPLICIT_RULES, MARKERS, Extract
 from tasks.verification.math_verify import pool
 from tasks.verification.math_verify.verdict import Pair, Verdict, describe_library
 
+OPEN_THOUGHT = "open_thought"
+"""Rule of a verdict on a response that was cut off while the model thought."""
 CHUNK_ROWS = 256
 """Rows prepared before Math-Verify is asked: eight of its batches."""
 
@@ -84,11 +87,15 @@ class Verify(Stage):
 
     def _prepare(self, row: Row) -> _PreparedRow:
         began = time.perf_counter()
-        extracted = extract(row["response"], self.markers)
+        response = read_response(row["response"])
+        extracted = extract(response or "", self.markers)
         gold = extract_gold(row["answer"], self.markers)
         answer = extracted.text if extracted else ""
         hints = parse_hints(row["question"], self.tolerance)
-        verdict = compare(gold, answer, hints) if extracted else Verdict("unparseable", "no_answer")
+        if extracted:
+            verdict = compare(gold, answer, hints)
+        else:
+            verdict = Verdict("unparseable", "no_answer" if response is not None else OPEN_THOUGHT)
         pair = (
             Pair(gold, answer)
             if verdict
@@ -108,6 +115,12 @@ class Verify(Stage):
             "verifier_version": self.identity,
             "milliseconds": prepared.milliseconds + verdict.milliseconds,
         }
+
+
+def read_response(text: str) -> str | None:
+    """A response without the thought before it; None if the thought never ends, since then there is no answer."""
+    _, response, closed = split_reasoning(text)
+    return response if closed else None
 
 
 def extract_gold(text: str, markers: Sequence[str] = MARKERS) -> str:

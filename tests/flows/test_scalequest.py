@@ -25,9 +25,15 @@ def test_questions_from_nothing_are_filtered_answered_selected_and_measured(
 ) -> None:
     monkeypatch.chdir(ROOT)
     lake = tmp_path / "lake"
-    done = command("run", "scalequest", *SIZE, *TWO, "--measure_error_rates", "--store", lake)
+    types = ("--problem_types.keep", '["value", "yes_no"]')
+    done = command("run", "scalequest", *SIZE, *TWO, *types, "--measure_error_rates", "--store", lake)
     assert done.code == 0, done.err
-    rows = asked(command, lake, "SELECT question_id, question, agreement, of_majority FROM scalequest ORDER BY 1")
+    rows = asked(
+        command, lake, "SELECT question_id, question, agreement, of_majority, reasoning FROM scalequest ORDER BY 1"
+    )
+    assert all(row["reasoning"] is None for row in rows), "the pupil does not think aloud"
+    typed = asked(command, lake, "SELECT DISTINCT problem_type FROM step.keep_problem_types ORDER BY 1")
+    assert {row["problem_type"] for row in typed} <= {"value", "yes_no"}
     assert 5 < len(rows) == len({row["question_id"] for row in rows})
     assert all(row["of_majority"] and row["agreement"] >= 0.5 for row in rows)
     written = asked(command, lake, "SELECT split_part(row_id, ':', 1) AS who, question FROM step.write_question")

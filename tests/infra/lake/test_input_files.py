@@ -39,7 +39,8 @@ def refused(lake: str, *urls: str, **options: Any) -> str:
 def kept(lake: str, *urls: str, **options: Any) -> list[Row]:
     """The rows of the seed, without their ids."""
     receipts = seed(Source(input=urls, **options), lake, verdicts.VERDICT_SCHEMA.names)
-    return [{k: v for k, v in row.items() if k != "row_id"} for row in read_rows(open_store(lake), receipts)]
+    rows = read_rows(open_store(lake), receipts)
+    return [{k: v for k, v in row.items() if k != "row_id" and (k, v) != ("reasoning", None)} for row in rows]
 
 
 def parquet(path: Path, **columns: Any) -> str:
@@ -249,6 +250,41 @@ def test_a_renamed_column_does_not_hide_the_one_that_has_our_name(tmp_path: Path
     path = write_jsonl(tmp_path / "a.jsonl", [make_attempt(1, prompt="mine", question="theirs")])
     (row,) = kept(lake, path, columns=ColumnNames(question="prompt"))
     assert row["question"] == "mine" and row["input_question"] == "theirs"
+
+
+@pytest.mark.parametrize(
+    ("response", "text", "reasoning"),
+    [
+        ("<think>\n3 + 4 is 7.\n</think>\n\n#### 7", "#### 7", "3 + 4 is 7."),
+        ("3 + 4 is 7.\n</think>\n\n#### 7", "#### 7", "3 + 4 is 7."),
+        ("[THINK]x[/THINK]#### 7", "#### 7", "x"),
+        ("<think>\n\n</think>\n\n#### 7", "#### 7", None),
+        ("<think>3 + 4 is", "<think>3 + 4 is", None),
+        ("The mark `<think>` is a tag. #### 7", "The mark `<think>` is a tag. #### 7", None),
+        ("#### 7", "#### 7", None),
+    ],
+)
+def test_a_thought_in_a_response_becomes_its_own_column(
+    response: str, text: str, reasoning: str | None, tmp_path: Path, lake: str
+) -> None:
+    given = make_attempt(1) | {"response": response}
+    (row,) = kept(lake, write_jsonl(tmp_path / "a.jsonl", [given]))
+    assert (row["response"], row.get("reasoning")) == (text, reasoning)
+
+
+def test_the_thoughts_of_a_file_are_kept_in_the_same_column(tmp_path: Path, lake: str) -> None:
+    path = write_jsonl(
+        tmp_path / "a.jsonl",
+        [
+            make_attempt(1, reasoning="I add."),
+            make_attempt(2, reasoning=None),
+            make_attempt(3) | {"response": "<think>x</think>3"},
+        ],
+    )
+    assert [row.get("reasoning") for row in kept(lake, path)] == ["I add.", None, "x"]
+    other = write_jsonl(tmp_path / "b.jsonl", [make_attempt(1, reasoning=["a", "b"])])
+    (row,) = kept(lake, other)
+    assert row["input_reasoning"] == '["a", "b"]' and "reasoning" not in row
 
 
 def test_one_column_may_serve_twice(tmp_path: Path, lake: str) -> None:

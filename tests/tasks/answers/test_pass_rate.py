@@ -22,7 +22,8 @@ WARM = Sampling(n=3, temperature=1.0, max_tokens=4)
 def table(*said: str | None, cut_off: tuple[int, ...] = ()) -> tuple[pa.Table, pa.Table]:
     """Attempts at the problem and their verdicts; None: the attempt has no verdict."""
     attempts = [
-        {"row_id": f"p/solver/{i}", "problem_id": "p", "question": "1 + 1?", "response": "", "answer": "2"}
+        {"row_id": f"p/solver/{i}", "problem_id": "p", "question": "1 + 1?", "response": "", "reasoning": None}
+        | {"answer": "2"}
         | {"model": "solver", "cut_off": i in cut_off, "tokens": 10 + i}
         for i in range(len(said))
     ]

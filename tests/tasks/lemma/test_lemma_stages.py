@@ -41,7 +41,7 @@ WRONG = "3 boxes hold 12 * 3 = 35 eggs.\n35 - 5 = 30 eggs are whole.\n#### 30"
 POSED = {"row_id": "q", "question": QUESTION, "answer": "31", "reference": REFERENCE}
 WRITTEN = {
     **{**POSED, "row_id": "q/0", "question_id": "q", "response": WRONG, "source": "student"},
-    **{"student": "student", "type": None, "line": None},
+    **{"student": "student", "type": None, "line": None, "reasoning": None},
 }
 GRADED = {**WRITTEN, "verdict": "wrong", "rule": "number"}
 SEGMENTED = {**GRADED, "steps": [step._asdict() for step in split_steps(WRONG)]}

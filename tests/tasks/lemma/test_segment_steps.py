@@ -126,6 +126,7 @@ def test_right_and_empty_solutions_are_turned_down() -> None:
         "line": None,
         "verdict": "wrong",
         "response": "A.\n#### 8",
+        "reasoning": None,
     }
     right, empty, wrong = SegmentSteps().rows([row | {"verdict": "correct"}, row | {"response": " "}, row], None)
     assert (right, empty) == (Reject(row | {"verdict": "correct"}, "right"), Reject(row | {"response": " "}, "empty"))
