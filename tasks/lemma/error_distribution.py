@@ -21,6 +21,7 @@ class CountErrorTypes(Merge):
     """
 
     label: ClassVar[str] = "count_error_types"
+    version: ClassVar[int] = 2
     inputs: ClassVar[tuple[str, ...]] = ("problems", "attempts", "diagnosed")
 
     samples: int = Field(default=0, ge=0)
@@ -32,8 +33,11 @@ class CountErrorTypes(Merge):
     """Whether to keep also questions at which the student never failed."""
 
     def sql(self) -> str:
-        """`types` has the counts of a question and `overall` those of all questions, each for twelve types."""
-        per_type = ", ".join(f"{{'type': '{t}', 'n': count_if(found_type = '{t}')::BIGINT}}" for t in ERROR_TYPES)
+        """`types` has the counts of a question and `overall` those of all questions, each for twelve types.
+
+        DuckDB's `count_if` of no rows is null, so `overall` counts by a filter: no diagnosis may have survived.
+        """
+        per_type = ", ".join(f"{{'type': '{t}', 'n': count(*) FILTER (found_type = '{t}')}}" for t in ERROR_TYPES)
         total = self.samples or "count(*)"
         zero_counts = ", ".join(f"{{'type': '{t}', 'n': 0::BIGINT}}" for t in ERROR_TYPES)
         return f"""
