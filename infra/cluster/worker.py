@@ -126,7 +126,9 @@ def run_shard(
         metered_engine.JournaledEngine(engine, spec, journal, tracker) as metered,
     ):
         _record_outcomes(stage, rows, metered, writer)
-    details = {"journal": journal_key}
+    details = {"journal": journal_key, **metered.count_samples()}
+    if (sampling := getattr(stage, "sampling", None)) is not None:
+        details["max_tokens"] = str(sampling.max_tokens)
     receipt = work.sign(writer.finish(work.key, (part.digest,), part.rows, started, details, metered.usage))
     receipt = store.commit(receipt)
     journal.remove()
