@@ -54,7 +54,8 @@ class Lemma(Recipe):
     """Files of problems with a gold answer and a reference solution. Empty: `seeds` or the proving ground. The paper
     takes GSM8K and MATH (14,973)."""
     columns: ColumnNames = ColumnNames(response="solution")
-    """Names of the input's columns; `response` is the reference solution. GSM8K: `--columns.response answer`."""
+    """Names of the input's columns; `response` is the reference solution. GSM8K: `--columns.response answer`. MATH
+    beside it: `--columns math.jsonl:question=problem`, and the same for `response` and `answer` with `solution`."""
     seeds: DatasetName | None = None
     """Published dataset to take problems from instead of files, e.g. `scalequest`; None: no dataset."""
     problems: int = Field(default=500, ge=1)

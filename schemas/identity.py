@@ -22,6 +22,7 @@ ADDED_FIELDS: Mapping[str, str] = {
             *("top_k", "min_p", "presence_penalty", "frequency_penalty", "repetition_penalty", "stop", "thinking"),
         )
     },
+    "ColumnNames.by_file": "0.3",
 }
 """Fields that were added after a release, as `Model.field`, with the release that added them. A field that holds its
 default is left out of both fingerprints, so earlier work stays valid."""
