@@ -44,6 +44,7 @@ from tests.support.steps import find_steps
 
 GROUND_TRUTHS = ground_truth.SCHEMA
 SELECTED = pa.schema([*(field for field in answers.ANSWERS if field.name != "asked"), required("reward", pa.float64())])
+MAJORITY_SELECTED = pa.schema([field for field in SELECTED if field.name != "reward"])
 SELECTED_CORRECTIONS = pa.schema([field for field in corrections.CORRECTIONS if field.name != "response"])
 TYPE_COUNTS = pa.list_(pa.struct([("type", pa.string()), ("n", pa.int64())]))
 ERROR_COUNTS = pa.schema(
@@ -99,7 +100,7 @@ TABLES: dict[str, tuple[tuple[pa.Schema, ...], pa.Schema | None]] = {
         error_type_counts.SCHEMA,
     ),
     "pair_questions": (
-        (question_preferences.QUESTION_REWRITES, questions.SCHEMA),
+        (question_preferences.QUESTION_REWRITES, question_preferences.QUESTION_REWRITES),
         question_preferences.QUESTION_PAIRS,
     ),
     "pair_solutions": (
@@ -110,6 +111,7 @@ TABLES: dict[str, tuple[tuple[pa.Schema, ...], pa.Schema | None]] = {
     "pass_rate": ((attempts.SCHEMA, rl_pool.POOL_ATTEMPTS, verdicts.VERDICT_SCHEMA), rl_pool.PASS_RATES),
     "reward_threshold": ((attempts.SCHEMA, ANSWER_KEYS, answers.REWARDS), verdicts.VERDICT_SCHEMA),
     "sample_by_difficulty": ((questions.SCHEMA, difficulty.SCHEMA), questions.SCHEMA),
+    "select_by_majority": ((answers.ANSWERS, questions.SCHEMA, GROUND_TRUTHS), MAJORITY_SELECTED),
     "select_answer": ((answers.ANSWERS, answers.REWARDS, questions.SCHEMA, GROUND_TRUTHS), SELECTED),
     "select_corrections": ((corrections.CORRECTIONS, ERROR_COUNTS, error_draws.ERROR_DRAWS), SELECTED_CORRECTIONS),
     "solutions_as_examples": ((PUBLISHED_PAIRS,), training_examples.SCHEMA),
