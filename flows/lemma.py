@@ -43,8 +43,6 @@ class Lemma(Recipe):
         "inject.role",
         "draw_types.injections",
         "draw_types.types",
-        "draw_types.uniform",
-        "truncate.whole",
         "strategies",
         "smoothing",
         "validate_corrections.max_overlap",

@@ -27,7 +27,7 @@ ADDED_FIELDS: Mapping[str, str] = {
     "QuestionerTraining.without": "0.3",
     "Lemma.strategies": "0.3",
     "DrawErrorTypes.uniform": "0.3",
-    "Truncate.whole": "0.3",
+    "Truncate.keep_whole_solution": "0.3",
 }
 """Fields that were added after a release, as `Model.field`, with the release that added them. A field that holds its
 default is left out of both fingerprints, so earlier work stays valid."""

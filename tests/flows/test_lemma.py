@@ -107,7 +107,7 @@ def test_an_ablation_leaves_out_what_it_names_and_nothing_else(command: Command,
         without_continue, rows = run("--strategies", "fresh_restart")
         assert without_continue == [step for step in steps if step != "fix_continue"]
         assert {row["strategy"] for row in rows} == {"fresh_restart"}
-        untruncated, rows = run("--truncate.whole", "--strategies", "fix_continue")
+        untruncated, rows = run("--truncate.keep_whole_solution", "--strategies", "fix_continue")
         assert untruncated == without_restart
         assert all("####" in row["prefix"] and row["wrong_end"] == len(row["prefix"]) for row in rows)
         uniform, _ = run("--draw_types.uniform")

@@ -279,7 +279,7 @@ def test_a_prefix_ends_with_the_wrong_step_verbatim() -> None:
 
 def test_a_prefix_that_is_not_truncated_is_the_whole_solution_wrong_from_the_first_wrong_step() -> None:
     row = DIAGNOSED | {"found_step": 2, "found_type": "operator"}
-    found = one(Truncate(whole=True), row)
+    found = one(Truncate(keep_whole_solution=True), row)
     assert found["prefix"] == row["response"].rstrip() and found["wrong_end"] == len(found["prefix"])
     assert found["wrong_start"] == one(Truncate(), row)["wrong_start"]
 
