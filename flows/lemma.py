@@ -11,6 +11,7 @@ from schemas.names import DatasetName
 from schemas.receipts import Manifest
 from schemas.recipe import Recipe
 from schemas.tables import corrections, error_draws, error_type_counts, solution_pairs
+from schemas.tables.corrections import STRATEGIES, Strategy
 from tasks.lemma.corrections import FixContinue, FreshRestart
 from tasks.lemma.diagnose import Diagnose
 from tasks.lemma.error_distribution import CountErrorTypes, DrawErrorTypes
@@ -42,6 +43,7 @@ class Lemma(Recipe):
         "inject.role",
         "draw_types.injections",
         "draw_types.types",
+        "strategies",
         "smoothing",
         "validate_corrections.max_overlap",
         "select.per_question",
@@ -54,7 +56,8 @@ class Lemma(Recipe):
     """Files of problems with a gold answer and a reference solution. Empty: `seeds` or the proving ground. The paper
     takes GSM8K and MATH (14,973)."""
     columns: ColumnNames = ColumnNames(response="solution")
-    """Names of the input's columns; `response` is the reference solution. GSM8K: `--columns.response answer`."""
+    """Names of the input's columns; `response` is the reference solution. GSM8K: `--columns.response answer`. MATH
+    beside it: `--columns math.jsonl:question=problem`, and the same for `response` and `answer` with `solution`."""
     seeds: DatasetName | None = None
     """Published dataset to take problems from instead of files, e.g. `scalequest`; None: no dataset."""
     problems: int = Field(default=500, ge=1)
@@ -83,6 +86,8 @@ class Lemma(Recipe):
     """How wrong solutions are cut off after their first wrong step."""
     drop_duplicates: DropDuplicateErrors = DropDuplicateErrors()
     """How repeated errors of one question are dropped."""
+    strategies: tuple[Strategy, ...] = Field(default=STRATEGIES, min_length=1)
+    """Strategies that correct each error; the ablation of table 5 leaves out `fresh_restart`."""
     fix_continue: FixContinue = FixContinue()
     """How the first strategy, Fix & Continue, corrects an error (section 3.4)."""
     fresh_restart: FreshRestart = FreshRestart()
@@ -113,6 +118,10 @@ class Lemma(Recipe):
             raise ValueError(
                 f"dataset, pairs_dataset, error_types_dataset and error_counts_dataset must differ; they are {names}"
             )
+        if len(self.strategies) < len(STRATEGIES) and self.select.both_strategies:
+            raise ValueError("select.both_strategies publishes nothing with one strategy; set it to false")
+        if len({*self.strategies}) < len(self.strategies):
+            raise ValueError("strategies: one is named twice; name each once")
         if self.input and self.seeds:
             raise ValueError("input and seeds both name the problems; give one of them")
         return self
@@ -125,15 +134,15 @@ def lemma(recipe: Lemma) -> Manifest:
     problems = run.map(recipe.normalize, load_problems(run, recipe))
     attempts = run.map(recipe.keep_decided, run.map(recipe.attempt, problems))
     diagnosed = run.map(recipe.diagnose, run.map(recipe.segment, attempts))
-    count = recipe.count_types.model_copy(update={"samples": recipe.attempt.sampling.n})
-    counts = run.merge(count, problems, attempts, diagnosed, shard_rows=recipe.shard_rows)
+    counts = run.merge(recipe.count_types, problems, attempts, diagnosed, shard_rows=recipe.shard_rows)
     drawn_types = run.map(recipe.draw_types, counts)
     injected = run.map(recipe.segment, run.map(recipe.keep_decided, run.map(recipe.inject, drawn_types)))
     located = run.map(recipe.locate, injected)
     errors = run.map(recipe.truncate, run.union(diagnosed, located))
     # A problem has about four errors. Shards keep their length in problems, because each costs five more tasks.
     errors = run.merge(recipe.drop_duplicates, errors, shard_rows=4 * recipe.shard_rows)
-    drafts = run.union(run.map(recipe.fix_continue, errors), run.map(recipe.fresh_restart, errors))
+    correcting = [stage for stage in (recipe.fix_continue, recipe.fresh_restart) if stage.strategy in recipe.strategies]
+    drafts = run.union(*(run.map(stage, errors) for stage in correcting))
     checked = run.map(recipe.validate_corrections, drafts)
     if recipe.smoothing:
         checked = run.map(recipe.validate_corrections, run.map(recipe.smooth, checked))

@@ -38,7 +38,7 @@ class RlPool(Verifiers):
 
     input: tuple[str, ...]
     """Paths or URLs of files of problems, globs allowed. The flags `--columns.question` and `--columns.answer` name
-    their columns."""
+    their columns, `--columns math.jsonl:question=problem` those of one file."""
     problems: DatasetName | None = None
     """Published dataset to use instead of files; None: files. It has columns `question` and `answer`; `templates`
     publishes one."""
@@ -100,6 +100,5 @@ def load_problems(run: Run, recipe: RlPool) -> Table:
     """Load the problems. Files of problems have no responses, so the question column is read in their place."""
     if recipe.problems:
         return run.require_dataset(recipe.problems, "question", "answer")
-    columns = recipe.columns.model_copy(update={"response": recipe.columns.question})
-    source = Source(input=recipe.input, columns=columns, shard_rows=recipe.shard_rows)
+    source = Source(input=recipe.input, columns=recipe.columns.without_responses(), shard_rows=recipe.shard_rows)
     return run.seed(source, reserved=[])

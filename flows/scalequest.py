@@ -1,6 +1,6 @@
 """Writes questions from nothing and selects a sampled answer for each (ScaleQuest, arXiv:2410.18693)."""
 
-from typing import ClassVar
+from typing import ClassVar, Literal, Self
 
 from prefect import flow
 from pydantic import Field, model_validator
@@ -8,13 +8,14 @@ from pydantic import Field, model_validator
 from flows.parts.train_questioner import QuestionerTraining, train_questioner
 from flows.parts.train_scorer import ScorerTraining, check_scorer, train_scorer
 from flows.run.run import Run, Table, dask_runner
+from schemas.input import ColumnNames, Source
 from schemas.names import DatasetName
 from schemas.prompts import Sampling
 from schemas.receipts import Manifest, Receipt
 from schemas.recipe import Recipe
 from schemas.tables import error_rates, selected_answers
 from tasks.answers.reward import ScoreAnswer
-from tasks.answers.select import SelectAnswer
+from tasks.answers.select import SelectAnswer, SelectByMajority
 from tasks.answers.solve import Solve
 from tasks.decontamination.overlap import DropOverlaps, FindOverlaps
 from tasks.dedup.exact import DropExactDuplicates
@@ -29,6 +30,9 @@ from tasks.questions.problem_type import KeepProblemTypes
 from tasks.questions.solvability import JudgeSolvable
 from tasks.questions.write import WriteQuestion
 
+Omission = Literal["language", "exact_duplicates", "near_duplicates", "solvability", "reward"]
+"""A filter, or the reward model, that an ablation leaves out."""
+
 
 class ScaleQuest(Recipe):
     """How questions are written, filtered and answered; the defaults are the paper's numbers."""
@@ -37,6 +41,8 @@ class ScaleQuest(Recipe):
         "questions",
         "generators",
         "train",
+        "corpus",
+        "input",
         "language.languages",
         "near_duplicates.threshold",
         "against",
@@ -49,6 +55,7 @@ class ScaleQuest(Recipe):
         "solve.sampling.max_tokens",
         "select.least_agreement",
         "select.least_reward",
+        "without",
         "shard_rows",
         "dataset",
     )
@@ -62,8 +69,13 @@ class ScaleQuest(Recipe):
     questioner: QuestionerTraining = QuestionerTraining()
     """How the generators are trained, if `train` is set (sections 2.2 and 2.3)."""
     corpus: DatasetName | None = None
-    """Published dataset of questions for training the generators and the scorer. None: questions of the proving ground
-    are drawn; of those for the generators, 15 % are flawed."""
+    """Published dataset of questions for training the generators and the scorer. None, and no `input`: questions of the
+    proving ground; of those for the generators, 15 % are flawed."""
+    input: tuple[str, ...] = ()
+    """Files of questions, and of answers, for the same trainings. The paper takes GSM8K and MATH (14,973 questions)."""
+    columns: ColumnNames = ColumnNames()
+    """Names of the columns of `input`; of MATH beside GSM8K: `--columns math.jsonl:question=problem`, and `answer` with
+    `solution`. Responses are not read."""
     synthesize: WriteQuestion = WriteQuestion(sampling=Sampling(temperature=1.0, top_p=0.99, max_tokens=512))
     """How questions are written, from a bare prompt (appendix A)."""
     language: KeepLanguage = KeepLanguage()
@@ -97,6 +109,9 @@ class ScaleQuest(Recipe):
     """How each solution is scored by a reward model (section 2.5)."""
     select: SelectAnswer = SelectAnswer()
     """How one solution of each question is selected (section 2.5)."""
+    without: tuple[Omission, ...] = ()
+    """What is left out, for ablations: the filters `language`, `exact_duplicates`, `near_duplicates` and `solvability`,
+    and `reward`, the reward model, so that the majority alone selects."""
     measure_error_rates: bool = False
     """Whether to check every question with the oracle of the proving ground, and to publish the error rates as the
     dataset `error_rates`."""
@@ -109,6 +124,14 @@ class ScaleQuest(Recipe):
     def _check_recipe(self) -> "ScaleQuest":
         if len(set(self.generators)) < len(self.generators):
             raise ValueError("generators: one role is named twice; name each once")
+        if len({*self.without}) < len(self.without):
+            raise ValueError("without: one filter is named twice; name each once")
+        if self.corpus and self.input:
+            raise ValueError("corpus and input both name the questions to train on; give one of them")
+        if self.input and not (self.train or self.scorer):
+            raise ValueError("input holds questions to train on, and nothing is trained; set train or scorer")
+        if "reward" in self.without:
+            SelectByMajority(**dict(self.select))
         if self.fail_rate and self.score:
             raise ValueError("fail_rate and score both measure difficulty; give one of them")
         if self.scorer and not self.score:
@@ -129,24 +152,31 @@ class ScaleQuest(Recipe):
             raise ValueError("measure_error_rates publishes a dataset error_rates; give dataset another name")
         return self
 
+    def without_idle_roles(self) -> Self:
+        """Return the recipe without the roles of stages that are left out, so that no model is required for them."""
+        idle = [field for field, name in (("solvable", "solvability"), ("reward", "reward")) if name in self.without]
+        return self.model_copy(update={f: getattr(self, f).model_copy(update={"role": None}) for f in idle})
+
 
 @flow(name="scalequest", task_runner=dask_runner)
 def scalequest(recipe: ScaleQuest) -> Manifest:
     """Write, filter, answer and publish. Cheap filters run first, so that dropped questions cost no model calls."""
     writers = [recipe.synthesize.model_copy(update={"role": role}) for role in recipe.generators]
-    run = Run.open(recipe.model_copy(update={"synthesize": writers[0]}))
+    run = Run.open(recipe.without_idle_roles().model_copy(update={"synthesize": writers[0]}))
     run.require_roles(*writers)
     if recipe.scorer and recipe.score and recipe.score.role:
         check_scorer(run, recipe.scorer, recipe.score.role)
-        find_scorer_corpus(run, recipe)
+    corpus = find_corpus(run, recipe) if recipe.train or recipe.scorer else None
     published = {name: run.find_dataset(name, "question") for name in recipe.against}
-    with run.with_models(**(train_generators(run, recipe) if recipe.train else {})):
+    with run.with_models(**(train_generators(run, recipe, corpus) if recipe.train else {})):
         questions = run.union(*(write_questions(run, recipe, writer) for writer in writers))
-    questions = run.map(recipe.language, questions)
+    if "language" not in recipe.without:
+        questions = run.map(recipe.language, questions)
     if recipe.problem_types:
         questions = run.map(recipe.problem_types, questions)
-    questions = run.merge(recipe.exact_duplicates, questions, shard_rows=recipe.shard_rows)
-    questions = run.merge(recipe.near_duplicates, questions, shard_rows=recipe.shard_rows)
+    for name in ("exact_duplicates", "near_duplicates"):
+        if name not in recipe.without:
+            questions = run.merge(getattr(recipe, name), questions, shard_rows=recipe.shard_rows)
     for name, dataset in published.items():
         if dataset is None:
             continue  # nothing is published yet, e.g. at the first run of a schedule
@@ -154,17 +184,19 @@ def scalequest(recipe: ScaleQuest) -> Manifest:
     if recipe.overlaps.benchmarks:
         matches = run.map(recipe.overlaps, questions)
         questions = run.merge(recipe.decontaminate, questions, matches, shard_rows=recipe.shard_rows)
-    solvable = run.map(recipe.solvable, questions)
+    solvable = questions if "solvability" in recipe.without else run.map(recipe.solvable, questions)
     sampled = solvable
     if (measure := recipe.fail_rate or recipe.score) is not None:
         sample = recipe.sample.model_copy(update={"generators": recipe.generators})
-        with run.with_models(**train_difficulty(run, recipe)):
+        with run.with_models(**train_difficulty(run, recipe, corpus)):
             difficulty = run.map(measure, solvable)
         sampled = run.merge(sample, solvable, difficulty, shard_rows=recipe.shard_rows)
     answers = run.map(recipe.solve, sampled)
-    rewards = run.map(recipe.reward, answers)
     truths = run.map(LookUpGroundTruth(), questions) if recipe.measure_error_rates else sampled
-    best = run.merge(recipe.select, answers, rewards, sampled, truths)
+    if "reward" in recipe.without:
+        best = run.merge(SelectByMajority(**dict(recipe.select)), answers, sampled, truths)
+    else:
+        best = run.merge(recipe.select, answers, run.map(recipe.reward, answers), sampled, truths)
     run.gate(recipe.dataset, selected_answers.expectations(), best)
     if recipe.measure_error_rates:
         error_rate_rows = run.empty_rows(len(ERROR_RATES), len(ERROR_RATES))
@@ -180,29 +212,36 @@ def write_questions(run: Run, recipe: ScaleQuest, writer: WriteQuestion) -> Tabl
     return run.map(writer, run.empty_rows(share, recipe.shard_rows, id_prefix=f"{writer.role}:"))
 
 
-def train_generators(run: Run, recipe: ScaleQuest) -> dict[str, Receipt]:
+def train_generators(run: Run, recipe: ScaleQuest, corpus: Table | None) -> dict[str, Receipt]:
     """Train a model for each generator by QFT and QPO; returns the receipts by role."""
     run.require_trainable(*recipe.generators)
     bases = [recipe.questioner.base] if recipe.questioner.base else recipe.generators
     trainings = [recipe.questioner.fine_tuning.model_copy(update={"role": role}) for role in bases]
     run.require_roles(recipe.questioner.improve, recipe.questioner.solvable, *trainings)
-    corpus = run.require_dataset(recipe.corpus, "question") if recipe.corpus else draw_training_corpus(run)
-    return {role: train_questioner(run, recipe.questioner, corpus, role)[1] for role in recipe.generators}
+    corpus = corpus or draw_training_corpus(run)
+    return {role: train_questioner(run, recipe.questioner, corpus, role) for role in recipe.generators}
 
 
-def train_difficulty(run: Run, recipe: ScaleQuest) -> dict[str, Receipt]:
+def train_difficulty(run: Run, recipe: ScaleQuest, corpus: Table | None) -> dict[str, Receipt]:
     """Train the scorer of difficulty; returns its receipt by role, or nothing if the recipe does not train it."""
     if not (recipe.scorer and recipe.score and recipe.score.role):
         return {}
-    return {recipe.score.role: train_scorer(run, recipe.scorer, find_scorer_corpus(run, recipe))}
+    return {recipe.score.role: train_scorer(run, recipe.scorer, corpus)}
 
 
-def find_scorer_corpus(run: Run, recipe: ScaleQuest) -> Table | None:
-    """Return the dataset whose fail rates the scorer learns, or None if the recipe names none."""
+def find_corpus(run: Run, recipe: ScaleQuest) -> Table | None:
+    """Return the questions that generators and scorer are trained on, or None if the recipe names none."""
+    if recipe.input:
+        columns = recipe.columns.without_responses()
+        return run.seed(Source(input=recipe.input, columns=columns, shard_rows=recipe.shard_rows), reserved=[])
     return run.require_dataset(recipe.corpus, "question") if recipe.corpus else None
 
 
 def draw_training_corpus(run: Run) -> Table:
     """Draw 15,000 questions of the proving ground, as many as in the paper; 15 % are flawed, as in real corpora."""
+    run.progress.print_line(
+        "generators are trained on questions of the proving ground, which suit the shipped model alone; "
+        "--input FILES or --corpus DATASET names others"
+    )
     solvable = run.map(DrawProblem(solvable=True), run.empty_rows(12_750, 1000, id_prefix="sound:"))
     return run.union(solvable, run.map(DrawProblem(solvable=False), run.empty_rows(2_250, 1000, id_prefix="flawed:")))

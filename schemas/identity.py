@@ -31,6 +31,12 @@ ADDED_FIELDS: Mapping[str, str] = {
         "0.2",
     ),
     "ScaleQuest.problem_types": "0.2",
+    "ColumnNames.by_file": "0.2",
+    **{f"ScaleQuest.{name}": "0.2" for name in ("input", "columns", "without")},
+    "QuestionerTraining.without": "0.2",
+    "Lemma.strategies": "0.2",
+    "DrawErrorTypes.uniform": "0.2",
+    "Truncate.keep_whole_solution": "0.2",
 }
 """Fields that were added after a release, as `Model.field`, with the release that added them. A field that holds its
 default is left out of both fingerprints, so earlier work stays valid."""

@@ -1,12 +1,26 @@
 """Where rows come from: the user's input files, and how their columns are named."""
 
+import re
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+from typing import Any
+
 from pydantic import Field, field_validator
 
+from schemas.errors import BadInput
 from schemas.identity import FrozenModel
+
+REQUIRED_COLUMNS = ("question", "response", "answer")
+# matches "math.jsonl:question=problem", not "math.jsonl:task=problem"
+_ASSIGNMENT = re.compile(rf"(?P<file>.+?):(?P<column>{'|'.join(REQUIRED_COLUMNS)})=(?P<name>.+)", re.S)
 
 
 class ColumnNames(FrozenModel):
-    """The input's names of the columns that are needed. Every other column is kept as it is."""
+    """The input's names of the columns that are needed. Every other column is kept as it is.
+
+    Files may differ: `--columns math.jsonl:question=problem` names a column of one file, or of all files that match a
+    glob.
+    """
 
     question: str = "question"
     """Name of the column that holds the question."""
@@ -14,6 +28,54 @@ class ColumnNames(FrozenModel):
     """Name of the column that holds the response: a final answer, or a solution that ends in one."""
     answer: str = "answer"
     """Name of the column that holds the gold answer: a string or a plain number."""
+    by_file: Mapping[str, Mapping[str, str]] = {}
+    """Other names in some of the files, by file name, path or glob, e.g. `{"math.jsonl": {"question": "problem"}}`."""
+
+    @field_validator("by_file")
+    @classmethod
+    def _check_by_file(cls, by_file: Mapping[str, Mapping[str, str]]) -> Mapping[str, Mapping[str, str]]:
+        for pattern, names in by_file.items():
+            if unknown := sorted(set(names) - set(REQUIRED_COLUMNS)):
+                raise ValueError(f"{pattern}: {unknown[0]!r} is no column that is needed; {_EXAMPLE}")
+        return by_file
+
+    @classmethod
+    def parse_flag(cls, text: str) -> dict[str, Any]:
+        """Read the value of the flag `--columns`, e.g. `math.jsonl:question=problem`, as fields. Raises `BadInput`."""
+        match = _ASSIGNMENT.fullmatch(text)
+        if match is None:
+            raise BadInput(f"--columns {text!r} names no column of a file; {_EXAMPLE}")
+        return {"by_file": {match["file"]: {match["column"]: match["name"]}}}
+
+    def names_in(self, url: str) -> dict[str, str]:
+        """The names of the needed columns in one file. Raises `BadInput` if two patterns contradict each other."""
+        names = {column: getattr(self, column) for column in REQUIRED_COLUMNS}
+        sources: dict[str, str] = {}
+        for pattern in filter(lambda pattern: matches(url, pattern), self.by_file):
+            for column, name in self.by_file[pattern].items():
+                if column in sources and names[column] != name:
+                    raise BadInput(
+                        f"{url}: column {column!r} is {names[column]!r} by {sources[column]!r} and {name!r} by "
+                        f"{pattern!r}; name it once"
+                    )
+                names[column], sources[column] = name, pattern
+        return names
+
+    def without_responses(self) -> "ColumnNames":
+        """The same names for files of problems: the column of the question is read as the response too."""
+        by_file = {
+            pattern: {**names, "response": names["question"]} if "question" in names else names
+            for pattern, names in self.by_file.items()
+        }
+        return self.model_copy(update={"response": self.question, "by_file": by_file})
+
+
+_EXAMPLE = f"write FILE:COLUMN=NAME with one of {', '.join(REQUIRED_COLUMNS)}, e.g. math.jsonl:question=problem"
+
+
+def matches(url: str, pattern: str) -> bool:
+    """Whether `pattern`, a file's name, the end of its path, or a glob of either, is of the file `url`."""
+    return fnmatchcase(url, pattern) or fnmatchcase(url, f"*/{pattern.removeprefix('./')}")
 
 
 class Source(FrozenModel):

@@ -152,7 +152,9 @@ def print_status(store: Store) -> int:
     columns = ["dataset", "version", "rows", "files", "published (UTC)", "content", "earlier versions"]
     console.print(_build_table("datasets", columns, (_dataset_row(store, m) for m in manifests)))
     for manifest in manifests:
-        console.print(_build_funnel(manifest))
+        console.print(_build_funnel(f"{manifest.dataset} {manifest.version}", manifest.ledger))
+    for dataset, ledger in catalog.read_stopped_runs(store).items():
+        console.print(_build_funnel(f"{dataset}, of which nothing is published: a gate stopped the run", ledger))
     return 0
 
 
@@ -190,7 +192,7 @@ def _read_event(store: Store, path: str) -> dict[str, str]:
         raise QuestmillError(f"{store.locate(path)} is damaged: {root_cause(error)}; delete it") from error
 
 
-def _build_funnel(manifest: Manifest) -> Table:
+def _build_funnel(title: str, ledger: Iterable[StepCount]) -> Table:
     columns = [
         "step",
         "shards",
@@ -213,9 +215,9 @@ def _build_funnel(manifest: Manifest) -> Table:
             f"{count.usage.tokens:,}",
             _format_price(count),
         ]
-        for count in manifest.ledger
+        for count in ledger
     ]
-    return _build_table(f"funnel of {manifest.dataset} {manifest.version}", [*columns, "price per kept row"], rows)
+    return _build_table(f"funnel of {title}", [*columns, "price per kept row"], rows)
 
 
 def _format_price(count: StepCount) -> str:

@@ -49,7 +49,8 @@ _FOLLOW_UP_ERROR = "default_factory_not_called"
 def parse(model: type[Model], arguments: Sequence[str], other_flags: Sequence[str] = ()) -> Model:
     """Build `model` from `--preset name`, `@file.toml` and `--field value` arguments; raises `BadInput`.
 
-    If a field is given twice, the later value wins. A boolean field may be given without a value. `other_flags` are
+    If a field is given twice, the later value wins. A boolean field may be given without a value. A part of a recipe
+    that defines `parse_flag` has a short form of its own: `--columns math.jsonl:question=problem`. `other_flags` are
     the flags of the command itself, which are suggested for misspelt ones.
     """
     values: dict[str, Any] = {}
@@ -148,6 +149,10 @@ def _set_field(values: dict[str, Any], model: type[BaseModel], path: str, text: 
             raise BadInput(f"--{path}: {folder!r} was given as {values[folder]!r}; give its fields, or leave that out")
         model, values = inner, values[folder]
     field = model.model_fields[name]
+    parse_flag = getattr(find_nested_model(field), "parse_flag", None)
+    if parse_flag is not None and not text.startswith("{"):
+        _merge(values.setdefault(name, {}), parse_flag(text))
+        return
     if typing.get_origin(field.annotation) in (tuple, list) and not text.startswith("["):
         before = values.get(name, []) if repeated else []
         values[name] = [*(before if isinstance(before, list) else [before]), text]

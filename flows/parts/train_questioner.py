@@ -1,7 +1,7 @@
 """Trains a solver to write questions: QFT on questions, then QPO on its own (ScaleQuest, sections 2.2 and 2.3)."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -21,6 +21,8 @@ class QuestionerTraining(Recipe):
 
     base: str | None = None
     """Role whose model is trained, usually a solver, e.g. `--questioner.base solver`; None: the generator itself."""
+    without: tuple[Literal["fine_tuning", "preference_optimization"], ...] = Field(default=(), max_length=1)
+    """The training to leave out, for ablations: `fine_tuning` (QFT) or `preference_optimization` (QPO)."""
     fine_tuning: QuestionFineTuning = QuestionFineTuning()
     """How question fine-tuning (QFT) teaches a solver to write questions (section 2.2)."""
     n_questions: int = Field(default=10_000, ge=1)
@@ -43,22 +45,40 @@ class QuestionerTraining(Recipe):
     """Folder for copies of the trained models, one subfolder for each generator, for use in profiles; empty: none."""
 
 
-def train_questioner(
-    run: Run, recipe: QuestionerTraining, corpus: Table, role: str = "questioner"
-) -> tuple[Receipt, Receipt]:
-    """Train the model of `role` on the column `question` of `corpus`; returns the receipts after QFT and after QPO."""
-    run.require_roles(recipe.improve, recipe.solvable, recipe.sample.model_copy(update={"role": role}))
-    tuned = run.train(recipe.fine_tuning.model_copy(update={"role": recipe.base or role}), corpus)
+def train_questioner(run: Run, recipe: QuestionerTraining, corpus: Table, role: str = "questioner") -> Receipt:
+    """Train the model of `role` by QFT on the column `question` of `corpus`, then by QPO; returns the last receipt."""
+    base = recipe.base or role
+    run.require_roles(recipe.improve, recipe.solvable, *(_sample_from(recipe, each) for each in (role, base)))
+    if "fine_tuning" in recipe.without:
+        trained = optimize_preferences(run, recipe, role, {}, base)
+    else:
+        trained = run.train(recipe.fine_tuning.model_copy(update={"role": base}), corpus)
+        if "preference_optimization" not in recipe.without:
+            trained = optimize_preferences(run, recipe, role, {role: trained}, role)
+    if recipe.export_folder:
+        run.export_model(trained, Path(recipe.export_folder, role))
+    return trained
+
+
+def optimize_preferences(
+    run: Run, recipe: QuestionerTraining, role: str, models: dict[str, Receipt], start: str
+) -> Receipt:
+    """Train the model of the role `start` by QPO, on pairs of questions that it writes itself; returns the receipt.
+
+    `models` play their roles only while questions are written and the training begins: the rewriter and the judge may
+    have the same roles.
+    """
     empty_rows = run.empty_rows(recipe.n_questions, recipe.shard_rows, id_prefix=f"{role}-qpo:")
-    with run.with_models(**{role: tuned}):
-        questions = run.map(recipe.sample.model_copy(update={"role": role}), empty_rows)
+    with run.with_models(**models):
+        questions = run.map(_sample_from(recipe, start), empty_rows)
     if recipe.only_unsolvable:
         judged = run.map(recipe.solvable, questions)
         questions = run.merge(KeepUnsolvable(), questions, judged, shard_rows=recipe.shard_rows)
     rewrites = run.map(recipe.improve, questions)
     pairs = run.merge(PairQuestions(), rewrites, run.map(recipe.solvable, rewrites))
-    with run.with_models(**{role: tuned}):
-        preferred = run.train(recipe.preference_optimization.model_copy(update={"role": role}), pairs)
-    if recipe.export_folder:
-        run.export_model(preferred, Path(recipe.export_folder, role))
-    return tuned, preferred
+    with run.with_models(**models):
+        return run.train(recipe.preference_optimization.model_copy(update={"role": start}), pairs)
+
+
+def _sample_from(recipe: QuestionerTraining, role: str) -> WriteQuestion:
+    return recipe.sample.model_copy(update={"role": role})

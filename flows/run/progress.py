@@ -98,6 +98,12 @@ def _result_or_error(future: Any) -> Any:
         return error
 
 
+def finished_result(future: Any) -> Any:
+    """Return the receipt or the error of a future that has ended; None if it has not, or was lost with its worker."""
+    wrapped = future.wrapped_future
+    return _result_or_error(future) if wrapped.done() and wrapped.status == "finished" else None
+
+
 class _StepProgress:
     def __init__(self, name: str, rows: int, futures: list[Any], shards: int, bar: TaskID) -> None:
         self.name, self.rows, self.futures, self.shards, self.bar = name, rows, futures, shards, bar

@@ -7,7 +7,7 @@
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from prefect.artifacts import create_markdown_artifact
 from prefect.context import FlowRunContext
@@ -31,14 +31,14 @@ from flows.run.dask_runner import (
 )
 from flows.run.history import RunRecord, format_funnel, pinned_manifest, receipts_of_published
 from flows.run.options import load_active_budget, load_active_profile, load_code_policy
-from flows.run.progress import Progress
+from flows.run.progress import Progress, finished_result
 from flows.run.roles import Roles
 from flows.run.table import Future, Table
 from infra import engines
 from infra.cluster import budget
 from infra.lake import input_files, model_store
 from infra.lake.lake_format import mark_format
-from infra.lake.ledger import describe_earlier_work
+from infra.lake.ledger import count_step, describe_cut_off, describe_earlier_work, find_upstream
 from infra.lake.store import open_store
 from schemas.budget import Account
 from schemas.errors import BadInput, BudgetSpent, GateFailed, QuestmillError
@@ -67,6 +67,8 @@ class Run:
         self.code_policy = load_code_policy()
         self.noted_receipts: set[str] = set()
         """Keys of receipts whose earlier work has been reported."""
+        self.counted_receipts: set[str] = set()
+        """Keys of receipts whose samples have been checked for those cut off."""
         self.warnings: list[str] = []
         self.progress = Progress(self.id)
         self.record = RunRecord(self.store, self.id)
@@ -208,12 +210,22 @@ class Run:
         for line in filter(None, receipt.details["warned"].splitlines()):
             self.progress.print_line(f"warning: {line}")
         if failed := receipt.details["failed"].splitlines():
-            self.record.record_event("ended", {"state": f"stopped by gate {suite}"})
+            state = f"stopped by gate {suite}"
+            self.record.record_event("ended", {"state": state, "dataset": suite, "ledger": self._count_steps(table)})
+            lost = "" if suite in self.store.datasets.names() else "the view funnel shows where rows were lost, "
             raise GateFailed(
                 f"gate {suite!r} stopped the run: {'; '.join(failed)}; nothing was published, "
-                f"the report is {self.store.locate(report)}"
+                f"{lost}the report is {self.store.locate(report)}"
             )
         return table
+
+    def _count_steps(self, table: Table) -> list[dict[str, Any]]:
+        """The funnel of the steps that the rows of `table` come from; reports those whose samples were cut off."""
+        finished = [self._finished_receipts(each) for each in self.tables if each is not table]
+        steps = find_upstream([*filter(None, finished), self._wait_for_receipts(table)])
+        for step in steps:
+            self._note_cut_off(step)
+        return [count_step(step).model_dump(mode="json") for step in steps]
 
     def publish(self, dataset: str, table: Table) -> Manifest:
         """Check the ledger and publish the rows of `table` as the current version of `dataset`.
@@ -259,7 +271,19 @@ class Run:
             for shard, _ in table.shards
         }
         self._note_earlier_work(list(receipts.values()))
+        own = [
+            shard for shard, _ in table.shards if not isinstance(shard, Receipt)
+        ]  # the others may be of earlier runs
+        self._note_cut_off([receipts[id(shard)] for shard in dict.fromkeys(own)])
         return list(receipts.values())
+
+    def _finished_receipts(self, table: Table) -> list[Receipt]:
+        """Every receipt of `table`, each once and in order; empty while one of its shards is not done."""
+        results = {
+            id(shard): shard if isinstance(shard, Receipt) else finished_result(shard) for shard, _ in table.shards
+        }
+        receipts = [result for result in results.values() if isinstance(result, Receipt)]
+        return receipts if len(receipts) == len(results) else []
 
     def _note_earlier_work(self, receipts: list[Receipt]) -> None:
         """Report once for each step that it uses rows produced by other code, or that it is redone."""
@@ -267,12 +291,25 @@ class Run:
             return
         self.noted_receipts |= {receipt.key for receipt in receipts if receipt.earlier_work}
         for what, line in describe_earlier_work(receipts).items():
-            self.warnings += [line] if what == "used" else []
-            self.progress.print_line(f"warning: {line}" if what == "used" else line)
-            logger = get_run_logger() if FlowRunContext.get() is not None else get_logger()
-            logger.warning(line)
-            key = f"{what}-{receipts[0].step}".replace("_", "-")
-            create_markdown_artifact(key=key, markdown=line)
+            self._report(line, f"{what}-{receipts[0].step}", is_warning=what == "used")
+
+    def _note_cut_off(self, receipts: list[Receipt]) -> None:
+        """Report once for each step that many of its samples were cut off."""
+        for step in dict.fromkeys(receipt.step for receipt in receipts):
+            group = [receipt for receipt in receipts if receipt.step == step]
+            if {receipt.key for receipt in group} <= self.counted_receipts:
+                continue
+            self.counted_receipts |= {receipt.key for receipt in group}
+            if (line := describe_cut_off(group)) is not None:
+                self._report(line, f"cut-off-{step}", is_warning=True)
+
+    def _report(self, line: str, key: str, is_warning: bool) -> None:
+        """Report one line on the terminal, in the log and as an artifact; warnings also in the record of the run."""
+        self.warnings += [line] if is_warning else []
+        self.progress.print_line(f"warning: {line}" if is_warning else line)
+        logger = get_run_logger() if FlowRunContext.get() is not None else get_logger()
+        logger.warning(line)
+        create_markdown_artifact(key=key.replace("_", "-"), markdown=line)
 
     def _wait_for_receipt(self, future: Future) -> Receipt:
         """Wait for one receipt. If it failed because another task did, raise that task's error, our own errors first.

@@ -71,6 +71,8 @@ class JournaledEngine(RequestObserver):
         """Identifies the model in what is asked; see `schemas.identity.ask_fingerprint`."""
         self.usage = Usage()
         """What the rows of this shard have cost, including replies of earlier starts."""
+        self.cut_off_by_sample: dict[tuple[str, int], bool] = {}
+        """Whether a sample was cut off, for each that was passed on to the stage."""
 
     def __enter__(self) -> "JournaledEngine":
         """Wait until the engine can take another shard, then read the journal."""
@@ -181,7 +183,15 @@ class JournaledEngine(RequestObserver):
         return request._replace(seeds=tuple(seed for _, seed in missing), samples=tuple(j for j, _ in missing))
 
     def _get_reply(self, request: Request) -> list[Completion]:
-        return [self.replies[request.reply_key][j] for j in request.sample_indices()]
+        replies = self.replies[request.reply_key]
+        for j in request.sample_indices():
+            self.cut_off_by_sample[request.reply_key, j] = replies[j].fault == "cut_off"
+        return [replies[j] for j in request.sample_indices()]
+
+    def count_samples(self) -> dict[str, str]:
+        """How many samples the stage was given, and how many of them were cut off, as details of its receipt."""
+        flags = self.cut_off_by_sample.values()
+        return {"samples": str(len(flags)), "cut_off": str(sum(flags))}
 
     def _compute_usage(self, replies: Sequence[Completion]) -> Usage:
         """Usage of some samples of one request."""

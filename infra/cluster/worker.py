@@ -19,7 +19,7 @@ from schemas.budget import Account
 from schemas.code_policy import CodePolicy
 from schemas.errors import LedgerError, QuestmillError
 from schemas.identity import fingerprint
-from schemas.input import Source, SourceFile
+from schemas.input import ColumnNames, Source, SourceFile
 from schemas.outcomes import Quarantine, Reject, Row
 from schemas.receipts import Part, Receipt, Usage
 from schemas.row_ids import empty_row_id, file_row_id, parent_id
@@ -53,7 +53,7 @@ def run_seed(
         input_files.SEED_VERSION,
         file.digest,
         copy_number,
-        source.columns,
+        ColumnNames.model_validate(source.columns.names_in(file.url)),
         source.shard_rows,
         types,
         reserved_names,
@@ -127,7 +127,9 @@ def run_shard(
         metered_engine.JournaledEngine(engine, spec, journal, tracker) as metered,
     ):
         _record_outcomes(stage, rows, metered, writer)
-    details = {"journal": journal_key}
+    details = {"journal": journal_key, **metered.count_samples()}
+    if (sampling := getattr(stage, "sampling", None)) is not None:
+        details["max_tokens"] = str(sampling.max_tokens)
     receipt = work.sign(writer.finish(work.key, (part.digest,), part.rows, started, details, metered.usage))
     receipt = store.commit(receipt)
     journal.remove()

@@ -3,10 +3,12 @@
 <dataset>               the current version of each published dataset
 step.<name>             every committed row of each step, e.g. `step.verify`
 receipts                one row for each receipt
-funnel                  one row for each step of each current dataset
+funnel                  one row for each step of each current dataset; if nothing is published under a name, of the last
+                        run that a gate stopped (without a version)
 rejects, quarantine     rows that were rejected or failed for good, with the reason
 """
 
+import json
 import tempfile
 import uuid
 from collections.abc import Iterable
@@ -17,7 +19,7 @@ import pyarrow as pa
 from infra.lake.file_errors import root_cause
 from infra.lake.store import Store
 from schemas.errors import QuestmillError
-from schemas.receipts import Manifest, Part, Receipt
+from schemas.receipts import Manifest, Part, Receipt, StepCount
 from schemas.tables import quarantine, rejects
 
 USAGE_COLUMNS = [
@@ -108,7 +110,10 @@ def open_catalog(store: Store) -> duckdb.DuckDBPyConnection:
     receipts = store.read_receipts()
     manifests = [m for m in map(store.datasets.read_manifest, store.datasets.names()) if m is not None]
     con.register("receipts", pa.Table.from_pylist([_receipt_row(r) for r in receipts], schema=RECEIPTS_SCHEMA))
-    con.register("funnel", pa.Table.from_pylist([r for m in manifests for r in funnel_rows(m)], schema=FUNNEL_SCHEMA))
+    funnels = [row for manifest in manifests for row in funnel_rows(manifest)]
+    for dataset, ledger in read_stopped_runs(store).items():
+        funnels += _funnel_rows(dataset, None, ledger)
+    con.register("funnel", pa.Table.from_pylist(funnels, schema=FUNNEL_SCHEMA))
     con.execute("CREATE SCHEMA step")
     for step in sorted({r.step for r in receipts}):
         parts = unique_parts(p for r in receipts if r.step == step for p in r.parts)
@@ -135,17 +140,41 @@ def unique_parts(parts: Iterable[Part]) -> list[Part]:
 
 def funnel_rows(manifest: Manifest) -> list[dict[str, object]]:
     """One row for each step: how many rows it received and what became of them."""
+    return _funnel_rows(manifest.dataset, manifest.version, manifest.ledger)
+
+
+def read_stopped_runs(store: Store) -> dict[str, tuple[StepCount, ...]]:
+    """The funnel of the last run that a gate stopped, for each dataset of which nothing is published.
+
+    Raises `QuestmillError` if the record of such a run is damaged.
+    """
+    ledgers: dict[str, tuple[str, list[dict[str, object]]]] = {}
+    published = set(store.datasets.names())
+    for path in store.list_paths("runs"):
+        if not path.endswith("/ended.json"):
+            continue
+        try:
+            event = json.loads(store.read(path) or b"")
+        except ValueError as error:
+            raise QuestmillError(f"{store.locate(path)} is damaged: {root_cause(error)}; delete it") from error
+        start, name = path.split("/")[-2], event.get("dataset")
+        if "ledger" in event and name not in published and start >= ledgers.get(name, ("", []))[0]:
+            ledgers[name] = (start, event["ledger"])
+    return {name: tuple(map(StepCount.model_validate, ledger)) for name, (_, ledger) in sorted(ledgers.items())}
+
+
+def _funnel_rows(dataset: str, version: str | None, ledger: Iterable[StepCount]) -> list[dict[str, object]]:
     return [
         {
-            "dataset": manifest.dataset,
-            "version": manifest.version,
+            "dataset": dataset,
+            "version": version,
             "position": position,
             **count.model_dump(exclude={"rejected", "quarantined", "usage"}),
             **count.usage.model_dump(),
             "rejected": sum(count.rejected.values()),
             "quarantined": sum(count.quarantined.values()),
         }
-        for position, count in enumerate(manifest.ledger)
+        for position, count in enumerate(ledger)
     ]
 
 

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from infra.lake.file_errors import root_cause
 from infra.lake.file_store import call_with_timeout
 from schemas.errors import BadInput
-from schemas.input import Source, SourceFile
+from schemas.input import Source, SourceFile, matches
 from schemas.outcomes import Row
 from schemas.reasoning import split_reasoning
 
@@ -36,7 +36,10 @@ ESCAPED_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 def resolve_globs(source: Source) -> list[str]:
-    """The files that `source` names, sorted. Raises `BadInput` for a path or glob that matches no file."""
+    """The files that `source` names, sorted.
+
+    Raises `BadInput` for a path or glob that matches no file, and for names of columns that are of no file.
+    """
     urls: list[str] = []
     for pattern in source.input:
         if not pattern.strip():
@@ -52,6 +55,12 @@ def resolve_globs(source: Source) -> list[str]:
         if not paths:
             raise BadInput(f"{pattern}: no such file; give a path, a url or a glob of JSON Lines or Parquet files")
         urls += [fs.unstrip_protocol(f) if fs.protocol not in ("file", ("file", "local")) else f for f in paths]
+    for pattern in source.columns.by_file:
+        if not any(matches(url, pattern) for url in urls):
+            raise BadInput(
+                f"--columns names columns of {pattern!r}, which is none of the files; there are: "
+                f"{', '.join(sorted(url.rpartition('/')[2] for url in set(urls)))}"
+            )
     return sorted(set(urls))
 
 
@@ -74,7 +83,7 @@ def _match_files(fs: Any, path: str) -> list[str]:
 
 def check_file(url: str, source: Source) -> SourceFile:
     """Read `url` to its end. Raises `BadInput` for the first problem that makes it unusable."""
-    required = source.columns.model_dump()
+    required = source.columns.names_in(url)
     seen: dict[str, set[str]] = {}
     rows = 0
     for number, row in _read_file(url):
@@ -88,7 +97,8 @@ def check_file(url: str, source: Source) -> SourceFile:
     for ours, theirs in required.items():
         if theirs not in seen:
             raise BadInput(
-                f"{url}: has no column {theirs!r}; name the column that holds it with --columns.{ours} NAME "
+                f"{url}: has no column {theirs!r}; name the column that holds it with --columns.{ours} NAME, or for "
+                f"this file alone with --columns {url.rpartition('/')[2]}:{ours}=NAME "
                 f"(there are: {', '.join(sorted(seen))})"
             )
     types = {name: _promote(kinds) for name, kinds in seen.items() if name not in required.values()}
@@ -120,7 +130,7 @@ def read_rows(file: SourceFile, source: Source, types: dict[str, str]) -> Iterat
     `types` are the types of the other columns, from `merge_types`. Raises `BadInput` if the file has changed since it
     was checked, at the latest after the last row and so before anything is committed.
     """
-    required = source.columns.model_dump()
+    required = source.columns.names_in(file.url)
     theirs, rows = set(required.values()), 0
     given_reasoning = has_reasoning(types)
     changed = BadInput(f"{file.url}: changed while it was read; run again when it is no longer written to")

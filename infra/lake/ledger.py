@@ -5,6 +5,9 @@ from typing import Literal
 from schemas.errors import LedgerError
 from schemas.receipts import Receipt, StepCount, Usage
 
+MAX_CUT_OFF_SHARE = 0.2
+"""Share of a step's samples that may be cut off before the run warns: such replies are lost, and paid for."""
+
 
 def balance(steps: list[list[Receipt]]) -> tuple[StepCount, ...]:
     """The funnel, with one line for each step. Raises `LedgerError` for the first step whose rows do not add up."""
@@ -45,6 +48,19 @@ def describe_earlier_work(step: list[Receipt]) -> dict[Literal["used", "redone"]
     if redone:
         lines["redone"] = f"step {step[0].step}: {redone:,} of {len(step):,} shards are worked again"
     return lines
+
+
+def describe_cut_off(step: list[Receipt]) -> str | None:
+    """A message about a step of which more than `MAX_CUT_OFF_SHARE` of the samples were cut off; else None."""
+    samples, cut_off = (sum(int(receipt.details.get(name, 0)) for receipt in step) for name in ("samples", "cut_off"))
+    if not samples or cut_off / samples <= MAX_CUT_OFF_SHARE:
+        return None
+    limits = sorted({receipt.details["max_tokens"] for receipt in step if "max_tokens" in receipt.details}, key=int)
+    limit = f" at max_tokens {' or '.join(limits)}" if limits else ""
+    return (
+        f"step {step[0].step}: {cut_off:,} of {samples:,} samples ({cut_off / samples:.0%}) were cut off{limit}; "
+        "raise its sampling.max_tokens"
+    )
 
 
 def find_upstream(steps: list[list[Receipt]]) -> list[list[Receipt]]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from infra.lake.ledger import balance, describe_earlier_work, find_upstream
+from infra.lake.ledger import balance, describe_cut_off, describe_earlier_work, find_upstream
 from infra.lake.store import Store, encode_parquet, open_store
 from schemas.arrow import is_measured
 from schemas.receipts import Manifest, Part, Receipt
@@ -48,7 +48,10 @@ def run_publish(
         rows_of=tuple(f"{r.step}/{r.key}" for r in steps[-1]),
         recipe=recipe,
         report=report,
-        warnings=tuple(lines["used"] for lines in map(describe_earlier_work, steps) if "used" in lines),
+        warnings=(
+            *(lines["used"] for lines in map(describe_earlier_work, steps) if "used" in lines),
+            *filter(None, map(describe_cut_off, steps)),
+        ),
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     )
     return store.datasets.publish(manifest)

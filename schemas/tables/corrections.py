@@ -1,5 +1,7 @@
 """Corrections: solutions that make an error, notice it and reach the right answer, with the span of each part."""
 
+from typing import Literal
+
 import pyarrow as pa
 
 from schemas.arrow import required
@@ -7,7 +9,8 @@ from schemas.steps import Expectation
 from schemas.tables.located_errors import LOCATED_ERRORS
 from schemas.tables.student_solutions import SOLUTION_SOURCES
 
-STRATEGIES = ("fix_continue", "fresh_restart")
+Strategy = Literal["fix_continue", "fresh_restart"]
+STRATEGIES: tuple[Strategy, ...] = ("fix_continue", "fresh_restart")
 
 CORRECTION_DRAFTS = pa.schema(
     [

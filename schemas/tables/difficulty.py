@@ -17,7 +17,8 @@ SCHEMA = pa.schema(
         required("row_id", pa.string()),  # row_id of the question
         required("question", pa.string()),
         optional("fails", pa.int32()),  # samples with another answer or none; null if predicted
-        optional("samples", pa.int32()),  # fewer than configured if the band was decided early; null if predicted
+        optional("samples", pa.int32()),  # whole samples; fewer if the band was decided early; null if predicted
+        optional("cut_off", pa.int32()),  # further samples, which were cut off and count in no rate; null if predicted
         required("fail_rate", pa.float64()),  # fails / samples, or the prediction; in [0, 1]
         optional("low", pa.float64()),  # 95 % Wilson interval of the rate, as if no samples had been saved
         optional("high", pa.float64()),

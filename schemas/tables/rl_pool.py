@@ -14,7 +14,7 @@ POOL_ATTEMPTS = pa.schema(
         optional("reasoning", pa.string()),  # what the model thought before it responded; null if unknown
         required("answer", pa.string()),  # the gold answer
         required("model", pa.string()),  # as the recipe calls it
-        required("cut_off", pa.bool_()),  # whether the token limit ended the response, not the model
+        required("cut_off", pa.bool_()),  # whether the token limit or the server ended the response, not the model
         required("tokens", pa.int32()),  # length of the response
     ]
 )
@@ -30,6 +30,7 @@ PASS_RATES = pa.schema(
         required("samples", pa.int32()),  # verified samples
         required("passes", pa.int32()),  # verified samples that are correct
         required("unverified", pa.int32()),  # samples that failed, timed out or are unverifiable; not in the rate
+        required("cut_off", pa.int32()),  # samples that were cut off; not in the rate either
         required("pass_rate", pa.float64()),  # passes / samples
         required("low", pa.float64()),  # 95 % Wilson interval of the rate
         required("high", pa.float64()),

@@ -67,9 +67,13 @@ class SampleResponses(Ask):
 
 
 class PassRate(Merge):
-    """Measures the pass rate of each problem. Row ids include the model. A response that was cut off has not passed."""
+    """Measures the pass rate of each problem. Row ids include the model.
+
+    A response that was cut off shows neither a pass nor a failure: it is counted in `cut_off` and in no rate.
+    """
 
     label: ClassVar[str] = "pass_rate"
+    version: ClassVar[int] = 2
     inputs: ClassVar[tuple[str, ...]] = ("problems", "attempts", "verdicts")
 
     model: ModelName = "solver"
@@ -78,25 +82,29 @@ class PassRate(Merge):
     """Attempts that were requested for each problem. Missing ones are counted as `unverified`."""
 
     def sql(self) -> str:
-        """Attempts count if they are correct, wrong, unparseable or cut off. Others say nothing about the model."""
+        """Whole attempts count if they are correct, wrong or unparseable. Others say nothing about the model."""
         return f"""
             WITH judged AS (
-                SELECT problem_id, attempts.tokens AS tokens, verdict = 'correct' AND NOT cut_off AS passed,
-                    cut_off OR verdict IN ('correct', 'wrong', 'unparseable') AS verified, verifier, verifier_version
+                SELECT problem_id, attempts.tokens AS tokens, cut_off, verdict = 'correct' AS passed,
+                    NOT cut_off AND coalesce(verdict IN ('correct', 'wrong', 'unparseable'), false) AS verified,
+                    verifier, verifier_version
                 FROM attempts LEFT JOIN verdicts USING (row_id)
             ),
             counted AS (
-                SELECT problem_id, count_if(verified)::INTEGER AS n, count_if(verified AND passed)::INTEGER AS k,
-                    avg(tokens) AS tokens, max(verifier) AS verifier, max(verifier_version) AS verifier_version
+                SELECT problem_id, count(*) FILTER (verified) AS n, count(*) FILTER (verified AND passed) AS k,
+                    count(*) FILTER (cut_off) AS cut, avg(tokens) AS tokens, max(verifier) AS verifier,
+                    max(verifier_version) AS verifier_version
                 FROM judged GROUP BY problem_id
             ),
             rated AS ({with_wilson_interval("counted")})
             SELECT {child_id_sql("problems.row_id", self.model)} AS row_id, problems.row_id AS problem_id,
                 problems.question AS question, problems.answer AS answer, '{self.model}' AS model,
-                coalesce(n, 0) AS samples, coalesce(k, 0) AS passes, {self.samples_requested} - coalesce(n, 0) AS
-                unverified,
-                rate AS pass_rate, low, high, tokens, verifier, verifier_version, CASE
+                coalesce(n, 0)::INTEGER AS samples, coalesce(k, 0)::INTEGER AS passes,
+                ({self.samples_requested} - coalesce(n, 0) - coalesce(cut, 0))::INTEGER AS unverified,
+                coalesce(cut, 0)::INTEGER AS cut_off, rate AS pass_rate, low, high, tokens, verifier,
+                verifier_version, CASE
                     WHEN coalesce(problems.answer, '') = '' THEN 'no gold'
+                    WHEN coalesce(n, 0) = 0 AND cut > 0 THEN 'cut_off'
                     WHEN coalesce(n, 0) = 0 THEN 'no verdict'
                 END AS reject
             FROM (SELECT row_id, question, answer FROM problems) AS problems

@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from schemas.steps import Merge
 
@@ -15,6 +15,8 @@ class SelectAnswer(Merge):
 
     label: ClassVar[str] = "select_answer"
     inputs: ClassVar[tuple[str, ...]] = ("answers", "rewards", "questions", "ground_truth")
+    rewards_sql: ClassVar[str] = "rewards"
+    """The relation of the rewards, as SQL."""
 
     within_majority: bool = True
     """Whether to select only among the solutions that give the majority answer. False is the paper's rule: the highest
@@ -29,7 +31,7 @@ class SelectAnswer(Merge):
         """Ties are decided by the higher sum of rewards, then by the answer, so the result is always the same."""
         majority = "answer_key = majority" if self.within_majority else "true"
         return f"""
-            WITH judged AS (SELECT answers.*, reward FROM answers LEFT JOIN rewards USING (row_id)),
+            WITH judged AS (SELECT answers.*, reward FROM answers LEFT JOIN {self.rewards_sql} USING (row_id)),
             shares AS (
                 SELECT question_id, answer_key, count(*) AS votes, round(sum(reward), 9) AS liked, max(asked) AS asked
                 FROM judged GROUP BY question_id, answer_key
@@ -48,7 +50,7 @@ class SelectAnswer(Merge):
             hard AS (SELECT COLUMNS(name -> name IN ('row_id', 'fail_rate')) FROM questions),
             known AS (SELECT COLUMNS(name -> name IN ('row_id', 'topic')) FROM ground_truth)
             SELECT * EXCLUDE (eligible, place, majority, asked), answer_key = majority AS of_majority, CASE
-                WHEN reward IS NULL THEN 'no reward'
+                WHEN reward IS NULL AND {self.rewards_sql == "rewards"} THEN 'no reward'
                 WHEN NOT eligible THEN 'minority answer'
                 WHEN agreement < {self.least_agreement} THEN 'little agreement'
                 WHEN place > 1 THEN 'lower reward'
@@ -58,3 +60,19 @@ class SelectAnswer(Merge):
                 LEFT JOIN (SELECT * RENAME (row_id AS question_id) FROM known) USING (question_id)
             ORDER BY row_id
         """
+
+
+class SelectByMajority(SelectAnswer):
+    """Selects without a reward model: the first solution that gives the majority answer. The reward is null."""
+
+    label: ClassVar[str] = "select_by_majority"
+    inputs: ClassVar[tuple[str, ...]] = ("answers", "questions", "ground_truth")
+    rewards_sql: ClassVar[str] = "(SELECT row_id, NULL::DOUBLE AS reward FROM answers)"
+
+    @model_validator(mode="after")
+    def _check_no_reward_is_needed(self) -> "SelectByMajority":
+        if not self.within_majority or self.least_reward:
+            raise ValueError(
+                "without rewards, select.within_majority and select.least_reward decide nothing; leave them out"
+            )
+        return self

@@ -21,19 +21,23 @@ class CountErrorTypes(Merge):
     """
 
     label: ClassVar[str] = "count_error_types"
+    version: ClassVar[int] = 2
     inputs: ClassVar[tuple[str, ...]] = ("problems", "attempts", "diagnosed")
 
     samples: int = Field(default=0, ge=0)
-    """Number of attempts at each question, so that attempts without an answer count as failed; the recipe sets it from
-    `attempt.sampling.n`. 0: only attempts that reached an answer are counted."""
+    """Number of attempts at each question, so that those that were cut off or stay undecided count as failed. 0: only
+    attempts that are surely right or wrong are counted, because one that was cut off is no failure."""
     least_failure: float = Field(default=0.0, ge=0, le=1)
     """Least share of failed attempts at a question that is kept (`hard_ratio` in the authors' code); 0: no limit."""
     keep_never_failed: bool = False
     """Whether to keep also questions at which the student never failed."""
 
     def sql(self) -> str:
-        """`types` has the counts of a question and `overall` those of all questions, each for twelve types."""
-        per_type = ", ".join(f"{{'type': '{t}', 'n': count_if(found_type = '{t}')::BIGINT}}" for t in ERROR_TYPES)
+        """`types` has the counts of a question and `overall` those of all questions, each for twelve types.
+
+        DuckDB's `count_if` of no rows is null, so `overall` counts by a filter: no diagnosis may have survived.
+        """
+        per_type = ", ".join(f"{{'type': '{t}', 'n': count(*) FILTER (found_type = '{t}')}}" for t in ERROR_TYPES)
         total = self.samples or "count(*)"
         zero_counts = ", ".join(f"{{'type': '{t}', 'n': 0::BIGINT}}" for t in ERROR_TYPES)
         return f"""
@@ -77,6 +81,8 @@ class DrawErrorTypes(Stage):
     without it a question with one diagnosed error would get only that type."""
     seed: int = 0
     """Seed of the random draws of error types."""
+    uniform: bool = False
+    """Whether each of `types` is drawn equally often, whatever errors the student makes: an ablation."""
 
     def rows(self, batch: Sequence[Row], engine: Any) -> Iterator[Row | Reject]:
         for row in batch:
@@ -96,6 +102,8 @@ class DrawErrorTypes(Stage):
 
     def compute_shares(self, row: Row) -> list[float]:
         """The probability of each of `types` for a question; all equal if the dataset has no such errors."""
+        if self.uniform:
+            return [1 / len(self.types)] * len(self.types)
         own, overall = ({c["type"]: c["n"] for c in row[name]} for name in ("types", "overall"))
         total = sum(overall[t] for t in self.types)
         common = [overall[t] / total if total else 1 / len(self.types) for t in self.types]

@@ -26,12 +26,15 @@ class Truncate(Stage):
 
     same_type: bool = False
     """Whether to reject an injection also if the diagnosis names a type other than the one requested."""
+    keep_whole_solution: bool = False
+    """Whether to keep the whole wrong solution; all that follows its first wrong step then counts as wrong: an ablation
+    (table 5)."""
 
     def rows(self, batch: Sequence[Row], engine: Any) -> Iterator[Row | Reject]:
         """One outcome for each row of `schemas.tables.diagnoses.SCHEMA`."""
         for row in batch:
             reason = self.find_fault(row)
-            yield Reject(row, reason) if reason else truncate_at_error(row)
+            yield Reject(row, reason) if reason else truncate_at_error(row, self.keep_whole_solution)
 
     def find_fault(self, row: Row) -> str | None:
         """Why the diagnosis of a row cannot be trusted; None if there is no such reason."""
@@ -51,10 +54,13 @@ class Truncate(Stage):
         return leaks_prompt(prefix, *problem_texts) or admits_error(prefix, *problem_texts)
 
 
-def truncate_at_error(row: Row) -> Row:
-    """Make an error of a diagnosed row: its prefix, and the character offsets of the wrong step."""
+def truncate_at_error(row: Row, keep_whole_solution: bool = False) -> Row:
+    """Make an error of a diagnosed row: its prefix, and the character offsets of the wrong step.
+
+    If `keep_whole_solution` is set, the prefix is the whole solution, and the wrong step lasts to its end.
+    """
     step = row["steps"][row["found_step"] - 1]
-    prefix = row["response"][: step["end"]].rstrip()
+    prefix = row["response"][: None if keep_whole_solution else step["end"]].rstrip()
     leading_blanks = len(wrong := prefix[step["start"] :]) - len(wrong.lstrip())
     columns = ("row_id", "question_id", "question", "answer", "reference", "response", "source", "student")
     return {

@@ -46,9 +46,11 @@ class MeasureErrorRates(Merge):
     """
 
     label: ClassVar[str] = "measure_error_rates"
+    version: ClassVar[int] = 2
     inputs: ClassVar[tuple[str, ...]] = ("empty_rows", "ground_truth", "judged", "best")
 
     def sql(self) -> str:
+        """DuckDB's `count_if` of no rows is null, so rows are counted by a filter: nothing may have been published."""
         figure_cases = " ".join(f"WHEN {i} THEN '{figure}'" for i, (figure, _) in enumerate(ERROR_RATES))
         note_cases = " ".join(f"WHEN {i} THEN '{note}'" for i, (_, note) in enumerate(ERROR_RATES))
         return f"""
@@ -61,10 +63,11 @@ class MeasureErrorRates(Merge):
                 FROM best JOIN ground_truth ON question_id = ground_truth.row_id
             ),
             counted AS (
-                SELECT 0 AS number, count_if(kept AND solvable) AS k, count_if(kept) AS n FROM known
-                UNION ALL SELECT 1, count_if(kept AND solvable), count_if(solvable) FROM known
-                UNION ALL SELECT 2, count_if(NOT solvable), count(*) FROM published
-                UNION ALL SELECT 3, count_if(solvable AND NOT agrees), count_if(solvable) FROM published
+                SELECT 0 AS number, count(*) FILTER (kept AND solvable) AS k, count(*) FILTER (kept) AS n FROM known
+                UNION ALL SELECT 1, count(*) FILTER (kept AND solvable), count(*) FILTER (solvable) FROM known
+                UNION ALL SELECT 2, count(*) FILTER (NOT solvable), count(*) FROM published
+                UNION ALL SELECT 3, count(*) FILTER (solvable AND NOT agrees), count(*) FILTER (solvable)
+                FROM published
             ),
             rated AS ({with_wilson_interval("counted")})
             SELECT row_id, CASE number {figure_cases} END AS figure, rate AS value, low, high, n::BIGINT AS n,

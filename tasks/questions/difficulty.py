@@ -8,7 +8,7 @@ import pyarrow as pa
 from pydantic import Field, model_validator
 
 from schemas.engine import Completion
-from schemas.outcomes import Row
+from schemas.outcomes import Reject, Row
 from schemas.prompts import Prompt, Sampling
 from schemas.tables import difficulty
 from schemas.tables.difficulty import BandSide, ReferenceKind
@@ -24,15 +24,17 @@ class FailRate(Ask):
     """The share of n samples in which a model fails at a question (ScaleQuest, section 2.4).
 
     Samples are compared with the row's `answer` or, if it has none, with the answer that most samples agree on. A
-    majority does not reveal errors that the model always makes, so its rate is too low for the hardest questions.
+    majority does not reveal errors that the model always makes, so its rate is too low for the hardest questions. A
+    sample that was cut off shows neither success nor failure: it is counted in `cut_off` and in no rate.
     """
 
     label: ClassVar[str] = "fail_rate"
+    version: ClassVar[int] = 2
     tag: ClassVar[str] = "solve"
     table: ClassVar[pa.Schema] = difficulty.SCHEMA
     role: str | None = "prober"
     """Role of the model that attempts the questions."""
-    sampling: Sampling = Sampling(n=8, temperature=0.7, max_tokens=256)
+    sampling: Sampling = Sampling(n=8, temperature=0.7, max_tokens=2048)
     """How the model is sampled. The paper does not give its n; its labels follow DART-Math: temperature 1.6, top_p
     0.95, 2048 tokens."""
     band: tuple[Share, Share] | None = None
@@ -50,53 +52,61 @@ class FailRate(Ask):
 
     def initial_sampling(self) -> Sampling:
         """The fewest samples that can decide about the band; without a band, all n."""
-        return self.sampling.model_copy(update={"n": self._samples_needed(0, 0)})
+        return self.sampling.model_copy(update={"n": self._samples_needed(0, 0, self.sampling.n)})
 
     def follow_up(self, row: Row, replies: list[Completion]) -> Sampling | None:
         """The fewest further samples that can decide about the band; None once that is decided."""
-        needed = self._samples_needed(self._count_fails(row, replies), len(replies))
+        whole = _whole_replies(replies)
+        needed = self._samples_needed(self._count_fails(row, whole), len(whole), self.sampling.n - len(replies))
         return self.sampling.model_copy(update={"n": needed}) if needed else None
 
     def parse(self, row: Row, replies: list[Completion]) -> Iterator[Outcome]:
-        """A sample that has no answer or was cut off has failed. If no sample has an answer, all have failed."""
-        fails, samples = self._count_fails(row, replies), len(replies)
+        """A whole sample without an answer has failed. If no sample is whole, the row is rejected as `cut_off`."""
+        whole = _whole_replies(replies)
+        if not whole:
+            yield Reject(row, str(replies[0].fault))
+            return
+        fails, samples = self._count_fails(row, whole), len(whole)
         low, high = wilson_interval(fails, samples)
         yield {
             "row_id": row["row_id"],
             "question": row["question"],
             "fails": fails,
             "samples": samples,
+            "cut_off": len(replies) - samples,
             "fail_rate": fails / samples,
             "low": low,
             "high": high,
             "against": _reference_kind(row),
-            "side": self._decided_side(fails, samples),
+            "side": self._decided_side(fails, samples, self.sampling.n - len(replies)),
         }
 
-    def _count_fails(self, row: Row, replies: list[Completion]) -> int:
-        answers = [final_answer(reply.text) for reply in replies if reply.fault is None]
+    def _count_fails(self, row: Row, whole: list[Completion]) -> int:
+        answers = [final_answer(reply.text) for reply in whole]
         votes = Counter(answer_key(answer) for answer in answers if answer)
         if _reference_kind(row) == "gold":
-            return len(replies) - votes[answer_key(final_answer(row["answer"]) or row["answer"])]
-        return len(replies) - max(votes.values(), default=0)
+            return len(whole) - votes[answer_key(final_answer(row["answer"]) or row["answer"])]
+        return len(whole) - max(votes.values(), default=0)
 
-    def _samples_needed(self, fails: int, samples: int) -> int:
-        """The fewest further samples after which the side may be certain; 0 if it already is."""
-        left = self.sampling.n - samples
-        if self.band is None:
+    def _samples_needed(self, fails: int, samples: int, left: int) -> int:
+        """The fewest of the `left` samples after which the side may be certain; 0 if it already is, or none is left."""
+        if self.band is None or not left:
             return left
         more = range(left + 1)
-        return next(k for k in more if any(self._decided_side(fails + failed, samples + k) for failed in range(k + 1)))
+        return next(
+            k for k in more if any(self._decided_side(fails + failed, samples + k, left - k) for failed in range(k + 1))
+        )
 
-    def _decided_side(self, fails: int, samples: int) -> BandSide | None:
-        """The side of the band on which the rate of all n samples is certain to lie; None while it is open.
+    def _decided_side(self, fails: int, samples: int, left: int) -> BandSide | None:
+        """The side of the band on which the rate is certain to lie, whatever becomes of the `left` samples; else None.
 
         This holds for a majority too: the leading answer gains between none and all of the samples that are left.
+        Samples that are cut off leave the rate as it is.
         """
-        if self.band is None:
+        if self.band is None or not samples + left:
             return None
-        n, (low, high) = self.sampling.n, self.band
-        lowest, highest = fails / n, (fails + n - samples) / n
+        low, high = self.band
+        lowest, highest = fails / (samples + left), (fails + left) / (samples + left)
         if highest < low:
             return "below"
         if lowest > high:
@@ -121,6 +131,11 @@ class ScoreDifficulty(Score):
     def score(self, row: Row, probability: float) -> Iterator[Outcome]:
         unknown = dict.fromkeys(self.table.names)
         yield unknown | {"row_id": row["row_id"], "question": row["question"], "fail_rate": probability}
+
+
+def _whole_replies(replies: list[Completion]) -> list[Completion]:
+    """The replies that the model ended itself."""
+    return [reply for reply in replies if reply.fault is None]
 
 
 def _reference_kind(row: Row) -> ReferenceKind:

@@ -101,8 +101,8 @@ class PairQuestions(Merge):
     def sql(self) -> str:
         """`solvable` holds the rewrites that a judge kept."""
         return """
-            SELECT rewrites.row_id, '' AS prompt, rewrites.question AS chosen, original AS rejected, direction,
-                CASE WHEN solvable.row_id IS NULL THEN 'unsolvable' END AS reject
+            SELECT rewrites.row_id, '' AS prompt, rewrites.question AS chosen, rewrites.original AS rejected,
+                rewrites.direction AS direction, CASE WHEN solvable.row_id IS NULL THEN 'unsolvable' END AS reject
             FROM rewrites LEFT JOIN solvable USING (row_id) ORDER BY row_id
         """
 

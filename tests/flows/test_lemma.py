@@ -9,7 +9,10 @@ import pytest
 from flows.cli.recipe_arguments import list_presets, parse
 from flows.lemma import Lemma
 from infra.mock_server.server import MockServer
-from tests.support.runs import Command
+from schemas.errors import BadInput
+from tasks.lemma.error_types import ERROR_TYPES
+from tests.support.corpora import write_corpora
+from tests.support.runs import ROOT, Command
 from tests.support.teacher import parse_tagged_text, reply
 
 SIZE = ("--problems", "24", "--shard_rows", "12", "--draw.first_seed", "1300000000")
@@ -84,7 +87,74 @@ def test_problems_may_come_from_files_and_smoothing_may_be_left_out(command: Com
     assert not asked(command, lake, "SELECT * FROM receipts WHERE step = 'smooth'")
 
 
-@pytest.mark.parametrize("name", ["hard", "pupil"])
+@pytest.mark.system
+def test_an_ablation_leaves_out_what_it_names_and_nothing_else(command: Command, tmp_path: Path) -> None:
+    """All runs share a lake, so that each works only the steps that its switch changes."""
+    lake = tmp_path / "lake"
+    with MockServer(reply=say) as stub:
+        where = ("--store", lake, "--profile", profile(tmp_path, stub.url))
+
+        def run(*flags: str) -> tuple[list[str], list[dict[str, Any]]]:
+            done = command("run", "lemma", *SIZE, *TYPES, *flags, *where)
+            assert done.code == 0, done.err
+            funnel = asked(command, lake, "SELECT step FROM funnel WHERE dataset = 'corrections' ORDER BY position")
+            return [row["step"] for row in funnel], asked(command, lake, "SELECT * FROM corrections")
+
+        steps, _ = run()
+        without_restart, rows = run("--strategies", "fix_continue")
+        assert without_restart == [step for step in steps if step != "fresh_restart"]
+        assert {row["strategy"] for row in rows} == {"fix_continue"}
+        without_continue, rows = run("--strategies", "fresh_restart")
+        assert without_continue == [step for step in steps if step != "fix_continue"]
+        assert {row["strategy"] for row in rows} == {"fresh_restart"}
+        untruncated, rows = run("--truncate.keep_whole_solution", "--strategies", "fix_continue")
+        assert untruncated == without_restart
+        assert all("####" in row["prefix"] and row["wrong_end"] == len(row["prefix"]) for row in rows)
+        uniform, _ = run("--draw_types.uniform")
+        assert uniform == steps
+        drawn = asked(command, lake, "SELECT target_share AS share, type FROM error_types WHERE target_share > 0")
+        assert [row["share"] for row in drawn] == pytest.approx([1 / 3] * 3)
+        unsmoothed, _ = run("--smoothing", "false")
+        assert unsmoothed == [step for at, step in enumerate(steps) if step != "smooth" and steps[at - 1] != "smooth"]
+        _, rows = run("--draw_types.injections", "0")
+        assert {row["source"] for row in rows} == {"student"}
+
+
+def test_an_ablation_that_would_publish_nothing_is_refused() -> None:
+    with pytest.raises(BadInput, match="both_strategies publishes nothing with one strategy; set it to false"):
+        parse(Lemma, ["--preset", "pupil", "--strategies", "fix_continue"])
+    with pytest.raises(BadInput, match="strategies: one is named twice; name each once"):
+        parse(Lemma, ["--strategies", "fix_continue", "--strategies", "fix_continue"])
+
+
+def test_the_papers_preset_asks_once_and_leaves_out_what_the_paper_does_not_have() -> None:
+    recipe = parse(Lemma, ["--preset", "paper"])
+    stages = [recipe.inject, recipe.fix_continue, recipe.fresh_restart]
+    assert [stage.tries for stage in stages] == [1, 1, 1]
+    teacher = [stage.sampling for stage in (*stages, recipe.diagnose, recipe.locate, recipe.smooth)]
+    assert {(sampling.n, sampling.temperature, sampling.max_tokens) for sampling in teacher} == {(1, 0.7, 4096)}
+    assert (recipe.attempt.sampling.temperature, recipe.attempt.sampling.max_tokens) == (0.7, 1024)
+    assert len(recipe.draw_types.types) == 6 and len(ERROR_TYPES) == 12
+    assert recipe.smoothing and len(recipe.strategies) == 2 and not recipe.draw_types.uniform
+    assert recipe.select.tolerance == recipe.validate_corrections.max_overlap == recipe.fresh_restart.max_overlap == 1
+
+
+@pytest.mark.system
+def test_the_papers_preset_runs_at_the_size_of_the_pupil_on_two_files_like_gsm8k_and_math(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    words = write_corpora(tmp_path, 60)
+    words += ["--columns", "grade.jsonl:response=answer", "--columns", "contest.jsonl:response=solution"]
+    done = command("run", "lemma", "--preset", "paper", "--preset", "pupil", *words, "--store", tmp_path / "lake")
+    assert done.code == 0, done.err
+    rows = asked(command, tmp_path / "lake", "SELECT source, strategy, level FROM corrections")
+    assert {row["strategy"] for row in rows} == {"fix_continue", "fresh_restart"}
+    assert {row["source"] for row in rows} == {"student", "injected"}
+    assert {row["level"] for row in rows} == {None, "1"}, "there are problems of both files"
+
+
+@pytest.mark.parametrize("name", ["hard", "pupil", "paper"])
 def test_the_presets_are_recipes(name: str) -> None:
     assert name in list_presets(Lemma)
     recipe = parse(Lemma, ["--preset", name])

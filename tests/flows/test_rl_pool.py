@@ -76,3 +76,32 @@ def test_a_dataset_of_problems_that_is_not_there_is_told(command: Command, tmp_p
     assert "--problems gone: nothing is published under this name; published: none" in done.err
     none = command("run", "rl_pool", "--store", tmp_path / "lake")
     assert (none.code, "--input is required" in none.err) == (2, True)
+
+
+def test_attempts_that_are_cut_off_are_no_failures_and_the_run_says_what_to_raise(
+    command: Command, tmp_path: Path
+) -> None:
+    """The gate stops a run whose attempts were all cut off; the funnel shows where its problems went."""
+    problems = [{"question": f"What is {n} + 1?", "answer": n + 1} for n in range(6)]
+    source, lake = write_jsonl(tmp_path / "p.jsonl", problems), ("--store", tmp_path / "lake")
+    short = ("--solve.sampling.n", "4", "--solve.sampling.max_tokens", "3")
+    done = command("run", "rl_pool", "--input", source, *short, *lake)
+    assert done.code == 3, done.err
+    warning = "step sample_responses: 24 of 24 samples (100%) were cut off at max_tokens 3; raise its"
+    assert done.err.count(f"warning: {warning}") == 1
+    assert "the view funnel shows where rows were lost" in done.err
+    store = Store(str(tmp_path / "lake"))
+    assert query(store, "SELECT DISTINCT reason FROM rejects WHERE stage = 'pass_rate'") == [("cut_off",)]
+    shown = query(store, "SELECT step, version, rows_in, kept, rejected FROM funnel ORDER BY position")
+    assert shown == [
+        ("seed", None, 6, 6, 0),
+        ("sample_responses", None, 6, 6, 0),
+        ("verify", None, 24, 24, 0),
+        ("pass_rate", None, 6, 0, 6),
+        ("keep_pass_rate_band", None, 0, 0, 0),
+    ]
+    assert "funnel of rl_pool, of which nothing is published" in command("status", *lake).out
+
+    again = command("run", "rl_pool", "--input", source, *FEW, *WIDE, *lake)
+    assert again.code == 0 and "cut off" not in again.err, again.err
+    assert query(store, "SELECT DISTINCT version IS NOT NULL, count(*) FROM funnel GROUP BY ALL") == [(True, 5)]

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from flows.cli.recipe_arguments import parse
 from flows.scalequest import ScaleQuest
+from tests.support.corpora import write_corpora
 from tests.support.runs import ROOT, Command
 
 SIZE = ("--preset", "pupil", "--questions", "60", "--shard_rows", "30")
@@ -180,3 +182,117 @@ def test_a_scorer_learns_fail_rates_and_decides_which_questions_are_easy(
     assert learnt == {"n": 40}
     (dropped,) = asked(command, lake, "SELECT count(*) AS n FROM rejects WHERE stage = 'sample_by_difficulty'")
     assert dropped["n"] == round(0.3 * len(scores))
+
+
+LABELS = {
+    "language": "keep_language",
+    "exact_duplicates": "drop_exact_duplicates",
+    "near_duplicates": "drop_near_duplicates",
+    "solvability": "judge_solvable",
+    "reward": "score_answer",
+}
+"""The step that each ablation leaves out."""
+
+
+@pytest.mark.system
+def test_an_ablation_leaves_out_the_step_that_it_names_and_no_other(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All runs share a lake, so that each works only the steps behind the one that it leaves out.
+
+    Each has a dataset of its own: equal rows are one version of a dataset, with the funnel of the first run.
+    """
+    monkeypatch.chdir(ROOT)
+    lake = tmp_path / "lake"
+
+    def run(dataset: str, *flags: str) -> list[str]:
+        words = (*SIZE, "--select.least_reward", "0", "--dataset", dataset)
+        done = command("run", "scalequest", *words, *flags, "--store", lake)
+        assert done.code == 0, done.err
+        sql = f"SELECT step FROM funnel WHERE dataset = '{dataset}' ORDER BY position"
+        return [row["step"] for row in asked(command, lake, sql)]
+
+    steps = run("whole")
+    assert set(LABELS.values()) < set(steps)
+    for name, label in LABELS.items():
+        left = [step for step in steps if step != label]
+        assert run(f"without_{name}", "--without", name) == [
+            "select_by_majority" if (name, step) == ("reward", "select_answer") else step for step in left
+        ]
+    assert asked(command, lake, "SELECT count(reward) AS n FROM without_reward") == [{"n": 0}]
+    everything = [word for name in LABELS for word in ("--without", name)]
+    assert run("without_all", *everything) == ["empty_rows", "write_question", "solve", "select_by_majority"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"without": ["language", "language"]}, "one filter is named twice; name each once"),
+        ({"without": ["reward"], "select": {"least_reward": 0.5}}, "decide nothing; leave them out"),
+        ({"without": ["reward"], "select": {"within_majority": False}}, "decide nothing; leave them out"),
+        ({"without": ["solve"]}, "Input should be 'language', "),
+        ({"input": ["a.jsonl"]}, "nothing is trained; set train or scorer"),
+        ({"input": ["a.jsonl"], "corpus": "a", "train": True}, "corpus and input both name the questions to train on"),
+        ({"questioner": {"without": ["fine_tuning", "preference_optimization"]}}, "at most 1 item"),
+    ],
+)
+def test_an_ablation_that_contradicts_itself_is_refused(fields: dict[str, Any], reason: str) -> None:
+    with pytest.raises(ValidationError, match=reason):
+        ScaleQuest.model_validate(fields)
+
+
+def test_the_papers_preset_has_two_generators_a_trained_scorer_and_the_best_liked_solution() -> None:
+    recipe = parse(ScaleQuest, ["--preset", "paper"])
+    assert recipe.train and len(recipe.generators) == 2 and recipe.questions == 2_000_000
+    assert recipe.score and recipe.scorer and recipe.score.role == recipe.scorer.train.role == "difficulty"
+    assert recipe.sample.drop_easy == {recipe.generators[0]: 0.3}
+    sampling = recipe.solve.sampling
+    assert (sampling.n, sampling.temperature, sampling.top_p, sampling.max_tokens) == (5, 0.7, 0.95, 2048)
+    assert not recipe.select.within_majority and recipe.select.least_agreement == recipe.select.least_reward == 0
+    at_the_pupils_size = parse(ScaleQuest, ["--preset", "paper", "--preset", "pupil"])
+    assert at_the_pupils_size.generators == recipe.generators and at_the_pupils_size.train
+    assert at_the_pupils_size.solve.sampling.max_tokens < 2048
+
+
+SMALL = ("--questioner.n_questions", "40", "--questioner.preference_optimization.held_out", "2")
+SMALL += ("--select.least_agreement", "0", "--select.least_reward", "0", "--scorer.train.batch", "8")
+SMALL += ("--scorer.fail_rate.sampling.n", "2", "--scorer.fail_rate.sampling.max_tokens", "96")
+
+
+@pytest.mark.train
+def test_the_papers_preset_runs_at_the_size_of_the_pupil_on_two_files_like_gsm8k_and_math(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    lake = tmp_path / "lake"
+    words = ("--preset", "paper", *SIZE, *SMALL, *write_corpora(tmp_path, 80))
+    done = command("run", "scalequest", *words, "--store", lake)
+    assert done.code == 0, done.err
+    trained = asked(command, lake, "SELECT step, sum(rows_in) AS n FROM receipts WHERE step LIKE '%_model' GROUP BY 1")
+    assert trained == [{"step": "train_difficulty_model", "n": 80}]
+    steps = {row["step"]: row for row in asked(command, lake, "SELECT * FROM funnel")}
+    assert "drop_near_duplicates" not in steps
+    scores = asked(
+        command, lake, "SELECT split_part(row_id, ':', 1) AS who, count(*) AS n FROM step.score_difficulty GROUP BY 1"
+    )
+    by_generator = {row["who"]: row["n"] for row in scores}
+    assert by_generator.keys() == {"prober", "solver"}
+    assert steps["sample_by_difficulty"]["rejected"] == int(0.3 * by_generator["prober"] + 1e-9)
+    rows = asked(command, lake, "SELECT question_id, of_majority FROM scalequest")
+    assert len(rows) == steps["solve"]["kept"], "the best liked solution of every question that has an answer"
+
+
+@pytest.mark.train
+@pytest.mark.parametrize("without", ["fine_tuning", "preference_optimization"])
+def test_a_training_that_is_left_out_is_not_done(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, without: str
+) -> None:
+    monkeypatch.chdir(ROOT)
+    lake = tmp_path / "lake"
+    words = (*SIZE, "--train", *SMALL[:4], "--questioner.without", without, *write_corpora(tmp_path, 40))
+    done = command("run", "scalequest", *words, "--store", lake)
+    assert done.code in (0, 3), done.err
+    steps = {row["step"] for row in asked(command, lake, "SELECT DISTINCT step FROM receipts")}
+    trainings = {"question_fine_tuning", "question_preference_optimization"}
+    assert steps & trainings == trainings - {f"question_{without}"}
+    assert ("pair_questions" in steps) == (without == "fine_tuning")

@@ -126,7 +126,9 @@ def test_rows_that_are_all_unusable_stop_at_the_gate(command: Command, tmp_path:
     assert "nothing was published" in last
     assert (Path(last.rsplit(" ", 1)[1])).read_text().count("| FAIL | critical |") == 1
     assert not (lake / "datasets").exists()
-    assert "stopped by gate verified" in command("status", "--store", lake).out
+    status = command("status", "--store", lake).out
+    assert "stopped by gate verified" in status
+    assert "funnel of verified, of which nothing is published" in status and "5: null answer 5" in status
 
 
 def test_a_copy_of_a_file_holds_rows_of_its_own(command: Command, tmp_path: Path) -> None:

@@ -207,3 +207,34 @@ def test_an_old_word_is_told_the_new_one(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=r"^--judge: 'judge' is called 'answer_match' now; write --answer_match$"):
         recipe_arguments.parse(Renamed, [f"@{path}"])
     assert recipe_arguments.parse(Renamed, ["--answer-match.top-p", "0.5"]).answer_match.top_p == 0.5
+
+
+def test_columns_of_single_files_are_named_by_a_flag_of_their_own(tmp_path: Path) -> None:
+    words = ["--input", "a.jsonl", "--columns.answer", "gold", "--columns", "b=1/math.jsonl:question=problem"]
+    words += ["--columns", "b=1/math.jsonl:answer=solution", "--columns=*.parquet:question=a:b=c"]
+    columns = recipe_arguments.parse(Verification, words).columns
+    assert columns.answer == "gold"
+    assert columns.by_file == {
+        "b=1/math.jsonl": {"question": "problem", "answer": "solution"},
+        "*.parquet": {"question": "a:b=c"},
+    }
+    path = tmp_path / "columns.toml"
+    path.write_text('[columns.by_file."b=1/math.jsonl"]\nquestion = "problem"\nanswer = "solution"\n')
+    read = recipe_arguments.parse(Verification, ["--input", "a.jsonl", f"@{path}"]).columns
+    assert read.by_file == {"b=1/math.jsonl": {"question": "problem", "answer": "solution"}}
+    assert read.names_in("/data/b=1/math.jsonl") == {
+        "question": "problem",
+        "response": "response",
+        "answer": "solution",
+    }
+    assert read.names_in("/data/b=2/math.jsonl") == dict(zip(*[("question", "response", "answer")] * 2, strict=True))
+
+
+@pytest.mark.parametrize("text", ["math.jsonl", "question=problem", "math.jsonl:task=problem", "math.jsonl:question="])
+def test_a_column_of_a_file_that_is_not_written_as_one_is_told_how(text: str) -> None:
+    with pytest.raises(BadInput, match=r"write FILE:COLUMN=NAME with one of question, response, answer, e\.g\. math"):
+        recipe_arguments.parse(Verification, ["--input", "a.jsonl", "--columns", text])
+    with pytest.raises(
+        BadInput, match=r"^--columns\.by_file: a\.jsonl: 'task' is no column that is needed; write FILE"
+    ):
+        recipe_arguments.parse(Verification, ["--input", "a.jsonl", "--columns.by_file", '{"a.jsonl": {"task": "x"}}'])

@@ -85,6 +85,15 @@ def test_a_shard_is_asked_once_and_its_receipt_tells_what_it_cost(stub: MockServ
     assert open_store(folder).list_paths("journal") == []
 
 
+def test_a_receipt_counts_the_samples_that_were_cut_off(folder: str) -> None:
+    """Replies of the journal count once, however often a stage asks for them."""
+    blanks = worker.run_empty_rows(6, 6, folder)
+    tell = Tell(template="Tell.", sampling=SAMPLED.model_copy(update={"max_tokens": 4}))
+    receipt = worker.run_shard(tell, EmbeddedSpec(), blanks, 0, folder, Account(run="r"))
+    assert {name: receipt.details[name] for name in ("samples", "max_tokens")} == {"samples": "12", "max_tokens": "4"}
+    assert 0 < int(receipt.details["cut_off"]) <= 12
+
+
 def test_what_a_lost_run_was_told_is_not_asked_again(stub: MockServer, folder: str) -> None:
     store, stage = open_store(folder), Tell(template="Tell.")
     lost = worker.run_empty_rows(20, 20, folder)

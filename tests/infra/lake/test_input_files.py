@@ -162,11 +162,90 @@ def test_rows_of_a_file_that_was_replaced_after_the_check_are_never_committed(tm
 
 def test_a_missing_column_is_named_with_those_that_are_there(tmp_path: Path, lake: str) -> None:
     path = write_jsonl(tmp_path / "a.jsonl", [{"question": "q", "solution": "s", "answer": "1"}])
-    expected = "has no column 'response'; name the column that holds it with --columns.response NAME"
-    assert f"a.jsonl: {expected} (there are: answer, question, solution)" in refused(lake, path)
+    expected = "has no column 'response'; name the column that holds it with --columns.response NAME, or for this file "
+    expected += "alone with --columns a.jsonl:response=NAME (there are: answer, question, solution)"
+    assert f"a.jsonl: {expected}" in refused(lake, path)
     assert kept(lake, path, columns=ColumnNames(response="solution")) == [
         {"question": "q", "response": "s", "answer": "1"}
     ]
+
+
+GRADE_SCHOOL = [{"question": "1 + 1?", "answer": "1 + 1 = 2\n#### 2"}]
+COMPETITION = [{"problem": "$2 + 2$?", "level": "Level 1", "solution": "It is $\\boxed{4}$."}]
+BOTH = {"grade.jsonl": {"response": "answer"}, "contest.jsonl": {"question": "problem"}}
+"""Like GSM8K and MATH, which name their columns differently."""
+
+
+def corpora(folder: Path, contest: list[dict[str, Any]] = COMPETITION) -> tuple[str, str]:
+    grade = write_jsonl(folder / "grade.jsonl", GRADE_SCHOOL)
+    return grade, write_jsonl(folder / "contest.jsonl", contest)
+
+
+def test_files_whose_columns_have_the_same_names_need_one_mapping(tmp_path: Path, lake: str) -> None:
+    renamed = [{"question": "2 + 2?", "answer": "#### 4"}]
+    rows = kept(lake, *corpora(tmp_path, renamed), columns=ColumnNames(response="answer"))
+    assert sorted((row["question"], row["response"], row["answer"]) for row in rows) == [
+        ("1 + 1?", "1 + 1 = 2\n#### 2", "1 + 1 = 2\n#### 2"),
+        ("2 + 2?", "#### 4", "#### 4"),
+    ]
+
+
+@pytest.mark.parametrize("named", ["contest.jsonl", "*/contest.*", "con*st.jsonl", "FOLDER/contest.jsonl"])
+def test_files_whose_columns_have_other_names_are_read_together(named: str, tmp_path: Path, lake: str) -> None:
+    names = {"question": "problem", "response": "solution", "answer": "solution"}
+    by_file = {named.replace("FOLDER", str(tmp_path)): names}
+    rows = kept(lake, *corpora(tmp_path), columns=ColumnNames(response="answer", by_file=by_file))
+    assert sorted(rows, key=lambda row: str(row["question"])) == [
+        {
+            "question": "$2 + 2$?",
+            "response": "It is $\\boxed{4}$.",
+            "answer": "It is $\\boxed{4}$.",
+            "level": "Level 1",
+        },
+        {"question": "1 + 1?", "response": "1 + 1 = 2\n#### 2", "answer": "1 + 1 = 2\n#### 2", "level": None},
+    ]
+
+
+def test_a_file_that_lacks_its_column_is_told_how_to_name_it_for_this_file_alone(tmp_path: Path, lake: str) -> None:
+    told = refused(lake, *corpora(tmp_path), columns=ColumnNames(response="answer", by_file=BOTH))
+    assert "contest.jsonl: has no column 'answer'; name the column" in told
+    assert "--columns contest.jsonl:response=NAME (there are: level, problem, solution)" in told
+    wrong = BOTH | {"contest.jsonl": {"question": "task", "answer": "solution", "response": "solution"}}
+    assert "contest.jsonl: has no column 'task'; name the column that holds it with --columns.question NAME" in refused(
+        lake, *corpora(tmp_path), columns=ColumnNames(by_file=wrong)
+    )
+
+
+def test_names_for_a_file_that_is_not_read_or_that_contradict_each_other_are_refused(tmp_path: Path, lake: str) -> None:
+    typo = refused(lake, *corpora(tmp_path), columns=ColumnNames(by_file={"contests.jsonl": {"question": "problem"}}))
+    assert typo == (
+        "--columns names columns of 'contests.jsonl', which is none of the files; there are: contest.jsonl, grade.jsonl"
+    )
+    twice = {"contest.jsonl": {"question": "problem"}, "*.jsonl": {"question": "task"}}
+    told = refused(lake, *corpora(tmp_path), columns=ColumnNames(by_file=twice))
+    assert "column 'question' is 'problem' by 'contest.jsonl' and 'task' by '*.jsonl'; name it once" in told
+
+
+def test_files_of_problems_are_read_without_responses_whatever_their_columns_are_called(
+    tmp_path: Path, lake: str
+) -> None:
+    columns = ColumnNames(by_file={"contest.jsonl": {"question": "problem"}, "con*": {"answer": "solution"}})
+    rows = kept(lake, *corpora(tmp_path), columns=columns.without_responses())
+    assert sorted((row["response"], row["answer"]) for row in rows) == [
+        ("$2 + 2$?", "It is $\\boxed{4}$."),
+        ("1 + 1?", "1 + 1 = 2\n#### 2"),
+    ]
+
+
+def test_other_names_in_another_file_do_not_seed_a_file_again(tmp_path: Path, lake: str) -> None:
+    grade, contest = corpora(tmp_path)
+    alone = seed(Source(input=(grade,), columns=ColumnNames(response="answer")), lake)
+    names = {"question": "problem", "response": "solution", "answer": "solution"}
+    columns = ColumnNames(response="answer", by_file={"contest.jsonl": names})
+    write_jsonl(
+        tmp_path / "contest.jsonl", [{name: row[name] for name in ("problem", "solution")} for row in COMPETITION]
+    )
+    assert alone[0].key in {receipt.key for receipt in seed(Source(input=(grade, contest), columns=columns), lake)}
 
 
 def test_every_file_is_checked_before_the_first_row_is_written(tmp_path: Path, lake: str) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from infra.lake.ledger import balance, find_upstream
+from infra.lake.ledger import balance, describe_cut_off, find_upstream
 from infra.lake.publish import PART_ROWS, hash_content, run_publish
 from infra.lake.store import Store, open_store
 from schemas.arrow import measured, required
@@ -39,6 +39,26 @@ def test_the_funnel_adds_up_over_shards() -> None:
     assert (seeded.shards, seeded.rows_in, seeded.rows_out) == (2, 6, 6)
     assert (asked.rows_in, asked.kept, asked.rejected, asked.quarantined) == (6, 4, {"short": 1}, {"silent": 1})
     assert asked.rows_in == asked.kept + sum(asked.rejected.values()) + sum(asked.quarantined.values())
+
+
+@pytest.mark.parametrize(
+    ("samples", "cut_off", "line"),
+    [
+        ((80, 20), (20, 0), None),
+        ((80, 20), (20, 1), "step ask: 21 of 100 samples (21%) were cut off at max_tokens 64 or 512; raise its "),
+        ((5, 1000), (5, 0), None),
+        ((4, 0), (4, 0), "step ask: 4 of 4 samples (100%) were cut off at max_tokens 64 or 512; raise its "),
+    ],
+)
+def test_a_step_of_which_more_than_a_fifth_of_the_samples_were_cut_off_is_named(
+    samples: tuple[int, int], cut_off: tuple[int, int], line: str | None
+) -> None:
+    step = [
+        one.model_copy(update={"details": {"samples": str(n), "cut_off": str(cut), "max_tokens": limit}})
+        for one, n, cut, limit in zip((FIRST, SECOND), samples, cut_off, ("512", "64"), strict=True)
+    ]
+    assert describe_cut_off(step) == (line and line + "sampling.max_tokens")
+    assert describe_cut_off([SEED, FIRST]) is None, "receipts of earlier releases count no samples"
 
 
 def test_a_receipt_that_does_not_balance_is_refused() -> None:

@@ -89,13 +89,30 @@ def test_the_interval_holds_the_rate_at_both_ends(passed: int) -> None:
     assert (row["low"], row["high"]) == pytest.approx(wilson_interval(passed, 8), abs=1e-6)
 
 
-def test_an_attempt_that_was_cut_off_has_failed_whatever_number_it_stopped_at() -> None:
-    row = rate("correct", "correct", "timeout", cut_off=(1, 2))
-    assert (row["samples"], row["passes"]) == (3, 1)
+@pytest.mark.parametrize(
+    ("said", "cut_off", "counts"),
+    [
+        (("correct", "correct", "timeout"), (1, 2), (1, 1, 0, 2)),
+        (("wrong", "unparseable", "correct", "wrong"), (0, 1), (2, 1, 0, 2)),
+        (("correct", None, None), (1,), (1, 1, 1, 1)),
+    ],
+)
+def test_an_attempt_that_was_cut_off_counts_in_no_rate_whatever_number_it_stopped_at(
+    said: tuple[str | None, ...], cut_off: tuple[int, ...], counts: tuple[int, ...]
+) -> None:
+    row = rate(*said, cut_off=cut_off)
+    assert tuple(row[name] for name in ("samples", "passes", "unverified", "cut_off")) == counts
+    assert row["pass_rate"] == counts[1] / counts[0] and row["reject"] is None
+
+
+def test_a_problem_whose_attempts_were_all_cut_off_is_not_called_hard() -> None:
+    row = rate("unparseable", "wrong", "unparseable", cut_off=(0, 1, 2))
+    assert (row["reject"], row["samples"], row["cut_off"]) == ("cut_off", 0, 3)
 
 
 def test_a_problem_whose_attempts_all_failed_to_be_verified_has_no_rate() -> None:
     assert rate("timeout", None)["reject"] == "no verdict"
+    assert rate("timeout", "wrong", cut_off=(1,))["reject"] == "cut_off"
 
 
 def rates(*given: tuple[float, int]) -> list[dict[str, Any]]:

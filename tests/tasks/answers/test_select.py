@@ -8,7 +8,7 @@ import pytest
 
 from schemas.steps import Merge
 from tasks.answers.final_answer import answer_key
-from tasks.answers.select import SelectAnswer
+from tasks.answers.select import SelectAnswer, SelectByMajority
 
 
 def merged(merge: Merge, *tables: list[dict[str, Any]]) -> dict[str, Any]:
@@ -50,6 +50,19 @@ def test_the_best_liked_answer_of_the_majority_is_kept() -> None:
     }
     kept = merged(SelectAnswer(), *tables)["q/1"]
     assert (kept["agreement"], kept["samples"], kept["of_majority"]) == (0.6, 5, True)
+
+
+def test_without_a_reward_model_the_first_solution_of_the_majority_is_kept() -> None:
+    answers, _ = answered(("13", None), ("12", None), ("12.0", None), ("12", None))
+    found = merged(SelectByMajority(), answers)
+    assert {row_id: row["reject"] for row_id, row in found.items()} == {
+        "q/0": "minority answer",
+        "q/1": None,
+        "q/2": "lower reward",
+        "q/3": "lower reward",
+    }
+    assert (found["q/1"]["agreement"], found["q/1"]["reward"]) == (0.75, None)
+    assert reasons(SelectByMajority(least_agreement=0.8), answers)["q/1"] == "little agreement"
 
 
 def test_the_papers_rule_is_one_switch_away() -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from infra.engines.fake import FakeEngine
 from schemas.arrow import conform
+from schemas.identity import fingerprint
 from schemas.outcomes import Quarantine, Reject
 from schemas.prompts import Sampling
 from schemas.steps import Stage
@@ -208,6 +209,14 @@ def test_types_are_drawn_from_the_question_with_the_dataset_as_prior() -> None:
     conform(rows, stage.table, "draw_error_types")
 
 
+def test_types_may_be_drawn_evenly_whatever_the_student_gets_wrong() -> None:
+    uniform = DrawErrorTypes(injections=12, uniform=True)
+    assert uniform.compute_shares(counted(missing_step=3)) == [1 / 6] * 6
+    rows = [row for row in uniform.rows([counted(missing_step=3)], None) if isinstance(row, dict)]
+    assert set(Counter(row["type"] for row in rows).values()) == {2}
+    assert fingerprint(uniform) != fingerprint(DrawErrorTypes(injections=12))
+
+
 def test_where_no_injectable_type_was_found_all_are_equally_likely() -> None:
     row = counted()
     row["overall"] = [{"type": t, "n": 0} for t in ERROR_TYPES]
@@ -269,6 +278,13 @@ def test_a_prefix_ends_with_the_wrong_step_verbatim() -> None:
     found = one(Truncate(), DIAGNOSED | {"found_step": 2, "found_type": "operator"})
     assert found["prefix"] == "3 boxes hold 12 * 3 = 35 eggs.\n35 - 5 = 30 eggs are whole."
     assert found["prefix"][found["wrong_start"] : found["wrong_end"]] == "35 - 5 = 30 eggs are whole."
+
+
+def test_a_prefix_that_is_not_truncated_is_the_whole_solution_wrong_from_the_first_wrong_step() -> None:
+    row = DIAGNOSED | {"found_step": 2, "found_type": "operator"}
+    found = one(Truncate(keep_whole_solution=True), row)
+    assert found["prefix"] == row["response"].rstrip() and found["wrong_end"] == len(found["prefix"])
+    assert found["wrong_start"] == one(Truncate(), row)["wrong_start"]
 
 
 @pytest.mark.parametrize(

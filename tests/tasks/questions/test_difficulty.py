@@ -2,6 +2,7 @@
 
 import itertools
 import random
+from collections.abc import Iterable
 from typing import Any
 
 import duckdb
@@ -13,6 +14,7 @@ from infra.engines.fake import FakeEngine
 from schemas.arrow import conform
 from schemas.errors import QuestmillError
 from schemas.identity import fingerprint
+from schemas.outcomes import Reject
 from schemas.prompts import Sampling
 from schemas.tables.questions import SCHEMA
 from tasks.base.confidence import wilson_interval
@@ -48,7 +50,7 @@ def test_a_fail_rate_counts_what_differs_from_the_gold_answer() -> None:
 
 def test_without_a_gold_answer_the_majority_stands_in_and_is_named() -> None:
     assert probe(FREE, "8 8 8 7")[0] | {"row_id": ""} == {
-        **{"row_id": "", "question": FREE["question"], "fails": 1, "samples": 4, "fail_rate": 0.25},
+        **{"row_id": "", "question": FREE["question"], "fails": 1, "samples": 4, "cut_off": 0, "fail_rate": 0.25},
         **{"low": pytest.approx(0.0456, abs=1e-4), "high": pytest.approx(0.6994, abs=1e-4)},
         **{"against": "majority", "side": None},
     }
@@ -64,10 +66,71 @@ def test_a_gold_answer_may_be_the_last_line_of_a_solution() -> None:
     assert probe(GOLD | {"answer": "3 + 4 = <<3+4=7>>7\n#### 7"}, "7 8")[0]["fails"] == 1
 
 
-def test_a_sample_that_was_cut_off_has_failed_whatever_it_says() -> None:
-    stage = FailRate(sampling=Sampling(n=2, temperature=0.7, max_tokens=2))
-    (found,) = stage.rows([GOLD], FakeEngine(lambda prompt, seed: "#### 7 and on and on"))
-    assert found["fails"] == 2  # type: ignore[index]
+LONG = "#### 7 and on and on"
+"""A reply that an engine with few tokens cuts off."""
+
+
+def ask(stage: FailRate, row: dict[str, Any], replies: Iterable[str]) -> Any:
+    """The one outcome of the row, for which the model gives these replies in turn."""
+    said = iter(replies)
+    (outcome,) = stage.rows([row], FakeEngine(lambda prompt, seed: next(said)))
+    return outcome
+
+
+@pytest.mark.parametrize("row", [GOLD, FREE])
+@pytest.mark.parametrize(
+    ("replies", "fails", "samples", "cut_off"),
+    [
+        (["#### 7", LONG, "#### 7", LONG], 0, 2, 2),
+        (["#### 7", "#### 8", "#### 7", LONG], 1, 3, 1),
+        ([LONG, LONG, LONG, "no idea"], 1, 1, 3),
+    ],
+)
+def test_a_sample_that_was_cut_off_counts_in_no_rate_whatever_it_says(
+    row: dict[str, Any], replies: list[str], fails: int, samples: int, cut_off: int
+) -> None:
+    found = ask(FailRate(sampling=Sampling(n=4, temperature=0.7, max_tokens=3)), row, replies)
+    assert isinstance(found, dict)
+    conform([found], FailRate.table, "fail_rate")
+    assert (found["fails"], found["samples"], found["cut_off"]) == (fails, samples, cut_off)
+    assert found["fail_rate"] == fails / samples
+
+
+@pytest.mark.parametrize("band", [None, (0.2, 0.8)])
+def test_a_question_whose_samples_were_all_cut_off_has_no_rate(band: tuple[float, float] | None) -> None:
+    stage = FailRate(sampling=Sampling(n=2, temperature=0.7, max_tokens=3), band=band)
+    assert list(stage.rows([GOLD], FakeEngine(lambda prompt, seed: LONG))) == [Reject(GOLD, "cut_off")]
+
+
+def test_samples_that_were_cut_off_leave_a_band_as_open_as_it_was() -> None:
+    """One of two whole samples fails, so the last of five cannot bring the rate out of the band any more."""
+    stage = FailRate(sampling=Sampling(n=5, temperature=0.7, max_tokens=3), band=(0.3, 0.7))
+    found = ask(stage, GOLD, ["#### 7", LONG, "#### 8", LONG, "#### 8"])
+    assert (found["side"], found["samples"], found["cut_off"]) == ("inside", 2, 2)
+    found = ask(stage, GOLD, ["#### 8", LONG, "#### 8", LONG, "#### 7"])
+    assert (found["side"], found["samples"], found["cut_off"]) == ("inside", 3, 2)
+
+
+@pytest.mark.parametrize("row", [GOLD, FREE])
+def test_a_band_is_decided_early_as_by_all_samples_where_some_are_cut_off(row: dict[str, Any]) -> None:
+    """Every sequence of five replies, right, wrong or cut off."""
+    band, saved, sampling = (0.3, 0.7), 0, Sampling(n=5, temperature=0.7, max_tokens=3)
+    for replies in itertools.product(("#### 7", "#### 8", LONG), repeat=5):
+        early, late = (
+            ask(stage, row, replies) for stage in (FailRate(sampling=sampling, band=band), FailRate(sampling=sampling))
+        )
+        if isinstance(late, Reject):
+            assert early == late
+            continue
+        rate = late["fail_rate"]
+        side = "below" if rate < band[0] else "above" if rate > band[1] else "inside"
+        assert early["side"] == side, replies
+        saved += 5 - early["samples"] - early["cut_off"]
+    assert saved > 0
+
+
+def test_a_model_is_given_room_for_a_whole_solution() -> None:
+    assert FailRate().sampling.max_tokens == 2048
 
 
 @pytest.mark.parametrize(
