@@ -38,6 +38,8 @@ PLACEHOLDERS = frozenset(
     }
 )
 """Words that prompts show in place of an answer. Nothing but dots, brackets and question marks is none either."""
+# matches "ends", "at", not r"\sqrt", "x"
+PROSE_WORD = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{2,}(?![A-Za-z({])")
 # matches all of "12 cats", "$x = 5$", "Monday", not of "So we add them and get a number."
 VALUE_LINE = re.compile(r"(?=.*[0-9\\$])[^\n]{1,80}|[^\s.]+(?: [^\s.]+){0,2}\.?")
 # matches "\"answer\": \"12\"", "\"final_answer\": 12", not "\"reason\": \"12\"", "answer: 12"

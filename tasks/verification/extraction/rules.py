@@ -39,6 +39,7 @@ from tasks.verification.extraction.patterns import (
     PLACEHOLDER_DRESS,
     PLACEHOLDERS,
     PLAIN_NUMBER,
+    PROSE_WORD,
     SENTENCE_END,
     SPACED_BOX,
     STEP_HEADING,
@@ -197,7 +198,8 @@ def _find_next_line(text: str, end: int) -> ExtractedAnswer | None:
         sentence_end = SENTENCE_END.search(text, extracted.start + opening.end())
         end = sentence_end.start() if sentence_end else extracted.end
         return _undress(text, "hash", extracted.start + opening.end(), end)
-    return extracted if VALUE_LINE.fullmatch(extracted.text) else None
+    is_sentence = extracted.text.endswith(".") and len(PROSE_WORD.findall(extracted.text)) > 2
+    return extracted if VALUE_LINE.fullmatch(extracted.text) and not is_sentence else None
 
 
 def _undress(text: str, rule: str, start: int, end: int) -> ExtractedAnswer | None:

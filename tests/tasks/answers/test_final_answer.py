@@ -39,6 +39,7 @@ def test_the_stated_answer_is_found(text: str, answer: str) -> None:
         "#### Step 2: Multiply by the distance\n0.064 * 275",
         "#### Answer",
         "####",
+        "2:45 p.m. plus 48 minutes\n#### answer\nThe film ends at 3:33 p.m.",
         "It has 42 steps.",
         "#### 15%\nWait, by the new price?\n#### 17.6%",
         "<think>It is #### 42",
