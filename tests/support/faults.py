@@ -349,11 +349,11 @@ FAULTS = (
     ),
     Fault(
         number=38,
-        module="infra/engines/http.py",
-        function="HttpEngine._parse_reply",
-        change="swap_compare[1]",
+        module="infra/engines/common/chat_replies.py",
+        function="count_tokens",
+        change="swap_compare[4]",
         mistake="One token too many is attributed when several samples share the tokens of a reply.",
-        tests=("tests/infra/engines/test_http.py",),
+        tests=("tests/infra/engines/test_http_replies.py",),
     ),
     Fault(
         number=39,

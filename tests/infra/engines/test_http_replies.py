@@ -252,6 +252,14 @@ def test_tokens_that_are_not_counted_are_estimated_and_marked(
     assert reply.tokens_estimated is is_estimate and reply.text == TEXT
 
 
+def test_samples_share_the_tokens_that_the_server_counts_together() -> None:
+    reply = chat_reply(TEXT, TEXT, TEXT) | {"usage": {"prompt_tokens": 9, "completion_tokens": 8}}
+    with ScriptedServer(lambda asked: Answer(reply)) as server, opened(server) as engine:
+        (completions,) = ask(engine, n=3).values()
+    assert isinstance(completions, list)
+    assert [(each.prompt_tokens, each.completion_tokens) for each in completions] == [(9, 3), (0, 3), (0, 2)]
+
+
 def test_a_thought_counts_for_the_estimate() -> None:
     reply = completion(chat_reply({"content": "7", "reasoning": "x" * 399}) | {"usage": None})
     assert reply.completion_tokens == 100
