@@ -91,7 +91,7 @@ def build_body(spec: HttpSpec, request: Request, sampling: Sampling, lacks: Coll
     thinking = False if is_score and spec.thinks else sampling.thinking
     if thinking is not None and is_chat:
         body["chat_template_kwargs"] = {"enable_thinking": thinking}
-    if sampling.reply_schema and spec.structured:
+    if sampling.reply_schema and spec.structured and spec.api == "chat":
         response_schema = {"name": prompt.stage, "schema": sampling.reply_schema, "strict": True}
         body["response_format"] = {"type": "json_schema", "json_schema": response_schema}
     top = TOP_LOGPROBS if is_score else 0
