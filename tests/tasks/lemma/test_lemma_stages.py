@@ -279,6 +279,7 @@ def test_an_injection_names_its_line_and_ends_with_its_answer() -> None:
         ("Step: 1\nIt is 30.", "no_answer"),
         (f"Step: 4\n{WRONG}", "step out of range"),
         (f"Step: 0\n{WRONG}", "step out of range"),
+        (f"Step: 2\n{WRONG}", "calculation adds up"),
         ('{"step": 1}', "no step"),
     ],
 )
