@@ -13,6 +13,7 @@ from schemas.row_ids import child_id
 from schemas.tables import student_solutions
 from tasks.answers.final_answer import answer_key, final_answer
 from tasks.base.ask import Ask, Outcome
+from tasks.lemma.arithmetic import equations_hold
 from tasks.lemma.error_types import MEANINGS
 from tasks.lemma.injection_reply import InjectionReply, parse_injection
 
@@ -90,4 +91,6 @@ class Inject(Ask):
             return "no_answer"
         if not 1 <= line <= len(solution.splitlines()):
             return "step out of range"
+        if row["type"] == "calculation" and equations_hold(solution.splitlines()[line - 1]):
+            return "calculation adds up"
         return ENDS_RIGHT if answer_key(answer) == answer_key(row["answer"]) else None

@@ -89,7 +89,7 @@ def parse_injection(text: str) -> Injection:
     left_out = {at for label in labels for at in range(label.at, label.at + label.width)}
     left_out |= {at for at, line in enumerate(lines) if _TYPE_LINE.fullmatch(_plain(line))}
     kept = [line for at, line in enumerate(lines) if at >= begin and at not in left_out]
-    return _make_injection("\n".join(kept), [label.value for label in (*later[:1], *before[-1:])])
+    return _make_injection("\n".join(kept), [label.value for label in (*later, *before[-1:])])
 
 
 def _by_key(parsed: Mapping[str, Any]) -> dict[str, Any]:
@@ -129,11 +129,11 @@ def _find_answer(lines: Sequence[str]) -> int:
 
 
 def _make_injection(text: str, values: Sequence[str]) -> Injection:
-    """Find the wrong line by what the reply says of it: the first of `values` that names one."""
+    """Find the wrong line by what the reply says of it; None if two of `values` name different lines."""
     solution = "\n".join(line for line in clean_solution(text).splitlines() if line.strip())
     is_headed = _has_inner_heading(text, solution)
-    found = (_find_line(value, solution, is_headed) for value in values)
-    return Injection(next((line for line in found if line is not None), None), solution)
+    found = {_find_line(value, solution, is_headed) for value in values} - {None}
+    return Injection(found.pop() if len(found) == 1 else None, solution)
 
 
 def _has_inner_heading(text: str, solution: str) -> bool:

@@ -56,6 +56,8 @@ _LABEL_OPENING = re.compile(
 )
 # matches all of "## Step 2: Area", "#### Count again", not of "## a = 4", "#5", "# of cats: 5"
 _HEADING = re.compile(r"[\s>]*#{1,6}[ \t]+(?!of\b)[^\n=]*")
+# matches the start of "#### 1. Find the cost", "#### 2) Area", not of "#### 1.5", "#### 12", "#### 3. "
+_NUMBERED_HEADING = re.compile(r"#### *[*_]*[0-9]{1,2}[.)][*_]*\s+[*_]*[A-Za-z]")
 # matches all of "---", "* * *", "=====", not of "--", "--- a"
 _RULE = re.compile(r"\s*(?:[-*_=\u2014\u2500][ \t]*){3,}")
 # matches all of "...", "**\u2026**", not of "..", "... and"
@@ -179,6 +181,8 @@ def _answer_at(lines: Sequence[str], at: int) -> tuple[str, ExtractedAnswer, int
     """
     before, mark, _ = lines[at].partition(ANSWER_PREFIX)
     if not mark or before[-1:] in ("`", '"', "'") or before.strip(" *_").startswith(">"):
+        return None
+    if _NUMBERED_HEADING.match(lines[at], len(before)):
         return None
     following = [n for n in range(at + 1, len(lines)) if lines[n].strip()][:1]
     text = f"{ANSWER_PREFIX}{lines[at][len(before) + len(mark) :]}"

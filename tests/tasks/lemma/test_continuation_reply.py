@@ -55,6 +55,7 @@ PLAIN = f"{REFLECTION}\n{CORRECTION}"
         f"{PLAIN}\n\nThe error was that 12 * 3 is 36.\nIt is corrected.",
         f"{PLAIN}\n---\n(The student notices the error.)",
         f"{REFLECTION}\n#### Step 2: Count again\n{CORRECTION}",
+        f"{REFLECTION}\n#### 1. Count again\n12 * 3 = 36 eggs.\n#### 2. Take off\n36 - 5 = 31 eggs.\n#### 31",
         f"{PREFIX}\n{PLAIN}",
         f"{PREFIX}\n\n{PLAIN}",
         f"3 boxes hold 12 * 3 = 35 eggs.\n{PLAIN}",

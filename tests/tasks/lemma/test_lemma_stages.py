@@ -25,7 +25,7 @@ from tasks.lemma.error_distribution import DrawErrorTypes
 from tasks.lemma.error_types import ERROR_TYPES, MEANINGS, parse_error_type
 from tasks.lemma.inject import Inject
 from tasks.lemma.prompt_leaks import leaks_prompt
-from tasks.lemma.segment_steps import split_steps
+from tasks.lemma.segment_steps import SegmentSteps, split_steps
 from tasks.lemma.select_corrections import SelectCorrections, counts_within_tolerance
 from tasks.lemma.smooth import Smooth
 from tasks.lemma.solution_pairs import PairSolutions
@@ -190,6 +190,37 @@ def test_the_shipped_model_reads_numbered_steps_and_an_instruct_model_labelled_o
     assert "[S2]" not in asked.to_tagged_text()
 
 
+LLAMA = (
+    "## Step 1: Find the semi-perimeter\nThe semi-perimeter is 21.\n\n"
+    "## Step 2: Find the area\nThe area is 86.\n\n## Step 3: Find the altitude\nIt is 12.\n\n#### 12"
+)
+QWEN = "To find it, we work in steps.\n1. **Semi-perimeter**: 21\n2. **Area**: 86\n3. **Altitude**: 12\n#### 12"
+
+
+@pytest.mark.parametrize(
+    ("response", "step", "wrong"),
+    [
+        (LLAMA, '[S2] "## Step 2: Find the area"', "## Step 2: Find the area\nThe area is 86."),
+        (LLAMA, '[S2] "The area is 86."', "## Step 2: Find the area\nThe area is 86."),
+        (LLAMA, "2", "## Step 2: Find the area\nThe area is 86."),
+        (QWEN, '[S3] "2. **Area**: 86"', "2. **Area**: 86"),
+        (QWEN, '2 "Area"', None),
+        (QWEN, "2", None),
+        (QWEN, '[S2] "2. **Area**: 86"', None),
+    ],
+)
+def test_a_solution_that_numbers_its_steps_is_cut_off_at_the_step_that_is_meant(
+    response: str, step: str, wrong: str | None
+) -> None:
+    (segmented,) = SegmentSteps().rows([GRADED | {"response": response}], None)
+    found = one(Diagnose(), segmented, *[f"The area is 84.\n\nStep: {step}\nType: formula_confusion"] * 3)
+    if wrong is None:
+        assert found == "no diagnosis", "a right step would be published as the wrong one"
+    else:
+        (error,) = Truncate().rows([found], None)
+        assert isinstance(error, dict) and error["prefix"][error["wrong_start"] : error["wrong_end"]] == wrong
+
+
 def counted(**own: int) -> dict[str, Any]:
     """A question with these diagnosed errors, in a dataset of many calculations and a few missing steps."""
     overall = {"calculation": 30, "missing_step": 10, "operator": 60}
@@ -248,6 +279,7 @@ def test_an_injection_names_its_line_and_ends_with_its_answer() -> None:
         ("Step: 1\nIt is 30.", "no_answer"),
         (f"Step: 4\n{WRONG}", "step out of range"),
         (f"Step: 0\n{WRONG}", "step out of range"),
+        (f"Step: 2\n{WRONG}", "calculation adds up"),
         ('{"step": 1}', "no step"),
     ],
 )
