@@ -103,8 +103,13 @@ class JudgeStage(Ask):
 
 def judgement_schema(words: Sequence[str]) -> dict[str, Any]:
     """JSON schema of a structured judgement that ends in one of `words`."""
-    properties = {"reason": {"type": "string"}, "verdict": {"enum": list(words)}}
-    return {"type": "object", "properties": properties, "required": ["reason", "verdict"]}
+    properties = {"reason": {"type": "string"}, "verdict": {"type": "string", "enum": list(words)}}
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": ["reason", "verdict"],
+        "additionalProperties": False,
+    }
 
 
 def vote_of(reply: Completion, words: Sequence[str], synonyms: Synonyms = NO_SYNONYMS) -> str | None:

@@ -60,6 +60,7 @@ class TypedReply(FrozenModel):
             "type": "object",
             "properties": {name: _schema_of(field.annotation) for name, field in cls.model_fields.items()},
             "required": [*cls.model_fields],
+            "additionalProperties": False,
         }
 
     @classmethod
@@ -106,8 +107,8 @@ _TEXT_COMMAND = re.compile(
 )
 # matches "$$", "\\[", "$x", not "$5"
 _MATH_SIGNS = re.compile(r"\\[\[\]()]|\$\$|\$(?=\s*(?:[A-Za-z]|$))|(?<=[A-Za-z.!])\$")
-# matches "**a", "`a", "_a", not "a_b", "a"
-_EMPHASIS = re.compile(r"\*{1,3}|(?<![A-Za-z0-9])_{1,3}|_{1,3}(?![A-Za-z0-9])|`+")
+# matches "**a", "`a", "_a", "*a", not "a_b", "12 * 3", "12*3"
+_EMPHASIS = re.compile(r"\*{2,3}|(?<![\s0-9])\*|\*(?![\s0-9])|(?<![A-Za-z0-9])_{1,3}|_{1,3}(?![A-Za-z0-9])|`+")
 # matches "## Verdict", "> x", "- x", "1. x", not "-5", "1.5", "#5"
 _LINE_DRESS = re.compile(r"^[ \t]*(?:(?:#{1,6}|>|[-+\u2022\u2013\u2014]|[0-9]{1,2}[.)])[ \t]+)+")
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
@@ -237,7 +238,7 @@ def literal_words(annotation: Any) -> tuple[str, ...]:
 
 def _schema_of(annotation: Any) -> dict[str, Any]:
     if words := literal_words(annotation):
-        return {"enum": list(words)}
+        return {"type": "string", "enum": list(words)}
     if get_origin(annotation) in (tuple, list):
         return {"type": "array", "items": _schema_of(get_args(annotation)[0])}
     kinds = {int: "integer", float: "number", bool: "boolean", str: "string"}

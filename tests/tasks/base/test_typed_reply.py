@@ -59,7 +59,7 @@ def test_the_schema_lists_the_fields_in_order() -> None:
     assert schema["required"] == ["topic", "sure", "level"]
     assert schema["properties"] == {
         "topic": {"type": "string"},
-        "sure": {"enum": ["yes", "no"]},
+        "sure": {"type": "string", "enum": ["yes", "no"]},
         "level": {"type": "integer"},
     }
 
