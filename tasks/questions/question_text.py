@@ -24,6 +24,10 @@ _TAGGED = re.compile(
 )
 # matches "<question>", "</final_question>", not "<p>"
 _TAG = re.compile(rf"</?{TAG_NAMES}>", re.IGNORECASE)
+MOST_CHARACTERS = 20_000
+"""Characters of a reply up to which it is read."""
+# matches "((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((", not "-----"
+_RUN = re.compile(r"([^\w\s])(?:\s?\1){99}|\n{200}")
 LEAST_WORDS_IN_TAGS = 4
 """Fewest words between two tags that are read. Fewer are the tags of the instruction, repeated."""
 # matches '{"question": "x', '"problem" : "x', not 'the word "question" is'
@@ -40,6 +44,8 @@ def read_question(text: str) -> str | Fault:
         return Fault("thought")
     if not text:
         return Fault("empty")
+    if len(text) > MOST_CHARACTERS or _RUN.search(text):
+        return Fault("degenerate")
     for read in (_read_tags, _read_json):
         found = read(text)
         if isinstance(found, Fault):

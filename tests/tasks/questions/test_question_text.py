@@ -225,6 +225,8 @@ FAULTY = [
     ("The problem asks for the cars in 5 days, which is easy.", "comment"),
     ("A ferry takes 18 cars and makes 7 trips a day.", "no question"),
     ("2024", "no question"),
+    ("(" * 6000, "degenerate"),
+    ("How many? " * 5000, "degenerate"),
     ("My sister lost her job last week. Which job would suit her?", "no question"),
     ("You lost your bag and have 10 days left. You need to find the ship before it sails.", "no question"),
     ("It is 5 o'clock, and that is exactly what I meant.", "no question"),
