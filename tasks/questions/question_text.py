@@ -26,8 +26,8 @@ _TAGGED = re.compile(
 _TAG = re.compile(rf"</?{TAG_NAMES}>", re.IGNORECASE)
 MOST_CHARACTERS = 20_000
 """Characters of a reply up to which it is read."""
-# matches "((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((", not "-----"
-_RUN = re.compile(r"([^\w\s])(?:\s?\1){99}|\n{200}")
+# matches "(((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((", not "-----"
+_RUN = re.compile(r"([^\w\s])(?:\s?\1){90}|\n{200}")
 LEAST_WORDS_IN_TAGS = 4
 """Fewest words between two tags that are read. Fewer are the tags of the instruction, repeated."""
 # matches '{"question": "x', '"problem" : "x', not 'the word "question" is'
