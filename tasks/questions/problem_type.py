@@ -44,7 +44,7 @@ class KeepProblemTypes(Stage):
 
 def find_type(question: str) -> ProblemType:
     """The type of a question. The rules are made to be right where they find one, and leave the rest to `value`."""
-    text = _FIGURE.sub(" ", question)
+    text = re.sub(r"(\s)\1{2,}", r"\1\1", _FIGURE.sub(" ", question))
     if find_options(text) is not None:
         return "multiple_choice"
     if _has_parts(text):

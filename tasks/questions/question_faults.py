@@ -78,7 +78,8 @@ _MARKDOWN = re.compile(r"^\s*(?:-{3,}|\*{3,}|_{3,}|={3,})\s*$|^\s*#{1,6}\s+\S|^\
 _BOLD_LABEL = re.compile(r"\*\*[^*\n]{1,40}:\*\*|\*\*[^*\n]{1,40}\*\*:")
 # matches "Bonus: how many?", "x\nAnother version: y", not "a bonus of $5"
 _SECOND_QUESTION = re.compile(
-    r"^[\s*_#>]*(?:bonus|extension|follow[- ]?up|alternatively|another (?:one|problem|question|version|option)"
+    r"^or[ \t]*:?[ \t]*$|^[\s*_#>]*(?:bonus|extension|follow[- ]?up|alternatively|another (?:one|problem|question"
+    r"|version|option)"
     r"|(?:problem|question|version|option) [0-9]+|or,? (?:if you|for a|a))\b[^\n:.]{0,40}[:.,]",
     re.MULTILINE | re.IGNORECASE,
 )
@@ -93,7 +94,8 @@ _REMARK_IN_BRACKETS = re.compile(
     r"[(\[*_]+(?:i (?:have |[\u2019']ve )?[a-z]+ed\b|i (?:chose|made|kept)\b|(?:this|the"
     r"|that) [^)\]\n]{0,40}\b(?:ensures|makes|requires|keeps|gives"
     r"|version|question|problem)\b|[^)\]\n?]{0,40}\banswers?\s*[:=]|(?:difficulty|topic|grade|level|source|subject"
-    r"|final answer|word count)\b)",
+    r"|final answer|word count)\b)"
+    r"|\([^()\n]*\b(?:answer key|solutions?|hint|spoiler|(?<!this )(?:problem|question))\b[^()\n]*\)\Z",
     re.IGNORECASE,
 )
 # matches "Let's consider this: x", "Hmm, let me think. x", "Here are the facts", not "First class tickets cost $5."
@@ -161,13 +163,27 @@ _COMMENT = re.compile(
     r"\bno (?:\w+ )?(?:changes?|modifications?|rewriting|rewrite|improvements?|repairs?) (?:is |are |was "
     r"|were )?(?:needed|necessary|required|made)"
     rf"|(?:^|[\n.!?]\s*|\bsince |\bbecause |\bso )(?:{_SUBJECT}) (?:is|was|can|cannot|could|does|has|had|lacks?"
-    rf"|asks?|requires?|seems?|appears?|states?"
+    rf"|asks?|requires?|seems?|appears?|states?|works?"
     r"|needs?|contains?|gives?|now|already|as|should|would|tests?|involves?|cannot|doesn[\u2019']t|isn[\u2019']t"
     r"|can[\u2019']t|did)\b"
     r"|\bas it stands\b|\b(?:un)?solvable\b|\b(?:original|improved|rewritten|revised) (?:question|problem)\b"
     r"|\bword problems?\b|(?:^|\n)\W*the (?:statement|question|problem|task) is\s*:|\bmissing information\b|\b(?:i"
     r"|we) (?:need to|should|will|can) (?:fix|repair|rewrite"
     r"|improve|make the|choose)",
+    re.IGNORECASE,
+)
+# matches "Below you will find the problem.", "As asked, a puzzle", not "The problems are worth 5 points."
+_ABOUT_QUESTION = re.compile(r"\b(?:problem|question|puzzle|version|re-?write|exercise)\b", re.IGNORECASE)
+# matches "18 * 7 = 126. A ferry", "x\n18 * 7 * 5 = 630\n", not "If $3 + 4 = 7$", "x + 3 = 7"
+_PLAIN_CALCULATION = re.compile(
+    r"(?:^|[.!?:\n]\s*)[0-9][0-9., ]*[-+*/x\u00d7\u00f7][^.?!\n$\\=A-Za-wyz]*=\s*[0-9]", re.MULTILINE
+)
+# matches "{'question': 'x'}", '{"a": 1}', not "{x}"
+_OBJECT = re.compile(r"\A\s*\{\s*['\"]")
+# matches "Rephrased for clarity: x", "I think this is fine: x", not "Find x: 3", "The best of 3: x"
+_CHANGE_ANNOUNCED = re.compile(
+    r"\A[^.?!\n0-9$\\]{0,50}\b(?:fix\w*|re-?phras\w*|versions?|clarity|better|fine|final|improv\w*|revis\w*|re-?writ\w*"
+    r"|wording|works?|sense)\b[^.?!\n0-9$\\]{0,30}:",
     re.IGNORECASE,
 )
 _FAULTS = (
@@ -185,6 +201,9 @@ _FAULTS = (
     ("comment", _REMARK_IN_BRACKETS),
     ("comment", _CHATTER),
     ("label", _ANNOUNCEMENT),
+    ("label", _CHANGE_ANNOUNCED),
+    ("unreadable JSON", _OBJECT),
+    ("solution", _PLAIN_CALCULATION),
     ("label", _FIRST_LABEL),
     ("label", _TITLE_LINE),
     ("label", _MARK_UP),
@@ -210,6 +229,10 @@ _SOLUTION_AFTER = re.compile(
     r"|\b(?:times|plus|minus|divided by|multiplied by)\b[^.?!\n]*\b(?:is|equals|makes|gives|are)\b",
     re.IGNORECASE | re.MULTILINE,
 )
+# matches all of "||630||", "(18 x 7 x 5)", not of "630 cars", r"$x$"
+_BARE_NUMBERS = re.compile(r"[^A-Za-z\\$&]*[0-9][^A-Za-z\\$&]*|[(\[]?[0-9x*+ /().=-]+[)\]]?")
+MOST_COMMAS = 2
+"""Commas of a line of numbers from which it is a list that the question asks about."""
 # matches "She has 5", "six hundred thirty", not "Two such squares are shown."
 _NUMBER = re.compile(
     r"[0-9]|\b(?:eleven|twelve|\w+teen|(?:twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety)(?:-\w+)?|hundred"
@@ -245,7 +268,11 @@ _FIGURE = re.compile(
     re.DOTALL,
 )
 # matches "1. A baker\n", "2) A train", not "1.5 km"
-NUMBERED_LINE = re.compile(r"^[ \t]*(?:\*\*)?(?:[0-9]{1,2}[.)]|[-*\u2022])(?:\*\*)?[ \t]+(?P<text>.*)$", re.MULTILINE)
+NUMBERED_LINE = re.compile(
+    r"^[ \t]*(?:\*\*)?(?:[0-9]{1,2}[.)]|[a-h][.)]|[-*\u2022])(?:\*\*)?[ \t]+(?P<text>.*)$", re.MULTILINE
+)
+MOST_WORDS_OF_LABEL = 5
+"""Most words of a first line, without a number, that is no part of the question below it."""
 LEAST_WORDS_OF_STEM = 6
 """Fewest words before numbered questions that make them parts of one question."""
 
@@ -261,6 +288,8 @@ def find_fault(question: str) -> str | None:
     if any(section.kind for section in sections):
         kinds = {section.kind for section in sections}
         return next((kind for kind in ("solution", "hint") if kind in kinds), "label")
+    if _begins_with_remark(question):
+        return "comment"
     if not has_request(question) or (_ENGLISH.search(question) and not _QUANTITY.search(question)):
         return "no question"
     return _fault_after_request(question)
@@ -269,6 +298,30 @@ def find_fault(question: str) -> str | None:
 def has_request(text: str) -> bool:
     """Whether a text asks for something: by a question mark or by the verb of a task. Only English is judged."""
     return bool(REQUEST.search(text)) or (bool(_LETTERS.search(text)) and not _ENGLISH.search(text))
+
+
+# matches the start of "Find the sum", "Given:", "For what x", not of "Done.", "After fixing it, we get:"
+_DATA_BEFORE = re.compile(
+    rf"(?:{_TASK_VERBS}|let|given|consider|note|if|in|for|the|suppose|as|by|one|is|are)\b", re.IGNORECASE
+)
+MOST_WORDS_OF_REMARK = 15
+"""Most words of a first paragraph that is taken for a remark if the last one is a whole question of its own."""
+
+
+def _begins_with_remark(question: str) -> bool:
+    """Whether the first line or paragraph is about the question, or says something before it begins."""
+    first, separator, below = question.partition("\n")
+    if separator and not re.search(r"[0-9?$\\]", first):
+        if _ABOUT_QUESTION.search(first):
+            return True
+        begins_sentence = first[:1].isalpha() and below.lstrip()[:1].isupper()
+        if begins_sentence and len(first.split()) <= MOST_WORDS_OF_LABEL and not _DATA_BEFORE.match(first):
+            return True
+    first, *_, last = [part for part in question.split("\n\n") if part.strip()] * 2
+    if first == last:
+        return False
+    is_remark = len(first.split()) <= MOST_WORDS_OF_REMARK and not REQUEST.search(first)
+    return is_remark and _stands_alone(last) and bool(re.match(r"[A-Z][a-z]* ", last))
 
 
 def holds_solution(text: str) -> bool:
@@ -292,6 +345,8 @@ def _fault_after_request(question: str) -> str | None:
         if _NUMBER.search(sentence) and not (_CONDITION.match(sentence) or _CONVERSION.match(sentence)):
             return "solution"
     for paragraph in filter(str.strip, lines_below.split("\n\n")):
+        if _BARE_NUMBERS.fullmatch(paragraph.strip()) and paragraph.count(",") < MOST_COMMAS:
+            return "solution"
         if not _CONDITION.match(paragraph) and not _CONVERSION.match(paragraph):
             return "solution" if _NUMBER.search(paragraph) else "comment"
     return None

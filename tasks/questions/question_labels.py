@@ -42,7 +42,7 @@ _LABELS: dict[LabelKind, str] = {
     "question": (
         rf"(?:step [0-9]+\s*[:.\u2013-]\s*)?[*_]*(?:(?:the|my|your|our|a|an|one) )?(?:{_ADJECTIVES}*(?:{_NOUN})"
         rf"|{_ADJECTIVES}+(?:{_OTHER_NOUN})"
-        rf"|re-?written|re-?write|improved|revised|revision|final|reworded)"
+        rf"|re-?written|re-?write|improved|revised|revision|final|reworded|updated|corrected|modified|harder|clarified)"
         rf"(?: (?:statement|text|description|only))?{_NUMBER}(?: (?:is|reads|becomes|would be|would read|could be))?"
     ),
     "solution": (
@@ -93,9 +93,12 @@ _INTRODUCTION = re.compile(
 _LATEX_HEADING = re.compile(
     r"^\s*\\(?:textbf|textit|emph|underline|(?:sub)*section\*?|(?:sub)?paragraph\*?)\s*\{([^{}\n]*)\}"
 )
+# matches the start of "[Question] How many?", "[Answer]: 9", not of "[1, 2]", "(a) x"
+_BRACKETED = re.compile(r"^\s*[\[<(]{1,2}(?P<words>[A-Za-z ]{6,30})[\])>]{1,2}(?:\s*:)?(?=\s)")
 _HEADING = re.compile(r"\s*#{1,6}\s+\S")
 # matches all of "**The ferry**", "__Changes__:", not of "**many** apples"
 _BOLD_LINE = re.compile(r"\s*(?:\*{2,3}|__)(?P<text>[^*_\n]{1,80})(?:\*{2,3}|__)\s*:?\s*")
+_SMALL_WORDS = frozenset({"of", "the", "a", "an", "and", "in", "at", "for", "to", "with", "on", "from", "by", "or"})
 MOST_TITLE_WORDS = 10
 """Most words of a line in bold that is taken for a heading."""
 
@@ -115,12 +118,15 @@ def split_sections(text: str) -> list[Section]:
 
 def read_label(line: str) -> Section | None:
     """The label that a line opens with, and the rest of the line as its text; None if it opens with none."""
-    plain = _LATEX_HEADING.sub(r"**\1**", line).strip()
+    plain = _BRACKETED.sub(r"**\g<words>:** ", _LATEX_HEADING.sub(r"**\1**", line)).strip()
     if not plain:
         return None
     for kind, pattern in _PATTERNS.items():
         if (match := pattern.match(plain)) and _is_label(kind, match):
-            return Section(kind, _rank(match["label"]) if kind == "question" else 0, _rest_of(match))
+            rest = _rest_of(match)
+            if kind == "question" and _is_dressed(match) and is_title_case(rest):
+                rest = ""
+            return Section(kind, _rank(match["label"]) if kind == "question" else 0, rest)
     if (match := _DRESSED_REMARK.match(plain)) and _is_dressed(match):
         return Section("remark", 0, _rest_of(match))
     if match := _INTRODUCTION.fullmatch(plain):
@@ -168,6 +174,13 @@ def _rank(label: str) -> int:
     if re.search(rf"\b(?:{_FINAL})\b", label, re.IGNORECASE):
         return 3
     return 2 if re.search(rf"\b(?:{_IMPROVED}|re-?write|revision)\b", label, re.IGNORECASE) else 1
+
+
+def is_title_case(text: str) -> bool:
+    """Whether a text is like the title of a story: some words, of which only small ones begin with a small letter."""
+    words = text.strip(' *_"\u201c\u201d').split()
+    capital = [word[:1].isupper() or word in _SMALL_WORDS for word in words]
+    return 2 <= len(words) <= MOST_TITLE_WORDS and all(capital) and text.rstrip(" *_")[-1:].isalpha()
 
 
 def _is_title(text: str) -> bool:

@@ -11,6 +11,7 @@ from typing import Any
 from schemas.reasoning import split_reasoning
 from tasks.base.typed_reply import find_objects
 from tasks.questions.question_faults import TAG_NAMES, Fault, find_fault
+from tasks.questions.question_labels import read_label
 from tasks.questions.question_wrapping import unwrap
 
 OPENING_TAG, CLOSING_TAG = "<question>", "</question>"
@@ -23,18 +24,12 @@ _TAGGED = re.compile(
 )
 # matches "<question>", "</final_question>", not "<p>"
 _TAG = re.compile(rf"</?{TAG_NAMES}>", re.IGNORECASE)
+MOST_CHARACTERS = 20_000
+"""Characters of a reply up to which it is read."""
+# matches "(((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((", not "-----"
+_RUN = re.compile(r"([^\w\s])(?:\s?\1){90}|\n{200}")
 LEAST_WORDS_IN_TAGS = 4
 """Fewest words between two tags that are read. Fewer are the tags of the instruction, repeated."""
-_QUESTION_KEYS = (
-    ("final_question", "final_problem", "final"),
-    (
-        *("improved_question", "rewritten_question", "revised_question", "harder_question", "new_question"),
-        *("improved_problem", "rewritten_problem", "revised_problem", "harder_problem", "new_problem", "rewrite"),
-        *("modified_question", "updated_question", "corrected_question", "clarified_question"),
-    ),
-    ("question", "problem", "word_problem", "math_problem", "question_text", "problem_text", "problem_statement"),
-)
-"""Keys of a question in JSON. Those that call it final or improved count first."""
 # matches '{"question": "x', '"problem" : "x', not 'the word "question" is'
 _JSON_KEY = re.compile(r"\"[a-z_ ]*(?:question|problem)[a-z_]*\"\s*:", re.IGNORECASE)
 # matches "<|im_end|>", "</s>", "<end_of_turn>", not "<s", "x < y"
@@ -49,6 +44,8 @@ def read_question(text: str) -> str | Fault:
         return Fault("thought")
     if not text:
         return Fault("empty")
+    if len(text) > MOST_CHARACTERS or _RUN.search(text):
+        return Fault("degenerate")
     for read in (_read_tags, _read_json):
         found = read(text)
         if isinstance(found, Fault):
@@ -74,25 +71,30 @@ def _read_tags(text: str) -> str | Fault | None:
 
 def _read_json(text: str) -> str | Fault | None:
     """The question in a JSON object; None if the text holds no object with one."""
-    objects = find_objects(text)
-    for keys in _QUESTION_KEYS:
-        texts = [value for each in objects for value in _values_of(each, keys)]
-        if texts:
-            if any(not isinstance(value, str) for value in texts):
-                return Fault("unreadable JSON")
-            return _only([value.strip() for value in texts])
+    values = [found for each in find_objects(text) for found in _find_values(each)]
+    if values:
+        best = [value for rank, value in values if rank == max(rank for rank, _ in values)]
+        if any(not isinstance(value, str) for value in best):
+            return Fault("unreadable JSON")
+        return _only([value.strip() for value in best])
     return Fault("unreadable JSON") if _JSON_KEY.search(text) else None
 
 
-def _values_of(parsed: Any, keys: tuple[str, ...]) -> list[Any]:
+def _find_values(parsed: Any) -> list[tuple[int, Any]]:
+    """The values under keys that name a question, such as `final_question`, with their ranks."""
     if isinstance(parsed, list):
-        return [value for each in parsed for value in _values_of(each, keys)]
+        return [found for each in parsed for found in _find_values(each)]
     if not isinstance(parsed, dict):
         return []
-    own = [value for key, value in parsed.items() if re.sub(r"[\s-]+", "_", key.strip().lower()) in keys]
-    if own:
-        return [part for value in own for part in (_values_of(value, keys) or [value])]
-    return [value for each in parsed.values() for value in _values_of(each, keys)]
+    values: list[tuple[int, Any]] = []
+    for key, value in parsed.items():
+        label = read_label(f"{re.sub(r'[_-]+', ' ', key.strip())}:")
+        below = _find_values(value)
+        if label is not None and label.kind == "question":
+            values += below or [(label.rank, value)]
+        elif label is None or label.kind != "draft":
+            values += below
+    return values
 
 
 def _only(texts: list[str]) -> str | Fault:

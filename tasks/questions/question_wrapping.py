@@ -3,7 +3,7 @@
 import re
 
 from tasks.questions.question_faults import NUMBERED_LINE, REQUEST, Fault, has_request, holds_solution
-from tasks.questions.question_labels import Section, split_sections
+from tasks.questions.question_labels import Section, is_title_case, split_sections
 
 MOST_LAYERS = 8
 """Wrappings within each other that are taken off."""
@@ -145,6 +145,8 @@ def _without_edges(text: str) -> str:
         text = match["text"]
     if (match := _LIST_MARK.match(text)) and not NUMBERED_LINE.search(text[match.end() :]):
         text = text[match.end() :]
+    title, separator, below = text.removeprefix("\\noindent").strip().partition("\n\n")
+    text = below if separator and is_title_case(title) and has_request(below) else f"{title}{separator}{below}"
     lines = text.split("\n")
     if any(_ENVIRONMENT.search(line) for line in (lines[0], lines[-1])):
         lines = _ENVIRONMENT.sub("", text).strip().split("\n")
