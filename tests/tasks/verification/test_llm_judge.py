@@ -76,7 +76,10 @@ def test_a_greedy_panel_is_refused() -> None:
 
 def test_a_structured_judgement_is_held_to_a_schema_and_read_as_json() -> None:
     stage = JudgeResponse(structured=True)
-    assert stage.initial_sampling().reply_schema["properties"]["verdict"] == {"type": "string", "enum": ["correct", "wrong", "unsure"]}
+    assert stage.initial_sampling().reply_schema["properties"]["verdict"] == {
+        "type": "string",
+        "enum": ["correct", "wrong", "unsure"],
+    }
     text = '{"reason": "Not Verdict: correct.", "verdict": "wrong"}'
     assert (parse_verdict(text, stage.verdict_words), parse_reason(text)) == ("wrong", "Not Verdict: correct.")
     assert parse_verdict("Verdict: correct\nor\n**Verdict: Wrong**.", stage.verdict_words) == "wrong"
