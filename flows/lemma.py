@@ -10,7 +10,7 @@ from schemas.input import ColumnNames, Source
 from schemas.names import DatasetName
 from schemas.receipts import Manifest
 from schemas.recipe import Recipe
-from schemas.tables import corrections, error_draws, error_type_counts, solution_pairs
+from schemas.tables import corrections, diagnoses, error_draws, error_type_counts, solution_pairs
 from schemas.tables.corrections import STRATEGIES, Strategy
 from tasks.lemma.corrections import FixContinue, FreshRestart
 from tasks.lemma.diagnose import Diagnose
@@ -26,6 +26,12 @@ from tasks.lemma.student_attempts import KeepDecided, NormalizeProblem, SampleSt
 from tasks.lemma.truncate import DropDuplicateErrors, Truncate
 from tasks.lemma.validate import ValidateCorrection
 from tasks.proving_ground.draw_problems import DrawProblem
+
+COLUMNS_OF_STEPS = sorted(
+    {*corrections.CORRECTIONS.names, *diagnoses.SCHEMA.names, *error_draws.ERROR_DRAWS.names}
+    | {"attempts", "wrong", "failure", "overall"}
+)
+"""Columns that the steps add. The input's own columns of these names, such as MATH's `type`, are renamed."""
 
 
 class Lemma(Recipe):
@@ -163,7 +169,8 @@ def lemma(recipe: Lemma) -> Manifest:
 def load_problems(run: Run, recipe: Lemma) -> Table:
     """Load problems from files, from a published dataset, or from the proving ground."""
     if recipe.input:
-        return run.seed(Source(input=recipe.input, columns=recipe.columns, shard_rows=recipe.shard_rows), reserved=[])
+        source = Source(input=recipe.input, columns=recipe.columns, shard_rows=recipe.shard_rows)
+        return run.seed(source, reserved=COLUMNS_OF_STEPS)
     if recipe.seeds:
         return run.require_dataset(recipe.seeds, "question", "answer")
     return run.map(recipe.draw, run.empty_rows(recipe.problems, recipe.shard_rows))

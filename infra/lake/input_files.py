@@ -59,7 +59,7 @@ def resolve_globs(source: Source) -> list[str]:
         if not any(matches(url, pattern) for url in urls):
             raise BadInput(
                 f"--columns names columns of {pattern!r}, which is none of the files; there are: "
-                f"{', '.join(sorted(url.rpartition('/')[2] for url in set(urls)))}"
+                f"{', '.join(sorted(map(_end_of_path, set(urls))))}"
             )
     return sorted(set(urls))
 
@@ -81,6 +81,11 @@ def _match_files(fs: Any, path: str) -> list[str]:
     return [match for match, info in fs.glob(path, detail=True).items() if info["type"] == "file"]
 
 
+def _end_of_path(url: str) -> str:
+    """Folder and name of a file: corpora call their files `train.jsonl` and the like."""
+    return "/".join(url.split("/")[-2:])
+
+
 def check_file(url: str, source: Source) -> SourceFile:
     """Read `url` to its end. Raises `BadInput` for the first problem that makes it unusable."""
     required = source.columns.names_in(url)
@@ -98,7 +103,7 @@ def check_file(url: str, source: Source) -> SourceFile:
         if theirs not in seen:
             raise BadInput(
                 f"{url}: has no column {theirs!r}; name the column that holds it with --columns.{ours} NAME, or for "
-                f"this file alone with --columns {url.rpartition('/')[2]}:{ours}=NAME "
+                f"this file alone with --columns {_end_of_path(url)}:{ours}=NAME "
                 f"(there are: {', '.join(sorted(seen))})"
             )
     types = {name: _promote(kinds) for name, kinds in seen.items() if name not in required.values()}

@@ -148,10 +148,11 @@ def test_the_papers_preset_runs_at_the_size_of_the_pupil_on_two_files_like_gsm8k
     words += ["--columns", "grade.jsonl:response=answer", "--columns", "contest.jsonl:response=solution"]
     done = command("run", "lemma", "--preset", "paper", "--preset", "pupil", *words, "--store", tmp_path / "lake")
     assert done.code == 0, done.err
-    rows = asked(command, tmp_path / "lake", "SELECT source, strategy, level FROM corrections")
+    rows = asked(command, tmp_path / "lake", "SELECT source, strategy, level, type, input_type FROM corrections")
     assert {row["strategy"] for row in rows} == {"fix_continue", "fresh_restart"}
     assert {row["source"] for row in rows} == {"student", "injected"}
     assert {row["level"] for row in rows} == {None, "1"}, "there are problems of both files"
+    assert all(row["type"] in ERROR_TYPES and (row["input_type"] is None) == (row["level"] is None) for row in rows)
 
 
 @pytest.mark.parametrize("name", ["hard", "pupil", "paper"])

@@ -13,7 +13,8 @@ def write_corpora(folder: Path, problems: int) -> list[str]:
     drawn = [library.draw_problem(FIRST_SEED + number) for number in range(problems)]
     grade = [{"question": problem.question, "answer": problem.solution} for problem in drawn[: problems // 2]]
     contest = [
-        {"problem": problem.question, "level": "1", "solution": problem.solution} for problem in drawn[problems // 2 :]
+        {"problem": problem.question, "level": "1", "type": problem.topic, "solution": problem.solution}
+        for problem in drawn[problems // 2 :]
     ]
     words = ["--columns", "contest.jsonl:question=problem", "--columns", "contest.jsonl:answer=solution"]
     for name, rows in (("grade", grade), ("contest", contest)):

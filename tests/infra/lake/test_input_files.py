@@ -163,7 +163,7 @@ def test_rows_of_a_file_that_was_replaced_after_the_check_are_never_committed(tm
 def test_a_missing_column_is_named_with_those_that_are_there(tmp_path: Path, lake: str) -> None:
     path = write_jsonl(tmp_path / "a.jsonl", [{"question": "q", "solution": "s", "answer": "1"}])
     expected = "has no column 'response'; name the column that holds it with --columns.response NAME, or for this file "
-    expected += "alone with --columns a.jsonl:response=NAME (there are: answer, question, solution)"
+    expected += f"alone with --columns {tmp_path.name}/a.jsonl:response=NAME (there are: answer, question, solution)"
     assert f"a.jsonl: {expected}" in refused(lake, path)
     assert kept(lake, path, columns=ColumnNames(response="solution")) == [
         {"question": "q", "response": "s", "answer": "1"}
@@ -209,7 +209,7 @@ def test_files_whose_columns_have_other_names_are_read_together(named: str, tmp_
 def test_a_file_that_lacks_its_column_is_told_how_to_name_it_for_this_file_alone(tmp_path: Path, lake: str) -> None:
     told = refused(lake, *corpora(tmp_path), columns=ColumnNames(response="answer", by_file=BOTH))
     assert "contest.jsonl: has no column 'answer'; name the column" in told
-    assert "--columns contest.jsonl:response=NAME (there are: level, problem, solution)" in told
+    assert f"--columns {tmp_path.name}/contest.jsonl:response=NAME (there are: level, problem, solution)" in told
     wrong = BOTH | {"contest.jsonl": {"question": "task", "answer": "solution", "response": "solution"}}
     assert "contest.jsonl: has no column 'task'; name the column that holds it with --columns.question NAME" in refused(
         lake, *corpora(tmp_path), columns=ColumnNames(by_file=wrong)
@@ -218,9 +218,8 @@ def test_a_file_that_lacks_its_column_is_told_how_to_name_it_for_this_file_alone
 
 def test_names_for_a_file_that_is_not_read_or_that_contradict_each_other_are_refused(tmp_path: Path, lake: str) -> None:
     typo = refused(lake, *corpora(tmp_path), columns=ColumnNames(by_file={"contests.jsonl": {"question": "problem"}}))
-    assert typo == (
-        "--columns names columns of 'contests.jsonl', which is none of the files; there are: contest.jsonl, grade.jsonl"
-    )
+    expected = "--columns names columns of 'contests.jsonl', which is none of the files; there are: "
+    assert typo == f"{expected}{tmp_path.name}/contest.jsonl, {tmp_path.name}/grade.jsonl"
     twice = {"contest.jsonl": {"question": "problem"}, "*.jsonl": {"question": "task"}}
     told = refused(lake, *corpora(tmp_path), columns=ColumnNames(by_file=twice))
     assert "column 'question' is 'problem' by 'contest.jsonl' and 'task' by '*.jsonl'; name it once" in told
@@ -235,6 +234,16 @@ def test_files_of_problems_are_read_without_responses_whatever_their_columns_are
         ("$2 + 2$?", "It is $\\boxed{4}$."),
         ("1 + 1?", "1 + 1 = 2\n#### 2"),
     ]
+
+
+def test_files_of_one_name_are_told_apart_by_their_folders(tmp_path: Path, lake: str) -> None:
+    for name, rows in (("grade", GRADE_SCHOOL), ("contest", COMPETITION)):
+        (tmp_path / name).mkdir()
+        write_jsonl(tmp_path / name / "train.jsonl", rows)
+    names = {"question": "problem", "response": "solution", "answer": "solution"}
+    columns = ColumnNames(by_file={"contest/train.jsonl": names, "grade/*": {"response": "answer"}})
+    rows = kept(lake, str(tmp_path / "*" / "train.jsonl"), columns=columns)
+    assert sorted(row["question"] for row in rows) == ["$2 + 2$?", "1 + 1?"]
 
 
 def test_other_names_in_another_file_do_not_seed_a_file_again(tmp_path: Path, lake: str) -> None:
