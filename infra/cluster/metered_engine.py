@@ -65,6 +65,7 @@ class JournaledEngine(RequestObserver):
         self.window: RequestWindow | None = getattr(engine, "window", None)
         self.replies: dict[str, dict[int, Completion]] = {}
         self.failures: dict[str, Failure] = {}
+        self.keys_by_row: dict[str, list[str]] = {}
         self.in_flight = 0
         """Requests that the budget has allowed and that are not answered yet."""
         self.model_fingerprint = fingerprint(spec)
@@ -125,6 +126,9 @@ class JournaledEngine(RequestObserver):
     ) -> Iterator[tuple[Request, Reply]]:
         """Ask for the samples that have neither a reply nor a failure, and yield the replies to all requests."""
         requests_by_row = {request.reply_key: request for request in requests}
+        for key, request in requests_by_row.items():
+            keys = self.keys_by_row.setdefault(request.row_id, [])
+            keys += [key] if key not in keys else []
         missing = [self._keep_unanswered(request) for request in requests if request.reply_key not in self.failures]
         missing = [request for request in missing if request.seeds]
         pending = {request.reply_key for request in missing}
@@ -140,6 +144,14 @@ class JournaledEngine(RequestObserver):
             raise BudgetSpent(
                 f"the budget is spent ({self.tracker.total_usage()}); {len(pending):,} rows of this shard have no reply"
             )
+
+    def replies_about(self, row_id: str) -> list[dict[str, str | None]]:
+        """What the model wrote about a row: text, thought and finish reason of each sample, in their order."""
+        samples = [sample for key in self.keys_by_row.get(row_id, ()) for sample in self.replies.get(key, {}).items()]
+        return [
+            {"text": reply.text, "reasoning": reply.reasoning, "finish_reason": reply.finish_reason}
+            for _, reply in sorted(samples, key=lambda sample: sample[0])
+        ]
 
     def _release_window(self) -> None:
         if self.window is not None:

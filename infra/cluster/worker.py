@@ -6,7 +6,7 @@ workers finish together, the first receipt counts.
 
 import json
 import time
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from typing import Any
 
 import pyarrow as pa
@@ -126,6 +126,7 @@ def run_shard(
         engines.borrow(model_store.with_local_model(spec)) as engine,
         metered_engine.JournaledEngine(engine, spec, journal, tracker) as metered,
     ):
+        writer.replies_about = metered.replies_about
         _record_outcomes(stage, rows, metered, writer)
     details = {"journal": journal_key, **metered.count_samples()}
     if (sampling := getattr(stage, "sampling", None)) is not None:
@@ -219,17 +220,22 @@ class _OutcomeWriter:
         self.quarantined_by_id: dict[str, Quarantine] = {}
         self.reject_rows: list[Row] = []
         self.quarantine_rows: list[Row] = []
+        self.replies_about: Callable[[str], list[dict[str, str | None]]] = lambda row_id: []
+        """What a model wrote about an input row; it is kept with the first reject of the row."""
 
     def add(self, outcome: Outcome, input_row_id: str | None = None) -> None:
         """Add one outcome of the input row `input_row_id`; None: the outcome's own row id."""
         row_id = input_row_id or _row_of(outcome)["row_id"]
         if isinstance(outcome, Reject):
+            replies = None if row_id in self.rejects_by_id else self.replies_about(row_id) or None
             self.rejects_by_id.setdefault(row_id, outcome)
-            self.reject_rows.append(self._make_reject_row(outcome))
+            self.reject_rows.append(self._make_reject_row(outcome) | {"replies": replies})
         elif isinstance(outcome, Quarantine):
             self.quarantined_by_id.setdefault(row_id, outcome)
             self.quarantine_rows.append(
-                self._make_reject_row(outcome) | {"error": outcome.error, "attempts": outcome.attempts}
+                self._make_reject_row(outcome)
+                | {"error": outcome.error, "attempts": outcome.attempts}
+                | {"replies": self.replies_about(row_id) or None}
             )
         else:
             self.kept_ids.add(row_id)

@@ -2,7 +2,8 @@
 
 import pyarrow as pa
 
-from schemas.arrow import required
+from schemas.arrow import optional, required
+from schemas.tables.rejects import REPLIES
 
 SCHEMA = pa.schema(
     [
@@ -12,5 +13,6 @@ SCHEMA = pa.schema(
         required("error", pa.string()),
         required("attempts", pa.int32()),
         required("row", pa.string()),  # the row as JSON text
+        optional("replies", REPLIES),  # as in `schemas.tables.rejects`
     ]
 )

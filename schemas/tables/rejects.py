@@ -2,7 +2,10 @@
 
 import pyarrow as pa
 
-from schemas.arrow import required
+from schemas.arrow import optional, required
+
+REPLIES = pa.list_(pa.struct([("text", pa.string()), ("reasoning", pa.string()), ("finish_reason", pa.string())]))
+"""What a model wrote about a row, one entry a sample. `reasoning` is its thought, null if it had none."""
 
 SCHEMA = pa.schema(
     [
@@ -10,5 +13,6 @@ SCHEMA = pa.schema(
         required("stage", pa.string()),
         required("reason", pa.string()),
         required("row", pa.string()),  # the row as JSON text, because rejected rows have many shapes
+        optional("replies", REPLIES),  # with the first reject of an input row; null if no model was asked about it
     ]
 )

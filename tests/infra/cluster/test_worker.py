@@ -9,16 +9,21 @@ from typing import Annotated, Any, ClassVar
 import pyarrow as pa
 import pytest
 
+from infra import engines
 from infra.cluster import worker
 from infra.lake.store import open_store
 from schemas.arrow import is_measured, measured, required
+from schemas.engine_specs import EmbeddedSpec
 from schemas.errors import LedgerError, SchemaError, VerifierBroken
 from schemas.identity import NotIdentity
 from schemas.input import Source
 from schemas.outcomes import Quarantine, Reject, Row
+from schemas.prompts import Sampling
 from schemas.receipts import Receipt
 from schemas.steps import Filter, Merge, Stage
 from schemas.tables import verdicts
+from tasks.answers.solve import Solve
+from tasks.questions.write import WriteQuestion
 from tasks.verification.attach_verdicts import AttachVerdicts
 from tests.support.pipeline import Compare, make_attempt, read_rows, run_stage, seed, write_jsonl
 
@@ -337,3 +342,28 @@ def test_a_stage_names_the_column_that_its_input_lacks(attempts: Receipt, lake: 
 def test_a_filter_that_would_add_a_column_is_refused_where_it_is_written() -> None:
     with pytest.raises(TypeError, match="KeepAndAdd is a filter, which keeps its input's columns"):
         type("KeepAndAdd", (KeepShort,), {"adds": ADDED, "__annotations__": {"adds": ClassVar[pa.Schema]}})
+
+
+def test_what_a_model_wrote_is_kept_with_the_rows_that_are_lost(lake: str) -> None:
+    spec = engines.pin_model(EmbeddedSpec())
+    blanks = worker.run_empty_rows(3, 3, lake)
+    receipt = worker.run_shard(WriteQuestion(sampling=Sampling(max_tokens=4)), spec, blanks, 0, lake)
+    assert receipt.kept == 0 and receipt.rejects is not None
+    lost = open_store(lake).get(receipt.rejects).to_pylist()
+    assert [row["reason"] for row in lost] == ["cut_off"] * 3
+    for row in lost:
+        (reply,) = row["replies"]
+        assert reply["text"] and (reply["reasoning"], reply["finish_reason"]) == (None, "length")
+    engines.unload()
+
+
+def test_the_replies_about_a_row_are_kept_once(lake: str) -> None:
+    stage = Solve(sampling=Sampling(n=2, temperature=0.7, max_tokens=3))
+    table = pa.table({"row_id": ["q"], "question": ["What is 2 + 2?"]})
+    part = open_store(lake).put(table)
+    given = Receipt(step="s", key="k", inputs=(), rows_in=1, kept=1, parts=(part,))
+    receipt = worker.run_shard(stage, engines.pin_model(EmbeddedSpec()), given, 0, lake)
+    assert receipt.rejects is not None
+    first, second = open_store(lake).get(receipt.rejects).to_pylist()
+    assert len(first["replies"]) == 2 and second["replies"] is None
+    engines.unload()
