@@ -45,6 +45,9 @@ class ChatModelSpec(PricedSpec):
     thinks: bool = False
     """Whether the model thinks before it replies unless its chat template is told not to. Scores are then asked for
     with `enable_thinking = false`."""
+    thought_tokens: int = Field(default=0, ge=0)
+    """Tokens that a reply may take for its thought, in addition to the `max_tokens` of the stage that asks: 8,000 to
+    32,000 for models that think. 0: the stage's limit holds for thought and reply together."""
     reasoning_marks: tuple[tuple[str, str], ...] = ()
     """What opens and what closes the model's thoughts, in addition to the marks that are known, e.g.
     `[["<scratchpad>", "</scratchpad>"]]`."""
@@ -134,6 +137,9 @@ class HttpSpec(PricedSpec):
     thinks: bool = False
     """Whether the model thinks before it replies unless its chat template is told not to. Scores are then asked for
     with `enable_thinking = false`."""
+    thought_tokens: int = Field(default=0, ge=0)
+    """Tokens that a reply may take for its thought, in addition to the `max_tokens` of the stage that asks: 8,000 to
+    32,000 for models that think. 0: the stage's limit holds for thought and reply together."""
     layout: Layout | Literal["auto", "bare"] = "auto"
     """How a chat prompt is laid out. `auto`: instruction and inputs in two turns, or both in the user's turn if the
     server refuses a system turn. `boxed`: as models for mathematics were trained. `bare`: only `bare_prefix`, sent to

@@ -22,10 +22,16 @@ ADDED_FIELDS: Mapping[str, str] = {
             *("top_k", "min_p", "presence_penalty", "frequency_penalty", "repetition_penalty", "stop", "thinking"),
         )
     },
-    **{f"HttpSpec.{name}": "0.2" for name in ("bare_prefix", "layout", "reasoning_marks", "score_api", "thinks")},
+    **{
+        f"HttpSpec.{name}": "0.2"
+        for name in ("bare_prefix", "layout", "reasoning_marks", "score_api", "thinks", "thought_tokens")
+    },
     **dict.fromkeys(
         (
-            *(f"ChatModelSpec.{name}" for name in ("layout", "system_turn", "thinks", "reasoning_marks")),
+            *(
+                f"ChatModelSpec.{name}"
+                for name in ("layout", "system_turn", "thinks", "thought_tokens", "reasoning_marks")
+            ),
             *(f"RewardModelSpec.{name}" for name in ("trust_remote_code", "reward_token", "step_token", "step_scores")),
         ),
         "0.2",

@@ -109,6 +109,8 @@ class JournaledEngine(RequestObserver):
         self, requests: Sequence[Request], sampling: Sampling, observer: RequestObserver = NO_OBSERVER
     ) -> Iterator[tuple[Request, Reply]]:
         """See `schemas.engine.Generator`. Raises `BudgetSpent` after the last reply that the budget covers."""
+        if (thought_tokens := getattr(self.spec, "thought_tokens", 0)) and sampling.thinking is not False:
+            sampling = sampling.model_copy(update={"max_tokens": sampling.max_tokens + thought_tokens})
         self.tracker.set_estimate(sampling.max_tokens * sampling.n)
         yield from self._ask_missing(requests, lambda missing: self.engine.stream(missing, sampling, self))
 

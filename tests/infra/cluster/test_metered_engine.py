@@ -94,6 +94,13 @@ def test_a_receipt_counts_the_samples_that_were_cut_off(folder: str) -> None:
     assert 0 < int(receipt.details["cut_off"]) <= 12
 
 
+def test_a_role_that_thinks_has_tokens_for_its_thoughts_in_addition(folder: str) -> None:
+    blanks = worker.run_empty_rows(6, 6, folder)
+    tell = Tell(template="Tell.", sampling=SAMPLED.model_copy(update={"max_tokens": 4}))
+    receipt = worker.run_shard(tell, EmbeddedSpec(thought_tokens=200), blanks, 0, folder, Account(run="r"))
+    assert {name: receipt.details[name] for name in ("samples", "cut_off")} == {"samples": "12", "cut_off": "0"}
+
+
 def test_what_a_lost_run_was_told_is_not_asked_again(stub: MockServer, folder: str) -> None:
     store, stage = open_store(folder), Tell(template="Tell.")
     lost = worker.run_empty_rows(20, 20, folder)
