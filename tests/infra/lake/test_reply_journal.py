@@ -45,7 +45,7 @@ DAMAGED = [
     b'{"row":"a","sample":0}',
     b'{"row":"a","sample":"0","reply":{"text":"","finish_reason":"stop","prompt_tokens":1,"completion_tokens":1}}',
     b'{"row":["a"],"sample":0,"reply":{"text":"","finish_reason":"stop","prompt_tokens":1,"completion_tokens":1}}',
-    b'{"row":"a","sample":0,"reply":{"text":"","finish_reason":"bored","prompt_tokens":1,"completion_tokens":1}}',
+    b'{"row":"a","sample":0,"reply":{"text":"","finish_reason":7,"prompt_tokens":1,"completion_tokens":1}}',
     b'{"row":"a","sample":0,"reply":{"text":null,"finish_reason":"stop","prompt_tokens":1,"completion_tokens":1}}',
     b'{"row":"a","sample":0,"reply":[]}',
     b"",
