@@ -50,7 +50,8 @@ def write_questions(api: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_a_role_that_nobody_offers_is_named_before_anything_is_written(write_questions: Any, tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match="stage write_question needs the role 'poet'; the profile offers: difficulty, judge, prober"):
+    offered = "stage write_question needs the role 'poet'; the profile offers: difficulty, judge, prober"
+    with pytest.raises(BadInput, match=offered):
         write_questions(Recipe(write=WriteQuestion(role="poet")))
     assert not open_store(str(tmp_path / "lake")).exists()
 
