@@ -93,7 +93,7 @@ class KeepDecided(Stage):
     """Keeps solutions that are certainly right or certainly wrong; rejects those that may be wrong only in form."""
 
     label: ClassVar[str] = "keep_decided"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 2
     carries_user_columns: ClassVar[bool] = True
     table: ClassVar[pa.Schema] = student_solutions.SOLUTIONS_GRADED
 
