@@ -145,8 +145,8 @@ def _make_injection(text: str, values: Sequence[str]) -> Injection:
     found = {_find_line(value, solution, is_headed) for value in values} - {None}
     line = found.pop() if len(found) == 1 else None
     lines = solution.splitlines()
-    if line is not None and 1 <= line <= len(lines) and lines[line - 1].startswith(ANSWER_PREFIX):
-        line = None
+    if line is not None and lines[line - 1 : line] == [f"{ANSWER_PREFIX} {line}"]:
+        line = None  # the number of the step, repeated as the answer
     return Injection(None if any(map(_COMMENT.search, lines)) else line, solution)
 
 
