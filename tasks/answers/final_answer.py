@@ -1,6 +1,7 @@
 """Finds the final answer of a solution, and makes the key by which answers are compared."""
 
 import contextlib
+import re
 
 from schemas.reasoning import split_reasoning
 from tasks.verification.equivalence.answer_shapes import Scalar
@@ -12,6 +13,8 @@ ANSWER_PREFIX = "####"
 """Opens the last line of a solution; the answer follows it."""
 ANSWER_RULES = frozenset({*EXPLICIT_RULES, "answer_is"})
 """Rules by which a solution states its final answer; the others guess."""
+# matches r"\boxed{5}", r"\boxed{\frac{1}{2}}", not r"\boxed 5"
+_BOX = re.compile(r"\\f?boxed\s*\{((?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*)\}")
 
 
 def final_answer(text: str) -> str | None:
@@ -25,6 +28,10 @@ def final_answer(text: str) -> str | None:
         return None
     if extraction.found_by == "hash" and len({answer_key(each) for each in find_all_hashes(reply)}) > 1:
         return None
+    if extraction.found_by == "boxed":
+        before, after = reply[: extraction.start].rpartition("\n")[2], reply[extraction.start :].partition("\n")[0]
+        if len({answer_key(match[1]) for match in _BOX.finditer(before + after)}) > 1:
+            return None
     return extraction.text or None
 
 

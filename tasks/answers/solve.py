@@ -22,7 +22,7 @@ class Solve(Ask):
 
     label: ClassVar[str] = "solve"
     tag: ClassVar[str] = "solve"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     table: ClassVar[pa.Schema] = answers.ANSWERS
     role: str | None = "solver"
     """Role of the model that solves the problems."""

@@ -33,7 +33,7 @@ class WriteCorrection(Ask):
     """
 
     carries_user_columns: ClassVar[bool] = True
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     table: ClassVar[pa.Schema] = corrections.CORRECTION_DRAFTS
     strategy: ClassVar[Literal["fix_continue", "fresh_restart"]]
 

@@ -30,7 +30,7 @@ class Inject(Ask):
 
     label: ClassVar[str] = "inject"
     tag: ClassVar[str] = "inject"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     carries_user_columns: ClassVar[bool] = True
     table: ClassVar[pa.Schema] = student_solutions.SOLUTIONS_WRITTEN
     role: str | None = "teacher"

@@ -48,7 +48,17 @@ _NUMBER = re.compile(
 )
 # matches the start of "Step 2: add", "2. Area", "(3) So", not of "2.5 km", "12 * 3"
 _OWN_NUMBER = re.compile(r"[\s*_#>-]*(?:step\s+([0-9]{1,3})\b|\(?([0-9]{1,3})[.)](?=\s|$))", re.IGNORECASE)
-
+# matches "2 is actually wrong", "it actually is correct", "This is the mistake", not "The clock is wrong"
+_COMMENT = re.compile(
+    r"\b(?:is|are|was|were|which|it|that|this|[0-9]+) (?:is |was )?(?:actually|in fact|indeed|really)"
+    r" (?:is |was |calculated )?(?:wrong|incorrect|mistaken|correct|correctly|right|an? (?:mistake|error))\b"
+    r"|\b(?:it|that|this|which|(?:step|line) [0-9]+|(?:answer|result|calculation)(?: [0-9]+)?) (?:is|was)"
+    r" (?:(?:the|an?) )?(?:wrong|incorrect|mistake|error)\b",
+    re.IGNORECASE,
+)
+"""What speaks about a solution, and is no part of one."""
+# matches r"\[ x \]", "$$x$$", r"\begin{align}x\end{align}", not "$x$"
+_DISPLAY_MATH = re.compile(r"\\\[.*?\\\]|\$\$.*?\$\$|\\begin\{(\w+\*?)\}.*?\\end\{\1\}", re.DOTALL)
 
 MIN_QUOTE_WORDS = 2
 """Words of a quote that may name a line."""
@@ -133,7 +143,11 @@ def _make_injection(text: str, values: Sequence[str]) -> Injection:
     solution = "\n".join(line for line in clean_solution(text).splitlines() if line.strip())
     is_headed = _has_inner_heading(text, solution)
     found = {_find_line(value, solution, is_headed) for value in values} - {None}
-    return Injection(found.pop() if len(found) == 1 else None, solution)
+    line = found.pop() if len(found) == 1 else None
+    lines = solution.splitlines()
+    if line is not None and lines[line - 1 : line] == [f"{ANSWER_PREFIX} {line}"]:
+        line = None  # the number of the step, repeated as the answer
+    return Injection(None if any(map(_COMMENT.search, lines)) else line, solution)
 
 
 def _has_inner_heading(text: str, solution: str) -> bool:
@@ -163,12 +177,27 @@ def _find_line(value: str, solution: str, is_headed: bool) -> int | None:
 def _find_numbered(number: int, solution: str) -> int | None:
     """The line that is the one with this number, where display math counts as a part of the line before it.
 
-    The number itself if there are fewer lines; None if the solution numbers its lines, and calls another one so.
+    The number itself if there are fewer lines. None if the solution numbers its lines, and calls another one so, or if
+    it is another line where display math counts as a line.
     """
     lines = solution.splitlines()
     starts = [solution.count("\n", 0, at) for at in find_line_starts(solution)]
     numbered = ((at, _OWN_NUMBER.match(line)) for at, line in enumerate(lines))
     own = {at for at, match in numbered if match and int(match[1] or match[2]) == number}
+    counted = _count_display_math(solution)
     if not 1 <= number <= len(starts):
-        return number if not own else None
+        is_ambiguous = 1 <= number <= len(counted) and counted[number - 1] != number - 1
+        return number if not own and not is_ambiguous else None
+    if number <= len(counted) and counted[number - 1] != starts[number - 1]:
+        return None
     return starts[number - 1] + 1 if own <= {starts[number - 1]} else None
+
+
+def _count_display_math(solution: str) -> list[int]:
+    """The numbers, from 0, of the lines of a solution, where all of a display formula counts as one line."""
+    inside = {
+        at
+        for match in _DISPLAY_MATH.finditer(solution)
+        for at in range(solution.count("\n", 0, match.start()) + 1, solution.count("\n", 0, match.end()) + 1)
+    }
+    return [at for at in range(solution.count("\n") + 1) if at not in inside]

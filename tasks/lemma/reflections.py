@@ -62,6 +62,7 @@ _ERROR_WORD = _any_of(
     r"\b(?:something|a step|one) is missing\b|\bcomes too early\b|\btoo hasty\b|\bhasty\b",
     r"\b(?:that|this|it|which|step|line|result) (?:is|was|would be|seems|looks)"
     r" (?:false|impossible|invalid|unreasonable|odd|strange)\b(?! (?:for|to|that)\b)",
+    r"\bsomething(?:'s| is| seems| looks| feels| must be)(?: \w+)? (?:off|odd|strange|fishy)\b",
     r"\bcontradicts (?:what|my|the (?:first|earlier|step|line|result|question|one|story))\b",
 )
 _OWN_ERROR = _any_of(
@@ -100,6 +101,18 @@ _IN_PLACE_OF = _any_of(
     r"\b(?:the question|the problem|the text|the story) (?:asks|wants|says|said|is about|speaks)\b[^.;!?]{0,80}"
     r"\b(?:and not|but (?:not|i|i've)|and i|while i|whereas i|yet i)\b",
 )
+_OTHER_THING = _any_of(
+    r"\bi(?:'ve| have)? (?:just |only |simply )?(?:\w+ed|took|found|wrote|got|made|did|put|set|drew|chose|split|gave)\b"
+    r"[^.;!?]{0,60}, (?:but|yet|and yet|although|while) (?:that|this|it|these|those|which)(?:'s| is| was| are"
+    r"| were| gives)"
+    r" (?:the|an?|what|how|for|per|of|twice|half|square|cubic)\b"
+    r"(?! (?:first|second|next|last|easy|start|beginning|good|right|correct|part|whole|half)\b)(?! \w+ (?:part"
+    r"|step)\b)",
+    r"\bi(?:'ve| have)? (?:just |only |simply )?(?:\w+ed|took)\b[^.!?]{0,60}[;,:] [^.!?;]{0,60}\b(?:needs"
+    r"|asks for|wants"
+    r"|calls for|takes|goes by)\b[^.!?;]{0,40}\binstead\b",
+)
+"""Says of one's own step that it gives another thing: `I multiplied the sides, but that is the area of the garden`."""
 _NOT_NUMBER = _any_of(
     r"(?:\b(?:not|never|hardly)|n't) (?:(?:be|give|make|equal|come to|leave|yield|the|a|yet|really|just|only|simply"
     r"|quite) ){0,2}[$\u20ac\u00a3\\(]*-?(?!0\b)[0-9]",
@@ -151,6 +164,7 @@ def _admits(text: str, wrong_step: str) -> bool:
         _TOO_MUCH,
         _SHOULD,
         _IN_PLACE_OF,
+        _OTHER_THING,
         _NOT_NUMBER,
         _TAKING_BACK,
     )

@@ -29,7 +29,7 @@ class FailRate(Ask):
     """
 
     label: ClassVar[str] = "fail_rate"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     tag: ClassVar[str] = "solve"
     table: ClassVar[pa.Schema] = difficulty.SCHEMA
     role: str | None = "prober"

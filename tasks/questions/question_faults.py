@@ -37,25 +37,36 @@ REQUEST = re.compile(
     re.IGNORECASE,
 )
 """What asks for something: a question mark, or the verb of a task where an English sentence or clause begins."""
-# matches "3 cats", r"$x$", "twice as old", "the area", "How many", not "What is the best job?"
-_QUANTITY = re.compile(
+_WH_WORDS = "how many|how much|what|which|who|when|where|why"
+# matches "3 cats", r"$x$", "twice as old", "the area", not "What is the best job?", "How many are there?"
+_GIVEN_QUANTITY = re.compile(
     r"[0-9$=+]|\\[a-z]|\b(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|\w+teen|twenty|thirty|forty"
     r"|fifty"
     r"|sixty|seventy|eighty|ninety|hundreds?|thousands?|millions?|half|halves|thirds?|quarters?|twice|thrice|doubled?"
     r"|doubles|dozens?|percent|sums?|products?|areas?|perimeters?|volumes?|angles?|triangles?|circles?|squares?|primes?"
     r"|digits?|integers?|even|odd|probability|average|mean|median|ratios?|fractions?|equations?|functions?|polynomials?"
-    r"|factors?|divisors?|multiples?|remainders?|how many|how much|numbers?|degrees?|lines?|likely|longest|shortest"
-    r"|greatest|least)\b",
+    r"|factors?|divisors?|multiples?|remainders?|degrees?|lines?|likely|longest|shortest"
+    r"|greatest|least|letters?|words?|arrange(?:d|ments?)|base|coins?|dice|die|figure|shown|one|some|several"
+    r"|each|every|once|same|distinct"
+    r"|different|edges?|diagonals?|\w+gon(?:al)?s?|days?|total)\b",
     re.IGNORECASE,
 )
 _SUBJECT = (
     r"(?:the|this|your) (?:(?:given|original|above|current|provided|revised|improved|rewritten|new|final|initial) )?"
     r"(?:question|problem)"
 )
-# matches "<think>x", "</think>", not "think"
-_THOUGHT_TAG = re.compile(r"</?(?:think|thinking|thought|reasoning)>", re.IGNORECASE)
+
+
+def _compile_tag(names: str) -> re.Pattern[str]:
+    """A pattern of tags that are not only spoken of, between quotes or backticks."""
+    tag = rf"</?(?:{names})>"
+    return re.compile(rf"(?<![`'\"\u2018\u201c]){tag}|{tag}(?![`'\"\u2019\u201d])", re.IGNORECASE)
+
+
+# matches "<think>x", "</think>", not "think", "a `<think>` on the screen"
+_THOUGHT_TAG = _compile_tag("think|thinking|thought|reasoning")
 # matches "x <answer>", "</solution>", not "a < b"
-_OTHER_TAG = re.compile(rf"</?(?:{TAG_NAMES}|answer|solution|hint|final_answer)>", re.IGNORECASE)
+_OTHER_TAG = _compile_tag(f"{TAG_NAMES}|answer|solution|hint|final_answer")
 # matches r"\boxed{12}", "x\n#### 12", not r"\boxed{\phantom{12}}", r"\boxed{}"
 _MARKED_ANSWER = re.compile(
     r"\\f?boxed\s*\{(?!\s*(?:\}|\\phantom|\\hphantom|\\text\{\s*\}|\\[ ,;]|\?))|^\s*#{4}\s", re.MULTILINE
@@ -186,8 +197,30 @@ _CHANGE_ANNOUNCED = re.compile(
     r"|wording|works?|sense)\b[^.?!\n0-9$\\]{0,30}:",
     re.IGNORECASE,
 )
+# matches '"How many?" -> "How many cars?"', 'x? => Y', '"x" becomes "Y?"', not "f: A -> B", "x -> 3"
+_OLD_AND_NEW = re.compile(
+    r"[?.!\"\u201d][*_)]*\s*(?:-{1,3}>|={1,2}>|[\u2192\u21d2\u27a1\u279c\u2794])\s*[*_(]*[\"\u201cA-Z]"
+    r"|[\"\u201d]\s+(?:becomes|is now|(?:(?:was|is) )?(?:changed|rewritten|re-?worded|replaced) (?:to|as|into"
+    r"|with|by)|to"
+    r"|into)\s*:?\s+[\"\u201c][^\"\u201d\n]*\?"
+)
+# matches "It lacks a rate. I'd suggest: A", "So the final version is A", not "The new version is 20 % faster."
+_PROPOSAL = re.compile(
+    r"(?:^|[.!?\n]\s*)[*_\s]*(?:(?:so|then|thus|therefore|hence|finally|now|instead|and|but|maybe|perhaps)\b,? )*"
+    r"(?:i(?:[\u2019']d| would|[\u2019']ll| will| could| can| might)?(?: \w+)? (?:suggest|propose|recommend"
+    r"|phrase|rephrase"
+    r"|re-?word|re-?write|write|put|ask|word|go with|settle on)\b[^.?!:\n]{0,60}:"
+    r"|(?:the|my|our|a|one) (?:\w+ )?(?:final|finished|new|improved|revised|rewritten|corrected|better|clear"
+    r"|clearer|complete"
+    r"|harder|possible|full|solvable|fixed) (?:version|question|problem|wording|text|statement|one|rewrite|form"
+    r"|formulation)[^.?!:\n]{0,30} ?(?:is|reads|becomes|runs|would be|would read|could be|could read|might be)"
+    r"(?: (?:then|now|as follows|this|thus))?[,:]?\s+(?-i:[\"\u201cA-Z]))",
+    re.IGNORECASE,
+)
 _FAULTS = (
     ("thought", _THOUGHT_TAG),
+    ("several questions", _OLD_AND_NEW),
+    ("label", _PROPOSAL),
     ("label", _OTHER_TAG),
     ("solution", _MARKED_ANSWER),
     ("solution", _SOLUTION_LABEL),
@@ -216,6 +249,12 @@ _CALCULATION = (
     r"(?<![\w^\\.])[0-9][0-9.,]*[)%]?(?: [a-z]+)?\s*(?:[-+*/\u00d7\u00f7\u00b7\u2212]|\\times|\\cdot"
     r"|\\div)\s*[$(]*[0-9](?:[0-9.,)%\s+*/\u00d7\u00f7\u00b7\u2212-]|\\times|\\cdot"
     r"|\\div| [a-z]+)*=\s*[$(]*[0-9]"
+)
+# matches "10cm + 8 cm = 18cm", "3 * 4 = 12", not "x + 3 = 7", "3 = 1 + 2"
+_ANY_CALCULATION = re.compile(
+    r"(?<![\w^\\.])[0-9][0-9.,]{0,12} ?[a-z]{0,12} ?[-+*/\u00d7\u00f7] ?"
+    r"[0-9][0-9., a-z+*/\u00d7\u00f7%()-]{0,60}= ?[0-9]",
+    re.IGNORECASE,
 )
 # matches " 3 * 4 = 12", "So he has 5.", "First, we add", not "Give your answer in cm."
 _SOLUTION_AFTER = re.compile(
@@ -290,14 +329,67 @@ def find_fault(question: str) -> str | None:
         return next((kind for kind in ("solution", "hint") if kind in kinds), "label")
     if _begins_with_remark(question):
         return "comment"
-    if not has_request(question) or (_ENGLISH.search(question) and not _QUANTITY.search(question)):
+    if not _asks_for_quantity(question):
         return "no question"
+    if not _MARKS.search(question) and _ANY_CALCULATION.search(_FORMULA.sub(" ", question)):
+        return "solution"
     return _fault_after_request(question)
 
 
 def has_request(text: str) -> bool:
     """Whether a text asks for something: by a question mark or by the verb of a task. Only English is judged."""
     return bool(REQUEST.search(text)) or (bool(_LETTERS.search(text)) and not _ENGLISH.search(text))
+
+
+# matches "$x$", r"\\[ x \\]", r"\\(x\\)", not "$5 and 6"
+_FORMULA = re.compile(r"\$[^$]*\$|\\\[.*?\\\]|\\\(.*?\\\)", re.DOTALL)
+_MARKS = re.compile(r"[?\uff1f\u061f]")
+# matches "Find x.", "If so, find x", "How many are there", not "He has 3 cars, which are red."
+_IMPERATIVE = re.compile(
+    rf"(?:^|[.!:;,)\]}}$]\s*|\n\s*|\b(?:then|and|or|please|also|now|must"
+    rf"|should) )(?!(?:{_WH_WORDS})\b)(?:{_TASK_VERBS})\b"
+    rf"|(?:^|[.!:)]\s+|\n\s*)(?:(?:for|in|by|at|on|to|of|from) )?(?:{_WH_WORDS})\b|, (?:then )?(?:what (?:is"
+    rf"|are|was|must|will)|how many|how much)\b",
+    re.IGNORECASE,
+)
+# matches "To find x, multiply", "you simply multiply", "we then add", not "You must find x."
+_WAY_TO_SOLVE = re.compile(
+    r"\b(?:to|in order to) (?:find|get|compute|calculate|determine|solve|work out|figure out|know|answer"
+    r"|obtain)\b[^.?!\n]*,"
+    r"|\b(?:you|we|one|i) (?:(?:can|could|will|would|need to|have to) )?(?:(?:simply|just|easily|then|now|first"
+    r"|also|only) )*"
+    rf"(?:{_TASK_VERBS})\b",
+    re.IGNORECASE,
+)
+# matches "How does that work?", "How do you solve 2000?", "What should I do?", not "How does 3/4 compare with 2/3?"
+_ASKS_NO_QUANTITY = re.compile(
+    r"(?:^|[.!,;:)\n]\s*)(?:and |so |but |then |now )?(?:how (?:do|does|did|can|could|would|should|come)\b"
+    r"(?![^?]*\b(?:compare|factor|change|relate|many|much|far|long|old|differ)\b)|why\b|what (?:do you think"
+    r"|should (?:i|we|you|he"
+    r"|she|they) do\b|can (?:i|we|you) do\b|(?:does|do|did) (?:this|that|it) mean|happens\b|happened\b|now\b"
+    r"|is (?:going on"
+    r"|wrong)\b|about\b|if\b))[^?\uff1f.!]*[?\uff1f]?\s*\Z",
+    re.IGNORECASE,
+)
+# matches "It is so. How many?", "$x = 1.$ Find", "x\n\ny", not "3.5 km"
+_SENTENCE_OR_FORMULA_END = re.compile(r"(?<=[.!?])\s+|(?<=[.!?]\$)\s+|\n\n+")
+LEAST_LETTERS_OF_LANGUAGE = 12
+"""Fewest letters of words, apart from units, that make a text one of a language other than English."""
+# matches "cm", "kg", "x", r"\\frac", not "Calcule"
+_NO_WORD = re.compile(r"\\[A-Za-z]+|\b(?:[^\W\d_]|[cmkd]?[mglL]|min|hrs?|km/h|mph|sq|ft|in|yd|lbs?|oz|sec|usd|eur)\b")
+
+
+def _asks_for_quantity(question: str) -> bool:
+    """Whether a question asks its reader for a quantity, and gives a quantity to work with. In English only."""
+    if not _ENGLISH.search(question):
+        letters = sum(sign.isalpha() for sign in _NO_WORD.sub(" ", question))
+        return bool(REQUEST.search(question)) or letters >= LEAST_LETTERS_OF_LANGUAGE or not question.isascii()
+    sentences = [sentence for sentence in _SENTENCE_OR_FORMULA_END.split(question) if sentence.strip()]
+    asking = [each for each in sentences if _MARKS.search(each) or _IMPERATIVE.search(each)]
+    asking = [each for each in asking if _MARKS.search(each) or not _WAY_TO_SOLVE.search(each)]
+    if not asking or all(_ASKS_NO_QUANTITY.search(each) for each in asking):
+        return False
+    return bool(_GIVEN_QUANTITY.search(question))
 
 
 # matches the start of "Find the sum", "Given:", "For what x", not of "Done.", "After fixing it, we get:"

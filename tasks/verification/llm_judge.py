@@ -12,6 +12,7 @@ from schemas.prompts import Prompt
 from schemas.tables import verdicts
 from tasks.base.ask import Outcome
 from tasks.base.llm_judge import JudgeStage, Synonyms
+from tasks.verification.verify import OPEN_THOUGHT, read_response
 
 JUDGE_VERDICTS = pa.schema(
     [
@@ -24,9 +25,13 @@ JUDGE_VERDICTS = pa.schema(
 
 
 class JudgeResponse(JudgeStage):
-    """A verdict for each attempt, by the known answer or the model's own solution. `unsure` becomes `unverifiable`."""
+    """A verdict for each attempt, by the known answer or the model's own solution. `unsure` becomes `unverifiable`.
+
+    The judge does not see what was thought before a response. A response whose thought never ends is not judged.
+    """
 
     label: ClassVar[str] = "judge_response"
+    version: ClassVar[int] = 4
     table: ClassVar[pa.Schema] = JUDGE_VERDICTS
     verdict_words: ClassVar[tuple[str, ...]] = ("correct", "wrong", "unsure")
     verdict_synonyms: ClassVar[Synonyms] = {
@@ -38,16 +43,20 @@ class JudgeResponse(JudgeStage):
     show_gold: bool = True
     """Whether the judge is shown the known answer. Without it the judge must solve the question itself."""
 
-    def prompt(self, row: Row) -> Prompt:
+    def prompt(self, row: Row) -> Prompt | None:
+        if (response := read_response(row["response"])) is None:
+            return None
         gold = {"known_answer": row["answer"]} if self.show_gold else {}
-        return self.make_prompt(question=row["question"], **gold, response=row["response"])
+        return self.make_prompt(question=row["question"], **gold, response=response)
 
     def parse(self, row: Row, replies: list[Completion]) -> Iterator[Outcome]:
         word, votes, reason = self.majority(replies)
-        verdict = word if word in verdicts.DECISIVE_VERDICTS else "unverifiable"
-        judged_row = make_verdict(
-            row["row_id"], verdict, _classify_vote(word, votes), "questmill.llm_judge", self.judge_version
-        )
+        if replies:
+            verdict = word if word in verdicts.DECISIVE_VERDICTS else "unverifiable"
+            rule = _classify_vote(word, votes)
+        else:
+            verdict, rule = "unparseable", OPEN_THOUGHT
+        judged_row = make_verdict(row["row_id"], verdict, rule, "questmill.llm_judge", self.judge_version)
         yield judged_row | {"gold_parsed": row["answer"] if self.show_gold else None, "votes": votes, "reason": reason}
 
 

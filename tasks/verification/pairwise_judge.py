@@ -16,11 +16,12 @@ from schemas.prompts import Prompt
 from schemas.steps import Merge
 from tasks.base.ask import Outcome
 from tasks.base.llm_judge import JudgeStage, Synonyms
+from tasks.verification.verify import OPEN_THOUGHT, read_response
 
 PAIR_CHOICES = pa.schema(
     [
         required("row_id", pa.string()),
-        optional("choice", pa.string()),  # own, rival or neither; null if there is no decision or no rival
+        optional("choice", pa.string()),  # own, rival, neither or open_thought; null: no decision or no rival
         optional("votes", pa.string()),
         optional("reason", pa.string()),
         measured("milliseconds", pa.float32()),
@@ -54,9 +55,13 @@ class PairWithRival(Merge):
 
 
 class JudgePair(JudgeStage):
-    """Which of two responses has the right answer, in one order. A second stage shows them in the other order."""
+    """Which of two responses has the right answer, in one order. A second stage shows them in the other order.
+
+    The judge does not see what was thought before a response. A response whose thought never ends is not judged.
+    """
 
     label: ClassVar[str] = "judge_pair"
+    version: ClassVar[int] = 4
     table: ClassVar[pa.Schema] = PAIR_CHOICES
     verdict_words: ClassVar[tuple[str, ...]] = ("first", "second", "neither")
     verdict_synonyms: ClassVar[Synonyms] = {
@@ -69,17 +74,19 @@ class JudgePair(JudgeStage):
     """Whether the rival response is shown first. The recipe runs both orders, whatever is given here."""
 
     def prompt(self, row: Row) -> Prompt | None:
-        if row["rival"] is None:
+        own, rival = read_response(row["response"]), read_response(row["rival"] or "")
+        if own is None or rival is None or row["rival"] is None:
             return None
-        responses = (row["rival"], row["response"]) if self.swapped else (row["response"], row["rival"])
+        responses = (rival, own) if self.swapped else (own, rival)
         return self.make_prompt(question=row["question"], first_response=responses[0], second_response=responses[1])
 
     def parse(self, row: Row, replies: list[Completion]) -> Iterator[Outcome]:
         word, votes, reason = self.majority(replies)
         choices = {"first": "rival" if self.swapped else "own", "second": "own" if self.swapped else "rival"}
+        is_open = not replies and read_response(row["response"]) is None
         yield {
             "row_id": row["row_id"],
-            "choice": choices.get(word or "", word),
+            "choice": OPEN_THOUGHT if is_open else choices.get(word or "", word),
             "votes": votes or None,
             "reason": reason,
             "milliseconds": 0.0,
@@ -90,6 +97,7 @@ class VerdictFromPairs(Merge):
     """A verdict for each attempt: right if both orders prefer it, wrong if both prefer its rival or neither."""
 
     label: ClassVar[str] = "verdict_from_pairs"
+    version: ClassVar[int] = 2
     inputs: ClassVar[tuple[str, ...]] = ("attempts", "given", "swapped")
     extra_columns: ClassVar[tuple[str, ...]] = ("votes", "reason")
     """Columns in addition to those of every verdict."""
@@ -105,6 +113,7 @@ class VerdictFromPairs(Merge):
                     coalesce(given.reason, swapped.reason) AS reason, given.milliseconds AS milliseconds,
                     CASE
                         WHEN given.row_id IS NULL OR swapped.row_id IS NULL THEN NULL
+                        WHEN given.choice = '{OPEN_THOUGHT}' THEN given.choice
                         WHEN given.votes IS NULL THEN 'no_rival'
                         WHEN given.choice IS NULL OR swapped.choice IS NULL THEN 'no_verdict'
                         WHEN given.choice = swapped.choice THEN given.choice
@@ -114,6 +123,7 @@ class VerdictFromPairs(Merge):
             )
             SELECT row_id, CASE rule
                     WHEN 'own' THEN 'correct' WHEN 'rival' THEN 'wrong' WHEN 'neither' THEN 'wrong'
+                    WHEN '{OPEN_THOUGHT}' THEN 'unparseable'
                     ELSE 'unverifiable'
                 END AS verdict,
                 CASE rule WHEN 'own' THEN 'preferred' WHEN 'rival' THEN 'rival_preferred' ELSE rule END AS rule,

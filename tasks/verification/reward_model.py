@@ -20,8 +20,8 @@ class ScoreResponse(ScoreAnswer):
     role: str | None = "reward"
     """Role of the model that rates the responses."""
 
-    def prompt(self, row: Row) -> Prompt:
-        return self.make_prompt(question=row["question"], solution=row["response"])
+    def prompt(self, row: Row) -> Prompt | None:
+        return self.prompt_without_thought(row["question"], row["response"])
 
 
 class RewardThreshold(Merge):

@@ -33,6 +33,7 @@ from tasks.verification.verify import Verify
 
 FOLDER = Path(__file__).parents[1] / "data" / "replies"
 OUTCOMES = ("right", "lost", "misread")
+_NUMBER_WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 Entry = Mapping[str, Any]
 Reading = Mapping[str, Any] | None
 
@@ -179,7 +180,9 @@ def _agrees(entry: Entry, reading: Mapping[str, Any], expected: Mapping[str, Any
 
 
 def _is_same_answer(read: str, expected: str) -> bool:
-    if answer_key(read) == answer_key(expected):
+    if answer_key(read) == answer_key(expected) or (
+        read in _NUMBER_WORDS and str(_NUMBER_WORDS.index(read)) == expected
+    ):
         return True
     responses = (rf"\boxed{{{read}}}", f"It is {read}")  # the answer, or its only number: `375 sticks of chalk`
     rows = [{"row_id": "r", "question": "", "answer": expected, "response": response} for response in responses]

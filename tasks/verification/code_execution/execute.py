@@ -21,7 +21,7 @@ from tasks.verification.code_execution.program_extraction import find_last_line,
 from tasks.verification.code_execution.python_output import OutputReadings, read_output
 from tasks.verification.code_execution.sandbox import sandbox
 from tasks.verification.code_execution.sandbox.results import ExecutionResult, Limits, SandboxFailure
-from tasks.verification.verify import Verify, extract_gold
+from tasks.verification.verify import OPEN_THOUGHT, Verify, extract_gold, read_response
 
 EXECUTION_VERDICTS = pa.schema(
     [
@@ -61,10 +61,11 @@ class Execute(Stage):
 
     label: ClassVar[str] = "execute"
     table: ClassVar[pa.Schema] = EXECUTION_VERDICTS
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
 
     column: str = "solution"
-    """Column that holds the program: the last Python block in its text, or the whole text if it has no block."""
+    """Column that holds the program: the last Python block in its text, or the whole text if it has no block. A
+    program within a thought is not run."""
     deadline: float = Field(default=10.0, gt=0, le=3600)
     """Seconds of wall time after which a program is stopped."""
     cpu_seconds: int = Field(default=5, ge=1, le=3600)
@@ -114,7 +115,7 @@ class Execute(Stage):
             yield from self._run_and_compare(batch[start : start + CHUNK_PROGRAMS])
 
     def _run_and_compare(self, rows: Sequence[Row]) -> Iterator[Row | Quarantine]:
-        programs = [find_program(row[self.column]) for row in rows]
+        programs = [find_program(read_response(row[self.column]) or "") for row in rows]
         limits = Limits(self.deadline, self.cpu_seconds, self.memory_mib << 20, self.output_kib << 10)
         results = iter(sandbox.run_programs(list(filter(None, programs)), limits, self.libraries, self.unsafe))
         runs: list[ProgramRun | Quarantine] = []
@@ -151,7 +152,8 @@ class Execute(Stage):
             yield outcome._replace(row=run.row) if isinstance(outcome, Quarantine) else outcome
 
     def _make_row(self, run: ProgramRun, comparison: Row) -> Row:
-        result = run.result or ExecutionResult("no_program")
+        is_open = run.result is None and read_response(run.row[self.column]) is None
+        result = run.result or ExecutionResult(OPEN_THOUGHT if is_open else "no_program")
         found_by = comparison.get("found_by")
         unsafe = ", unsafe" if self.unsafe else ""
         own_version = f"{self.version} with {self.interpreter}{unsafe} {fingerprint(self)[:12]}"

@@ -57,3 +57,20 @@ def test_five_headings_over_five_answers_do_not_agree() -> None:
 
 def test_the_same_answer_twice_is_one() -> None:
     assert final_answer("#### 42\nTo sum up:\n#### 42.0") == "42.0"
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        r"It is $\boxed{100 \text{ minutes}}$, which is $\boxed{1 \text{ hour } 40 \text{ minutes}}$.",
+        r"So $x = \boxed{2}$ or $x = \boxed{3}$.",
+        r"$\boxed{\frac{1}{2}}$ and $\boxed{\frac{1}{3}}$",
+    ],
+)
+def test_two_boxes_on_a_line_that_differ_are_no_final_answer(reply: str) -> None:
+    assert final_answer(reply) is None
+    assert final_answer(f"{reply}\nIn all: $\\boxed{{5}}$") == "5"
+
+
+def test_two_boxes_of_one_value_on_a_line_are_a_final_answer() -> None:
+    assert final_answer(r"$\boxed{\frac{1}{2}}$, that is $\boxed{0.5}$") == "0.5"

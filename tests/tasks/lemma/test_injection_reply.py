@@ -99,6 +99,17 @@ def test_solution_and_wrong_line_are_read_in_any_dress(reply: str) -> None:
         "## Step 1\n12 * 3 = 35\n## Step 2\n35 - 5 = 30\n#### 30\nStep: 2",
         "<think>Step: 2\n" + SOLUTION,
         json.dumps({"solution": SOLUTION}),
+        "Step: 3\nEach box holds 12 eggs.\n12 * 3 = 35\n#### 3",
+        "12 * 3 = 35\n#### 2\nThe mistake is on line 2.",
+        "Step: 2\n3 boxes hold 35 eggs.\n#### 2",
+        "Step: 2\n\nHowever, 2 is actually wrong. The 20 is calculated correctly: 8 * 5 / 2 = 20.\nSo the answer is 4.",
+        "Step: 1\nThe 20 is 8 * 5 / 2.\nSo the answer is 2 + 2 = 4, and it actually is correct.",
+        "Step: 2\n12 * 3 = 35\nThis is wrong, because 12 * 3 is 36.\n#### 35",
+        "Step: 1\n12 * 3 = 35\n35 - 5 = 30, which is the mistake.\n#### 30",
+        "We get\n\\[\n12 * 3 = 35\n\\]\nSo 30.\n#### 30\nStep: 2",
+        "First:\n\\[ 12 * 3 = 35 \\]\nbecause of that.\nThen 30.\n#### 30\nStep: 2",
+        "First:\n$$12 * 3 = 35$$\nbecause of that.\nThen 30.\n#### 30\nStep: 3",
+        "First:\n\\begin{align}\n12 * 3 = 35\n\\end{align}\nThen 30.\n#### 30\nStep: 2",
     ],
 )
 def test_a_line_that_is_not_certain_is_not_read(reply: str) -> None:
@@ -114,7 +125,7 @@ def test_a_line_that_does_not_exist_keeps_its_number(number: str) -> None:
 @pytest.mark.parametrize(
     ("solution", "number", "line"),
     [
-        ("We get\n\\[\n12 * 3 = 35\n\\]\nSo 30.\n#### 30", 2, 5),
+        ("It is so.\n\\[\n12 * 3 = 35\n\\]\nSo 30.\n#### 30", 2, 2),
         ("We get\n$$\n12 * 3 = 35\n$$\nSo 30.\n#### 30", 1, 1),
         ("The product:\n12 * 3 = 35\n#### 35", 2, 2),
         ("1. 12 * 3 = 35\n2. 35 - 5 = 30\n#### 30", 2, 2),

@@ -66,6 +66,14 @@ ADMISSIONS = (
     "Let me correct my last step, in which I took a quarter of the whole cake.",
     "My last step treats the quarter as one of the whole cake.",
     "Is 45 really right? 39 and 4 make 43.",
+    "Hmm, something's off: the 8 m in the question is the distance across the pond.",
+    "Something is a bit off here: the pond is round.",
+    "Something seems odd, because the rest is larger than the whole.",
+    "I multiplied the sides, but that is the area of the garden; a fence goes around it.",
+    "I've added the two speeds, but this gives the distance of both trains.",
+    "I took 12, but that's the diameter of the pond.",
+    "I divided by 7, yet it is a price per week.",
+    "I multiplied the sides; a fence needs the perimeter instead.",
 )
 GOING_ON = (
     "So the area is 86, but we still need the altitude.",
@@ -126,6 +134,11 @@ GOING_ON = (
     "The last step gives the area.",
     "There should be 12 of them.",
     "It is impossible for both of them to be odd.",
+    "I multiplied the sides, but that is fine.",
+    "I found the radius, but this is only a part of the work.",
+    "I found the area, but that is the first part.",
+    "Something is in the box, and it is of gold.",
+    "I added the sides, and that gives the perimeter.",
 )
 
 

@@ -53,7 +53,7 @@ def test_a_rewrite_keeps_its_original_and_its_direction() -> None:
         ("", "empty"),
         (" \n", "empty"),
         ("how many  are 0 and 2?\n", "unchanged"),
-        ("How many are " + "many " * 30, "too_long"),
+        ("How many of 3 are " + "many " * 30, "too_long"),
     ],
 )
 def test_what_is_no_improvement_is_turned_down_with_the_reason(reply: str, reason: str) -> None:

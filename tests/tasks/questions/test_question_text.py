@@ -236,6 +236,33 @@ FAULTY = [
     (f"**Setting:** a pier\n\n**Task:** {FERRY}", "label"),
     ('{"question": "A ferry takes 18 cars', "unreadable JSON"),
     (f"{FERRY}\n\n---\n\nSomething else is here.", "label"),
+    # nothing is asked, or no quantity, or there is none to work with
+    ("A rectangle is 8 cm by 5 cm. To find its area, multiply the sides.", "no question"),
+    ("A rectangle is 8 cm by 5 cm. To get the area, you simply multiply the two sides.", "no question"),
+    ("A ferry takes 18 cars. We then multiply by 7 and add 5.", "no question"),
+    ("A ferry takes 18 cars, which are red.", "no question"),
+    ("The captain of 3 ships knows how many cars there are.", "no question"),
+    ("If a number of pens is bought for an amount, how many pens are already.", "no question"),
+    ("How many cars are there?", "no question"),
+    ("How do you solve 2000 in a day?", "no question"),
+    ("Three boxes stand in front of two doors. But there is a window. How does that work?", "no question"),
+    ("A ferry takes 18 cars, but 3 of them are missing. What should I do?", "no question"),
+    ("The ferry takes 18 cars. Why is that?", "no question"),
+    ("10 cm * 8 cm = 80 cm^2", "no question"),
+    ("area = 10 cm * 8 cm = 80 square cm", "no question"),
+    ("The sides: 10cm + 8cm = 18cm. Find the area.", "solution"),
+    # an old and a new version
+    (f'"How many cars?" -> "{FERRY}"', "several questions"),
+    (f'"How many cars are there?" \N{RIGHTWARDS ARROW} "{FERRY}"', "several questions"),
+    (f"How many cars? => {FERRY}", "several questions"),
+    (f'"How many cars?" becomes "{FERRY}"', "several questions"),
+    # a remark and a proposal before the question, on its line
+    (f"The trips are not given. I'd suggest: {FERRY}", "label"),
+    (f"18 cars need a ferry. So the final version is: {FERRY}", "label"),
+    (f"A rate of 18 was chosen. I would rephrase it like this: {FERRY}", "label"),
+    (f'It lacks a rate. A clearer wording would be "{FERRY}"', "label"),
+    # marks of a thought that are not quoted
+    (f"{FERRY} <think> Maybe 630.", "thought"),
 ]
 
 BARE = [
@@ -265,6 +292,13 @@ BARE = [
     "Mia answers 3 questions a minute. The test has 45 questions. How many minutes does she need?",
     "The answer to a riddle is a number between 10 and 20 that is divisible by 7. What is the number?",
     "Is 91 a prime number?",
+    "A page shows `<think>` for 3 seconds, 4 times a second. How often does it show the word in 11 pages?",
+    "1/6 of 540 lines hold a `<think>`, two thirds of these a `</think>`. How many hold only a `<think>`?",
+    'A file has 12 lines with "<answer>" and 7 with "</answer>". How many more have the first?',
+    "The new version is 20 % faster than the old one, which took 50 seconds. How long does it take?",
+    "Leo adds three numbers in a row and gets 57. Hugo wants to know the largest one. What is it?",
+    "A clock gains 5 minutes a day. How does its time compare with the right one after 3 days?",
+    "You must find $x$. Let $3x = 12$. Find $x$.",
     "Un fermier a 12 moutons et en achète 5 de plus. Combien de moutons a-t-il maintenant ?",
     "Calcule o produto de 12 por 7.",
     "小明有12个苹果, 又买了5个。他现在有多少个苹果\uff1f",

@@ -65,8 +65,9 @@ def test_a_judgement_is_a_verdict_record_and_names_its_judge() -> None:
 
 
 def test_the_known_answer_is_shown_unless_the_judge_is_to_solve_the_question_itself() -> None:
-    assert list(JudgeResponse().prompt(ROW).inputs) == ["question", "known_answer", "response"]
-    assert list(JudgeResponse(show_gold=False).prompt(ROW).inputs) == ["question", "response"]
+    shown, hidden = JudgeResponse().prompt(ROW), JudgeResponse(show_gold=False).prompt(ROW)
+    assert shown is not None and list(shown.inputs) == ["question", "known_answer", "response"]
+    assert hidden is not None and list(hidden.inputs) == ["question", "response"]
 
 
 def test_a_greedy_panel_is_refused() -> None:
@@ -76,24 +77,51 @@ def test_a_greedy_panel_is_refused() -> None:
 
 def test_a_structured_judgement_is_held_to_a_schema_and_read_as_json() -> None:
     stage = JudgeResponse(structured=True)
-    assert stage.initial_sampling().reply_schema["properties"]["verdict"] == {
-        "type": "string",
-        "enum": ["correct", "wrong", "unsure"],
-    }
+    words = {"type": "string", "enum": ["correct", "wrong", "unsure"]}
+    assert stage.initial_sampling().reply_schema["properties"]["verdict"] == words
     text = '{"reason": "Not Verdict: correct.", "verdict": "wrong"}'
     assert (parse_verdict(text, stage.verdict_words), parse_reason(text)) == ("wrong", "Not Verdict: correct.")
     assert parse_verdict("Verdict: correct\nor\n**Verdict: Wrong**.", stage.verdict_words) == "wrong"
     assert parse_verdict("Verdict: yes", stage.verdict_words) is None
 
 
+THOUGHTS = ("<think>\nMaybe #### 8?\n</think>\n\n", "Maybe \\boxed{8}?\n</think>\n", "[THINK]8?[/THINK]")
+OPEN_THOUGHTS = ("<think>\n1 + 1 = 2, so\n#### 2", "It is 2.\n<think>Is it?", "[THINK]#### 2")
+
+
+@pytest.mark.parametrize("thought", THOUGHTS)
+def test_a_judge_does_not_see_what_was_thought_before_a_response(thought: str) -> None:
+    response = f"{thought}#### 2"
+    for row in (ROW | {"response": response}, ROW | {"response": "#### 2"}):
+        prompt = JudgeResponse().prompt(row)
+        assert prompt is not None and prompt.inputs["response"] == "#### 2"
+    pair = JudgePair().prompt(ROW | {"response": response, "rival": f"{thought}#### 3"})
+    assert pair is not None
+    assert [pair.inputs[name] for name in ("first_response", "second_response")] == ["#### 2", "#### 3"]
+
+
+@pytest.mark.parametrize("response", OPEN_THOUGHTS)
+def test_a_response_whose_thought_never_ends_is_not_judged_and_never_correct(response: str) -> None:
+    engine = FakeEngine(lambda prompt, seed: pytest.fail("was asked"))
+    (row,) = JudgeResponse(sampling=WARM).rows([ROW | {"response": response}], engine)
+    assert isinstance(row, dict) and (row["verdict"], row["rule"]) == ("unparseable", "open_thought")
+    conform([row], JUDGE_VERDICTS, "judge")
+    assert JudgePair().prompt(ROW | {"rival": response}) is None
+    found = compared(lambda first, second: "first" if first == "#### 7" else "second", "7", "8", response=response)
+    assert [(row["verdict"], row["rule"]) for row in found] == [
+        ("correct", "preferred"),
+        ("wrong", "rival_preferred"),
+        ("unparseable", "open_thought"),
+    ]
+
+
 # -- pairs ------------------------------------------------------------------------------------------------------------
 
 
-def compared(prefer: Any, *said: str) -> list[Row]:
+def compared(prefer: Any, *said: str, response: str | None = None) -> list[Row]:
     """Attempts that state the answers `said`, after both orders; `prefer(first, second)` is what the judge says."""
-    rows = [
-        {"row_id": f"q/{i}", "question": "?", "response": f"#### {text}", "answer": ""} for i, text in enumerate(said)
-    ]
+    responses = [*(f"#### {text}" for text in said), *filter(None, [response])]
+    rows = [{"row_id": f"q/{i}", "question": "?", "response": text, "answer": ""} for i, text in enumerate(responses)]
     read = conform(list(ExtractAnswerKey().rows(rows, None)), ANSWER_KEYS, "read")
     rivals = list(run_merge(PairWithRival(), rows, read).values())
 

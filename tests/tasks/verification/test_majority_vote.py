@@ -9,9 +9,10 @@ import pytest
 from infra.engines.fake import FakeEngine
 from schemas.arrow import conform
 from schemas.errors import BadInput
-from schemas.outcomes import Quarantine, Row
+from schemas.outcomes import Quarantine, Reject, Row
 from schemas.steps import Merge
 from schemas.tables import answers, verdicts
+from tasks.answers.reward import ScoreAnswer
 from tasks.verification.majority_vote import ANSWER_KEYS, ExtractAnswerKey, MajorityVote, WeightedVote
 from tasks.verification.reward_model import RewardThreshold, ScoreResponse
 from tests.support.merging import run_merge
@@ -153,6 +154,21 @@ def test_the_reward_of_a_response_is_asked_for_as_the_pupil_was_taught() -> None
     engine = FakeEngine(score=lambda prompt: 0.25 if prompt.stage == "judge_answer" else 1.0)
     row, *_ = ScoreResponse().rows(attempts("2"), engine)
     assert row == {"row_id": "q/0", "reward": 0.25}
+
+
+@pytest.mark.parametrize(("stage", "column"), [(ScoreResponse(), "response"), (ScoreAnswer(), "solution")])
+def test_a_reward_model_does_not_see_what_was_thought(stage: ScoreAnswer, column: str) -> None:
+    for thought in ("<think>#### 8?</think>\n", "Maybe 8.\n</think>", "[THINK]8?[/THINK]\n"):
+        prompt = stage.prompt({"row_id": "r", "question": "?", column: f"{thought}#### 2"})
+        assert prompt is not None and prompt.inputs == {"question": "?", "solution": "#### 2"}
+
+
+@pytest.mark.parametrize("response", ["<think>#### 1", "It is 1.\n<think>Is it?", "[THINK]#### 1"])
+def test_a_response_whose_thought_never_ends_has_no_reward_and_is_never_right(response: str) -> None:
+    rows = [row | {"response": text} for text, row in zip(("#### 1", response), attempts("1", "1"), strict=True)]
+    scored = list(ScoreResponse().rows(rows, FakeEngine(score=lambda prompt: 0.9)))
+    assert scored == [{"row_id": "q/0", "reward": 0.9}, Reject(rows[1], "open_thought")]
+    assert rules(RewardThreshold(), rows, rewards(0.9)) == [("correct", "high_reward"), ("unparseable", "no_answer")]
 
 
 @pytest.mark.parametrize(

@@ -408,6 +408,25 @@ def test_what_a_program_prints_last_is_held_against_the_gold(
 
 
 @pytest.mark.usefixtures("sandbox")
+@pytest.mark.parametrize(
+    ("solution", "verdict", "ended"),
+    [
+        ("<think>\n```python\nprint(41)\n```\n</think>\n```python\nprint(42)\n```", "correct", "ok"),
+        ("Or 41?\n</think>\nprint(42)", "correct", "ok"),
+        ("print('<think>')\nprint(42)", "correct", "ok"),
+        ("<think>\n```python\nprint(42)\n```\n</think>\nNo program.", "unparseable", "error"),
+        ("<think>\n```python\nprint(42)\n```", "unparseable", None),
+        ("```python\nprint(42)\n```\n<think>Is it?", "unparseable", None),
+        ("[THINK]```python\nprint(42)\n```", "unparseable", None),
+    ],
+)
+def test_a_program_within_a_thought_is_not_run(solution: str, verdict: str, ended: str | None) -> None:
+    row = _verdict(solution, "42", libraries=())
+    assert (row["verdict"], row["ended"]) == (verdict, ended)
+    assert ended or row["rule"] == "open_thought"
+
+
+@pytest.mark.usefixtures("sandbox")
 def test_the_verdict_is_one_of_a_verifier_and_says_what_it_took() -> None:
     assert list(EXECUTION_VERDICTS)[: len(verdicts.VERDICT_SCHEMA)] == list(verdicts.VERDICT_SCHEMA)
     row = _verdict("print(7)\nprint(42)", "42")
