@@ -14,5 +14,5 @@ pytestmark = pytest.mark.real
 def test_a_recipe_ends_and_keeps_account(command: Command, inputs: Path, model: Path, server: str, recipe: str) -> None:
     profile = write_profile(inputs, http_role(server), http_bare(model) if "bare" in recipe else "")
     _, store = run_and_check(command, inputs, recipe, profile)
-    failed = rows_of(store, "SELECT stage, reason, error FROM quarantine WHERE attempts > 1")
-    assert not failed, "the server answered every request"
+    unanswered = "reason IN ('failed', 'unreachable') OR reason LIKE 'refused%'"
+    assert not rows_of(store, f"SELECT stage, reason, error FROM quarantine WHERE {unanswered}")
