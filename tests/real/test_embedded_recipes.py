@@ -24,7 +24,7 @@ def test_a_recipe_ends_and_keeps_account(command: Command, inputs: Path, model: 
     done, store = run_and_check(command, inputs, recipe, profile)
     if recipe == "verify":
         assert done.code == 0
-        verdicts = rows_of(store, "SELECT expected, verdict, verifier FROM verified ORDER BY row_id")
-        matched = [(expected, verdict) for expected, verdict, verifier in verdicts if verifier.endswith("answer_match")]
-        assert len(verdicts) == len(PROBLEMS) and len(matched) >= 16
-        assert all(expected == verdict for expected, verdict in matched)
+        verdicts = rows_of(store, "SELECT expected, verdict FROM verified ORDER BY row_id")
+        assert len(verdicts) == len(PROBLEMS)
+        stated = [(expected, verdict) for expected, verdict in verdicts if expected != "unparseable"]
+        assert all(expected == verdict for expected, verdict in stated), stated
