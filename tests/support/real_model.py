@@ -75,6 +75,11 @@ RECIPES: Mapping[str, tuple[str, ...]] = {
     "rl_pool": RL_POOL,
 }
 """The commands, each over twenty rows, by what they show."""
+ASKING_STAGES = {
+    *("write_question", "judge_solvable", "solve", "improve_question", "sample_student", "diagnose", "inject"),
+    *("fix_continue", "fresh_restart", "smooth", "judge_response", "sample_responses"),
+}
+"""Stages whose lost rows come with the replies of the model."""
 PUBLISHED_TEXTS = {
     "scalequest": ("question", "solution", "answer"),
     "corrections": ("trajectory",),
@@ -188,15 +193,20 @@ def check_ledger(store: Store) -> None:
 
 
 def check_lost_rows(store: Store) -> None:
-    """Assert that every lost row is there, whole, with a reason in words."""
+    """Assert that every lost row is there, whole, with a reason in words, and with what the model wrote about it."""
     for table, column in (("rejects", "rejected"), ("quarantine", "quarantined")):
-        lost = rows_of(store, f"SELECT stage, reason, row FROM {table}")
+        lost = rows_of(store, f"SELECT stage, reason, row, replies FROM {table}")
         counts = dict(rows_of(store, f"SELECT step, sum({column})::INTEGER FROM receipts GROUP BY step"))
         ids: dict[str, set[str]] = {step: set() for step, rows in counts.items() if rows}
-        for stage, reason, row in lost:
+        shown: dict[str, set[str]] = {step: set() for step in ids}
+        for stage, reason, row, replies in lost:
             assert re.search(r"[a-z]{3}", reason), (stage, reason)
             ids[stage].add(json.loads(row)["row_id"])
+            if replies and any(reply["text"] or reply["reasoning"] for reply in replies):
+                shown[stage].add(json.loads(row)["row_id"])
         assert all(len(found) >= counts[stage] for stage, found in ids.items()), (counts, ids)
+        for stage in ids.keys() & ASKING_STAGES:
+            assert shown[stage] == ids[stage], (stage, ids[stage] - shown[stage])
 
 
 def check_published(store: Store) -> None:
