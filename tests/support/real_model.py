@@ -25,8 +25,7 @@ PROBLEMS = [json.loads(line) for line in (ROOT / "tests/data/word_problems.jsonl
 ROLES = ("questioner", "solver", "judge", "reward", "student", "teacher")
 SYSTEM_TURN = "You are a helpful maths tutor. The user asks a word problem of grade school mathematics."
 """Before a bare user's turn: with it about half of what this model writes is an attempt at a word problem."""
-MAX_TOKENS = "64"
-SAMPLES = ("n", "2")
+MAX_TOKENS, SOLUTION_TOKENS = 64, 96
 VLLM_PYTHON = ROOT / ".venv-vllm/bin/python"
 SERVED_NAME = "smollm2"
 CONTEXT_TOKENS = 1024
@@ -46,7 +45,8 @@ PLACEHOLDERS = re.compile(r"\W*(answer|result|final answer|your answer|answer he
 def limit(*stages: str) -> Iterator[str]:
     """Flags that keep the replies of stages short."""
     for stage in stages:
-        yield from (f"--{stage}.sampling.max_tokens", MAX_TOKENS)
+        tokens = SOLUTION_TOKENS if stage in ("solve", "attempt") else MAX_TOKENS
+        yield from (f"--{stage}.sampling.max_tokens", str(tokens))
 
 
 SCALEQUEST = (
