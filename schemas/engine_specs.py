@@ -101,6 +101,9 @@ class EmbeddedSpec(ChatModelSpec):
     """Content digest of the directory. It is set when the run starts, and checked when the model is loaded."""
     compute_type: str = "int8"
     """Numeric type of the computation, by CTranslate2's names, e.g. `int8` or `float32`."""
+    max_model_len: int = Field(default=0, ge=0)
+    """Most tokens of a prompt and its reply together; 0: `model_max_length` of the model's tokenizer_config.json, or no
+    limit if it names none. Converted weights do not say it."""
     max_batch_size: Annotated[int, NotIdentity] = 32
     """Most prompts in one forward pass."""
     threads: Annotated[int, NotIdentity] = 1

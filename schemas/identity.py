@@ -32,6 +32,7 @@ ADDED_FIELDS: Mapping[str, str] = {
                 f"ChatModelSpec.{name}"
                 for name in ("layout", "system_turn", "thinks", "thought_tokens", "reasoning_marks")
             ),
+            "EmbeddedSpec.max_model_len",
             *(f"RewardModelSpec.{name}" for name in ("trust_remote_code", "reward_token", "step_token", "step_scores")),
         ),
         "0.2",

