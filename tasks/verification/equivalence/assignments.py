@@ -39,10 +39,32 @@ def collect_assignments(shape: Shape) -> dict[str, Shape] | None:
 
 
 def _find_single_letter(scalar: Scalar) -> str:
-    """The letter, if the scalar is a single letter, else empty."""
+    """The letter, or `f(x)`, if the scalar is nothing else; else empty. `|x|` and `\\sin x` are no names."""
     letters = scalar.value.letters
     name = next(iter(letters)) if len(letters) == 1 else ""
-    return name if name and name != INFINITY and scalar.value == exact_value.make_symbol(name) else ""
+    is_name = name.isprintable() or exact_value.is_function_value(name)
+    return name if is_name and name != INFINITY and scalar.value == exact_value.make_symbol(name) else ""
+
+
+def find_value(relation: Relation, target: Shape | None) -> Shape | None:
+    """The value that a relation states: of the name in it, or of the `target` that is asked for; None if of neither.
+
+    `2x = 10` states no value of `x`, but that of `2x` if the question asks for it.
+    """
+    if relation.signs == ("=",) and target is not None:
+        for name, value in (relation.sides, relation.sides[::-1]):
+            if _are_same(name, target):
+                return value
+    definition = split_definition(relation)
+    if definition is None or (target is not None and relation.signs == ("=",)):
+        return None
+    return definition[1]
+
+
+def _are_same(one: Shape, other: Shape) -> bool:
+    if isinstance(one, Scalar) and isinstance(other, Scalar):
+        return exact_value.values_equal(one.value, other.value) is True
+    return one == other
 
 
 def _find_letters(shape: Shape) -> set[str]:

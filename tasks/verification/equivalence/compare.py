@@ -7,21 +7,27 @@ compared as floats.
 """
 
 import re
+from decimal import Decimal
 from functools import cached_property, lru_cache
 
 from schemas.errors import VerifierBroken
-from tasks.verification.equivalence import exact_value, text_normalization
+from tasks.verification.equivalence import exact_value, other_readings, text_normalization
 from tasks.verification.equivalence.answer_parser import normalize_digits, parse_shape
 from tasks.verification.equivalence.answer_shapes import BaseNumber, Scalar, Shape
+from tasks.verification.equivalence.calendar_texts import compare_calendar_texts
 from tasks.verification.equivalence.expression_parser import MAX_DEPTH
+from tasks.verification.equivalence.families import read_family
 from tasks.verification.equivalence.latex_commands import is_malformed
+from tasks.verification.equivalence.letter_strings import compare_case, compare_letter_strings
 from tasks.verification.equivalence.number_equality import equal_as_percent, nearly_equal
 from tasks.verification.equivalence.number_parser import MAX_ANSWER_CHARACTERS, Numeral, parse_number, split_parsed_unit
 from tasks.verification.equivalence.plain_math import has_plain_names, plain_to_latex
 from tasks.verification.equivalence.polynomials import NoExactForm, limit_work
 from tasks.verification.equivalence.question_hints import QuestionHints
-from tasks.verification.equivalence.shape_equality import AmbiguousAssignment, shapes_equal
-from tasks.verification.equivalence.units import units_differ
+from tasks.verification.equivalence.real_set_parser import SET_SIGN, ParsedSet, parse_real_set
+from tasks.verification.equivalence.real_sets import sets_equal
+from tasks.verification.equivalence.shape_equality import Undecidable, shapes_equal
+from tasks.verification.equivalence.units import is_known_unit, units_differ
 from tasks.verification.math_verify.verdict import FORM_CHARACTERS, LATEX_THOUSANDS, Verdict
 
 NO_HINTS = QuestionHints()
@@ -62,6 +68,15 @@ CLOCK_TIME = re.compile(r"[0-9]{1,2}:[0-5][0-9]")
 """A time of day or a ratio: which one is unknown."""
 _SET_BUILDER = re.compile(r"\\\{[^{}]*(?:[:|]|\\mid)")
 """A set defined by a condition, `\\{x : x > 2\\}`, which Math-Verify misreads."""
+_ALIKE = (text_normalization.NEGATIVE_WORDS, text_normalization.AFFIRMATIVE_WORDS)
+_EMPTY_SETS = frozenset({r"\emptyset", r"\varnothing", "∅", r"\{\}", r"\{ \}"})
+# matches all of "no solution", "There are no real solutions", "no solutions exist", not of "no", "not a solution"
+_NO_SOLUTION = re.compile(
+    r"(?:there (?:is|are) )?no (?:(?:real|integer|such) )?(?:solutions?|roots?|numbers?|values?)(?: exists?)?\.?",
+    re.IGNORECASE,
+)
+# matches "x = 3", "y=2x", not "x <= 3", "x != 3"
+_EQUALS = re.compile(r"(?<![<>!:])=(?!=)")
 _LOST_BY_MATH_VERIFY = (("base", re.compile(r"[0-9] ?_ ?[{0-9]")), ("too_large", re.compile(r"[0-9]{4,}[ })]*!")))
 """Rules and patterns of what Math-Verify loses: bases, and all digits of very large or small numbers."""
 # matches all of "(B) 15", "B. 15", "C)", not of "B", "K. 15"
@@ -130,6 +145,16 @@ class ParsedAnswer:
         return (match[2] or "") if match else ""
 
     @cached_property
+    def approximation(self) -> Decimal | None:
+        """The real number to some 50 digits; None if it is none."""
+        return exact_value.approximate(self.shape.value) if isinstance(self.shape, Scalar) else None
+
+    @cached_property
+    def real_set(self) -> ParsedSet | None:
+        """The set of real numbers; None if it is none for certain."""
+        return parse_real_set(self.plain)
+
+    @cached_property
     def shape(self) -> Shape | None:
         """The shape; None if it is not certain."""
         if self.numeral and self.numeral.value is not None:
@@ -173,18 +198,138 @@ def compare(gold: str, answer: str, hints: QuestionHints = NO_HINTS) -> Verdict 
             else Verdict("unparseable", "dots")
         )
     try:
-        if (
-            verdict := _compare_numbers(left, right, hints)
-            or _compare_texts(left, right)
-            or _refuse_unreadable(left, right)
-        ):
-            return verdict
-        with limit_work():
-            return _compare_shapes(left, right, hints) or _refuse_unsafe(left, right)
-    except AmbiguousAssignment:
-        return Verdict("unparseable", "order")
+        verdict = _decide(left, right, hints)
+    except Undecidable as reason:
+        return Verdict("unparseable", str(reason))
     except NoExactForm:  # both sides can be parsed, but what they evaluate to is too large
         return Verdict("unparseable", "too_large")
+    if verdict is None or verdict.verdict == "wrong":
+        return _find_other_reading(left, right, hints) or verdict
+    return verdict
+
+
+def _decide(left: ParsedAnswer, right: ParsedAnswer, hints: QuestionHints) -> Verdict | None:
+    """The verdict of the first rule that decides, on the usual reading of both answers."""
+    if verdict := (
+        _compare_by_question(left, right, hints)
+        or _compare_numbers(left, right, hints)
+        or _compare_texts(left, right)
+        or _compare_real_sets(left, right, hints)
+        or _refuse_unreadable(left, right)
+    ):
+        return verdict
+    with limit_work():
+        return _compare_shapes(left, right, hints) or _refuse_unsafe(left, right)
+
+
+def _compare_by_question(left: ParsedAnswer, right: ParsedAnswer, hints: QuestionHints) -> Verdict | None:
+    """What depends on the question: options, units, times and codes; and texts that are no mathematics."""
+    gold, answer = left.plain.rstrip(". "), right.plain.rstrip(". ")
+    return (
+        _compare_with_option(left, right, hints)
+        or _compare_units(left, right, hints)
+        or compare_calendar_texts(gold, answer, hints)
+        or compare_letter_strings(gold, answer, hints)
+        or compare_case(gold, answer, hints)
+        or _compare_with_nothing(left, right)
+        or _compare_families(gold, answer)
+    )
+
+
+def _compare_with_option(left: ParsedAnswer, right: ParsedAnswer, hints: QuestionHints) -> Verdict | None:
+    """Compare a letter with a value by the text that the question gives for the letter."""
+    if not hints.options or bool(left.choice) == bool(right.choice):
+        return None
+    text = dict(hints.options).get(left.choice or right.choice)
+    if not text:
+        return None
+    pair = (text, right.text) if left.choice else (left.text, text)
+    verdict = compare(*pair, hints._replace(options=()))
+    return verdict._replace(rule="choice") if verdict else Verdict("unparseable", "choice")
+
+
+def _compare_units(left: ParsedAnswer, right: ParsedAnswer, hints: QuestionHints) -> Verdict | None:
+    """Whether an answer has another unit than the question asks for. A gold without a unit has that of the question."""
+    gold_unit, answer_unit = left.text_and_unit[1], right.text_and_unit[1]
+    if hints.units and not gold_unit and answer_unit and is_known_unit(answer_unit):
+        if all(units_differ(unit, answer_unit) for unit in hints.units):
+            return Verdict("unparseable", "units_differ")
+    in_degrees = ["degree" in side.text_and_unit[1] or "degrees" in side.plain for side in (left, right)]
+    in_radians = ["\\pi" in side.plain or "π" in side.plain for side in (left, right)]
+    is_mixed = (in_degrees[0] and in_radians[1]) or (in_degrees[1] and in_radians[0])
+    if is_mixed or (hints.angle_unit == "degree" and in_radians[0] != in_radians[1]):
+        return Verdict("unparseable", "units_differ")
+    return None
+
+
+def _compare_with_nothing(left: ParsedAnswer, right: ParsedAnswer) -> Verdict | None:
+    """Whether one is the empty set and the other says that there is no solution."""
+    for one, other in ((left, right), (right, left)):
+        if one.plain in _EMPTY_SETS and _NO_SOLUTION.fullmatch(other.plain):
+            return Verdict("correct", "set", left.plain, right.plain)
+    return None
+
+
+def _compare_families(gold: str, answer: str) -> Verdict | None:
+    r"""Compare `2k\pi, k\in\mathbb{Z}` with another family. Different members may still be the same family."""
+    members = [read_family(text) for text in (gold, answer)]
+    if not any(members):
+        return None
+    if members[0] and members[1]:
+        verdict = compare(members[0], members[1])
+        if verdict and verdict.verdict == "correct":
+            return Verdict("correct", "family", gold[:FORM_CHARACTERS], answer[:FORM_CHARACTERS])
+    return Verdict("unparseable", "family")
+
+
+def _compare_real_sets(left: ParsedAnswer, right: ParsedAnswer, hints: QuestionHints) -> Verdict | None:
+    """Compare two sets of real numbers of which at least one is written with a condition or as a union."""
+    if not SET_SIGN.search(left.plain) and not SET_SIGN.search(right.plain):
+        return None
+    gold, answer = left.real_set, right.real_set
+    if gold is None or answer is None or (gold.letter and answer.letter and gold.letter != answer.letter):
+        return None
+    equal = sets_equal(gold.real_set, answer.real_set)
+    if equal is None:
+        return None
+    if equal and gold.is_pair and answer.has_condition and not hints.asks_real_set:
+        return Verdict("unparseable", "interval_or_point")  # (1,2) against 1 < x < 2
+    rule = "relation" if gold.has_condition else "interval"
+    return Verdict("correct" if equal else "wrong", rule, left.plain[:FORM_CHARACTERS], right.plain[:FORM_CHARACTERS])
+
+
+def _find_other_reading(left: ParsedAnswer, right: ParsedAnswer, hints: QuestionHints) -> Verdict | None:
+    """Whether the answers are equal in another reading, so that they are not surely different; None if in none."""
+    gold, answer = left.plain, right.plain
+    if gold == answer:
+        return Verdict("correct", "text", gold[:FORM_CHARACTERS], answer[:FORM_CHARACTERS])
+    if other_readings.differ_in_layout_only(gold, answer):
+        return Verdict("unparseable", "layout")
+    if hints.decimal_places is not None or hints.significant_figures is not None:
+        numbers = [number for side in (left, right) if (number := side.approximation) is not None]
+        if len(numbers) == 2 and other_readings.differ_by_rounding(*numbers, hints):
+            return Verdict("unparseable", "rounding")
+    if hints.asks_percent and _differ_by_hundred(left.numeral, right.numeral):
+        return Verdict("unparseable", "percent_unclear")
+    readings = [(rule, text, answer) for rule, text in other_readings.find_readings(gold)]
+    readings += [(rule, gold, text) for rule, text in other_readings.find_readings(answer)]
+    for rule, one, other in readings:
+        verdict = _compare_as_written(parse_answer(one), parse_answer(other), hints)
+        if verdict and verdict.verdict == "correct":
+            return Verdict("unparseable", rule)
+    return None
+
+
+def _compare_as_written(left: ParsedAnswer, right: ParsedAnswer, hints: QuestionHints) -> Verdict | None:
+    try:
+        return _decide(left, right, hints)
+    except (Undecidable, NoExactForm):
+        return None
+
+
+def _differ_by_hundred(gold: Numeral | None, answer: Numeral | None) -> bool:
+    values = [numeral.value for numeral in (gold, answer) if numeral and numeral.value and not numeral.is_percent]
+    return len(values) == 2 and (values[0] == 100 * values[1] or values[1] == 100 * values[0])
 
 
 def run_canaries() -> None:
@@ -208,6 +353,8 @@ def _refuse_unsafe(left: ParsedAnswer, right: ParsedAnswer) -> Verdict | None:
     for side, name in ((left, "gold_unparseable"), (right, "answer_unparseable")):
         if side.is_malformed:
             return Verdict("unparseable", name)
+    if bool(_EQUALS.search(left.plain)) != bool(_EQUALS.search(right.plain)):
+        return Verdict("unparseable", "equation")  # of which Math-Verify would compare the right side
     if _DEGREES_IN_FUNCTION.search(left.plain + right.plain):
         return Verdict("unparseable", "degrees")
     signs = [frozenset(_DROPPED_SIGNS.findall(side.plain)) for side in (left, right)]
@@ -272,11 +419,7 @@ def _compare_texts(left: ParsedAnswer, right: ParsedAnswer) -> Verdict | None:
     ):
         return None
     words, other_words = set(left.normalized.split()), set(right.normalized.split())
-    if (
-        words <= other_words
-        or other_words <= words
-        or (words & text_normalization.NEGATIVE_WORDS and other_words & text_normalization.NEGATIVE_WORDS)
-    ):
+    if words <= other_words or other_words <= words or any(words & alike and other_words & alike for alike in _ALIKE):
         return Verdict("unparseable", "words", *parsed)  # `yes` and `yes, it is`; `none` and `no solution`
     return Verdict("wrong", "text", *parsed)
 
@@ -284,6 +427,10 @@ def _compare_texts(left: ParsedAnswer, right: ParsedAnswer) -> Verdict | None:
 def _refuse_unreadable(left: ParsedAnswer, right: ParsedAnswer) -> Verdict | None:
     """Why the later rules must not decide about two texts that differ; None: they may."""
     reasons = [side.numeral.unread_reason for side in (left, right) if side.numeral and side.numeral.unread_reason]
+    scaled = [side.numeral.scaled for side in (left, right) if side.numeral and side.numeral.scaled is not None]
+    values = [side.numeral.value for side in (left, right) if side.numeral and side.numeral.value is not None]
+    if scaled and scaled[0] in (values or scaled[1:]):
+        return Verdict("correct", "number", left.plain, right.plain)
     if reasons and (reasons[0] != "number_letter" or (left.numeral and right.numeral)):  # 18k may be a product
         return Verdict("unparseable", reasons[0])
     if left.is_too_deep or right.is_too_deep:
