@@ -46,19 +46,17 @@ def _find_single_letter(scalar: Scalar) -> str:
     return name if is_name and name != INFINITY and scalar.value == exact_value.make_symbol(name) else ""
 
 
-def find_value(relation: Relation, target: Shape | None) -> Shape | None:
-    """The value that a relation states: of the name in it, or of the `target` that is asked for; None if of neither.
+def find_value(relation: Relation, target: Shape | None) -> tuple[Shape, bool] | None:
+    """The value that a relation states, and whether it is surely of what is asked for; None if it states none.
 
-    `2x = 10` states no value of `x`, but that of `2x` if the question asks for it.
+    It is that of the name in it, or of the `target` of the question: `2x = 10` states the value of `2x`, not of `x`.
     """
     if relation.signs == ("=",) and target is not None:
         for name, value in (relation.sides, relation.sides[::-1]):
             if _are_same(name, target):
-                return value
+                return value, True
     definition = split_definition(relation)
-    if definition is None or (target is not None and relation.signs == ("=",)):
-        return None
-    return definition[1]
+    return (definition[1], target is None or relation.signs == ("\\in",)) if definition else None
 
 
 def _are_same(one: Shape, other: Shape) -> bool:

@@ -8,6 +8,7 @@ compared as floats.
 
 import re
 from decimal import Decimal
+from fractions import Fraction
 from functools import cached_property, lru_cache
 
 from schemas.errors import VerifierBroken
@@ -19,15 +20,16 @@ from tasks.verification.equivalence.expression_parser import MAX_DEPTH
 from tasks.verification.equivalence.families import read_family
 from tasks.verification.equivalence.latex_commands import is_malformed
 from tasks.verification.equivalence.letter_strings import compare_case, compare_letter_strings
+from tasks.verification.equivalence.notation import unify_commands, unify_signs
 from tasks.verification.equivalence.number_equality import equal_as_percent, nearly_equal
 from tasks.verification.equivalence.number_parser import MAX_ANSWER_CHARACTERS, Numeral, parse_number, split_parsed_unit
 from tasks.verification.equivalence.plain_math import has_plain_names, plain_to_latex
-from tasks.verification.equivalence.polynomials import NoExactForm, limit_work
+from tasks.verification.equivalence.polynomials import PI, NoExactForm, limit_work
 from tasks.verification.equivalence.question_hints import QuestionHints
 from tasks.verification.equivalence.real_set_parser import SET_SIGN, ParsedSet, parse_real_set
 from tasks.verification.equivalence.real_sets import sets_equal
 from tasks.verification.equivalence.shape_equality import Undecidable, shapes_equal
-from tasks.verification.equivalence.units import is_known_unit, units_differ
+from tasks.verification.equivalence.units import find_ratio, is_known_unit, units_differ
 from tasks.verification.math_verify.verdict import FORM_CHARACTERS, LATEX_THOUSANDS, Verdict
 
 NO_HINTS = QuestionHints()
@@ -69,6 +71,10 @@ CLOCK_TIME = re.compile(r"[0-9]{1,2}:[0-5][0-9]")
 _SET_BUILDER = re.compile(r"\\\{[^{}]*(?:[:|]|\\mid)")
 """A set defined by a condition, `\\{x : x > 2\\}`, which Math-Verify misreads."""
 _ALIKE = (text_normalization.NEGATIVE_WORDS, text_normalization.AFFIRMATIVE_WORDS)
+# matches r"\frac{d}{dx}x^2", r"\frac{dy}{dx}", r"\frac{d^2 y}{dx^2}", not r"\frac{d}{x}", r"\frac{a}{dx}"
+_DERIVATIVE = re.compile(
+    r"\\[dt]?frac ?\{ ?(?:d|\\partial)(?: ?\^ ?[0-9])? ?[A-Za-z]? ?\} ?\{ ?(?:d|\\partial) ?[A-Za-z]"
+)
 _EMPTY_SETS = frozenset({r"\emptyset", r"\varnothing", "∅", r"\{\}", r"\{ \}"})
 # matches all of "no solution", "There are no real solutions", "no solutions exist", not of "no", "not a solution"
 _NO_SOLUTION = re.compile(
@@ -91,7 +97,7 @@ class ParsedAnswer:
     """One answer, whose readings are computed on first use."""
 
     def __init__(self, text: str) -> None:
-        self.text = text
+        self.text = unify_commands(unify_signs(text)) if "\\" in text or not text.isascii() else text
         self.plain = text_normalization.strip_formatting(text)
         self.numeral = parse_number(text, self.plain)
 
@@ -252,14 +258,35 @@ def _compare_units(left: ParsedAnswer, right: ParsedAnswer, hints: QuestionHints
     """Whether an answer has another unit than the question asks for. A gold without a unit has that of the question."""
     gold_unit, answer_unit = left.text_and_unit[1], right.text_and_unit[1]
     if hints.units and not gold_unit and answer_unit and is_known_unit(answer_unit):
-        if all(units_differ(unit, answer_unit) for unit in hints.units):
+        is_another = all(units_differ(unit, answer_unit) for unit in hints.units)
+        if is_another and any(_may_be_converted(left, right, answer_unit, unit) for unit in hints.units):
             return Verdict("unparseable", "units_differ")
     in_degrees = ["degree" in side.text_and_unit[1] or "degrees" in side.plain for side in (left, right)]
     in_radians = ["\\pi" in side.plain or "π" in side.plain for side in (left, right)]
-    is_mixed = (in_degrees[0] and in_radians[1]) or (in_degrees[1] and in_radians[0])
-    if is_mixed or (hints.angle_unit == "degree" and in_radians[0] != in_radians[1]):
-        return Verdict("unparseable", "units_differ")
+    for degrees, radians in ((0, 1), (1, 0)):
+        is_degrees = in_degrees[degrees] or (hints.angle_unit == "degree" and not in_radians[degrees])
+        if is_degrees and in_radians[radians] and _is_angle_of((left, right)[degrees], (left, right)[radians]):
+            return Verdict("unparseable", "units_differ")
     return None
+
+
+def _may_be_converted(left: ParsedAnswer, right: ParsedAnswer, unit: str, asked: str) -> bool:
+    """Whether the gold may be the answer, as it is or after it is converted from its unit to the one asked for."""
+    ratio = find_ratio(unit, asked)
+    if ratio is None or not isinstance(left.shape, Scalar) or not isinstance(right.shape, Scalar):
+        return True
+    gold, answer = left.shape.value, right.shape.value
+    converted = exact_value.multiply(answer, exact_value.make_rational(ratio))
+    return any(exact_value.values_equal(gold, value) is not False for value in (answer, converted))
+
+
+def _is_angle_of(in_degrees: ParsedAnswer, in_radians: ParsedAnswer) -> bool:
+    """Whether an angle in degrees may be one in radians."""
+    if not isinstance(in_degrees.shape, Scalar) or not isinstance(in_radians.shape, Scalar):
+        return False
+    half_turn = exact_value.multiply(exact_value.make_symbol(PI), exact_value.make_rational(Fraction(1, 180)))
+    angle = exact_value.multiply(in_degrees.shape.value, half_turn)
+    return exact_value.values_equal(angle, in_radians.shape.value) is not False
 
 
 def _compare_with_nothing(left: ParsedAnswer, right: ParsedAnswer) -> Verdict | None:
@@ -294,7 +321,7 @@ def _compare_real_sets(left: ParsedAnswer, right: ParsedAnswer, hints: QuestionH
         return None
     if equal and gold.is_pair and answer.has_condition and not hints.asks_real_set:
         return Verdict("unparseable", "interval_or_point")  # (1,2) against 1 < x < 2
-    rule = "relation" if gold.has_condition else "interval"
+    rule = left.shape.kind if left.shape else "interval"
     return Verdict("correct" if equal else "wrong", rule, left.plain[:FORM_CHARACTERS], right.plain[:FORM_CHARACTERS])
 
 
@@ -305,14 +332,16 @@ def _find_other_reading(left: ParsedAnswer, right: ParsedAnswer, hints: Question
         return Verdict("correct", "text", gold[:FORM_CHARACTERS], answer[:FORM_CHARACTERS])
     if other_readings.differ_in_layout_only(gold, answer):
         return Verdict("unparseable", "layout")
-    if hints.decimal_places is not None or hints.significant_figures is not None:
-        numbers = [number for side in (left, right) if (number := side.approximation) is not None]
-        if len(numbers) == 2 and other_readings.differ_by_rounding(*numbers, hints):
-            return Verdict("unparseable", "rounding")
+    if (hints.decimal_places is not None or hints.significant_figures is not None) and (
+        left.approximation is not None
+        and right.approximation is not None
+        and other_readings.differ_by_rounding(left.approximation, right.approximation, hints)
+    ):
+        return Verdict("unparseable", "rounding")
     if hints.asks_percent and _differ_by_hundred(left.numeral, right.numeral):
         return Verdict("unparseable", "percent_unclear")
-    readings = [(rule, text, answer) for rule, text in other_readings.find_readings(gold)]
-    readings += [(rule, gold, text) for rule, text in other_readings.find_readings(answer)]
+    readings = [(rule, text, answer) for one in {gold, left.text} for rule, text in other_readings.find_readings(one)]
+    readings += [(rule, gold, text) for one in {answer, right.text} for rule, text in other_readings.find_readings(one)]
     for rule, one, other in readings:
         verdict = _compare_as_written(parse_answer(one), parse_answer(other), hints)
         if verdict and verdict.verdict == "correct":
@@ -418,10 +447,17 @@ def _compare_texts(left: ParsedAnswer, right: ParsedAnswer) -> Verdict | None:
         and text_normalization.is_only_words(right.text_and_unit[0])
     ):
         return None
+    if _may_be_products(left.normalized, right.normalized):
+        return Verdict("unparseable", "words", *parsed)
     words, other_words = set(left.normalized.split()), set(right.normalized.split())
     if words <= other_words or other_words <= words or any(words & alike and other_words & alike for alike in _ALIKE):
         return Verdict("unparseable", "words", *parsed)  # `yes` and `yes, it is`; `none` and `no solution`
     return Verdict("wrong", "text", *parsed)
+
+
+def _may_be_products(one: str, other: str) -> bool:
+    """Whether both are the same letters without a vowel, such as `mgh` and `ghm`, which are no words."""
+    return sorted(one) == sorted(other) and one.isalpha() and not set(one) & set("aeiouy")
 
 
 def _refuse_unreadable(left: ParsedAnswer, right: ParsedAnswer) -> Verdict | None:
@@ -441,6 +477,8 @@ def _refuse_unreadable(left: ParsedAnswer, right: ParsedAnswer) -> Verdict | Non
         return Verdict("unparseable", "clock")  # 6:15 and 12:30 are two times, or one ratio
     if _has_ambiguous_commas(left) or _has_ambiguous_commas(right):
         return Verdict("unparseable", "thousands")
+    if _DERIVATIVE.search(left.text) or _DERIVATIVE.search(right.text):
+        return Verdict("unparseable", "derivative")
     if _SET_BUILDER.search(left.text) or _SET_BUILDER.search(right.text):
         return Verdict("unparseable", "set_builder")
     if any(

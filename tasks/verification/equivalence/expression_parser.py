@@ -14,8 +14,8 @@ from tasks.verification.equivalence.trigonometry import DEGREES, evaluate_functi
 
 MAX_DEPTH = 40
 """Largest depth of nested brackets."""
-# matches all of "3.5", r"\frac", ".5", "+", not of "3x", " "
-_TOKEN = re.compile(r"[0-9]+(?:\.[0-9]+)?|\.[0-9]+|\\[A-Za-z]+|\\.|\S")
+# matches all of "3.5", r"\frac", ".5", "**", "+", not of "3x", " "
+_TOKEN = re.compile(r"[0-9]+(?:\.[0-9]+)?|\.[0-9]+|\\[A-Za-z]+|\\.|\*\*|\S")
 # matches r"\left(", r"\Bigl[", not r"\leftarrow", r"\bigcup"
 _LAYOUT_COMMANDS = re.compile(r"\\(?:left|right|[bB]igg?[lrm]?|displaystyle|limits)(?![A-Za-z])\s*+\.?")
 _FRACTION = re.compile(r"\\[dtc]frac(?![A-Za-z])")
@@ -220,7 +220,7 @@ class _Parser:
         if token in ("\\infty", "∞"):
             return exact_value.make_symbol(polynomials.INFINITY)
         if token in ("\\binom", "\\dbinom", "\\tbinom"):
-            return powers.choose(self._parse_group("{"), self._parse_group("{"))
+            return powers.choose(self._parse_argument(), self._parse_argument())
         if token in _FUNCTIONS:
             return self._parse_function(token)
         raise NoExactForm

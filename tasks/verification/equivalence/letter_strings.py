@@ -1,4 +1,4 @@
-"""Compares strings of capital letters as texts, in which the order counts: `HT` and `TH`, `A C B` and `A B C`, `ACD`."""
+"""Compares strings of capital letters as texts, in which the order counts: `HT` and `TH`, `A C B` and `A B C`."""
 
 import re
 from collections.abc import Sequence
@@ -34,7 +34,7 @@ def _may_be_product(letters: Sequence[str], hints: QuestionHints) -> bool:
 
 
 def compare_case(gold: str, answer: str, hints: QuestionHints) -> Verdict | None:
-    """The verdict on two single letters of which one is a capital. Only letters of choices are the same in both cases."""
+    """The verdict on two single letters of which one is a capital. Only letters of choices have no case."""
     if len(gold) != 1 or len(answer) != 1 or gold == answer or gold.casefold() != answer.casefold():
         return None
     if not gold.isalpha():

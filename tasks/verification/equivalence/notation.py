@@ -4,8 +4,10 @@ import re
 import unicodedata
 
 _GREEK = {
-    **{"α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ε": "epsilon", "ζ": "zeta", "η": "eta", "θ": "theta"},
-    **{"κ": "kappa", "λ": "lambda", "μ": "mu", "ν": "nu", "ξ": "xi", "ρ": "rho", "σ": "sigma", "τ": "tau"},
+    **{"α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ε": "epsilon", "ζ": "zeta"},  # noqa: RUF001
+    **{"η": "eta", "θ": "theta"},
+    **{"κ": "kappa", "λ": "lambda", "μ": "mu", "ν": "nu", "ξ": "xi"},  # noqa: RUF001
+    **{"ρ": "rho", "σ": "sigma", "τ": "tau"},  # noqa: RUF001
     **{"φ": "phi", "χ": "chi", "ψ": "psi", "ω": "omega", "Γ": "Gamma", "Δ": "Delta", "Θ": "Theta", "Λ": "Lambda"},
     **{"Σ": "Sigma", "Φ": "Phi", "Ψ": "Psi", "Ω": "Omega"},
 }
@@ -30,15 +32,16 @@ _UNIT_IN_BRACES = rf"\{{\s*(?:\\(?:text|mathrm|textrm)\s*\{{\s*([A-Za-z]+)\s*\}}
 _UNIT_FRACTION = re.compile(
     rf"(?<=[0-9}})])(?:\\[,;:! ]|\s)*\\[dt]?frac\s*{_UNIT_IN_BRACES}\s*{_UNIT_IN_BRACES}\s*\.?\Z"
 )
-# matches "30cm^2", r"4\pi cm^3", "7kg", not "3x^2", "3m", "30 cm"
+# matches "30cm^2", r"4\pi cm^3", "7kg", "30 cm", not "3x^2", "3m", "cm"
 _GLUED_UNIT = re.compile(r"(?<=[0-9)}i])\s*(km|cm|mm|kg|mg|ft|mi|in|mL|ml|dm)(\^ ?(?:\{[23]\}|[23]))?\s*\.?\Z")
-# matches r"\mathrm{m\,s^{-2}}", r"\mathrm{m/s}^2", r"m/s^2", not r"\mathrm{m}", "x/s^2"
+# matches r"9\,\mathrm{m\,s^{-2}}", r"9\mathrm{m/s}^2", r"9 m/s^2", not r"9\mathrm{m}", "9x/s^2"
 _ACCELERATION = re.compile(
-    r"(?<=[0-9}])(?:\\[,;:! ~]|[\s~])*(?:\\(?:mathrm|text)\s*\{)?\s*m(?:\\[,;:! ]|[\s~·])*(?:/\s*s\}?\s*\^\s*\{?2\}?|s\s*\^\s*\{-2\})\}?\s*\.?\Z"
+    r"(?<=[0-9}])(?:\\[,;:! ~]|[\s~])*(?:\\(?:mathrm|text)\s*\{)?\s*m(?:\\[,;:! ]|[\s~·])*"
+    r"(?:/\s*s\}?\s*\^\s*\{?2\}?|s\s*\^\s*\{-2\})\}?\s*\.?\Z"
 )
 # matches all of r"\begin{cases} x=1 \\ y=2 \end{cases}", not of r"\begin{cases} x=1"
 _CASES = re.compile(
-    r"(?:\\left\s*\\?\{\s*)?\\begin\{(?:cases|aligned|array)\}(?:\{[lcr| ]*\})?(.*)\\end\{(?:cases|aligned|array)\}(?:\s*\\right\s*\.)?"
+    r"(?:\\left\s*\\?\{\s*)?\\begin\{(cases|aligned|array)\}(?:\{[lcr| ]*\})?(.*)\\end\{\1\}(?:\s*\\right\s*\.)?"
 )
 # matches r"\begin{array}{cc}", r"\begin{array}{c|c}", not r"\begin{matrix}"
 _ARRAY = re.compile(r"\\begin\{array\}\s*\{[lcr| ]*\}")
@@ -66,9 +69,16 @@ def unify_commands(text: str) -> str:
         text = f"{text[: match.start()]} {top}/{bottom}"
     if match := _ACCELERATION.search(text):
         text = f"{text[: match.start()]} m/s²"
-    if match := _GLUED_UNIT.search(text):
-        text = f"{text[: match.start()]} {match[1]}{match[2] or ''}"
     return text
+
+
+def detach_unit(text: str) -> str:
+    """`30 cm²` of `30cm^2`."""
+    match = _GLUED_UNIT.search(text)
+    if match is None:
+        return text
+    power = {"2": "²", "3": "³"}[match[2].rstrip("}")[-1]] if match[2] else ""
+    return f"{text[: match.start()]} {match[1]}{power}"
 
 
 def _strip_braces(text: str) -> str:
@@ -89,11 +99,10 @@ def _closes_at_end(text: str) -> bool:
 
 def unify_systems(text: str) -> str:
     r"""The rows of `\begin{cases}` as a list of equations, and an array as a matrix."""
-    if (cases := _CASES.fullmatch(text)) and "=" in cases[1] and "\\begin" not in cases[1]:
-        rows = [row.replace("&", " ").strip(" ,;.") for row in cases[1].split("\\\\")]
+    if (cases := _CASES.fullmatch(text)) and "=" in cases[2] and "\\begin" not in cases[2]:
+        rows = [row.replace("&", " ").strip(" ,;.") for row in cases[2].split("\\\\")]
         if all("=" in row for row in rows if row):
             return ", ".join(row for row in rows if row)
     if "\\begin{array}" in text and text.count("\\begin") == 1:
-        inside = _ARRAY.sub(r"\\begin{matrix}", text).replace("\\end{array}", "\\end{matrix}")
-        return inside
+        return _ARRAY.sub(r"\\begin{matrix}", text).replace("\\end{array}", "\\end{matrix}")
     return text

@@ -25,8 +25,8 @@ _LETTER = r"[A-Za-z\u00c0-\u024f\u0370-\u03ff\u0400-\u04ff]"
 _COUNTER = r"(?:(?![万萬亿億千百十兆分半倍])[\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7af]){1,4}"
 """A Chinese, Japanese or Korean unit. Some such characters multiply the number instead."""
 _UNIT_WORD = (
-    rf"(?:m/s[²³]?|{_LETTER}{{2,}}+/[A-Za-z]++[²³]?|degrees\ [CF](?![A-Za-z])|{_LETTER}{{2,}}+[²³]?|[mgsL][²³]?(?![A-Za-z])"
-    rf"|a(?=\ [A-Za-z])|{_COUNTER})"
+    rf"(?:m/s[²³]?|{_LETTER}{{2,}}+/[A-Za-z]++[²³]?|degrees\ [CF](?![A-Za-z])|{_LETTER}{{2,}}+[²³]?"
+    rf"|[mgsL][²³]?(?![A-Za-z])|a(?=\ [A-Za-z])|{_COUNTER})"
 )
 # matches all of "$1,234.50", "3 1/2", "5%", "12 km", not of "1,23", "3x", "1/x"
 _NUMERAL = re.compile(
@@ -47,6 +47,7 @@ _NUMBER_WITH_LETTER = re.compile(r"[-+]?[$€£¥₹]?[0-9][0-9.,]*+(?: ?[kKMBcd
 # matches "2x + 5t", not "5t + 2", "x = 5t", "5{t}"
 _DROPPED_LETTER = re.compile(r"\A[^=,<>]*[0-9})][cdghlmost]\Z")
 """A final variable that Math-Verify drops as if it were a unit, unless the text is in braces."""
+# matches all of "cups", "km/h", "m/s²", "cm².", not of "x", "5", "c/d²e"
 _LAST_WORD = re.compile(r"(?:[A-Za-z]{2,}|m/s|[A-Za-z]{1,3}/[A-Za-z]{1,3})[²³]?\.?")
 _DIGIT = re.compile("[0-9]")
 # matches r"\sin x", not r"\sinh x", "sin x"

@@ -9,21 +9,23 @@ from decimal import ROUND_HALF_UP, Decimal
 
 from tasks.verification.equivalence.question_hints import QuestionHints
 
-# matches "7,5", "0,333", "-2,74", r"1{,}5", "12,5%", not "1,2,3", "1, 2", "1,2 and 3,4"
-_DECIMAL_COMMA = re.compile(r"(?<![0-9.,])([0-9]+)(?:,|\{,\})([0-9]+)(?![0-9,.])")
+# matches "7,5", "0,333", "-2,74", r"1{,}5", "12,5%", not "1,2,3", "1, 2", "1,234"
+_DECIMAL_COMMA = re.compile(r"(?<![0-9.,])(?![1-9][0-9]{0,2},[0-9]{3}(?![0-9]))([0-9]+)(?:,|\{,\})([0-9]+)(?![0-9,.])")
 # matches "1.000,50", not "1.000", "1,000.50"
 _EUROPEAN = re.compile(r"(?<![0-9.,])([0-9]{1,3}(?:\.[0-9]{3})+),([0-9]+)(?![0-9,.])")
-# matches "C(9,2)", "P(5, 3)", "{}_5C_2", not "C(x)", "AC(9,2)"
+# matches "C(9,2)", "P(5, 3)", not "C(x)", "AC(9,2)"
 _COMBINATIONS = re.compile(r"(?<![A-Za-z])([CP])\s*\(\s*([0-9]+)\s*,\s*([0-9]+)\s*\)")
-# matches "C_{8}^{3}", "A_5^2", "C^3_8", not "C_8", "c^3"
+# matches "C_{8}^{3}", "A_5^2", not "C_8", "c^3"
 _COMBINATIONS_IN_INDICES = re.compile(r"([CAP])\s*_\s*\{?\s*([0-9]+)\s*\}?\s*\^\s*\{?\s*([0-9]+)\s*\}?")
 # matches "3+4j", "-1j", not "3j_1", "ij"
 _PYTHON_IMAGINARY = re.compile(r"(?<=[0-9])j(?![A-Za-z_0-9])")
+# matches all of "0x1F", "0b101", not of "0", "x1F"
 _PREFIXED = re.compile(r"0x[0-9a-fA-F]{1,15}|0b[01]{1,60}|0o[0-7]{1,20}")
 # matches r"\ln 2\, m", r"\sin x \ y", not r"\ln 2m", r"\ln(2) m"
 _SPACED_ARGUMENT = re.compile(r"(\\(?:ln|log|lg|sin|cos|tan))\s*([A-Za-z0-9]+)\s*(?:\\[,;: ]|~)\s*(?=[A-Za-z0-9\\])")
 # matches r"5\Omega", r"5\,\Omega", not r"\Omega", r"x\Omega y"
 _OHM = re.compile(r"(?<=[0-9])(?:\s|\\[,;: ])*\\Omega\s*\Z")
+# matches "_", "^", r"\mathrm", " ", not "x", r"\pi"
 _LAYOUT = re.compile(r"\\(?:mathrm|text|ce|rm)(?![A-Za-z])|[_^{}\s$]|\\[,;:! ]")
 _LETTER = re.compile("[A-Za-z]")
 MAX_SHIFT = 12
@@ -81,8 +83,9 @@ def differ_in_layout_only(gold: str, answer: str) -> bool:
 
 
 def differ_by_rounding(gold: Decimal, answer: Decimal, hints: QuestionHints) -> bool:
-    """Whether one of two numbers is the other, rounded as the question asks."""
-    return _is_rounded(gold, answer, hints) or _is_rounded(answer, gold, hints)
+    """Whether the answer is the gold, rounded as the question asks; with significant figures also the reverse."""
+    is_reverse = hints.significant_figures is not None and _is_rounded(answer, gold, hints)
+    return is_reverse or _is_rounded(gold, answer, hints)
 
 
 def _is_rounded(exact: Decimal, rounded: Decimal, hints: QuestionHints) -> bool:

@@ -1,4 +1,4 @@
-"""Reads from a question how its answers must be compared: percent, rounding, order, units, options and what it asks for.
+"""Reads from a question how its answers must be compared: percent, rounding, order, units, options, and its target.
 
 Phrases are data: a language adds its words to the patterns here, and nothing else.
 """
@@ -14,8 +14,8 @@ from tasks.verification.equivalence import question_target, question_units
 _PERCENT = re.compile(r"%|\bper\s?cent(?:age)?s?\b", re.IGNORECASE)
 # matches "le pourcentage de", "Welcher Prozentsatz", "求百分比", not "20 Prozent", "百分"
 _PERCENT_IN_OTHER_LANGUAGES = re.compile(
-    r"pourcentage|prozentsatz|wie\s+viel\s+prozent|porcentaje|porcentagem|percentagem|percentuale|(?:какой|сколько)\s+процент"
-    r"|百分比|百分率|百分之几|百分之多少|何パーセント|百分率|몇\s*퍼센트|백분율|النسبة\s+المئوية",
+    r"pourcentage|prozentsatz|wie\s+viel\s+prozent|porcentaje|porcentagem|percentagem|percentuale"
+    r"|(?:какой|сколько)\s+процент|百分比|百分率|百分之几|百分之多少|何パーセント|몇\s*퍼센트|백분율|النسبة\s+المئوية",
     re.IGNORECASE,
 )
 # matches "The percentage increase is", "the percent error is:", not "the percentage is given"
@@ -96,7 +96,7 @@ _CODE = re.compile(
 _TIME_OF_DAY = re.compile(r"\b(?:at\s+)?wh(?:at|ich)\s+time\b|\bo'clock\b|几点|什么时[候间刻]", re.IGNORECASE)
 # matches "On which date", "what day", not "how many days", "update"
 _DATE = re.compile(r"\b(?:which|what)\s+(?:date|day)\b|\bdate\b", re.IGNORECASE)
-# matches "Solve the inequality", "the domain of", "interval notation", "solution set", "range of", not "the set of points"
+# matches "Solve the inequality", "the domain of", "interval notation", "solution set", "range of", not "set of points"
 _REAL_SET = re.compile(
     r"\binequalit|\bdomain\b|\binterval|\bsolution\s+set\b|\brange\s+of\b|\bset\s+of\s+(?:all\s+)?real", re.IGNORECASE
 )
@@ -104,17 +104,21 @@ _COUNT_OF_WORD = {
     **{"one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6},
     **{"一": 1, "二": 2, "两": 2, "三": 3, "四": 4, "五": 5, "六": 6, "eine": 1, "zwei": 2, "drei": 3, "vier": 4},
 }
-# matches "in increasing order", "in that order", "tallest first", "from oldest to youngest", "Rank the teams", "respectively"
-# matches "the first three terms", "按从小到大的顺序", not "in order to win", "in any order", "the order of the group"
+# matches "in increasing order", "in that order", "tallest first", "from oldest to youngest", not "in order to win"
+# matches "Rank the teams", "respectively", not "in any order", "the order of the group", "all ordered pairs"
+# matches "the first three terms", "按从小到大的顺序", not "first term", "the first two"
 _ORDER_REQUEST = re.compile(
-    r"\bin\s+(?!any\b|some\b|no\b|either\b|order\b)(?:[a-z]+\s+){1,3}order\b(?!\s+to\b)"
-    r"|\bin\s+(?:the\s+)?order\s+(?:from|of|in\s+which)\b|\brespectively\b|\bordered\b"
-    r"|\b(?!west|east|rest|test|best)[a-z]+est\s+(?:[a-z]+\s+)?(?:is\s+)?first\b"
-    r"|\bfrom\s+(?:the\s+)?(?:(?!west|east|test|rest|forest)[a-z]+est|most|least|first|low|high|small|large|left)\b[^.?]{0,40}?\bto\b"
-    r"|(?:\A|[.?!:;]\s+|\bplease\s+|\band\s+)(?:arrange|rank|sort|order)\b"
-    r"|\bfirst\s+(?:[0-9]+|two|three|four|five|six|seven|eight|nine|ten|few|several)\s+[a-z ]{0,20}(?:terms|numbers|digits|elements)\b"
-    r"|顺序|順序|从小到大|从大到小|依次|排列|по\s+порядку|in\s+der\s+reihenfolge|par\s+ordre|en\s+orden",
-    re.IGNORECASE,
+    r"""\bin\s+(?!any\b|some\b|no\b|either\b|order\b)(?:[a-z]+\s+){1,3}order\b(?!\s+to\b)
+    |\bin\s+(?:the\s+)?order\s+(?:from|of|in\s+which)\b|\brespectively\b
+    |\bordered\b(?!\s+(?:pair|triple|triplet|quadruple|quintuple|tuple|n-tuple|list\s+of\s+all))
+    |\b(?!west|east|rest|test|best)[a-z]+est\s+(?:[a-z]+\s+)?(?:is\s+)?first\b
+    |\bfrom\s+(?:the\s+)?(?:(?!west|east|test|rest|forest)[a-z]+est|most|least|first|low|high|small|large|left)\b
+      [^.?]{0,40}?\bto\b
+    |(?:\A|[.?!:;]\s+|\bplease\s+|\band\s+)(?:arrange|rank|sort|order)\b
+    |\bfirst\s+(?:[0-9]+|two|three|four|five|six|seven|eight|nine|ten|few|several)\s+[a-z\ ]{0,20}
+      (?:terms|numbers|digits|elements)\b
+    |顺序|順序|从小到大|从大到小|依次|排列|по\s+порядку|in\s+der\s+reihenfolge|par\s+ordre|en\s+orden""",
+    re.VERBOSE | re.IGNORECASE,
 )
 # matches "in base 5", "binary", "101_2", not "the base of a triangle"
 _BASE_NAME = re.compile(

@@ -1,4 +1,4 @@
-"""Finds what a question asks for: the letter or formula to be found, several named values, or the options of a choice."""
+"""Finds what a question asks for: a letter or formula, several named values, or one of the options of a choice."""
 
 import re
 from itertools import takewhile
@@ -12,26 +12,29 @@ _FORMULA_ASKED = re.compile(
 )
 # matches "Find x.", "solve for t", "equation for y,", "value of n", not "Find a way", "for x apples", "find X-rays"
 _LETTER_ASKED = re.compile(
-    r"\b(?:find|what\s+is|solve\s+for|for|values?\s+of|求)\s+([a-zA-Z])(?=\s*(?:[.?!,;:。]|\Z|\s(?:if|such|when|given|where|in)\b))",
+    r"\b(?:find|what\s+is|solve\s+for|for|values?\s+of|求)\s+([a-zA-Z])"
+    r"(?=\s*(?:[.?!,;:。]|\Z|\s(?:if|such|when|given|where|in)\b))",
     re.IGNORECASE,
 )
 _LETTER = r"\$?\\?\(?[A-Za-z]\\?\)?\$?"
-# matches "values of p and q", "Find $a$, $b$ and $c$", "what are x and y", not "find a and then", "Find all values of x"
+# matches "values of p and q", "Find $a$, $b$ and $c$", "what are x and y", not "find a and then", "values of x"
 _SEVERAL_LETTERS = re.compile(
-    rf"\b(?:values?\s+of|find|what\s+(?:is|are)|determine|compute|give)\s+{_LETTER}(?:,\s*{_LETTER})*,?\s+and\s+{_LETTER}"
+    rf"\b(?:values?\s+of|find|what\s+(?:is|are)|determine|compute|give)\s+{_LETTER}(?:,\s*{_LETTER})*,?\s+and\s+"
+    rf"{_LETTER}"
     r"(?=[\s.?!,;:]|\Z)(?!\s+(?:then|find))",
     re.IGNORECASE,
 )
-# matches "What are the length and the width", "find the quotient and remainder", not "find the black and white balls"
+# matches "What are the length and the width of", "find the quotient and remainder", not "find the black and white balls"
 _SEVERAL_NOUNS = re.compile(
     r"\b(?:what\s+(?:is|are)|find|give|determine|compute|state|write)\s+the\s+(?:[a-z]+,\s+(?:the\s+)?)*[a-z]+,?\s+and\s+"
-    r"(?:the\s+)?[a-z]+(?=\s+(?:of|when|if|in|for|between)\b|[?.,])",
+    r"(?:the\s+)?[a-z]+(?=\s+(?:of|when|if|in|for|between)\b|[?.,]|\Z)",
     re.IGNORECASE,
 )
 # matches "(A) 19", "B. 17\n", r"\textbf{(C) } 5 \qquad", not "A point", "(a)"
 _OPTION = re.compile(
     r"(?:\\(?:text|mathrm)(?:bf|rm)?\s*\{)?(?:\(([A-J])\)|(?<![A-Za-z$])([A-J])[.):\uff0e\uff1a](?=[ \t$\\\w]))"
 )
+# matches r"\quad", r"\\", "  ", "~", not "x", r"\text"
 _LAYOUT = re.compile(r"\\q?quad|\\\\|\\hspace\{[^}]*\}|\\[,;:! ]|[ \t\n]+|~")
 MAX_OPTION_CHARACTERS = 200
 """Longest text of an option."""
@@ -39,6 +42,7 @@ MAX_OPTION_CHARACTERS = 200
 _EXPRESSION_ASKED = re.compile(
     r"\bin\s+terms\s+of\b|\bexpression\b|\bformula\b|\bfactor(?:ed|ize|ise)?\b", re.IGNORECASE
 )
+# matches "$A$", r"\(x\)", not "$AB$", "A"
 _FORMULA_LETTER = re.compile(r"\$([A-Za-z])\$|\\\(([A-Za-z])\\\)")
 
 

@@ -25,12 +25,16 @@ MAX_PARTS = 12
 """Conditions and sets of one answer."""
 # matches "x<3", r"\cup", r"\mathbb{R}", r"x \ne 2", r"x\in A", "all real numbers", not "(1,2)", "x=3", r"\left("
 SET_SIGN = re.compile(
-    r"[<>≤≥≠∪∈]|\\(?:lt|gt|[lg]e(?:q|qslant)?|neq?|in|cup|setminus|mathbb)(?![A-Za-z])|\ball\s+real|\bx\s*!="
+    r"[<>≤≥≠∪∈]|\\(?:lt|gt|[lg]e(?:q|qslant)?|neq?|in|cup|setminus|mathbb)(?![A-Za-z])|\ball\s+real|\bx\s*!="  # noqa: RUF001
 )
 """Signs of conditions and sets; without any of them a text is no set of reals in need of this parser."""
+# matches " or ", r"\cup ", "", not "order", " and "
 _OR = re.compile(r"\s*(?:\bor\b|\\lor(?![A-Za-z])|\\vee(?![A-Za-z])|\\cup(?![A-Za-z])|∪)\s*")  # noqa: RUF001
-_AND = re.compile(r"\s*(?:,?\s*\b(?:and|but)\b|\\land(?![A-Za-z])|\\wedge(?![A-Za-z])|\\cap(?![A-Za-z])|∩|,|;)\s*")  # noqa: RUF001
+# matches " and ", ", ", r" \cap ", not "band", " or "
+_AND = re.compile(r"\s*(?:,?\s*\b(?:and|but)\b|\\land(?![A-Za-z])|\\wedge(?![A-Za-z])|\\cap(?![A-Za-z])|∩|,|;)\s*")
+# matches r"\setminus ", r"} - \{", not "x - 1", r"\set"
 _SET_MINUS = re.compile(r"\s*\\setminus(?![A-Za-z])\s*|(?<=\})\s*-\s*(?=\\\{)")
+# matches all of r"\mathbb{R}", "all real numbers", r"(-\infty, \infty)", not of "R", r"\mathbb{Z}"
 _REALS = re.compile(r"\\mathbb ?\{? ?R ?\}?|\\R(?![A-Za-z])|all real(?: numbers?)?(?: x)?|\(-\\infty, ?\\infty\)")
 # matches all of r"\{x : x>2\}", r"\{ x \in \mathbb{R} \mid x>2 \}", not of r"\{1,2\}", r"\{x^2 : x>2\}"
 _BUILDER = re.compile(
@@ -38,8 +42,10 @@ _BUILDER = re.compile(
 )
 # matches all of "|x| < 3", r"|x-1| \ge 2", not of "|x| + |y| < 3", "3 < |x|"
 _ABSOLUTE = re.compile(
-    r"(?:\||\\lvert ?)([^|<>]+?)(?:\||\\rvert) ?(<|>|\\leq?(?:slant)?(?![a-z])|\\geq?(?:slant)?(?![a-z])|≤|≥|\\lt|\\gt) ?([^<>|]+)"
+    r"(?:\||\\lvert ?)([^|<>]+?)(?:\||\\rvert) ?"
+    r"(<|>|\\[lg]eq?(?:slant)?(?![a-z])|≤|≥|\\[lg]t(?![a-z])) ?([^<>|]+)"
 )
+# matches r"\left", r"\,", not r"\leftarrow", "left"
 _LAYOUT = re.compile(r"\\(?:left|right|,|;|:|!)(?![A-Za-z])")
 
 

@@ -64,7 +64,7 @@ def _unwrapped_equal(gold: Shape, answer: Shape, hints: QuestionHints) -> MaybeE
 
 
 def _matrix_equals_collection(gold: Shape, answer: Shape, hints: QuestionHints) -> MaybeEqual:
-    """A matrix may be written as its rows, `[[1,2],[3,4]]`; a column or row as a tuple. It differs from anything else."""
+    """A matrix may be written as its rows, `[[1,2],[3,4]]`; a column or row as a tuple. It is nothing else."""
     matrix, other = (gold, answer) if isinstance(gold, Matrix) else (answer, gold)
     if not isinstance(matrix, Matrix) or not isinstance(other, Collection):
         return False if isinstance(other, SetUnion) else None
@@ -179,7 +179,7 @@ def _named_values_equal(gold: Collection, answer: Collection, hints: QuestionHin
 def _is_named_by_position(gold: Collection, answer: Collection) -> bool:
     """Whether only the position says which letter a number belongs to: `1, 2` against `x=1, y=2`."""
     members = (*gold.items, *answer.items)
-    relations = [item for item in members if isinstance(item, Relation)]
+    relations = [item for item in members if isinstance(item, Relation) and not collect_assignments(item)]
     names = {defined[0] if (defined := split_definition(item)) else "" for item in relations}
     return 0 < len(relations) < len(members) and (len(names) > 1 or "" in names)
 
@@ -226,11 +226,19 @@ def _unions_equal(gold: Shape, answer: Shape, hints: QuestionHints) -> MaybeEqua
     """Compare unions of intervals and sets: the same pieces, or the same points if all ends are rational."""
     left, right = (shape.pieces if isinstance(shape, SetUnion) else (shape,) for shape in (gold, answer))
     if any(not isinstance(piece, Collection) or piece.kind == "list" for piece in (*left, *right)):
+        if any(_is_list_of_numbers(shape) for shape in (gold, answer)):
+            return False
         return False if {Scalar, Matrix} & {type(gold), type(answer)} else None
     if _equal_in_any_order(left, right, hints, repeats=True):
         return True
     points, others = read_set(left), read_set(right)
     return None if points is None or others is None else sets_equal(points, others)
+
+
+def _is_list_of_numbers(shape: Shape) -> bool:
+    """Whether it is several numbers, which are no interval and no union of intervals."""
+    is_list = isinstance(shape, Collection) and shape.kind == "list"
+    return is_list and all(isinstance(item, Scalar) and item.value.rational is not None for item in shape.items)  # type: ignore[union-attr]
 
 
 def _relations_equal(gold: Shape, answer: Shape, hints: QuestionHints) -> MaybeEqual:
@@ -239,11 +247,17 @@ def _relations_equal(gold: Shape, answer: Shape, hints: QuestionHints) -> MaybeE
     relation, other = (gold, answer) if isinstance(gold, Relation) else (answer, gold)
     assert isinstance(relation, Relation)
     target = parse_target(hints.target) if hints.target and relation is answer else None
-    if (value := find_value(relation, target)) is not None:
-        return shapes_equal(value, other, hints) if relation is gold else shapes_equal(other, value, hints)
+    if stated := find_value(relation, target):
+        value, is_asked = stated
+        equal = shapes_equal(value, other, hints) if relation is gold else shapes_equal(other, value, hints)
+        if not is_asked and equal is not False:
+            raise Undecidable("equation")  # y = 9 where x is asked for
+        return equal
     if isinstance(other, Scalar):
         return _relation_equals_number(relation, other)
     if relation.signs == ("=",):
+        if isinstance(other, Matrix | SetUnion) and all(isinstance(side, Scalar) for side in relation.sides):
+            return False
         raise Undecidable("equation")
     letter_and_interval = to_interval(relation)
     if letter_and_interval is None or not isinstance(other, Collection | SetUnion):
@@ -268,9 +282,9 @@ def _relation_equals_number(relation: Relation, other: Scalar) -> MaybeEqual:
     if relation.signs != ("=",):
         return False if relation.signs[0] in ("<", "\\le") else None
     letters = {letter for side in sides for letter in side.value.letters}
-    if len(sides) == 2 and len(letters) > 1 and not other.value.letters:
-        if all(exact_value.values_equal(side.value, other.value) is False for side in sides):
-            return False
+    is_elsewhere = all(exact_value.values_equal(side.value, other.value) is False for side in sides)
+    if len(sides) == 2 and len(letters) > 1 and is_elsewhere:
+        return False
     raise Undecidable("equation")
 
 

@@ -5,7 +5,7 @@ Math-Verify reads `yes` as a product of three letters, so that an anagram is equ
 
 import re
 
-from tasks.verification.equivalence.notation import unify_commands, unify_signs, unify_systems
+from tasks.verification.equivalence.notation import detach_unit, unify_commands, unify_signs, unify_systems
 from tasks.verification.equivalence.units import to_singular
 from tasks.verification.math_verify.verdict import LATEX_THOUSANDS
 
@@ -22,6 +22,8 @@ DEGREE_SIGN = re.compile(r"\^ ?(?:\\circ\b|\{ ?\\circ ?\})|°")
 _UNIT_POWER = re.compile(r"(?<=[0-9})] )([A-Za-z]++) ?\^ ?(?:([23])|\{([23])\}) ?\.?$")
 _LETTER_UNITS = {"m": "meter", "g": "gram", "s": "second", "L": "liter", "l": "liter"}
 """Letters that are units in text commands, and variables in mathematics."""
+_UNIT_ENDS = frozenset("mgtinLl23}. ")
+"""Last characters of a unit that may be glued to its number."""
 # matches r"\sqrt", r"\begin{align*}", not "sqrt", r"\{"
 _COMMAND = re.compile(r"\\(?:begin|end)\{[a-z*]*+\}|\\[A-Za-z]++")
 _PLAIN_WORD = re.compile(r"[A-Za-z]{3,}+|\bno\b", re.IGNORECASE)
@@ -100,10 +102,11 @@ def strip_formatting(text: str) -> str:
     for left, right in _WRAPPINGS:
         if len(text) > len(left + right) and text.startswith(left) and text.endswith(right):
             text = text[len(left) : -len(right)].strip()
-    if "\\" in text or (text and text[-1] in "}.23gmtiLn"):
+    if "\\" in text or text[-1:] == "2":
         text = unify_commands(unify_systems(text))
     text = LATEX_THOUSANDS.sub(",", text).replace("\\$", "$").replace("\\%", "%").replace("\N{MINUS SIGN}", "-")
     text = DEGREE_SIGN.sub(" degrees", _SPACING.sub(" ", _TEXT_COMMAND.sub(_expand_unit, text)))
+    text = detach_unit(text) if text[-1:] in _UNIT_ENDS else text
     return _FRACTION.sub(r"\1\2\3", _UNIT_POWER.sub(_format_power, " ".join(text.split())))
 
 

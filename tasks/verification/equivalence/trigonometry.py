@@ -4,7 +4,7 @@ from fractions import Fraction
 
 from tasks.verification.equivalence import exact_value
 from tasks.verification.equivalence.exact_value import Value
-from tasks.verification.equivalence.polynomials import ONE, PI
+from tasks.verification.equivalence.polynomials import ONE, PI, Monomial, Rational
 
 DEGREES = "\\degree"
 """The token for a degree sign, and the name of one degree as a value."""
@@ -13,7 +13,7 @@ _HALF = Fraction(1, 2)
 
 def _make_root_sum(first: Fraction, prime: str, second: Fraction, other: str) -> Value:
     """`first * sqrt(prime) + second * sqrt(other)`; an empty prime is 1, and `2*3` is 6."""
-    terms = {}
+    terms = dict[Monomial, Rational]()
     for number, name in ((first, prime), (second, other)):
         if number:
             terms[tuple((each, _HALF) for each in name.split("*") if each)] = number

@@ -92,6 +92,8 @@ def _choose_point(letters: Sequence[Any], at: int, is_integer: bool) -> dict[Any
 
 def _numbers_differ(one: Any, other: Any) -> bool:
     """Whether two numbers differ by more than the error of their evaluation."""
+    from sympy import I
+
     difference = one - other
     if difference.is_Number and difference.is_finite:
         return bool(difference != 0)
@@ -99,5 +101,7 @@ def _numbers_differ(one: Any, other: Any) -> bool:
     if not (first.is_number and second.is_number and first.is_finite and second.is_finite):
         return False
     size = abs(other.evalf(DIGITS)) + 1
+    if second.as_real_imag()[1] and not (one.has(I) or other.has(I)):
+        return False  # a real root of a negative number is meant, but sympy takes a complex one
     is_same = abs(first - second) < MIN_DIFFERENCE * abs(second)
     return bool(is_same and abs(second) > MIN_DIFFERENCE * size)

@@ -302,11 +302,16 @@ def test_a_piece_is_not_the_answer(gold: str, response: str) -> None:
         ("9240", r"It is $9,\!240$."),
         ("(3,5)", "The point is (3, 5)."),
         ("8", r"so $\text{Area} = 8 \text{ cm}^2$"),
-        ("45", "so $m + n = 45$"),
     ],
 )
 def test_the_whole_is_the_answer(gold: str, response: str) -> None:
     assert _verdicts([(gold, response)]) == ["correct"]
+
+
+def test_a_sum_is_the_answer_if_it_is_asked_for() -> None:
+    pairs = [("45", "so $m + n = 45$")]
+    assert _verdicts(pairs, "Find $m + n$.") == ["correct"]
+    assert _verdicts(pairs) == ["unparseable"]
 
 
 @pytest.mark.parametrize(
