@@ -69,6 +69,8 @@ def parse_shape(text: str) -> Shape | None:
         text = text.replace(",", "").replace("$", "")
     if text[:1] not in _BRACKET_STARTS and _GROUPED_DIGITS.search(text):
         return None  # 1,234x is one product or two answers
+    if "=" in text and "," in text and " or " in text:
+        text = text.replace(" or ", "; ")  # x=1, y=2 or x=3, y=4
     try:
         with limit_work():
             return _parse_list(

@@ -58,10 +58,11 @@ def _compare_times(gold: str, answer: str, hints: QuestionHints) -> Verdict | No
         return None
     if left is None or right is None:
         return Verdict("unparseable", "clock", gold, answer)
-    if left.seconds == right.seconds and left.has_half == right.has_half:
+    is_valid = left.is_valid and right.is_valid
+    if is_valid and left.seconds == right.seconds and left.has_half == right.has_half:
         return Verdict("correct", "clock", gold, answer)
     same_in_half = left.seconds % (NOON * 60) == right.seconds % (NOON * 60)
-    if same_in_half and left.has_half != right.has_half and left.is_valid and right.is_valid:
+    if same_in_half and left.has_half != right.has_half and is_valid:
         return Verdict("unparseable", "clock", gold, answer)
     return Verdict("wrong", "clock", gold, answer)
 

@@ -14,7 +14,7 @@ from functools import cached_property, lru_cache
 from schemas.errors import VerifierBroken
 from tasks.verification.equivalence import exact_value, other_readings, text_normalization
 from tasks.verification.equivalence.answer_parser import normalize_digits, parse_shape
-from tasks.verification.equivalence.answer_shapes import BaseNumber, Scalar, Shape
+from tasks.verification.equivalence.answer_shapes import BaseNumber, Collection, Scalar, Shape
 from tasks.verification.equivalence.calendar_texts import compare_calendar_texts
 from tasks.verification.equivalence.expression_parser import MAX_DEPTH
 from tasks.verification.equivalence.families import read_family
@@ -70,6 +70,9 @@ CLOCK_TIME = re.compile(r"[0-9]{1,2}:[0-5][0-9]")
 """A time of day or a ratio: which one is unknown."""
 _SET_BUILDER = re.compile(r"\\\{[^{}]*(?:[:|]|\\mid)")
 """A set defined by a condition, `\\{x : x > 2\\}`, which Math-Verify misreads."""
+# matches "option C", "Choice (B)", not "options", "an option"
+_CHOICE_NOUN = re.compile(r"\A(?:option|choice|letter)\s+(?=\(?[A-J]\b)", re.IGNORECASE)
+_BRACKETED_LETTER = re.compile(r"\(([A-J])\)")
 _ALIKE = (text_normalization.NEGATIVE_WORDS, text_normalization.AFFIRMATIVE_WORDS)
 # matches r"\frac{d}{dx}x^2", r"\frac{dy}{dx}", r"\frac{d^2 y}{dx^2}", not r"\frac{d}{x}", r"\frac{a}{dx}"
 _DERIVATIVE = re.compile(
@@ -139,9 +142,8 @@ class ParsedAnswer:
     @cached_property
     def choice(self) -> str:
         """The capital letter that names a choice; empty if there is none."""
-        match = text_normalization.CHOICE_LETTER.fullmatch(self.plain.rstrip(". ")) or _LABELED_CHOICE.fullmatch(
-            self.plain
-        )
+        plain = _CHOICE_NOUN.sub("", self.plain)
+        match = text_normalization.CHOICE_LETTER.fullmatch(plain.rstrip(". ")) or _LABELED_CHOICE.fullmatch(plain)
         return match[1] if match and match[1].isupper() else ""
 
     @cached_property
@@ -191,7 +193,8 @@ def compare(gold: str, answer: str, hints: QuestionHints = NO_HINTS) -> Verdict 
         return Verdict("unparseable", "answer_unparseable")
     if gold == answer:
         return Verdict("correct", "identical", gold[:FORM_CHARACTERS], answer[:FORM_CHARACTERS])
-    if not hints.tolerance and _INTEGER.fullmatch(gold) and _INTEGER.fullmatch(answer):
+    is_exact = not hints.tolerance and hints.significant_figures is None
+    if is_exact and _INTEGER.fullmatch(gold) and _INTEGER.fullmatch(answer):
         return Verdict("wrong", "number", gold, answer)
     left, right = parse_answer(gold), parse_answer(answer)
     if left.choice_value or right.choice_value:
@@ -235,7 +238,7 @@ def _compare_by_question(left: ParsedAnswer, right: ParsedAnswer, hints: Questio
         _compare_with_option(left, right, hints)
         or _compare_units(left, right, hints)
         or compare_calendar_texts(gold, answer, hints)
-        or compare_letter_strings(gold, answer, hints)
+        or compare_letter_strings(_drop_brackets(gold), _drop_brackets(answer), hints)
         or compare_case(gold, answer, hints)
         or _compare_with_nothing(left, right)
         or _compare_families(gold, answer)
@@ -244,14 +247,29 @@ def _compare_by_question(left: ParsedAnswer, right: ParsedAnswer, hints: Questio
 
 def _compare_with_option(left: ParsedAnswer, right: ParsedAnswer, hints: QuestionHints) -> Verdict | None:
     """Compare a letter with a value by the text that the question gives for the letter."""
-    if not hints.options or bool(left.choice) == bool(right.choice):
+    letters = [_find_option_letter(side) for side in (left, right)] if hints.options else []
+    if not any(letters) or all(letters):
         return None
-    text = dict(hints.options).get(left.choice or right.choice)
+    text = dict(hints.options).get(letters[0] or letters[1])
     if not text:
         return None
-    pair = (text, right.text) if left.choice else (left.text, text)
-    verdict = compare(*pair, hints._replace(options=()))
-    return verdict._replace(rule="choice") if verdict else Verdict("unparseable", "choice")
+    pair = (text, right.text) if letters[0] else (left.text, text)
+    verdict = compare(*pair, hints._replace(options=())) or Verdict("unparseable", "choice")
+    other = right if letters[0] else left
+    if verdict.verdict == "unparseable" and text_normalization.is_only_words(text) and not other.has_words:
+        return Verdict("wrong", "choice", left.plain[:FORM_CHARACTERS], right.plain[:FORM_CHARACTERS])
+    return verdict._replace(rule="choice")
+
+
+def _drop_brackets(text: str) -> str:
+    """`A, C` of `(A), (C)`."""
+    return _BRACKETED_LETTER.sub(r"\1", text) if "(" in text else text
+
+
+def _find_option_letter(side: ParsedAnswer) -> str:
+    """The capital letter of the option that an answer names; empty if it names none."""
+    match = text_normalization.CHOICE_LETTER.fullmatch(side.plain.rstrip(". "))
+    return side.choice or (match[1].upper() if match else "")
 
 
 def _compare_units(left: ParsedAnswer, right: ParsedAnswer, hints: QuestionHints) -> Verdict | None:
@@ -340,6 +358,12 @@ def _find_other_reading(left: ParsedAnswer, right: ParsedAnswer, hints: Question
         return Verdict("unparseable", "rounding")
     if hints.asks_percent and _differ_by_hundred(left.numeral, right.numeral):
         return Verdict("unparseable", "percent_unclear")
+    if left.numeral and (number := other_readings.drop_unit_sign(answer)) != answer:
+        verdict = _compare_as_written(left, parse_answer(number), hints)
+        if verdict and verdict.verdict == "correct":
+            return Verdict("unparseable", "units")
+    if hints.asks_one and _is_item(right.shape, left.shape, hints):
+        return Verdict("unparseable", "one_of_several")
     readings = [(rule, text, answer) for one in {gold, left.text} for rule, text in other_readings.find_readings(one)]
     readings += [(rule, gold, text) for one in {answer, right.text} for rule, text in other_readings.find_readings(one)]
     for rule, one, other in readings:
@@ -347,6 +371,13 @@ def _find_other_reading(left: ParsedAnswer, right: ParsedAnswer, hints: Question
         if verdict and verdict.verdict == "correct":
             return Verdict("unparseable", rule)
     return None
+
+
+def _is_item(item: Shape | None, items: Shape | None, hints: QuestionHints) -> bool:
+    """Whether the answer is one of the several that the gold lists."""
+    if item is None or not isinstance(items, Collection) or items.kind != "list":
+        return False
+    return any(shapes_equal(each, item, hints) for each in items.items)
 
 
 def _compare_as_written(left: ParsedAnswer, right: ParsedAnswer, hints: QuestionHints) -> Verdict | None:

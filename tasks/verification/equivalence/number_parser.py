@@ -56,6 +56,8 @@ _TRIGONOMETRIC = re.compile(r"\\(?:sin|cos|tan|cot|sec|csc)(?![a-z])")
 # matches "x > 3", r"x \le 3", "3, 4", not r"\left 3", "about, 3"
 _RELATION_OR_LIST = re.compile(r"[=<>≤≥]|\\(?:le|ge|lt|gt|ne|in)(?![a-z])|[0-9)\]},] *,")
 """A relation or a list. A word after a number may be its unit, but after these it may negate them."""
+# matches all of "n=12", "x = 3.5", not of "x < 3", "x = 2y"
+_NAMED_NUMBER = re.compile(r"[A-Za-z] ?= ?-?[0-9][0-9.,]*")
 _APPROXIMATE_WORDS = frozenset({"about", "around", "approximately", "approx", "roughly", "nearly", "almost"})
 # matches all of "don't", "cats,", not of "cats.", "3"
 _WORD = re.compile(r"[A-Za-z]++(?:'[a-z]++)?[,:]?")
@@ -176,7 +178,7 @@ def split_parsed_unit(text: str, plain: str, numeral: Numeral | None) -> tuple[s
         or NON_UNIT_WORDS.search(words)
         or has_letter_product(words)
         or not (MATH_NAMES | NON_UNIT_NAMES).isdisjoint(words.split())
-        or (_RELATION_OR_LIST.search(front) and not is_known_unit(words))
+        or (_RELATION_OR_LIST.search(front) and not is_known_unit(words) and not _NAMED_NUMBER.fullmatch(front))
         or _TRIGONOMETRIC.search(front)
     ):
         return ("{" + plain + "}" if _DROPPED_LETTER.search(plain) else text), ""

@@ -5,12 +5,14 @@ r"""Other ways to read an answer: two answers that are equal in one of them are 
 
 import re
 from collections.abc import Callable, Iterator
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal
 
 from tasks.verification.equivalence.question_hints import QuestionHints
 
 # matches "7,5", "0,333", "-2,74", r"1{,}5", "12,5%", not "1,2,3", "1, 2", "1,234"
-_DECIMAL_COMMA = re.compile(r"(?<![0-9.,])(?![1-9][0-9]{0,2},[0-9]{3}(?![0-9]))([0-9]+)(?:,|\{,\})([0-9]+)(?![0-9,.])")
+_DECIMAL_COMMA = re.compile(
+    r"(?<![0-9.,])(?![1-9][0-9]{0,2}(?:,|\{,\})[0-9]{3}(?![0-9]))([0-9]+)(?:,|\{,\})([0-9]+)(?![0-9,.])"
+)
 # matches "1.000,50", not "1.000", "1,000.50"
 _EUROPEAN = re.compile(r"(?<![0-9.,])([0-9]{1,3}(?:\.[0-9]{3})+),([0-9]+)(?![0-9,.])")
 # matches "C(9,2)", "P(5, 3)", not "C(x)", "AC(9,2)"
@@ -23,8 +25,14 @@ _PYTHON_IMAGINARY = re.compile(r"(?<=[0-9])j(?![A-Za-z_0-9])")
 _PREFIXED = re.compile(r"0x[0-9a-fA-F]{1,15}|0b[01]{1,60}|0o[0-7]{1,20}")
 # matches r"\ln 2\, m", r"\sin x \ y", not r"\ln 2m", r"\ln(2) m"
 _SPACED_ARGUMENT = re.compile(r"(\\(?:ln|log|lg|sin|cos|tan))\s*([A-Za-z0-9]+)\s*(?:\\[,;: ]|~)\s*(?=[A-Za-z0-9\\])")
-# matches r"5\Omega", r"5\,\Omega", not r"\Omega", r"x\Omega y"
-_OHM = re.compile(r"(?<=[0-9])(?:\s|\\[,;: ])*\\Omega\s*\Z")
+# matches r"5\Omega", r"12m^2", r"8 \frac{m}{s^2}", not r"\Omega", r"x\Omega y", r"8\frac{m}{n}"
+_UNIT_SIGN = re.compile(
+    r"(?<=[0-9}])(?:\s|\\[,;: ])*(?:\\Omega|(?:m|s|g|L|N|J|W|V)(?:\s*\^\s*\{?[23]\}?)?"
+    r"|\\[dt]?frac\s*\{\s*(?:m|km|g|kg|J|N)\s*\}\s*\{\s*(?:s|h|L|m|cm|kg)(?:\s*\^\s*\{?[23]\}?)?\s*\})\s*\Z"
+)
+"""Letters behind a number that are usually a unit, but may be quantities."""
+# matches r"\binom{3}{4}", not r"\binom", r"\binom 34"
+_BINOMIAL = re.compile(r"\\[dt]?binom\s*\{([^{}]*)\}\s*\{([^{}]*)\}")
 # matches "_", "^", r"\mathrm", " ", not "x", r"\pi"
 _LAYOUT = re.compile(r"\\(?:mathrm|text|ce|rm)(?![A-Za-z])|[_^{}\s$]|\\[,;:! ]")
 _LETTER = re.compile("[A-Za-z]")
@@ -41,7 +49,7 @@ def find_readings(text: str) -> Iterator[tuple[str, str]]:
 
 
 def _read_decimal_comma(text: str) -> str | None:
-    if "," not in text:
+    if "," not in text or (text[:1] in "([" and ";" not in text):
         return None
     if match := _EUROPEAN.search(text):
         return text[: match.start()] + match[1].replace(".", "") + "." + match[2] + text[match.end() :]
@@ -72,8 +80,13 @@ _READERS: tuple[tuple[str, Callable[[str], str | None]], ...] = (
     ("imaginary_unit", lambda text: _PYTHON_IMAGINARY.sub("i", text)),
     ("base", _read_prefixed),
     ("argument", lambda text: _SPACED_ARGUMENT.sub(r"\1(\2) \\cdot ", text)),
-    ("units", lambda text: _OHM.sub("", text)),
+    ("column", lambda text: _BINOMIAL.sub(r"\\begin{pmatrix}\1\\\\\2\\end{pmatrix}", text)),
 )
+
+
+def drop_unit_sign(text: str) -> str:
+    """The number in front of letters that are usually a unit."""
+    return _UNIT_SIGN.sub("", text)
 
 
 def differ_in_layout_only(gold: str, answer: str) -> bool:
@@ -95,4 +108,4 @@ def _is_rounded(exact: Decimal, rounded: Decimal, hints: QuestionHints) -> bool:
     if exact.adjusted() > MAX_SHIFT:
         return False
     steps = [Decimal(1).scaleb(-each) for each in places if -MAX_SHIFT <= each <= MAX_SHIFT]
-    return any(exact.quantize(step, ROUND_HALF_UP) == rounded for step in steps)
+    return any(exact.quantize(step, way) == rounded for step in steps for way in (ROUND_HALF_UP, ROUND_HALF_EVEN))

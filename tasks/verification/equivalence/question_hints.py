@@ -96,6 +96,8 @@ _CODE = re.compile(
 _TIME_OF_DAY = re.compile(r"\b(?:at\s+)?wh(?:at|ich)\s+time\b|\bo'clock\b|几点|什么时[候间刻]", re.IGNORECASE)
 # matches "On which date", "what day", not "how many days", "update"
 _DATE = re.compile(r"\b(?:which|what)\s+(?:date|day)\b|\bdate\b", re.IGNORECASE)
+# matches "Enter only one of the foci", "not both", "any one of", not "the only number", "both"
+_ONE_OF_SEVERAL = re.compile(r"\bonly\s+one\s+of\b|\bnot\s+both\b|\bany\s+one\s+of\b", re.IGNORECASE)
 # matches "Solve the inequality", "the domain of", "interval notation", "solution set", "range of", not "set of points"
 _REAL_SET = re.compile(
     r"\binequalit|\bdomain\b|\binterval|\bsolution\s+set\b|\brange\s+of\b|\bset\s+of\s+(?:all\s+)?real", re.IGNORECASE
@@ -109,13 +111,15 @@ _COUNT_OF_WORD = {
 # matches "the first three terms", "按从小到大的顺序", not "first term", "the first two"
 _ORDER_REQUEST = re.compile(
     r"""\bin\s+(?!any\b|some\b|no\b|either\b|order\b)(?:[a-z]+\s+){1,3}order\b(?!\s+to\b)
-    |\bin\s+(?:the\s+)?order\s+(?:from|of|in\s+which)\b|\brespectively\b
+    |\bin\s+(?:the\s+)?order\b(?!\s+(?:to|that|for)\b)|\brespectively\b
+    |\bin\s+(?:the\s+)?(?:correct\s+|right\s+)?sequence\b
     |\bordered\b(?!\s+(?:pair|triple|triplet|quadruple|quintuple|tuple|n-tuple|list\s+of\s+all))
     |\b(?!west|east|rest|test|best)[a-z]+est\s+(?:[a-z]+\s+)?(?:is\s+)?first\b
     |\bfrom\s+(?:the\s+)?(?:(?!west|east|test|rest|forest)[a-z]+est|most|least|first|low|high|small|large|left)\b
       [^.?]{0,40}?\bto\b
     |(?:\A|[.?!:;]\s+|\bplease\s+|\band\s+)(?:arrange|rank|sort|order)\b
-    |\bfirst\s+(?:[0-9]+|two|three|four|five|six|seven|eight|nine|ten|few|several)\s+[a-z\ ]{0,20}
+    |\b(?:first|next|following|missing)\s+(?:[0-9]+|two|three|four|five|six|seven|eight|nine|ten|few|several)
+      \s+[a-z\ ]{0,20}
       (?:terms|numbers|digits|elements)\b
     |顺序|順序|从小到大|从大到小|依次|排列|по\s+порядку|in\s+der\s+reihenfolge|par\s+ordre|en\s+orden""",
     re.VERBOSE | re.IGNORECASE,
@@ -162,6 +166,8 @@ class QuestionHints(NamedTuple):
     """Whether a time of day is asked for."""
     asks_date: bool = False
     """Whether a date is asked for."""
+    asks_one: bool = False
+    """Whether one of several answers is enough."""
     asks_real_set: bool = False
     """Whether an interval or another set of real numbers is asked for."""
 
@@ -189,6 +195,7 @@ def parse_hints(question: str, tolerance: float = 0.0) -> QuestionHints:
         asks_code=_CODE.search(text) is not None and "how many" not in text.casefold(),
         asks_time=_TIME_OF_DAY.search(text) is not None,
         asks_date=_DATE.search(text) is not None,
+        asks_one=_ONE_OF_SEVERAL.search(text) is not None,
         asks_real_set=_REAL_SET.search(text) is not None,
     )
 

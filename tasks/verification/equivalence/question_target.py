@@ -19,20 +19,21 @@ _LETTER_ASKED = re.compile(
 _LETTER = r"\$?\\?\(?[A-Za-z]\\?\)?\$?"
 # matches "values of p and q", "Find $a$, $b$ and $c$", "what are x and y", not "find a and then", "values of x"
 _SEVERAL_LETTERS = re.compile(
-    rf"\b(?:values?\s+of|find|what\s+(?:is|are)|determine|compute|give)\s+{_LETTER}(?:,\s*{_LETTER})*,?\s+and\s+"
+    rf"\b(?:values?\s+of|as|find|what\s+(?:is|are)|determine|compute|give)\s+{_LETTER}(?:,\s*{_LETTER})*(?:,?\s+and\s+|,\s*)"
     rf"{_LETTER}"
     r"(?=[\s.?!,;:]|\Z)(?!\s+(?:then|find))",
     re.IGNORECASE,
 )
-# matches "What are the length and the width of", "find the quotient and remainder", not "find the black and white balls"
+# matches "What are the length and the width of", "find the quotient and remainder", not "find the red and blue balls"
 _SEVERAL_NOUNS = re.compile(
-    r"\b(?:what\s+(?:is|are)|find|give|determine|compute|state|write)\s+the\s+(?:[a-z]+,\s+(?:the\s+)?)*[a-z]+,?\s+and\s+"
+    r"\b(?:wh(?:at|o|ich)\s+(?:is|are)|find|give|determine|compute|state|write)\s+the\s+(?:[a-z]+,\s+(?:the\s+)?)*[a-z]+,?\s+and\s+"
     r"(?:the\s+)?[a-z]+(?=\s+(?:of|when|if|in|for|between)\b|[?.,]|\Z)",
     re.IGNORECASE,
 )
-# matches "(A) 19", "B. 17\n", r"\textbf{(C) } 5 \qquad", not "A point", "(a)"
+# matches "(A) 19", "B. 17\n", r"\textbf{(C) } 5 \qquad", "(a) 5", not "A point", "f(x)"
 _OPTION = re.compile(
-    r"(?:\\(?:text|mathrm)(?:bf|rm)?\s*\{)?(?:\(([A-J])\)|(?<![A-Za-z$])([A-J])[.):\uff0e\uff1a](?=[ \t$\\\w]))"
+    r"(?:\\(?:text|mathrm)(?:bf|rm)?\s*\{)?"
+    r"(?:\(([A-Ja-j])\)|(?<![A-Za-z$])([A-J])[.):\uff0e\uff1a](?=[ \t$\\\w])|(?<=\n)([a-j])[.)](?=[ \t]))"
 )
 # matches r"\quad", r"\\", "  ", "~", not "x", r"\text"
 _LAYOUT = re.compile(r"\\q?quad|\\\\|\\hspace\{[^}]*\}|\\[,;:! ]|[ \t\n]+|~")
@@ -72,7 +73,9 @@ def find_letters(question: str) -> frozenset[str]:
 
 def find_options(question: str) -> tuple[tuple[str, str], ...]:
     """The options of a choice as pairs of letter and text, in order from A; empty if there are fewer than two."""
-    marks = [(match.start(), match.end(), match[1] or match[2]) for match in _OPTION.finditer(question)]
+    marks = [
+        (match.start(), match.end(), (match[1] or match[2] or match[3]).upper()) for match in _OPTION.finditer(question)
+    ]
     first = max((at for at, mark in enumerate(marks) if mark[2] == "A"), default=len(marks))
     run = [mark for at, mark in takewhile(lambda item: item[1][2] == chr(ord("A") + item[0]), enumerate(marks[first:]))]
     if len(run) < 2:

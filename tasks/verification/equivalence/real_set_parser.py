@@ -28,7 +28,7 @@ SET_SIGN = re.compile(
     r"[<>≤≥≠∪∈]|\\(?:lt|gt|[lg]e(?:q|qslant)?|neq?|in|cup|setminus|mathbb)(?![A-Za-z])|\ball\s+real|\bx\s*!="  # noqa: RUF001
 )
 """Signs of conditions and sets; without any of them a text is no set of reals in need of this parser."""
-# matches " or ", r"\cup ", "", not "order", " and "
+# matches " or ", r"\cup ", not "order", " and "
 _OR = re.compile(r"\s*(?:\bor\b|\\lor(?![A-Za-z])|\\vee(?![A-Za-z])|\\cup(?![A-Za-z])|∪)\s*")  # noqa: RUF001
 # matches " and ", ", ", r" \cap ", not "band", " or "
 _AND = re.compile(r"\s*(?:,?\s*\b(?:and|but)\b|\\land(?![A-Za-z])|\\wedge(?![A-Za-z])|\\cap(?![A-Za-z])|∩|,|;)\s*")

@@ -149,7 +149,7 @@ def _collections_equal(gold: Collection, answer: Collection, hints: QuestionHint
     if hints.asks_order:
         return _equal_in_order(gold.items, answer.items, hints)
     if left == "[" and len(gold.items) == len(answer.items) == 2:
-        return None
+        return False if _equal_in_any_order(gold.items, answer.items, hints, repeats=True) is False else None
     ordered = _equal_in_order(gold.items, answer.items, hints)
     if ordered is not False or len(gold.items) != len(answer.items):
         return ordered
@@ -256,7 +256,8 @@ def _relations_equal(gold: Shape, answer: Shape, hints: QuestionHints) -> MaybeE
     if isinstance(other, Scalar):
         return _relation_equals_number(relation, other)
     if relation.signs == ("=",):
-        if isinstance(other, Matrix | SetUnion) and all(isinstance(side, Scalar) for side in relation.sides):
+        is_object = isinstance(other, Matrix | SetUnion) or (isinstance(other, Collection) and other.kind == "tuple")
+        if is_object and all(isinstance(side, Scalar) for side in relation.sides):
             return False
         raise Undecidable("equation")
     letter_and_interval = to_interval(relation)

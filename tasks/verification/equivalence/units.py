@@ -128,10 +128,18 @@ UNIT_SIZES = {
 
 def find_ratio(unit: str, other: str) -> Fraction | None:
     """How many of `other` one `unit` is, 0 if they measure different things; None if that is unknown."""
-    one, two = UNIT_SIZES.get(unit), UNIT_SIZES.get(other)
+    one, two = _measure(unit), _measure(other)
     if one is None or two is None:
-        return None
-    return Fraction(one[1]) / Fraction(two[1]) if one[0] == two[0] else Fraction(0)
+        known = one or two
+        return Fraction(0) if known and known[0] in ("money", "angle") else None
+    return one[1] / two[1] if one[0] == two[0] else Fraction(0)
+
+
+def _measure(unit: str) -> tuple[str, Fraction] | None:
+    """What a unit measures, and its size; None if that is unknown."""
+    power = {"²": 2, "³": 3}.get(unit[-1:], 1)
+    known = UNIT_SIZES.get(unit.rstrip("²³"))
+    return (known[0] + unit[-1:] * (power > 1), Fraction(known[1]) ** power) if known else None
 
 
 def units_differ(one: str, other: str) -> bool:
@@ -147,7 +155,7 @@ def units_differ(one: str, other: str) -> bool:
 def to_singular(word: str) -> str:
     """`word` in the singular, replaced by its name in `_UNIT_NAMES` if it has one; a power sign is kept."""
     stem = word.rstrip("²³")
-    if stem == "yes":
+    if stem == "yes" or "/" in stem:
         return word
     if stem not in _UNIT_NAMES and len(stem) > 2 and stem.endswith("s") and not stem.endswith("ss"):
         stem = stem[:-1]

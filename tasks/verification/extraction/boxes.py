@@ -38,14 +38,16 @@ _NEXT_STEP = re.compile(
 """Words between a result and another one that replaces it."""
 # matches "end. Then", "so:\n\nIt", not "3.5", "e.g. this"
 _STATEMENT_END = re.compile(
-    r"(?<!e\.g)(?<!i\.e)[.?!](?:\s|\$|\\|\*|\Z)|[。？！]|\n\s*\n|\n(?=\s*(?:[-*(]|[0-9]+[.)]))"  # noqa: RUF001
+    r"(?<!e\.g)(?<!i\.e)(?<!^[0-9])[.?!](?:\s|\$|\\|\*|\Z)|[。？！]|\n\s*\n|\n(?=\s*(?:[-*(]|[0-9]+[.)]))",  # noqa: RUF001
+    re.MULTILINE,
 )
-# matches "(a) ", "Part (b): $", "(ii) the slope is ", "Area: $", not "So the answer is ", "Answer: ", "f(a) = "
+# matches "(a) ", "Part (b): $", "(ii) the slope is ", "Area: $", "2. $", not "So the answer is ", "Answer: ", "f(a) = "
 _LABEL = re.compile(
     r"(?:(?<!\S)\(\s*(?:[a-h]|[ivx]{1,4}|[1-9])\s*\)|\b[Pp]art\s+\(?[A-Za-z0-9]\)?"
     r"|\A\s*[-*]?\s*\**(?!(?:Final|Answer|Result|Solution|Step|Check|Note|Hence|Thus|So|Then)\b)"
     r"[A-Z][a-z]+(?: [a-z]+)?\**\s*:)"
     r"[^.?!\n]{0,80}\Z"
+    r"|\A\s*[0-9]+[.)][\s$]*\Z"
 )
 """The name of a part of a question in front of its box."""
 

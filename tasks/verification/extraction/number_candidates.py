@@ -19,7 +19,7 @@ _REFERENCE = re.compile(
 )
 """Text before a number that is the number of a thing."""
 # matches "Confidence: ", "rate my answer ", not "so it is "
-_CERTAINTY = re.compile(r"\b(?:confiden(?:ce|t)|certain(?:ty)?|rate\s+(?:my|this))\b", re.IGNORECASE)
+_CERTAINTY = re.compile(r"\b(?:confiden(?:ce|t)|certain(?:ty)?|score|rate\s+(?:my|this))\b", re.IGNORECASE)
 # matches "= ", "= $", "=-", not "= 3 ", "< "
 _AFTER_EQUALS = re.compile(r"=\s*[$€£¥]?\s*-?\Z")
 # matches the start of " apples, or not?", "?", not of ". Is it?"

@@ -81,6 +81,8 @@ class ExtractedAnswer(NamedTuple):
     end: int
     equation: str = ""
     """The equation of which `text` is only the right side, if `found_by` is `last_formula`."""
+    boxes: tuple[str, ...] = ()
+    """The contents of the boxes, if they are several."""
     doubt: str = ""
     """Why `text` may not be the answer. It is no verdict by itself: unless `text` equals the gold, the verdict is
     `unparseable` by this rule; if it is one of `UNDECIDABLE`, whatever the gold is."""
@@ -90,7 +92,7 @@ def extract(text: str, markers: Sequence[str] = MARKERS) -> ExtractedAnswer | No
     """The final answer in `text`, or None. `markers` open a line whose rest is the answer, e.g. `A:`."""
     end = find_end(text, lambda before: _extract_stated(before, markers) is not None)
     text = text[:end]
-    weak_rules = (_find_printed, _find_right_choice, _find_last_number, _find_whole)
+    weak_rules = (_find_printed, _find_code_block, _find_right_choice, _find_last_number, _find_whole)
     return _extract_stated(text, markers) or next((extracted for rule in weak_rules if (extracted := rule(text))), None)
 
 
@@ -129,9 +131,10 @@ def _find_boxed(text: str) -> ExtractedAnswer | None:
     boxed = select_boxes(text, boxes)
     if len(boxed.boxes) == 1:
         return _make_extracted(text, "boxed", boxed.boxes[0].start, boxed.boxes[0].end)
-    joined = ", ".join(text[box.start : box.end].strip() for box in boxed.boxes)
+    contents = tuple(text[box.start : box.end].strip() for box in boxed.boxes)
     doubt = "" if boxed.is_sure else "several_boxes"
-    return ExtractedAnswer(joined, "boxed", boxed.boxes[0].opening, boxed.boxes[-1].closing, doubt=doubt)
+    start, end = boxed.boxes[0].opening, boxed.boxes[-1].closing
+    return ExtractedAnswer(", ".join(contents), "boxed", start, end, boxes=contents, doubt=doubt)
 
 
 def _find_later_statement(text: str, at: int) -> ExtractedAnswer | None:
@@ -326,13 +329,17 @@ def _find_right_choice(text: str) -> ExtractedAnswer | None:
     return _make_extracted(text, "answer_is", *span) if span else None
 
 
+def _find_code_block(text: str) -> ExtractedAnswer | None:
+    """The content of a response that is one block of code."""
+    block = CODE_BLOCK.fullmatch(text.strip()) if len(text) <= MAX_WHOLE_CHARACTERS else None
+    start = text.index(block[1]) if block else 0
+    return _make_extracted(text, "whole", start, start + len(block[1])) if block else None
+
+
 def _find_whole(text: str) -> ExtractedAnswer | None:
-    """A response that is nothing but a value: a few words, a letter, a formula, or the content of a code block."""
+    """A response that is nothing but a few words or the letter of a choice."""
     if len(text) > MAX_WHOLE_CHARACTERS:
         return None
-    if block := CODE_BLOCK.fullmatch(text.strip()):
-        start = text.index(block[1])
-        return _make_extracted(text, "whole", start, start + len(block[1]))
     extracted = _undress(text, "whole", 0, len(text))
     if extracted is None or WHOLE_LETTERS.fullmatch(extracted.text):
         return extracted

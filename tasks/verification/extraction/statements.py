@@ -32,7 +32,7 @@ LANGUAGES = {
 """The languages beside English whose statements are found."""
 _WORDS = ("故", *(word for language in LANGUAGES.values() for word in language.words))
 _OTHER_STATEMENTS = "|".join(
-    rf"(?<!\w)(?:{language.nouns})(?:\s*{_COLON}|\s*(?:{language.joins})(?![A-Za-zà-ÿа-я]))"
+    rf"(?<!\w)(?:{language.nouns})(?:\s*{_COLON}|\s*(?:{language.joins})(?:(?<=[^\W\da-zà-ÿа-я])|(?![A-Za-zà-ÿа-я])))"
     for language in LANGUAGES.values()
 )
 # matches "die antwort lautet ", "答案:", "정답은 ", "故选:", not "antwort", "die antworten"
