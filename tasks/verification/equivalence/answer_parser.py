@@ -116,7 +116,7 @@ def _parse_solutions(tokens: Sequence[str]) -> Collection | None:
     rows = [[_parse_single(cell) for cell in _split(row, (",",))] for row in _split(tokens, (";",)) if row]
     named = [[cell.sides for cell in row if isinstance(cell, Relation) and cell.signs == ("=",)] for row in rows]
     names = [[sides[0] for sides in row] for row in named]
-    if any(len(row) != len(cells) or row != names[0] for row, cells in zip(names, rows, strict=True)):
+    if any(len(row) < 2 or len(row) != len(cells) or row != names[0] for row, cells in zip(names, rows, strict=True)):
         return None
     return _make_collection("list", [Collection("tuple", tuple(s[1] for s in row), "(", ")") for row in named])
 

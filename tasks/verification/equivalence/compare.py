@@ -72,6 +72,8 @@ _SET_BUILDER = re.compile(r"\\\{[^{}]*(?:[:|]|\\mid)")
 """A set defined by a condition, `\\{x : x > 2\\}`, which Math-Verify misreads."""
 # matches "option C", "Choice (B)", not "options", "an option"
 _CHOICE_NOUN = re.compile(r"\A(?:option|choice|letter)\s+(?=\(?[A-J]\b)", re.IGNORECASE)
+# matches r"8\frac{m}{s}", r"8 \frac{g}{L}", not r"\frac{m}{s}", r"8\frac{\text{m}}{\text{s}}", r"8\frac{km}{h}"
+_LETTER_FRACTION = re.compile(r"(?<=[0-9}])(?:\s|\\[,;: ])*\\[dt]?frac\s*\{\s*[A-Za-z]\s*\}\s*\{\s*[A-Za-z]\s*\}\s*\Z")
 _BRACKETED_LETTER = re.compile(r"\(([A-J])\)")
 _ALIKE = (text_normalization.NEGATIVE_WORDS, text_normalization.AFFIRMATIVE_WORDS)
 # matches r"\frac{d}{dx}x^2", r"\frac{dy}{dx}", r"\frac{d^2 y}{dx^2}", not r"\frac{d}{x}", r"\frac{a}{dx}"
@@ -100,6 +102,7 @@ class ParsedAnswer:
     """One answer, whose readings are computed on first use."""
 
     def __init__(self, text: str) -> None:
+        self.original = text
         self.text = unify_commands(unify_signs(text)) if "\\" in text or not text.isascii() else text
         self.plain = text_normalization.strip_formatting(text)
         self.numeral = parse_number(text, self.plain)
@@ -279,6 +282,8 @@ def _compare_units(left: ParsedAnswer, right: ParsedAnswer, hints: QuestionHints
         is_another = all(units_differ(unit, answer_unit) for unit in hints.units)
         if is_another and any(_may_be_converted(left, right, answer_unit, unit) for unit in hints.units):
             return Verdict("unparseable", "units_differ")
+    if _LETTER_FRACTION.search(left.original) and not answer_unit:
+        return Verdict("unparseable", "units_differ")  # m/s may also be a quotient of two quantities
     in_degrees = ["degree" in side.text_and_unit[1] or "degrees" in side.plain for side in (left, right)]
     in_radians = ["\\pi" in side.plain or "π" in side.plain for side in (left, right)]
     for degrees, radians in ((0, 1), (1, 0)):

@@ -39,5 +39,5 @@ def compare_case(gold: str, answer: str, hints: QuestionHints) -> Verdict | None
         return None
     if not gold.isalpha():
         return None
-    is_choice = bool(hints.options) or (gold.casefold() in "abcde" and not {gold, answer} & hints.letters)
+    is_choice = bool(hints.options) or (gold.casefold() in "abcd" and not {gold, answer} & hints.letters)
     return Verdict("correct", "choice", gold, answer) if is_choice else Verdict("unparseable", "case", gold, answer)

@@ -32,8 +32,8 @@ _UNIT_IN_BRACES = rf"\{{\s*(?:\\(?:text|mathrm|textrm)\s*\{{\s*([A-Za-z]+)\s*\}}
 _UNIT_FRACTION = re.compile(
     rf"(?<=[0-9}})])(?:\\[,;:! ]|\s)*\\[dt]?frac\s*{_UNIT_IN_BRACES}\s*{_UNIT_IN_BRACES}\s*\.?\Z"
 )
-# matches "30cm^2", r"4\pi cm^3", "7kg", "30 cm", not "3x^2", "3m", "cm"
-_GLUED_UNIT = re.compile(r"(?<=[0-9)}i])\s*(km|cm|mm|kg|mg|ft|mi|in|mL|ml|dm)(\^ ?(?:\{[23]\}|[23]))?\s*\.?\Z")
+# matches "30cm^2", r"4\pi cm^3", "7kg", "30 cm", not "3x^2", "3m", "3mg", "cm"
+_GLUED_UNIT = re.compile(r"(?<=[0-9)}i])\s*(km|cm|mm|kg|ft|mL|dm)(\^ ?(?:\{[23]\}|[23]))?\s*\.?\Z")
 # matches r"9\,\mathrm{m\,s^{-2}}", r"9\mathrm{m/s}^2", r"9 m/s^2", not r"9\mathrm{m}", "9x/s^2"
 _ACCELERATION = re.compile(
     r"(?<=[0-9}])(?:\\[,;:! ~]|[\s~])*(?:\\(?:mathrm|text)\s*\{)?\s*m(?:\\[,;:! ]|[\s~·])*"

@@ -22,7 +22,7 @@ MAX_ANSWER_CHARACTERS = 2000
 MAX_EXPONENT = 400
 """Largest exponent, as in `1e400`: larger than that of a float, and far too small to take time."""
 _LETTER = r"[A-Za-z\u00c0-\u024f\u0370-\u03ff\u0400-\u04ff]"
-_COUNTER = r"(?:(?![万萬亿億千百十兆分半倍])[\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7af]){1,4}"
+_COUNTER = r"(?:(?![万萬亿億百十兆分半倍成折割]|千(?![克米瓦]))[\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7af]){1,4}"
 """A Chinese, Japanese or Korean unit. Some such characters multiply the number instead."""
 _UNIT_WORD = (
     rf"(?:m/s[²³]?|{_LETTER}{{2,}}+/[A-Za-z]++[²³]?|degrees\ [CF](?![A-Za-z])|{_LETTER}{{2,}}+[²³]?"
@@ -35,7 +35,7 @@ _NUMERAL = re.compile(
         (?P<whole>[0-9]{{1,3}}(?:,[0-9]{{3}})++ | [0-9]{{1,3}}(?:\ [0-9]{{3}})++ | [0-9]*+) (?P<part>\.[0-9]++)?+
         (?:[eE](?P<exponent>[-+]?[0-9]++) | \ ?/\ ?(?P<over>[0-9]++))?+
         \ ?(?P<percent>%|per\ ?cents?\b|pct\b)?+\ ?(?P<late_currency>[$€£¥₹]?)
-        (?P<words>(?:km|cm|mm|kg|mg|lbs?|oz|ft|mph|{_COUNTER})[²³]?(?![A-Za-z]) | (?:\ {_UNIT_WORD})++)?+\ ?[.,;]?""",
+        (?P<words>(?:km|cm|mm|kg|lbs?|oz|ft|mph|{_COUNTER})[²³]?(?![A-Za-z]) | (?:\ {_UNIT_WORD})++)?+\ ?[.,;]?""",
     re.VERBOSE,
 )
 """Applied to text without double blanks, so that no part can match in several ways and matching takes linear time."""

@@ -99,7 +99,9 @@ def has_letter_product(words: str) -> bool:
     """Whether one of the words after a number is a product of letters instead."""
     parts = words.replace("²", "").replace("³", "").rstrip(".").split()
     return any(
-        1 < len(part) < 4 and part.casefold() not in _REAL_SHORT_WORDS for word in parts for part in word.split("/")
+        1 < len(part) < 4 and part.isascii() and part.casefold() not in _REAL_SHORT_WORDS
+        for word in parts
+        for part in word.split("/")
     )
 
 

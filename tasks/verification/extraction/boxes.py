@@ -13,6 +13,10 @@ _BOX_SIGN = "\x01"
 """Replaces the opening brace of a box while braces are counted."""
 MAX_BOXES = 9
 """Boxes that are looked at, counted from the last one."""
+# matches "x = ", "so $a=", "x_1 = $", not "2x = ", "xy = ", "x "
+_NAME = re.compile(r"(?<![A-Za-z0-9\\^+*/-])([A-Za-z](?:_\{?[0-9]\}?)?)\s*=\s*\$?\s*\Z")
+MAX_NAME = 20
+"""Characters before a box that are searched for the name of its value."""
 MAX_BETWEEN = 300
 """Characters between two boxes of one statement."""
 _SEPARATOR = (
@@ -138,6 +142,16 @@ def select_boxes(text: str, boxes: Sequence[Box]) -> Boxed:
             chosen, is_sure = [before, *chosen], False
     contents = dict.fromkeys("".join(text[box.start : box.end].split()) for box in chosen)
     return Boxed((last,)) if len(contents) == 1 else Boxed(tuple(chosen), is_sure)
+
+
+def read_boxes(text: str, boxes: Sequence[Box]) -> tuple[str, ...]:
+    """The contents of several boxes, with the names in front of them if these differ: `a = 1` of `a = \\boxed{1}`."""
+    contents = [text[box.start : box.end].strip() for box in boxes]
+    names = [_NAME.search(text, max(0, box.opening - MAX_NAME), box.opening) for box in boxes]
+    found = [name[1] for name in names if name]
+    if len(set(found)) < len(boxes) or any("=" in content for content in contents):
+        return tuple(contents)
+    return tuple(f"{name} = {content}" for name, content in zip(found, contents, strict=True))
 
 
 def _is_labeled(text: str, box: Box) -> bool:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from tasks.verification.extraction.boxes import find_boxes, select_boxes
+from tasks.verification.extraction.boxes import find_boxes, read_boxes, select_boxes
 from tasks.verification.extraction.formulas import Formula, find_equation, find_formula, find_last_side
 from tasks.verification.extraction.generation_end import find_end
 from tasks.verification.extraction.number_candidates import NO_ANSWER, SEVERAL_NUMBERS, find_doubt
@@ -131,7 +131,7 @@ def _find_boxed(text: str) -> ExtractedAnswer | None:
     boxed = select_boxes(text, boxes)
     if len(boxed.boxes) == 1:
         return _make_extracted(text, "boxed", boxed.boxes[0].start, boxed.boxes[0].end)
-    contents = tuple(text[box.start : box.end].strip() for box in boxed.boxes)
+    contents = read_boxes(text, boxed.boxes)
     doubt = "" if boxed.is_sure else "several_boxes"
     start, end = boxed.boxes[0].opening, boxed.boxes[-1].closing
     return ExtractedAnswer(", ".join(contents), "boxed", start, end, boxes=contents, doubt=doubt)
