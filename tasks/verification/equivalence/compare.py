@@ -153,7 +153,8 @@ class ParsedAnswer:
     def choice_value(self) -> str:
         """The value of a choice, such as `15` of `(B) 15`; empty if there is none."""
         match = None if self.numeral else _LABELED_CHOICE.fullmatch(self.plain)
-        return (match[2] or "") if match else ""
+        value = (match[2] or "") if match else ""
+        return "" if _LABELED_CHOICE.fullmatch(value) else value
 
     @cached_property
     def approximation(self) -> Decimal | None:
@@ -325,7 +326,7 @@ def _compare_families(gold: str, answer: str) -> Verdict | None:
     members = [read_family(text) for text in (gold, answer)]
     if not any(members):
         return None
-    if members[0] and members[1]:
+    if members[0] and members[1] and not any(read_family(member) for member in members if member):
         verdict = compare(members[0], members[1])
         if verdict and verdict.verdict == "correct":
             return Verdict("correct", "family", gold[:FORM_CHARACTERS], answer[:FORM_CHARACTERS])

@@ -5,7 +5,7 @@ import re
 # matches r"2k\pi, k\in\mathbb{Z}", r"2n\pi (n \in Z)", r"k\pi, \quad k \in \mathbb{Z}.", not r"2k\pi, k > 0"
 # matches r"k\pi, k is an integer", not r"x \in \mathbb{Z}"
 _PARAMETER = re.compile(
-    r"(.+?)\s*(?:[,;]|\\q?quad|\(|\\text\{[^{}]*\}|\bwhere\b|\bfor\b)[\s,]*([a-z])\s*(?:\\in|∈|is an integer)\s*"
+    r"(.+?)\s*(?:[,;]|\\q?quad|\(|\\text\{[^{}]*\}|\bwhere\b|\bfor\b)[\s,]*+([a-z])\s*(?:\\in|∈|is an integer)\s*"
     r"(?:\\mathbb\s*\{?\s*Z\s*\}?|\\mathbf\s*\{?\s*Z\s*\}?|\\Z|Z)?\s*\)?\s*\.?"
 )
 PARAMETER = "k"

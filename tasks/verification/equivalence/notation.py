@@ -26,6 +26,8 @@ _STYLE = re.compile(
     r"|\\(?:textcolor|color)\s*\{[a-zA-Z!0-9]+\}|\\(?:displaystyle|textstyle|hfill)(?![A-Za-z])\s*"
 )
 """Commands that change how their content looks. `\\mathbf{i}` is a vector, and no imaginary unit."""
+MAX_BRACES = 4
+"""Pairs of braces around a whole text that are taken off."""
 _UNIT_LETTERS = r"(?:km|cm|mm|m|kg|mg|g|s|h|hr|min|ft|mi|L|mL|mol|J|N|W|C|V)"
 _UNIT_IN_BRACES = rf"\{{\s*(?:\\(?:text|mathrm|textrm)\s*\{{\s*([A-Za-z]+)\s*\}}|({_UNIT_LETTERS}))\s*\}}"
 # matches r"8 \frac{m}{s}", r"12\frac{\text{km}}{\text{h}}", not r"\frac{m}{s}", r"8\frac{x}{y}"
@@ -83,7 +85,9 @@ def detach_unit(text: str) -> str:
 
 def _strip_braces(text: str) -> str:
     """`27` of `{27}`."""
-    while text.startswith("{") and text.endswith("}") and _closes_at_end(text):
+    for _ in range(MAX_BRACES):
+        if not (text.startswith("{") and text.endswith("}") and _closes_at_end(text)):
+            break
         text = text[1:-1].strip()
     return text
 

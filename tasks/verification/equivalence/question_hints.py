@@ -131,6 +131,23 @@ _BASE_NAME = re.compile(
 )
 
 
+_WORDS = {
+    _PERCENT_IN_OTHER_LANGUAGES: ("rcent", "prozent", "процент", "百分", "パーセント", "퍼센트", "백분", "المئوية"),
+    _SIGNIFICANT_FIGURES: ("sig", "s.f", "s. f", " sf", "有效"),
+    _PLACES_IN_OTHER_WORDS: ("d.p", "d. p", "小数", "nachkomma", "décimale", "decimales", "decimais"),
+    _CODE: ("code", "pass", "pin", "zip", "postal", "phone", "serial", "account", "string"),
+    _TIME_OF_DAY: ("time", "clock", "几点", "什么时"),
+    _DATE: ("date", "day"),
+    _ONE_OF_SEVERAL: (" one", "both"),
+    _REAL_SET: ("inequal", "domain", "interval", "solution", "range", "real"),
+    _ORDER_REQUEST: (
+        *("order", "sequence", "respectively", "first", "next", "following", "missing", "from", "arrange", "rank"),
+        *("sort", "顺序", "順序", "从小", "从大", "依次", "排列", "порядк", "reihenfolge", "ordre", "orden"),
+    ),
+}
+"""Words of which one is in every match of a pattern: looking for them first is several times as fast."""
+
+
 class QuestionHints(NamedTuple):
     """How the comparison is relaxed or tightened, by the question or by the recipe (`tolerance`)."""
 
@@ -178,13 +195,14 @@ def parse_hints(question: str, tolerance: float = 0.0) -> QuestionHints:
     if not question:
         return QuestionHints(tolerance=tolerance)
     text = question[-20_000:]
+    found = _search_all(text)
     return QuestionHints(
-        asks_percent=_asks_percent(text.replace("\\%", "%")),
-        decimal_places=_find_places(text),
-        asks_order=_ORDER_REQUEST.search(text) is not None,
+        asks_percent=_PERCENT_IN_OTHER_LANGUAGES in found or _asks_percent(text.replace("\\%", "%")),
+        decimal_places=_find_places(text, _PLACES_IN_OTHER_WORDS in found),
+        asks_order=_ORDER_REQUEST in found,
         names_base=_BASE_NAME.search(text) is not None,
         tolerance=tolerance,
-        significant_figures=_find_significant_figures(text),
+        significant_figures=_find_significant_figures(text) if _SIGNIFICANT_FIGURES in found else None,
         names_several=question_target.names_several(text),
         target=question_target.find_target(text),
         units=question_units.find_units(text),
@@ -192,17 +210,25 @@ def parse_hints(question: str, tolerance: float = 0.0) -> QuestionHints:
         options=question_target.find_options(text),
         letters=question_target.find_letters(text),
         asks_expression=question_target.asks_expression(text),
-        asks_code=_CODE.search(text) is not None and "how many" not in text.casefold(),
-        asks_time=_TIME_OF_DAY.search(text) is not None,
-        asks_date=_DATE.search(text) is not None,
-        asks_one=_ONE_OF_SEVERAL.search(text) is not None,
-        asks_real_set=_REAL_SET.search(text) is not None,
+        asks_code=_CODE in found and "how many" not in text.casefold(),
+        asks_time=_TIME_OF_DAY in found,
+        asks_date=_DATE in found,
+        asks_one=_ONE_OF_SEVERAL in found,
+        asks_real_set=_REAL_SET in found,
     )
+
+
+def _search_all(text: str) -> set[re.Pattern[str]]:
+    """The patterns of `_WORDS` that match somewhere in the text."""
+    lowered = text.casefold()
+    return {
+        pattern for pattern, words in _WORDS.items() if any(word in lowered for word in words) and pattern.search(text)
+    }
 
 
 def _asks_percent(text: str) -> bool:
     """Whether a percentage is asked for: `what percent`, `as a percentage`, `x%`; in `20% of 50` it is given."""
-    if _PERCENT_IN_OTHER_LANGUAGES.search(text) or _PERCENT_TO_COMPLETE.search(text):
+    if _PERCENT_TO_COMPLETE.search(text):
         return True
     for sign in deque(_PERCENT.finditer(text), maxlen=MAX_SIGNS):
         before = text[max(0, sign.start() - _CONTEXT_CHARACTERS) : sign.start()]
@@ -211,7 +237,7 @@ def _asks_percent(text: str) -> bool:
     return False
 
 
-def _find_places(text: str) -> int | None:
+def _find_places(text: str, has_other_words: bool) -> int | None:
     places_at = dict[int, int]()
     for match in _NEAREST_NAME.finditer(text):
         name = match[1].lower().replace(" thousandth", "-thousandth")
@@ -219,7 +245,7 @@ def _find_places(text: str) -> int | None:
             places_at[match.start()] = _PLACES_OF_NAME[name]
     for match in _DECIMAL_PLACES.finditer(text):
         places_at[match.start()] = _read_count(match[1])
-    for match in _PLACES_IN_OTHER_WORDS.finditer(text):
+    for match in _PLACES_IN_OTHER_WORDS.finditer(text) if has_other_words else ():
         places_at[match.start()] = _read_count(match[match.lastindex or 1])
     return places_at[max(places_at)] if places_at else None
 

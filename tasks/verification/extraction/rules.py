@@ -64,6 +64,8 @@ MAX_MARKS = 8
 """Marks `####` that are looked at, counted from the last one."""
 MAX_NEXT_LINE_CHARACTERS = 80
 """Longest line that is taken as the answer after a mark or heading without one."""
+MAX_HEADING_CHARACTERS = 40
+"""Characters in front of the word `answer` of a heading."""
 MAX_WHOLE_CHARACTERS = 2000
 """Longest response that may be nothing but a value."""
 MAX_LIST_CHARACTERS = 200
@@ -296,7 +298,8 @@ def _find_last_answer_is(lowered: str) -> int:
     while (at := lowered.rfind("answer", 0, at)) >= 0:
         if opening := ANSWER_IS.match(lowered, at):
             return opening.end()
-        if (heading := ANSWER_HEADING.match(lowered, lowered.rfind("\n", 0, at) + 1)) and heading.end() > at:
+        line = max(lowered.rfind("\n", max(0, at - MAX_HEADING_CHARACTERS), at) + 1, at - MAX_HEADING_CHARACTERS, 0)
+        if (heading := ANSWER_HEADING.match(lowered, line)) and heading.end() > at:
             return heading.end()
     return -1
 
