@@ -101,18 +101,15 @@ def load_comparator() -> Comparator:
         forms = (_format_form(left), _format_form(right))
         if not left or not right:
             return Verdict("unparseable", "answer_unparseable" if left else "gold_unparseable", *forms)
+        if _prove_different(left, right):  # before the algebra of the library, which is slow and less exact
+            return Verdict("wrong", "math_verify", *forms)
         try:
-            apart = "." in gold + answer and _differ_clearly(left, right)
-            equal = not apart and verify(
-                left, right, numeric_precision=PRECISION_DIGITS, timeout_seconds=None, raise_on_error=True
-            )
+            equal = verify(left, right, numeric_precision=PRECISION_DIGITS, timeout_seconds=None, raise_on_error=True)
         except MemoryError:
             raise
         except Exception:  # the library could not compare them, which does not mean that they differ
             return Verdict("unparseable", "incomparable", *forms)
-        if not equal and not apart and not _prove_different(left, right):
-            return Verdict("unparseable", "not_proved", *forms)
-        return Verdict("correct" if equal else "wrong", "math_verify", *forms)
+        return Verdict("correct", "math_verify", *forms) if equal else Verdict("unparseable", "not_proved", *forms)
 
     return compare
 
@@ -132,18 +129,6 @@ def _replace_floats(form: Any) -> Any:
 
     floats = form.atoms(Float) if hasattr(form, "atoms") else ()
     return form.xreplace({number: Rational(str(number)) for number in floats}) if floats else form
-
-
-def _differ_clearly(left: list[Any], right: list[Any]) -> bool:
-    """Whether both are numbers that clearly differ. This avoids algebra, which is slow for powers of decimals."""
-    from sympy import Expr
-
-    if len(left) != 1 or len(right) != 1 or not all(isinstance(form, Expr) for form in (*left, *right)):
-        return False
-    if left[0].free_symbols or right[0].free_symbols:
-        return False
-    difference = abs((left[0] - right[0]).evalf(PRECISION_DIGITS))
-    return bool(difference.is_Float and difference > 10.0 ** -(PRECISION_DIGITS // 2))
 
 
 def _wrap_in_box(text: str) -> str:

@@ -67,6 +67,11 @@ def _values_differ(one: Any, other: Any) -> bool:
     symbols = one.free_symbols | other.free_symbols
     meant = {letter: constants[str(letter)] for letter in symbols if str(letter) in constants}
     one, other = one.xreplace(meant), other.xreplace(meant)
+    names = [
+        {name for name in map(str, form.free_symbols) if len(name) > 1 and name.isalpha()} for form in (one, other)
+    ]
+    if names[0] != names[1]:
+        return False  # a word on one side may be a product of letters on the other
     letters = sorted(one.free_symbols | other.free_symbols, key=str)
     if not letters:
         return _numbers_differ(one, other)
