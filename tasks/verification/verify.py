@@ -5,7 +5,6 @@ decides. A comparison that takes too long is repeated at the end with more time,
 answer is `unparseable`. The verdict is `wrong` only if both answers were read and it is proved that they differ.
 """
 
-import re
 import time
 from collections.abc import Iterator, Sequence
 from functools import cached_property
@@ -21,6 +20,7 @@ from schemas.reasoning import split_reasoning
 from schemas.steps import Stage
 from schemas.tables import verdicts
 from tasks.verification.equivalence.compare import compare, parse_answer, run_canaries
+from tasks.verification.equivalence.latex_commands import is_equation
 from tasks.verification.equivalence.question_hints import parse_hints
 from tasks.verification.extraction.rules import EXPLICIT_RULES, MARKERS, UNDECIDABLE, ExtractedAnswer, extract
 from tasks.verification.math_verify import pool
@@ -30,8 +30,6 @@ OPEN_THOUGHT = "open_thought"
 """Rule of a verdict on a response that was cut off while the model thought."""
 CHUNK_ROWS = 256
 """Rows prepared before Math-Verify is asked: eight of its batches."""
-# matches "y = 2x", "x=1", not "x <= 1", r"\ne 1", "x := 1"
-EQUALS = re.compile(r"(?<![<>!:=])=(?!=)")
 RETRY_FACTOR = 4
 """A pair that took too long is judged once more, after all others, with so many times the limit."""
 
@@ -153,7 +151,7 @@ def _merge_boxes(extracted: ExtractedAnswer | None) -> ExtractedAnswer | None:
 
 def _choose_text(extracted: ExtractedAnswer, gold: str) -> str:
     """The answer: the whole equation if the gold is one, so that `y = 2x` is not compared by its right side alone."""
-    return extracted.equation if extracted.equation and EQUALS.search(gold) else extracted.text
+    return extracted.equation if extracted.equation and is_equation(gold) else extracted.text
 
 
 def _describe_mismatch(library: str) -> str:

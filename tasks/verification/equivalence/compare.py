@@ -18,7 +18,7 @@ from tasks.verification.equivalence.answer_shapes import BaseNumber, Collection,
 from tasks.verification.equivalence.calendar_texts import compare_calendar_texts
 from tasks.verification.equivalence.expression_parser import MAX_DEPTH
 from tasks.verification.equivalence.families import read_family
-from tasks.verification.equivalence.latex_commands import is_malformed
+from tasks.verification.equivalence.latex_commands import is_equation, is_malformed
 from tasks.verification.equivalence.letter_strings import compare_case, compare_letter_strings
 from tasks.verification.equivalence.notation import unify_commands, unify_signs
 from tasks.verification.equivalence.number_equality import equal_as_percent, nearly_equal
@@ -86,8 +86,6 @@ _NO_SOLUTION = re.compile(
     r"(?:there (?:is|are) )?no (?:(?:real|integer|such) )?(?:solutions?|roots?|numbers?|values?)(?: exists?)?\.?",
     re.IGNORECASE,
 )
-# matches "x = 3", "y=2x", not "x <= 3", "x != 3"
-_EQUALS = re.compile(r"(?<![<>!:])=(?!=)")
 _LOST_BY_MATH_VERIFY = (("base", re.compile(r"[0-9] ?_ ?[{0-9]")), ("too_large", re.compile(r"[0-9]{4,}[ })]*!")))
 """Rules and patterns of what Math-Verify loses: bases, and all digits of very large or small numbers."""
 # matches all of "(B) 15", "B. 15", "C)", not of "B", "K. 15"
@@ -419,7 +417,7 @@ def _refuse_unsafe(left: ParsedAnswer, right: ParsedAnswer) -> Verdict | None:
     for side, name in ((left, "gold_unparseable"), (right, "answer_unparseable")):
         if side.is_malformed:
             return Verdict("unparseable", name)
-    if bool(_EQUALS.search(left.plain)) != bool(_EQUALS.search(right.plain)):
+    if is_equation(left.plain) != is_equation(right.plain):
         return Verdict("unparseable", "equation")  # of which Math-Verify would compare the right side
     if _DEGREES_IN_FUNCTION.search(left.plain + right.plain):
         return Verdict("unparseable", "degrees")

@@ -124,6 +124,11 @@ def find_equation(text: str, formula: Formula, start: int, end: int) -> str:
     before = text[formula.start : start]
     row = before.rpartition("\\\\")[2].strip("& \t\n")
     name = row.partition("=")[0].strip("& \t\n")
-    if not name or "=" not in row or any(sign in row for sign in (",", ";", "\\text", "\\implies", "\\Rightarrow")):
+    if (
+        not name
+        or name.count("{") != name.count("}")
+        or "=" not in row
+        or any(sign in row for sign in (",", ";", "\\text", "\\implies", "\\Rightarrow"))
+    ):
         return ""
     return f"{name} = {text[start:end]}"
