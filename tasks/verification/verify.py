@@ -49,7 +49,7 @@ class Verify(Stage):
 
     label: ClassVar[str] = "verify"
     table: ClassVar[pa.Schema] = verdicts.VERDICT_SCHEMA
-    version: ClassVar[int] = 5
+    version: ClassVar[int] = 6
 
     markers: tuple[str, ...] = MARKERS
     """Markers that open the line of the final answer, in responses and in golds that are whole solutions; GSM8K's is
@@ -96,7 +96,7 @@ class Verify(Stage):
     def _prepare(self, row: Row) -> _PreparedRow:
         began = time.perf_counter()
         response = read_response(row["response"])
-        extracted = _merge_boxes(extract(response or "", self.markers))
+        extracted = _merge_boxes(extract(response or "", self.markers, takes_words=True))
         gold = extract_gold(row["answer"], self.markers)
         answer = _choose_text(extracted, gold) if extracted else ""
         verdict: Verdict | None = Verdict("unparseable", "no_answer" if response is not None else OPEN_THOUGHT)

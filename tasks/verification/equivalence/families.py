@@ -8,6 +8,7 @@ _PARAMETER = re.compile(
     r"(.+?)\s*(?:[,;]|\\q?quad|\(|\\text\{[^{}]*\}|\bwhere\b|\bfor\b)[\s,]*+([a-z])\s*(?:\\in|∈|is an integer)\s*"
     r"(?:\\mathbb\s*\{?\s*Z\s*\}?|\\mathbf\s*\{?\s*Z\s*\}?|\\Z|Z)?\s*\)?\s*\.?"
 )
+_COMMAND = re.compile(r"\\[A-Za-z]+")
 PARAMETER = "k"
 
 
@@ -17,10 +18,8 @@ def read_family(text: str) -> str | None:
     if match is None:
         return None
     member, name = match[1], match[2]
-    if name != PARAMETER and _find_letter(PARAMETER).search(member):
+    letters = _COMMAND.sub("", member)
+    if name not in letters or (name != PARAMETER and PARAMETER in letters):
         return None
-    return _find_letter(name).sub(PARAMETER, member)
-
-
-def _find_letter(name: str) -> re.Pattern[str]:
-    return re.compile(rf"(?<![A-Za-z\\]){name}(?![A-Za-z])")
+    renamed, count = re.subn(rf"(?<![A-Za-z\\]){name}(?![A-Za-z])", PARAMETER, member)
+    return renamed if count == letters.count(name) else None  # `kn` is not taken apart

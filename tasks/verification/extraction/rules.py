@@ -90,12 +90,16 @@ class ExtractedAnswer(NamedTuple):
     `unparseable` by this rule; if it is one of `UNDECIDABLE`, whatever the gold is."""
 
 
-def extract(text: str, markers: Sequence[str] = MARKERS) -> ExtractedAnswer | None:
-    """The final answer in `text`, or None. `markers` open a line whose rest is the answer, e.g. `A:`."""
+def extract(text: str, markers: Sequence[str] = MARKERS, takes_words: bool = False) -> ExtractedAnswer | None:
+    """The final answer in `text`, or None. `markers` open a line whose rest is the answer, e.g. `A:`.
+
+    With `takes_words`, a response that is nothing but a few words is its own answer: `Paris`, but also `Not sure`.
+    """
     end = find_end(text, lambda before: _extract_stated(before, markers) is not None)
     text = text[:end]
-    weak_rules = (_find_printed, _find_code_block, _find_right_choice, _find_last_number, _find_whole)
-    return _extract_stated(text, markers) or next((extracted for rule in weak_rules if (extracted := rule(text))), None)
+    weak_rules = (_find_printed, _find_code_block, _find_right_choice, _find_last_number, _find_lone_letter)
+    rules = (*weak_rules, _find_words) if takes_words else weak_rules
+    return _extract_stated(text, markers) or next((extracted for rule in rules if (extracted := rule(text))), None)
 
 
 def _extract_stated(text: str, markers: Sequence[str]) -> ExtractedAnswer | None:
@@ -339,14 +343,16 @@ def _find_code_block(text: str) -> ExtractedAnswer | None:
     return _make_extracted(text, "whole", start, start + len(block[1])) if block else None
 
 
-def _find_whole(text: str) -> ExtractedAnswer | None:
-    """A response that is nothing but a few words or the letter of a choice."""
-    if len(text) > MAX_WHOLE_CHARACTERS:
-        return None
-    extracted = _undress(text, "whole", 0, len(text))
-    if extracted is None or WHOLE_LETTERS.fullmatch(extracted.text):
-        return extracted
-    if not WHOLE_VALUE.fullmatch(extracted.text) or is_placeholder(extracted.text):
+def _find_lone_letter(text: str) -> ExtractedAnswer | None:
+    """A response that is nothing but the letter of a choice."""
+    extracted = _undress(text, "whole", 0, len(text)) if len(text) <= MAX_WHOLE_CHARACTERS else None
+    return extracted if extracted and WHOLE_LETTERS.fullmatch(extracted.text) else None
+
+
+def _find_words(text: str) -> ExtractedAnswer | None:
+    """A response that is nothing but a few words."""
+    extracted = _undress(text, "whole", 0, len(text)) if len(text) <= MAX_WHOLE_CHARACTERS else None
+    if extracted is None or not WHOLE_VALUE.fullmatch(extracted.text) or is_placeholder(extracted.text):
         return None
     return extracted._replace(doubt="whole_response")
 

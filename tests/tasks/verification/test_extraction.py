@@ -166,12 +166,18 @@ def test_a_question_that_the_response_invents_is_not_answered(text: str) -> None
         ("<answer>Paris</answer>", "Paris"),
         ("Final Answer\n58\n\nConfidence: 90%", "58"),
         ("D.", "D."),
-        ("Paris", "Paris"),
     ],
 )
 def test_an_answer_is_found_in_other_words_and_languages(text: str, answer: str) -> None:
     found = extract(text)
     assert found is not None and found.text == answer
+
+
+def test_a_few_words_are_an_answer_only_where_they_may_be_one() -> None:
+    assert extract("Paris") is None
+    found = extract("Paris", takes_words=True)
+    assert found is not None and (found.text, found.doubt) == ("Paris", "whole_response")
+    assert extract("It is hard to say that.", takes_words=True) is None
 
 
 @pytest.mark.parametrize(
