@@ -96,7 +96,7 @@ class Verify(Stage):
     def _prepare(self, row: Row) -> _PreparedRow:
         began = time.perf_counter()
         response = read_response(row["response"])
-        extracted = _merge_boxes(extract(response or "", self.markers, takes_words=True))
+        extracted = merge_boxes(extract(response or "", self.markers, takes_words=True))
         gold = extract_gold(row["answer"], self.markers)
         answer = _choose_text(extracted, gold) if extracted else ""
         verdict: Verdict | None = Verdict("unparseable", "no_answer" if response is not None else OPEN_THOUGHT)
@@ -135,11 +135,11 @@ def read_response(text: str) -> str | None:
 
 def extract_gold(text: str, markers: Sequence[str] = MARKERS) -> str:
     """The final answer of a gold that is a whole solution (boxed, hash or marked), else the whole text."""
-    extracted = _merge_boxes(extract(text, markers))
+    extracted = merge_boxes(extract(text, markers))
     return extracted.text if extracted and extracted.found_by in EXPLICIT_RULES else text.strip()
 
 
-def _merge_boxes(extracted: ExtractedAnswer | None) -> ExtractedAnswer | None:
+def merge_boxes(extracted: ExtractedAnswer | None) -> ExtractedAnswer | None:
     """The last of several boxes if all say the same in other words, such as `x+11` and `11+x`."""
     if extracted is None or not extracted.boxes:
         return extracted

@@ -29,7 +29,7 @@ from tasks.verification.equivalence.question_hints import QuestionHints
 from tasks.verification.equivalence.real_set_parser import SET_SIGN, ParsedSet, parse_real_set
 from tasks.verification.equivalence.real_sets import sets_equal
 from tasks.verification.equivalence.shape_equality import Undecidable, shapes_equal
-from tasks.verification.equivalence.units import find_ratio, is_known_unit, units_differ
+from tasks.verification.equivalence.units import NON_UNIT_WORDS, find_ratio, is_known_unit, units_differ
 from tasks.verification.math_verify.verdict import FORM_CHARACTERS, LATEX_THOUSANDS, Verdict
 
 NO_HINTS = QuestionHints()
@@ -74,6 +74,11 @@ _SET_BUILDER = re.compile(r"\\\{[^{}]*(?:[:|]|\\mid)")
 _CHOICE_NOUN = re.compile(r"\A(?:option|choice|letter)\s+(?=\(?[A-J]\b)", re.IGNORECASE)
 # matches r"8\frac{m}{s}", r"8 \frac{g}{L}", not r"\frac{m}{s}", r"8\frac{\text{m}}{\text{s}}", r"8\frac{km}{h}"
 _LETTER_FRACTION = re.compile(r"(?<=[0-9}])(?:\s|\\[,;: ])*\\[dt]?frac\s*\{\s*[A-Za-z]\s*\}\s*\{\s*[A-Za-z]\s*\}\s*\Z")
+# matches all of "evelyn", "monday", not of "yes", "no solution", "first", "fifth", "infinite", "zero"
+_ORDINARY_WORD = re.compile(
+    r"(?!(?:zero|first|second|infinit|unknown|empty|single|once|both|all|null)|[a-z]*th\b)[a-z]{4,20}"
+)
+_BARE_NUMBER = re.compile(r"-?[0-9.,/]+")
 _BRACKETED_LETTER = re.compile(r"\(([A-J])\)")
 _ALIKE = (text_normalization.NEGATIVE_WORDS, text_normalization.AFFIRMATIVE_WORDS)
 # matches r"\frac{d}{dx}x^2", r"\frac{dy}{dx}", r"\frac{d^2 y}{dx^2}", not r"\frac{d}{x}", r"\frac{a}{dx}"
@@ -243,6 +248,7 @@ def _compare_by_question(left: ParsedAnswer, right: ParsedAnswer, hints: Questio
         or compare_letter_strings(_drop_brackets(gold), _drop_brackets(answer), hints)
         or compare_case(gold, answer, hints)
         or _compare_with_nothing(left, right)
+        or _compare_word_with_number(left, right)
         or _compare_families(gold, answer)
     )
 
@@ -317,6 +323,17 @@ def _compare_with_nothing(left: ParsedAnswer, right: ParsedAnswer) -> Verdict | 
         if one.plain in _EMPTY_SETS and _NO_SOLUTION.fullmatch(other.plain):
             return Verdict("correct", "set", left.plain, right.plain)
     return None
+
+
+def _compare_word_with_number(left: ParsedAnswer, right: ParsedAnswer) -> Verdict | None:
+    """A number is wrong where the gold is one ordinary word, such as a name; `none`, `first` and `half` are none."""
+    word = left.plain.casefold()
+    is_ordinary = _ORDINARY_WORD.fullmatch(word) and not NON_UNIT_WORDS.search(word)
+    if not is_ordinary or any(word in alike for alike in _ALIKE) or left.numeral:
+        return None
+    if right.numeral is None or right.numeral.value is None or not _BARE_NUMBER.fullmatch(right.plain):
+        return None
+    return Verdict("wrong", "text", left.plain, right.plain)
 
 
 def _compare_families(gold: str, answer: str) -> Verdict | None:
