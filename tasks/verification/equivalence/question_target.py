@@ -7,7 +7,7 @@ from itertools import takewhile
 _FORMULA_ASKED = re.compile(
     r"\b(?:find|what\s+is|what's|compute|determine|evaluate|calculate|solve\s+for|求)\s*"
     r"(?:the\s+)?(?:(?:exact|numerical|positive|real|largest|smallest|possible|maximum|minimum|integer)\s+)*"
-    r"(?:values?\s+of\s+)?(?:the\s+)?(?:expression\s+)?(?:\$([^$]{1,80})\$|\\\((.{1,80}?)\\\))",
+    r"(?:(?:values?|length|measure|magnitude|size)\s+of\s+)?(?:the\s+)?(?:expression\s+)?(?:\$([^$]{1,80})\$|\\\((.{1,80}?)\\\))",
     re.IGNORECASE,
 )
 # matches "Find x.", "solve for t", "equation for y,", "value of n", not "Find a way", "for x apples", "find X-rays"

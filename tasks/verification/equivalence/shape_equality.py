@@ -46,6 +46,8 @@ def _unwrapped_equal(gold: Shape, answer: Shape, hints: QuestionHints) -> MaybeE
         raise Undecidable("order")  # the same numbers, for other letters
     if bool(left) != bool(right):
         values, shape, other = (left, gold, answer) if left else (right, answer, gold)
+        if right and isinstance(gold, Scalar) and hints.target:
+            raise Undecidable("equation")  # x=2, y=3 where x+y is asked for
         if isinstance(other, Collection) and (other.kind != "tuple" or other.opening == "(" or len(other.items) != 2):
             return _assignments_equal(values or {}, isinstance(shape, Relation), other, hints)
     if isinstance(gold, Relation) or isinstance(answer, Relation):

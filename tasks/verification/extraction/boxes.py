@@ -15,6 +15,8 @@ MAX_BOXES = 9
 """Boxes that are looked at, counted from the last one."""
 # matches "x = ", "so $a=", "x_1 = $", not "2x = ", "xy = ", "x "
 _NAME = re.compile(r"(?<![A-Za-z0-9\\^+*/-])([A-Za-z](?:_\{?[0-9]\}?)?)\s*=\s*\$?\s*\Z")
+# matches "5 (not ", "instead of $", "rather than ", not "not even ", "it is "
+NEGATED = re.compile(r"\b(?:not|instead\s+of|rather\s+than)\s+[$(\\]*\Z")
 MAX_NAME = 20
 """Characters before a box that are searched for the name of its value."""
 MAX_BETWEEN = 300
@@ -47,7 +49,7 @@ _STATEMENT_END = re.compile(
 )
 # matches "(a) ", "Part (b): $", "(ii) the slope is ", "Area: $", "2. $", not "So the answer is ", "Answer: ", "f(a) = "
 _LABEL = re.compile(
-    r"(?:(?<!\S)\(\s*(?:[a-h]|[ivx]{1,4}|[1-9])\s*\)|\b[Pp]art\s+\(?[A-Za-z0-9]\)?"
+    r"(?:(?<!\S)\(\s*(?:[a-h]|[ivx]{1,4}|[1-9])\s*\)|\b(?:[Pp]art|[Cc]ase)\s+\(?[A-Za-z0-9]\)?"
     r"|\A\s*[-*]?\s*\**(?!(?:Final|Answer|Result|Solution|Step|Check|Note|Hence|Thus|So|Then)\b)"
     r"[A-Z][a-z]+(?: [a-z]+)?\**\s*:)"
     r"[^.?!\n]{0,80}\Z"

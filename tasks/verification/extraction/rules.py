@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from tasks.verification.extraction.boxes import find_boxes, read_boxes, select_boxes
+from tasks.verification.extraction.boxes import MAX_NAME, NEGATED, find_boxes, read_boxes, select_boxes
 from tasks.verification.extraction.formulas import Formula, find_equation, find_formula, find_last_side
 from tasks.verification.extraction.generation_end import find_end
 from tasks.verification.extraction.number_candidates import NO_ANSWER, SEVERAL_NUMBERS, find_doubt
@@ -128,7 +128,9 @@ def _find_boxed(text: str) -> ExtractedAnswer | None:
     boxes = [
         box
         for box in find_boxes(text)
-        if (content := text[box.start : box.end].strip()) and not is_placeholder(content)
+        if (content := text[box.start : box.end].strip())
+        and not is_placeholder(content)
+        and not NEGATED.search(text, max(0, box.opening - MAX_NAME), box.opening)
     ]
     if not boxes:
         return None
