@@ -283,7 +283,7 @@ def _find_answer_is(text: str) -> ExtractedAnswer | None:
     lowered = text.lower()
     if len(lowered) != len(text):  # a few characters get longer in lower case, which would shift positions
         lowered = text
-    start = max(_find_last_answer_is(lowered), *find_statements(lowered), -1)
+    start = max(_find_last_answer_is(text, lowered), *find_statements(lowered), -1)
     if start < 0:
         return None
     match = SENTENCE_END.search(text, start)
@@ -298,14 +298,15 @@ def _find_answer_is(text: str) -> ExtractedAnswer | None:
     return _cut_clause(text, start, end)
 
 
-def _find_last_answer_is(lowered: str) -> int:
+def _find_last_answer_is(text: str, lowered: str) -> int:
     """Where the value of the last "the answer is" begins, or of a heading `Answer` with the value below; -1 if none."""
     at = len(lowered)
     while (at := lowered.rfind("answer", 0, at)) >= 0:
         if opening := ANSWER_IS.match(lowered, at):
             return opening.end()
         line = max(lowered.rfind("\n", max(0, at - MAX_HEADING_CHARACTERS), at) + 1, at - MAX_HEADING_CHARACTERS, 0)
-        if (heading := ANSWER_HEADING.match(lowered, line)) and heading.end() > at:
+        heading = ANSWER_HEADING.match(lowered, line)
+        if heading and heading.end() > at and STATED_VALUE.match(text, heading.end()):
             return heading.end()
     return -1
 
