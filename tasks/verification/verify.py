@@ -1,8 +1,8 @@
 """Compares the final answer of each response with its gold answer, and records the verdict and the rule that decided.
 
 It extracts the answer, applies the exact rules of `equivalence/compare.py`, and asks Math-Verify if none of them
-decides. A comparison that hangs is a `timeout`, an unreadable answer is `unparseable`. The verdict is `wrong` only if
-both answers were read and differ.
+decides. A comparison that takes too long is repeated at the end with more time, and is then a `timeout`; an unreadable
+answer is `unparseable`. The verdict is `wrong` only if both answers were read and it is proved that they differ.
 """
 
 import time
@@ -20,8 +20,9 @@ from schemas.reasoning import split_reasoning
 from schemas.steps import Stage
 from schemas.tables import verdicts
 from tasks.verification.equivalence.compare import compare, parse_answer, run_canaries
+from tasks.verification.equivalence.latex_commands import is_equation
 from tasks.verification.equivalence.question_hints import parse_hints
-from tasks.verification.extraction.rules import EXPLICIT_RULES, MARKERS, ExtractedAnswer, extract
+from tasks.verification.extraction.rules import EXPLICIT_RULES, MARKERS, UNDECIDABLE, ExtractedAnswer, extract
 from tasks.verification.math_verify import pool
 from tasks.verification.math_verify.verdict import Pair, Verdict, describe_library
 
@@ -29,6 +30,8 @@ OPEN_THOUGHT = "open_thought"
 """Rule of a verdict on a response that was cut off while the model thought."""
 CHUNK_ROWS = 256
 """Rows prepared before Math-Verify is asked: eight of its batches."""
+RETRY_FACTOR = 4
+"""A pair that took too long is judged once more, after all others, with so many times the limit."""
 
 
 class _PreparedRow(NamedTuple):
@@ -46,7 +49,7 @@ class Verify(Stage):
 
     label: ClassVar[str] = "verify"
     table: ClassVar[pa.Schema] = verdicts.VERDICT_SCHEMA
-    version: ClassVar[int] = 5
+    version: ClassVar[int] = 6
 
     markers: tuple[str, ...] = MARKERS
     """Markers that open the line of the final answer, in responses and in golds that are whole solutions; GSM8K's is
@@ -55,7 +58,8 @@ class Verify(Stage):
     """Largest relative difference from a gold number that is still correct. At 0 no difference is allowed, unless the
     question asks to round."""
     deadline: float = Field(default=pool.DEADLINE_SECONDS, gt=0, le=3600)
-    """Seconds that Math-Verify may take for a pair of answers before the verdict is `timeout`."""
+    """Seconds of CPU time that Math-Verify may take for a pair of answers. A pair that takes more is judged once more,
+    at the end and with four times as many, before its verdict is `timeout`."""
     library: str = Field(default_factory=describe_library)
     """Name and version of the library that judges, as it is installed. Another version may judge differently, so it is
     part of the stage's identity."""
@@ -77,25 +81,29 @@ class Verify(Stage):
         if mismatch := _describe_mismatch(self.library):  # a worker may have another version than the caller
             raise VerifierBroken(f"{self.label} {mismatch}")
         run_canaries()
+        judged = list[tuple[_PreparedRow, Verdict]]()
         for start in range(0, len(batch), CHUNK_ROWS):
             prepared_rows = [self._prepare(row) for row in batch[start : start + CHUNK_ROWS]]
             library_verdicts = iter(
                 pool.compare_pairs([case.pair for case in prepared_rows if case.verdict is None], self.deadline)
             )
-            for prepared in prepared_rows:
-                yield self._make_row(prepared, prepared.verdict or next(library_verdicts))
+            judged += [(prepared, prepared.verdict or next(library_verdicts)) for prepared in prepared_rows]
+        late = [prepared.pair for prepared, verdict in judged if verdict.verdict == "timeout"]
+        retried = iter(pool.compare_pairs(late, RETRY_FACTOR * self.deadline))
+        for prepared, verdict in judged:
+            yield self._make_row(prepared, next(retried) if verdict.verdict == "timeout" else verdict)
 
     def _prepare(self, row: Row) -> _PreparedRow:
         began = time.perf_counter()
         response = read_response(row["response"])
-        extracted = extract(response or "", self.markers)
+        extracted = merge_boxes(extract(response or "", self.markers, takes_words=True))
         gold = extract_gold(row["answer"], self.markers)
-        answer = extracted.text if extracted else ""
-        hints = parse_hints(row["question"], self.tolerance)
-        if extracted:
-            verdict = compare(gold, answer, hints)
-        else:
-            verdict = Verdict("unparseable", "no_answer" if response is not None else OPEN_THOUGHT)
+        answer = _choose_text(extracted, gold) if extracted else ""
+        verdict: Verdict | None = Verdict("unparseable", "no_answer" if response is not None else OPEN_THOUGHT)
+        if extracted and extracted.doubt in UNDECIDABLE:
+            verdict = Verdict("unparseable", extracted.doubt)
+        elif extracted:
+            verdict = compare(gold, answer, parse_hints(row["question"], self.tolerance))
         pair = (
             Pair(gold, answer)
             if verdict
@@ -104,6 +112,8 @@ class Verify(Stage):
         return _PreparedRow(row, extracted, verdict, pair, (time.perf_counter() - began) * 1e3)
 
     def _make_row(self, prepared: _PreparedRow, verdict: Verdict) -> Row:
+        if prepared.answer and prepared.answer.doubt and verdict.verdict == "wrong":
+            verdict = verdict._replace(verdict="unparseable", rule=prepared.answer.doubt)
         return {
             "row_id": prepared.row["row_id"],
             "verdict": verdict.verdict,
@@ -125,8 +135,23 @@ def read_response(text: str) -> str | None:
 
 def extract_gold(text: str, markers: Sequence[str] = MARKERS) -> str:
     """The final answer of a gold that is a whole solution (boxed, hash or marked), else the whole text."""
-    extracted = extract(text, markers)
+    extracted = merge_boxes(extract(text, markers))
     return extracted.text if extracted and extracted.found_by in EXPLICIT_RULES else text.strip()
+
+
+def merge_boxes(extracted: ExtractedAnswer | None) -> ExtractedAnswer | None:
+    """The last of several boxes if all say the same in other words, such as `x+11` and `11+x`."""
+    if extracted is None or not extracted.boxes:
+        return extracted
+    verdicts = [compare(extracted.boxes[-1], box) for box in extracted.boxes[:-1]]
+    if all(verdict and verdict.verdict == "correct" for verdict in verdicts):
+        return extracted._replace(text=extracted.boxes[-1], boxes=(), doubt="")
+    return extracted
+
+
+def _choose_text(extracted: ExtractedAnswer, gold: str) -> str:
+    """The answer: the whole equation if the gold is one, so that `y = 2x` is not compared by its right side alone."""
+    return extracted.equation if extracted.equation and is_equation(gold) else extracted.text
 
 
 def _describe_mismatch(library: str) -> str:

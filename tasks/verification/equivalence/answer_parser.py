@@ -19,6 +19,7 @@ from tasks.verification.equivalence.answer_shapes import (
 )
 from tasks.verification.equivalence.polynomials import NoExactForm, limit_work
 from tasks.verification.equivalence.text_normalization import DEGREE_SIGN, strip_formatting
+from tasks.verification.equivalence.trigonometry import DEGREES
 from tasks.verification.math_verify.verdict import LATEX_THOUSANDS
 
 MAX_ITEMS = 60
@@ -48,8 +49,10 @@ _RELATION_SIGNS = {
     **{"\\ne": "\\ne", "\\neq": "\\ne", "≠": "\\ne"},
 }
 _PLUS_MINUS = ("\\pm", "\\mp", "±")
-_DEGREES = f" \\{expression_parser.DEGREES} "  # for `re.sub`, where a backslash is doubled
-_MATRIX = re.compile(r"[pb]?matrix")
+_DEGREES = f" \\{DEGREES} "  # for `re.sub`, where a backslash is doubled
+_MATRIX = re.compile(r"(?:[pbB]|small)?matrix")
+# matches all of "(101)_2", r"(7B)_{16}", not of "101_2", "(x)_2"
+_BRACKETED_BASE = re.compile(r"\(([0-9A-Za-z]*[0-9][0-9A-Za-z]*)\)(_.+)")
 
 
 def parse_shape(text: str) -> Shape | None:
@@ -58,6 +61,7 @@ def parse_shape(text: str) -> Shape | None:
     if "°" in text or "^" in text:
         text = DEGREE_SIGN.sub(_DEGREES, text)
     text = _TRAILING_PUNCTUATION.sub("", strip_formatting(text)).replace("²", "^2").replace("³", "^3")
+    text = _BRACKETED_BASE.sub(r"\1\2", text) if text[:1] == "(" else text
     if base_number := _BASE_NUMBER.fullmatch(text):
         base = int(base_number[2] or base_number[3])
         return BaseNumber(normalize_digits(base_number[1]), base) if 1 < base <= 36 else None
@@ -65,6 +69,8 @@ def parse_shape(text: str) -> Shape | None:
         text = text.replace(",", "").replace("$", "")
     if text[:1] not in _BRACKET_STARTS and _GROUPED_DIGITS.search(text):
         return None  # 1,234x is one product or two answers
+    if "=" in text and "," in text and " or " in text:
+        text = text.replace(" or ", "; ")  # x=1, y=2 or x=3, y=4
     try:
         with limit_work():
             return _parse_list(
@@ -74,17 +80,45 @@ def parse_shape(text: str) -> Shape | None:
         return None
 
 
+def split_top_level(text: str, separator: re.Pattern[str]) -> list[str]:
+    """The text split at each match of `separator` that is outside of all brackets."""
+    pieces, start, depth, at = list[str](), 0, 0, 0
+    cuts = {match.start(): match.end() for match in separator.finditer(text) if match.end() > match.start()}
+    while at < len(text):
+        if not depth and at in cuts:
+            pieces.append(text[start:at])
+            start = at = cuts[at]
+            continue
+        depth += {"(": 1, "[": 1, "{": 1, ")": -1, "]": -1, "}": -1}.get(text[at], 0)
+        at += 1
+    return [*pieces, text[start:]]
+
+
 def normalize_digits(text: str) -> str:
     """Digits in the form that is compared: without blanks and leading zeros."""
     return re.sub(r"^(-?)0+(?=[0-9A-Z])", r"\1", text.replace(" ", ""))
 
 
 def _parse_list(tokens: Sequence[str]) -> Shape:
+    if tuples := _parse_solutions(tokens):
+        return tuples
     pieces = _split(tokens, (",", ";"))
     if len(pieces) == 1:
         return _parse_single(tokens)
     items = [_parse_list(piece) for piece in pieces]
     return _make_collection("list", [part for item in items for part in _flatten_list(item)])
+
+
+def _parse_solutions(tokens: Sequence[str]) -> Collection | None:
+    """Solutions of a system such as `p=5, q=2; p=7, q=2` as a list of tuples; None if the tokens are none."""
+    if not ("=" in tokens and ";" in tokens and "," in tokens):
+        return None
+    rows = [[_parse_single(cell) for cell in _split(row, (",",))] for row in _split(tokens, (";",)) if row]
+    named = [[cell.sides for cell in row if isinstance(cell, Relation) and cell.signs == ("=",)] for row in rows]
+    names = [[sides[0] for sides in row] for row in named]
+    if any(len(row) < 2 or len(row) != len(cells) or row != names[0] for row, cells in zip(names, rows, strict=True)):
+        return None
+    return _make_collection("list", [Collection("tuple", tuple(s[1] for s in row), "(", ")") for row in named])
 
 
 def _flatten_list(item: Shape) -> tuple[Shape, ...]:
@@ -138,6 +172,8 @@ def _parse_bracketed(tokens: Sequence[str]) -> Shape | None:
     if tokens[0] not in ("(", "[", "\\{", "\\langle") or _find_closing(tokens) != len(tokens) - 1:
         return None
     inside = tokens[1:-1]
+    if tokens[0] in ("(", "[") and inside[:1] == ["\\begin"] and inside.count("\\begin") == 1:
+        return _parse_matrix(inside)
     if tokens[0] == "\\{":
         if tokens[-1] != "\\}" or any(token in ("|", ":", "\\mid", "\\ldots", "\\dots") for token in inside):
             raise NoExactForm
@@ -161,7 +197,11 @@ def _parse_matrix(tokens: Sequence[str]) -> Matrix:
     return Matrix(tuple(tuple(_parse_single(cell) for cell in _split(row, ("&",))) for row in rows))
 
 
-def _parse_scalar(tokens: Sequence[str]) -> Scalar:
+def _parse_scalar(tokens: Sequence[str]) -> Scalar | Collection:
+    if tokens.count(":") > 1:
+        return _make_collection(
+            "ratio", [Scalar(expression_parser.parse_expression(part)) for part in _split(tokens, (":",))]
+        )
     if tokens.count(":") == 1:
         left, right = (expression_parser.parse_expression(side) for side in _split(tokens, (":",)))
         return Scalar(exact_value.divide(left, right), kind="ratio")

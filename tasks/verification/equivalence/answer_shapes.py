@@ -33,7 +33,8 @@ class BaseNumber(NamedTuple):
 
 
 class Collection(NamedTuple):
-    """Several items. `kind` is `list` (no brackets), `set` or `tuple`; a tuple of two may be an interval."""
+    """Several items. `kind` is `list` (no brackets), `set`, `tuple` or `ratio` (`1:2:3`); a tuple of two may be an
+    interval."""
 
     kind: str
     items: tuple["Shape", ...]

@@ -39,10 +39,30 @@ def collect_assignments(shape: Shape) -> dict[str, Shape] | None:
 
 
 def _find_single_letter(scalar: Scalar) -> str:
-    """The letter, if the scalar is a single letter, else empty."""
+    """The letter, or `f(x)`, if the scalar is nothing else; else empty. `|x|` and `\\sin x` are no names."""
     letters = scalar.value.letters
     name = next(iter(letters)) if len(letters) == 1 else ""
-    return name if name and name != INFINITY and scalar.value == exact_value.make_symbol(name) else ""
+    is_name = name.isprintable() or exact_value.is_function_value(name)
+    return name if is_name and name != INFINITY and scalar.value == exact_value.make_symbol(name) else ""
+
+
+def find_value(relation: Relation, target: Shape | None) -> tuple[Shape, bool] | None:
+    """The value that a relation states, and whether it is surely of what is asked for; None if it states none.
+
+    It is that of the name in it, or of the `target` of the question: `2x = 10` states the value of `2x`, not of `x`.
+    """
+    if relation.signs == ("=",) and target is not None:
+        for name, value in (relation.sides, relation.sides[::-1]):
+            if _are_same(name, target):
+                return value, True
+    definition = split_definition(relation)
+    return (definition[1], target is None or relation.signs == ("\\in",)) if definition else None
+
+
+def _are_same(one: Shape, other: Shape) -> bool:
+    if isinstance(one, Scalar) and isinstance(other, Scalar):
+        return exact_value.values_equal(one.value, other.value) is True
+    return one == other
 
 
 def _find_letters(shape: Shape) -> set[str]:

@@ -7,21 +7,29 @@ compared as floats.
 """
 
 import re
+from decimal import Decimal
+from fractions import Fraction
 from functools import cached_property, lru_cache
 
 from schemas.errors import VerifierBroken
-from tasks.verification.equivalence import exact_value, text_normalization
+from tasks.verification.equivalence import exact_value, other_readings, text_normalization
 from tasks.verification.equivalence.answer_parser import normalize_digits, parse_shape
-from tasks.verification.equivalence.answer_shapes import BaseNumber, Scalar, Shape
+from tasks.verification.equivalence.answer_shapes import BaseNumber, Collection, Scalar, Shape
+from tasks.verification.equivalence.calendar_texts import compare_calendar_texts
 from tasks.verification.equivalence.expression_parser import MAX_DEPTH
-from tasks.verification.equivalence.latex_commands import is_malformed
+from tasks.verification.equivalence.families import read_family
+from tasks.verification.equivalence.latex_commands import is_equation, is_malformed
+from tasks.verification.equivalence.letter_strings import compare_case, compare_letter_strings
+from tasks.verification.equivalence.notation import unify_commands, unify_signs
 from tasks.verification.equivalence.number_equality import equal_as_percent, nearly_equal
 from tasks.verification.equivalence.number_parser import MAX_ANSWER_CHARACTERS, Numeral, parse_number, split_parsed_unit
 from tasks.verification.equivalence.plain_math import has_plain_names, plain_to_latex
-from tasks.verification.equivalence.polynomials import NoExactForm, limit_work
+from tasks.verification.equivalence.polynomials import PI, NoExactForm, limit_work
 from tasks.verification.equivalence.question_hints import QuestionHints
-from tasks.verification.equivalence.shape_equality import AmbiguousAssignment, shapes_equal
-from tasks.verification.equivalence.units import units_differ
+from tasks.verification.equivalence.real_set_parser import SET_SIGN, ParsedSet, parse_real_set
+from tasks.verification.equivalence.real_sets import sets_equal
+from tasks.verification.equivalence.shape_equality import Undecidable, shapes_equal
+from tasks.verification.equivalence.units import NON_UNIT_WORDS, find_ratio, is_known_unit, units_differ
 from tasks.verification.math_verify.verdict import FORM_CHARACTERS, LATEX_THOUSANDS, Verdict
 
 NO_HINTS = QuestionHints()
@@ -62,6 +70,27 @@ CLOCK_TIME = re.compile(r"[0-9]{1,2}:[0-5][0-9]")
 """A time of day or a ratio: which one is unknown."""
 _SET_BUILDER = re.compile(r"\\\{[^{}]*(?:[:|]|\\mid)")
 """A set defined by a condition, `\\{x : x > 2\\}`, which Math-Verify misreads."""
+# matches "option C", "Choice (B)", not "options", "an option"
+_CHOICE_NOUN = re.compile(r"\A(?:option|choice|letter)\s+(?=\(?[A-J]\b)", re.IGNORECASE)
+# matches r"8\frac{m}{s}", r"8 \frac{g}{L}", not r"\frac{m}{s}", r"8\frac{\text{m}}{\text{s}}", r"8\frac{km}{h}"
+_LETTER_FRACTION = re.compile(r"(?<=[0-9}])(?:\s|\\[,;: ])*\\[dt]?frac\s*\{\s*[A-Za-z]\s*\}\s*\{\s*[A-Za-z]\s*\}\s*\Z")
+# matches all of "evelyn", "monday", not of "yes", "no solution", "first", "fifth", "infinite", "zero"
+_ORDINARY_WORD = re.compile(
+    r"(?!(?:zero|first|second|infinit|unknown|empty|single|once|both|all|null)|[a-z]*th\b)[a-z]{4,20}"
+)
+_BARE_NUMBER = re.compile(r"-?[0-9.,/]+")
+_BRACKETED_LETTER = re.compile(r"\(([A-J])\)")
+_ALIKE = (text_normalization.NEGATIVE_WORDS, text_normalization.AFFIRMATIVE_WORDS)
+# matches r"\frac{d}{dx}x^2", r"\frac{dy}{dx}", r"\frac{d^2 y}{dx^2}", not r"\frac{d}{x}", r"\frac{a}{dx}"
+_DERIVATIVE = re.compile(
+    r"\\[dt]?frac ?\{ ?(?:d|\\partial)(?: ?\^ ?[0-9])? ?[A-Za-z]? ?\} ?\{ ?(?:d|\\partial) ?[A-Za-z]"
+)
+_EMPTY_SETS = frozenset({r"\emptyset", r"\varnothing", "∅", r"\{\}", r"\{ \}"})
+# matches all of "no solution", "There are no real solutions", "no solutions exist", not of "no", "not a solution"
+_NO_SOLUTION = re.compile(
+    r"(?:there (?:is|are) )?no (?:(?:real|integer|such) )?(?:solutions?|roots?|numbers?|values?)(?: exists?)?\.?",
+    re.IGNORECASE,
+)
 _LOST_BY_MATH_VERIFY = (("base", re.compile(r"[0-9] ?_ ?[{0-9]")), ("too_large", re.compile(r"[0-9]{4,}[ })]*!")))
 """Rules and patterns of what Math-Verify loses: bases, and all digits of very large or small numbers."""
 # matches all of "(B) 15", "B. 15", "C)", not of "B", "K. 15"
@@ -76,7 +105,8 @@ class ParsedAnswer:
     """One answer, whose readings are computed on first use."""
 
     def __init__(self, text: str) -> None:
-        self.text = text
+        self.original = text
+        self.text = unify_commands(unify_signs(text)) if "\\" in text or not text.isascii() else text
         self.plain = text_normalization.strip_formatting(text)
         self.numeral = parse_number(text, self.plain)
 
@@ -118,16 +148,26 @@ class ParsedAnswer:
     @cached_property
     def choice(self) -> str:
         """The capital letter that names a choice; empty if there is none."""
-        match = text_normalization.CHOICE_LETTER.fullmatch(self.plain.rstrip(". ")) or _LABELED_CHOICE.fullmatch(
-            self.plain
-        )
+        plain = _CHOICE_NOUN.sub("", self.plain)
+        match = text_normalization.CHOICE_LETTER.fullmatch(plain.rstrip(". ")) or _LABELED_CHOICE.fullmatch(plain)
         return match[1] if match and match[1].isupper() else ""
 
     @cached_property
     def choice_value(self) -> str:
         """The value of a choice, such as `15` of `(B) 15`; empty if there is none."""
         match = None if self.numeral else _LABELED_CHOICE.fullmatch(self.plain)
-        return (match[2] or "") if match else ""
+        value = (match[2] or "") if match else ""
+        return "" if _LABELED_CHOICE.fullmatch(value) else value
+
+    @cached_property
+    def approximation(self) -> Decimal | None:
+        """The real number to some 50 digits; None if it is none."""
+        return exact_value.approximate(self.shape.value) if isinstance(self.shape, Scalar) else None
+
+    @cached_property
+    def real_set(self) -> ParsedSet | None:
+        """The set of real numbers; None if it is none for certain."""
+        return parse_real_set(self.plain)
 
     @cached_property
     def shape(self) -> Shape | None:
@@ -160,7 +200,8 @@ def compare(gold: str, answer: str, hints: QuestionHints = NO_HINTS) -> Verdict 
         return Verdict("unparseable", "answer_unparseable")
     if gold == answer:
         return Verdict("correct", "identical", gold[:FORM_CHARACTERS], answer[:FORM_CHARACTERS])
-    if not hints.tolerance and _INTEGER.fullmatch(gold) and _INTEGER.fullmatch(answer):
+    is_exact = not hints.tolerance and hints.significant_figures is None
+    if is_exact and _INTEGER.fullmatch(gold) and _INTEGER.fullmatch(answer):
         return Verdict("wrong", "number", gold, answer)
     left, right = parse_answer(gold), parse_answer(answer)
     if left.choice_value or right.choice_value:
@@ -173,18 +214,203 @@ def compare(gold: str, answer: str, hints: QuestionHints = NO_HINTS) -> Verdict 
             else Verdict("unparseable", "dots")
         )
     try:
-        if (
-            verdict := _compare_numbers(left, right, hints)
-            or _compare_texts(left, right)
-            or _refuse_unreadable(left, right)
-        ):
-            return verdict
-        with limit_work():
-            return _compare_shapes(left, right, hints) or _refuse_unsafe(left, right)
-    except AmbiguousAssignment:
-        return Verdict("unparseable", "order")
+        verdict = _decide(left, right, hints)
+    except Undecidable as reason:
+        return Verdict("unparseable", str(reason))
     except NoExactForm:  # both sides can be parsed, but what they evaluate to is too large
         return Verdict("unparseable", "too_large")
+    if verdict is None or verdict.verdict == "wrong":
+        return _find_other_reading(left, right, hints) or verdict
+    return verdict
+
+
+def _decide(left: ParsedAnswer, right: ParsedAnswer, hints: QuestionHints) -> Verdict | None:
+    """The verdict of the first rule that decides, on the usual reading of both answers."""
+    if verdict := (
+        _compare_by_question(left, right, hints)
+        or _compare_numbers(left, right, hints)
+        or _compare_texts(left, right)
+        or _compare_real_sets(left, right, hints)
+        or _refuse_unreadable(left, right)
+    ):
+        return verdict
+    with limit_work():
+        return _compare_shapes(left, right, hints) or _refuse_unsafe(left, right)
+
+
+def _compare_by_question(left: ParsedAnswer, right: ParsedAnswer, hints: QuestionHints) -> Verdict | None:
+    """What depends on the question: options, units, times and codes; and texts that are no mathematics."""
+    gold, answer = left.plain.rstrip(". "), right.plain.rstrip(". ")
+    return (
+        _compare_with_option(left, right, hints)
+        or _compare_units(left, right, hints)
+        or compare_calendar_texts(gold, answer, hints)
+        or compare_letter_strings(_drop_brackets(gold), _drop_brackets(answer), hints)
+        or compare_case(gold, answer, hints)
+        or _compare_with_nothing(left, right)
+        or _compare_word_with_number(left, right)
+        or _compare_families(gold, answer)
+    )
+
+
+def _compare_with_option(left: ParsedAnswer, right: ParsedAnswer, hints: QuestionHints) -> Verdict | None:
+    """Compare a letter with a value by the text that the question gives for the letter."""
+    letters = [_find_option_letter(side) for side in (left, right)] if hints.options else []
+    if not any(letters) or all(letters):
+        return None
+    text = dict(hints.options).get(letters[0] or letters[1])
+    if not text:
+        return None
+    pair = (text, right.text) if letters[0] else (left.text, text)
+    verdict = compare(*pair, hints._replace(options=())) or Verdict("unparseable", "choice")
+    other = right if letters[0] else left
+    if verdict.verdict == "unparseable" and text_normalization.is_only_words(text) and not other.has_words:
+        return Verdict("wrong", "choice", left.plain[:FORM_CHARACTERS], right.plain[:FORM_CHARACTERS])
+    return verdict._replace(rule="choice")
+
+
+def _drop_brackets(text: str) -> str:
+    """`A, C` of `(A), (C)`."""
+    return _BRACKETED_LETTER.sub(r"\1", text) if "(" in text else text
+
+
+def _find_option_letter(side: ParsedAnswer) -> str:
+    """The capital letter of the option that an answer names; empty if it names none."""
+    match = text_normalization.CHOICE_LETTER.fullmatch(side.plain.rstrip(". "))
+    return side.choice or (match[1].upper() if match else "")
+
+
+def _compare_units(left: ParsedAnswer, right: ParsedAnswer, hints: QuestionHints) -> Verdict | None:
+    """Whether an answer has another unit than the question asks for. A gold without a unit has that of the question."""
+    gold_unit, answer_unit = left.text_and_unit[1], right.text_and_unit[1]
+    if hints.units and not gold_unit and answer_unit and is_known_unit(answer_unit):
+        is_another = all(units_differ(unit, answer_unit) for unit in hints.units)
+        if is_another and any(_may_be_converted(left, right, answer_unit, unit) for unit in hints.units):
+            return Verdict("unparseable", "units_differ")
+    if _LETTER_FRACTION.search(left.original) and not answer_unit:
+        return Verdict("unparseable", "units_differ")  # m/s may also be a quotient of two quantities
+    in_degrees = ["degree" in side.text_and_unit[1] or "degrees" in side.plain for side in (left, right)]
+    in_radians = ["\\pi" in side.plain or "π" in side.plain for side in (left, right)]
+    for degrees, radians in ((0, 1), (1, 0)):
+        is_degrees = in_degrees[degrees] or (hints.angle_unit == "degree" and not in_radians[degrees])
+        if is_degrees and in_radians[radians] and _is_angle_of((left, right)[degrees], (left, right)[radians]):
+            return Verdict("unparseable", "units_differ")
+    return None
+
+
+def _may_be_converted(left: ParsedAnswer, right: ParsedAnswer, unit: str, asked: str) -> bool:
+    """Whether the gold may be the answer, as it is or after it is converted from its unit to the one asked for."""
+    ratio = find_ratio(unit, asked)
+    if ratio is None or not isinstance(left.shape, Scalar) or not isinstance(right.shape, Scalar):
+        return True
+    gold, answer = left.shape.value, right.shape.value
+    converted = exact_value.multiply(answer, exact_value.make_rational(ratio))
+    return any(exact_value.values_equal(gold, value) is not False for value in (answer, converted))
+
+
+def _is_angle_of(in_degrees: ParsedAnswer, in_radians: ParsedAnswer) -> bool:
+    """Whether an angle in degrees may be one in radians."""
+    if not isinstance(in_degrees.shape, Scalar) or not isinstance(in_radians.shape, Scalar):
+        return False
+    half_turn = exact_value.multiply(exact_value.make_symbol(PI), exact_value.make_rational(Fraction(1, 180)))
+    angle = exact_value.multiply(in_degrees.shape.value, half_turn)
+    return exact_value.values_equal(angle, in_radians.shape.value) is not False
+
+
+def _compare_with_nothing(left: ParsedAnswer, right: ParsedAnswer) -> Verdict | None:
+    """Whether one is the empty set and the other says that there is no solution."""
+    for one, other in ((left, right), (right, left)):
+        if one.plain in _EMPTY_SETS and _NO_SOLUTION.fullmatch(other.plain):
+            return Verdict("correct", "set", left.plain, right.plain)
+    return None
+
+
+def _compare_word_with_number(left: ParsedAnswer, right: ParsedAnswer) -> Verdict | None:
+    """A number is wrong where the gold is one ordinary word, such as a name; `none`, `first` and `half` are none."""
+    word = left.plain.casefold()
+    is_ordinary = _ORDINARY_WORD.fullmatch(word) and not NON_UNIT_WORDS.search(word)
+    if not is_ordinary or any(word in alike for alike in _ALIKE) or left.numeral:
+        return None
+    if right.numeral is None or right.numeral.value is None or not _BARE_NUMBER.fullmatch(right.plain):
+        return None
+    return Verdict("wrong", "text", left.plain, right.plain)
+
+
+def _compare_families(gold: str, answer: str) -> Verdict | None:
+    r"""Compare `2k\pi, k\in\mathbb{Z}` with another family. Different members may still be the same family."""
+    members = [read_family(text) for text in (gold, answer)]
+    if not any(members):
+        return None
+    if members[0] and members[1] and not any(read_family(member) for member in members if member):
+        verdict = compare(members[0], members[1])
+        if verdict and verdict.verdict == "correct":
+            return Verdict("correct", "family", gold[:FORM_CHARACTERS], answer[:FORM_CHARACTERS])
+    return Verdict("unparseable", "family")
+
+
+def _compare_real_sets(left: ParsedAnswer, right: ParsedAnswer, hints: QuestionHints) -> Verdict | None:
+    """Compare two sets of real numbers of which at least one is written with a condition or as a union."""
+    if not SET_SIGN.search(left.plain) and not SET_SIGN.search(right.plain):
+        return None
+    gold, answer = left.real_set, right.real_set
+    if gold is None or answer is None or (gold.letter and answer.letter and gold.letter != answer.letter):
+        return None
+    equal = sets_equal(gold.real_set, answer.real_set)
+    if equal is None:
+        return None
+    if equal and gold.is_pair and answer.has_condition and not hints.asks_real_set:
+        return Verdict("unparseable", "interval_or_point")  # (1,2) against 1 < x < 2
+    rule = left.shape.kind if left.shape else "interval"
+    return Verdict("correct" if equal else "wrong", rule, left.plain[:FORM_CHARACTERS], right.plain[:FORM_CHARACTERS])
+
+
+def _find_other_reading(left: ParsedAnswer, right: ParsedAnswer, hints: QuestionHints) -> Verdict | None:
+    """Whether the answers are equal in another reading, so that they are not surely different; None if in none."""
+    gold, answer = left.plain, right.plain
+    if gold == answer:
+        return Verdict("correct", "text", gold[:FORM_CHARACTERS], answer[:FORM_CHARACTERS])
+    if other_readings.differ_in_layout_only(gold, answer):
+        return Verdict("unparseable", "layout")
+    if (hints.decimal_places is not None or hints.significant_figures is not None) and (
+        left.approximation is not None
+        and right.approximation is not None
+        and other_readings.differ_by_rounding(left.approximation, right.approximation, hints)
+    ):
+        return Verdict("unparseable", "rounding")
+    if hints.asks_percent and _differ_by_hundred(left.numeral, right.numeral):
+        return Verdict("unparseable", "percent_unclear")
+    if left.numeral and (number := other_readings.drop_unit_sign(answer)) != answer:
+        verdict = _compare_as_written(left, parse_answer(number), hints)
+        if verdict and verdict.verdict == "correct":
+            return Verdict("unparseable", "units")
+    if hints.asks_one and _is_item(right.shape, left.shape, hints):
+        return Verdict("unparseable", "one_of_several")
+    readings = [(rule, text, answer) for one in {gold, left.text} for rule, text in other_readings.find_readings(one)]
+    readings += [(rule, gold, text) for one in {answer, right.text} for rule, text in other_readings.find_readings(one)]
+    for rule, one, other in readings:
+        verdict = _compare_as_written(parse_answer(one), parse_answer(other), hints)
+        if verdict and verdict.verdict == "correct":
+            return Verdict("unparseable", rule)
+    return None
+
+
+def _is_item(item: Shape | None, items: Shape | None, hints: QuestionHints) -> bool:
+    """Whether the answer is one of the several that the gold lists."""
+    if item is None or not isinstance(items, Collection) or items.kind != "list":
+        return False
+    return any(shapes_equal(each, item, hints) for each in items.items)
+
+
+def _compare_as_written(left: ParsedAnswer, right: ParsedAnswer, hints: QuestionHints) -> Verdict | None:
+    try:
+        return _decide(left, right, hints)
+    except (Undecidable, NoExactForm):
+        return None
+
+
+def _differ_by_hundred(gold: Numeral | None, answer: Numeral | None) -> bool:
+    values = [numeral.value for numeral in (gold, answer) if numeral and numeral.value and not numeral.is_percent]
+    return len(values) == 2 and (values[0] == 100 * values[1] or values[1] == 100 * values[0])
 
 
 def run_canaries() -> None:
@@ -208,6 +434,8 @@ def _refuse_unsafe(left: ParsedAnswer, right: ParsedAnswer) -> Verdict | None:
     for side, name in ((left, "gold_unparseable"), (right, "answer_unparseable")):
         if side.is_malformed:
             return Verdict("unparseable", name)
+    if is_equation(left.plain) != is_equation(right.plain):
+        return Verdict("unparseable", "equation")  # of which Math-Verify would compare the right side
     if _DEGREES_IN_FUNCTION.search(left.plain + right.plain):
         return Verdict("unparseable", "degrees")
     signs = [frozenset(_DROPPED_SIGNS.findall(side.plain)) for side in (left, right)]
@@ -271,19 +499,26 @@ def _compare_texts(left: ParsedAnswer, right: ParsedAnswer) -> Verdict | None:
         and text_normalization.is_only_words(right.text_and_unit[0])
     ):
         return None
+    if _may_be_products(left.normalized, right.normalized):
+        return Verdict("unparseable", "words", *parsed)
     words, other_words = set(left.normalized.split()), set(right.normalized.split())
-    if (
-        words <= other_words
-        or other_words <= words
-        or (words & text_normalization.NEGATIVE_WORDS and other_words & text_normalization.NEGATIVE_WORDS)
-    ):
+    if words <= other_words or other_words <= words or any(words & alike and other_words & alike for alike in _ALIKE):
         return Verdict("unparseable", "words", *parsed)  # `yes` and `yes, it is`; `none` and `no solution`
     return Verdict("wrong", "text", *parsed)
+
+
+def _may_be_products(one: str, other: str) -> bool:
+    """Whether both are the same letters without a vowel, such as `mgh` and `ghm`, which are no words."""
+    return sorted(one) == sorted(other) and one.isalpha() and not set(one) & set("aeiouy")
 
 
 def _refuse_unreadable(left: ParsedAnswer, right: ParsedAnswer) -> Verdict | None:
     """Why the later rules must not decide about two texts that differ; None: they may."""
     reasons = [side.numeral.unread_reason for side in (left, right) if side.numeral and side.numeral.unread_reason]
+    scaled = [side.numeral.scaled for side in (left, right) if side.numeral and side.numeral.scaled is not None]
+    values = [side.numeral.value for side in (left, right) if side.numeral and side.numeral.value is not None]
+    if scaled and scaled[0] in (values or scaled[1:]):
+        return Verdict("correct", "number", left.plain, right.plain)
     if reasons and (reasons[0] != "number_letter" or (left.numeral and right.numeral)):  # 18k may be a product
         return Verdict("unparseable", reasons[0])
     if left.is_too_deep or right.is_too_deep:
@@ -294,6 +529,8 @@ def _refuse_unreadable(left: ParsedAnswer, right: ParsedAnswer) -> Verdict | Non
         return Verdict("unparseable", "clock")  # 6:15 and 12:30 are two times, or one ratio
     if _has_ambiguous_commas(left) or _has_ambiguous_commas(right):
         return Verdict("unparseable", "thousands")
+    if _DERIVATIVE.search(left.text) or _DERIVATIVE.search(right.text):
+        return Verdict("unparseable", "derivative")
     if _SET_BUILDER.search(left.text) or _SET_BUILDER.search(right.text):
         return Verdict("unparseable", "set_builder")
     if any(

@@ -3,6 +3,7 @@
 An expression without an exact form is a symbol of its own, `\x00...`: equal if written alike, otherwise undecided.
 """
 
+import re
 from decimal import Decimal
 from fractions import Fraction
 from hashlib import blake2b
@@ -64,6 +65,11 @@ def make_uninterpreted(name: str, *parts: Value, is_irrational: bool = False) ->
     return make_symbol(
         f"{_UNINTERPRETED_PREFIX}{name}:{blake2b(repr([_to_hex(part) for part in parts]).encode()).hexdigest()[:32]}"
     )
+
+
+def is_function_value(name: str) -> bool:
+    """Whether a symbol is the value of a function without a definition, such as `f(x)`."""
+    return re.match(f"{_UNINTERPRETED_PREFIX}{_IRRATIONAL_PREFIX}?[A-Za-z]:", name) is not None
 
 
 def _to_hex(value: Value) -> list[list[tuple[str, str]]]:

@@ -10,13 +10,12 @@ from fractions import Fraction
 from tasks.verification.equivalence import exact_value, polynomials, powers
 from tasks.verification.equivalence.exact_value import Value
 from tasks.verification.equivalence.polynomials import NoExactForm
+from tasks.verification.equivalence.trigonometry import DEGREES, evaluate_function
 
 MAX_DEPTH = 40
 """Largest depth of nested brackets."""
-DEGREES = "\\degree"
-"""The token for a degree sign."""
-# matches all of "3.5", r"\frac", ".5", "+", not of "3x", " "
-_TOKEN = re.compile(r"[0-9]+(?:\.[0-9]+)?|\.[0-9]+|\\[A-Za-z]+|\\.|\S")
+# matches all of "3.5", r"\frac", ".5", "**", "+", not of "3x", " "
+_TOKEN = re.compile(r"[0-9]+(?:\.[0-9]+)?|\.[0-9]+|\\[A-Za-z]+|\\.|\*\*|\S")
 # matches r"\left(", r"\Bigl[", not r"\leftarrow", r"\bigcup"
 _LAYOUT_COMMANDS = re.compile(r"\\(?:left|right|[bB]igg?[lrm]?|displaystyle|limits)(?![A-Za-z])\s*+\.?")
 _FRACTION = re.compile(r"\\[dtc]frac(?![A-Za-z])")
@@ -221,7 +220,7 @@ class _Parser:
         if token in ("\\infty", "∞"):
             return exact_value.make_symbol(polynomials.INFINITY)
         if token in ("\\binom", "\\dbinom", "\\tbinom"):
-            return powers.choose(self._parse_group("{"), self._parse_group("{"))
+            return powers.choose(self._parse_argument(), self._parse_argument())
         if token in _FUNCTIONS:
             return self._parse_function(token)
         raise NoExactForm
@@ -270,7 +269,9 @@ class _Parser:
         argument = self._parse_group(self.next_token) if self.next_token in ("(", "{") else self._parse_factors()
         self._in_argument = False
         is_irrational = _is_polynomial(argument) and all(part.rational is not None for part in base)
-        value = exact_value.make_uninterpreted(name, *base, argument, is_irrational=is_irrational)
+        value = None if base else evaluate_function(name, argument)
+        if value is None:
+            value = exact_value.make_uninterpreted(name, *base, argument, is_irrational=is_irrational)
         return value if exponent is None else powers.raise_power(value, exponent)
 
     def _parse_factors(self) -> Value:

@@ -26,6 +26,10 @@ _KNOWN_COMMANDS = frozenset(
     }
 )
 """Commands that our parser or Math-Verify knows. Math-Verify ignores others and reads what follows them."""
+# matches "_{k=1}", "^{n}", not "_1", "{x=1}"
+_INDEX = re.compile(r"[_^] ?\{[^{}]*\}")
+# matches "y = 2x", "x=1", not "x <= 1", "x != 1", "x := 1"
+_EQUALS = re.compile(r"(?<![<>!:])=(?!=)")
 _EMPTY_SUM = re.compile(r"\\(?:sum|prod)(?! ?_)")
 
 
@@ -35,6 +39,11 @@ def is_malformed(text: str) -> bool:
     if any(name not in _KNOWN_COMMANDS for name in _COMMANDS.findall(text)):
         return True
     return not has_balanced_brackets(text) or bool(_EMPTY_SUM.search(text) or _UNKNOWN_SIGNS.search(text))
+
+
+def is_equation(text: str) -> bool:
+    r"""Whether an answer is an equation. The `k=1` of `\\sum_{k=1}^{n}` makes none."""
+    return _EQUALS.search(_INDEX.sub("", text)) is not None
 
 
 def has_balanced_brackets(text: str) -> bool:

@@ -1,8 +1,10 @@
 """Compares two shapes: True if they are equal, False if they differ, None if another rule must decide."""
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 from tasks.verification.equivalence import exact_value
+from tasks.verification.equivalence.answer_parser import parse_shape
 from tasks.verification.equivalence.answer_shapes import (
     Collection,
     Matrix,
@@ -12,21 +14,25 @@ from tasks.verification.equivalence.answer_shapes import (
     SetUnion,
     Shape,
 )
-from tasks.verification.equivalence.assignments import collect_assignments, split_definition, to_interval
-from tasks.verification.equivalence.intervals import is_surely_interval, merge_intervals
+from tasks.verification.equivalence.assignments import collect_assignments, find_value, split_definition, to_interval
 from tasks.verification.equivalence.number_equality import scalars_equal
 from tasks.verification.equivalence.question_hints import QuestionHints
+from tasks.verification.equivalence.real_sets import is_surely_interval, read_set, sets_equal
 
 _COORDINATES = frozenset("xyz")
 """Letters with a conventional order."""
 
 
-class AmbiguousAssignment(Exception):
-    """It is unclear which number belongs to which letter: `y=1, x=2` against `1, 2`, or against `a=1, b=2`."""
+class Undecidable(Exception):
+    """The shapes are read, but it is unclear whether they are the same answer. Its argument is the rule that says so.
+
+    `order`: which number belongs to which letter, as in `y=1, x=2` against `1, 2`. `equation`: an equation that states
+    no value, such as `2x=10`, against a number.
+    """
 
 
 def shapes_equal(gold: Shape, answer: Shape, hints: QuestionHints) -> MaybeEqual:
-    """Whether `answer` equals `gold`, given the hints of the question. Raises `AmbiguousAssignment`."""
+    """Whether `answer` equals `gold`, given the hints of the question. Raises `Undecidable`."""
     return _unwrapped_equal(_unwrap_single(gold), _unwrap_single(answer), hints)
 
 
@@ -37,9 +43,11 @@ def _unwrapped_equal(gold: Shape, answer: Shape, hints: QuestionHints) -> MaybeE
     if left and right and len(left) == len(right):
         if _equal_in_any_order(list(left.values()), list(right.values()), hints, repeats=True) is False:
             return False
-        raise AmbiguousAssignment  # the same numbers, for other letters
+        raise Undecidable("order")  # the same numbers, for other letters
     if bool(left) != bool(right):
         values, shape, other = (left, gold, answer) if left else (right, answer, gold)
+        if right and isinstance(gold, Scalar) and hints.target:
+            raise Undecidable("equation")  # x=2, y=3 where x+y is asked for
         if isinstance(other, Collection) and (other.kind != "tuple" or other.opening == "(" or len(other.items) != 2):
             return _assignments_equal(values or {}, isinstance(shape, Relation), other, hints)
     if isinstance(gold, Relation) or isinstance(answer, Relation):
@@ -54,16 +62,22 @@ def _unwrapped_equal(gold: Shape, answer: Shape, hints: QuestionHints) -> MaybeE
         return _matrices_equal(gold, answer, hints)
     if isinstance(gold, Scalar) or isinstance(answer, Scalar):
         return None if "base" in (gold.kind, answer.kind) else False
-    return _column_equal(gold, answer, hints)
+    return _matrix_equals_collection(gold, answer, hints)
 
 
-def _column_equal(gold: Shape, answer: Shape, hints: QuestionHints) -> MaybeEqual:
-    """A matrix differs from a tuple, unless it is a column of the same numbers, which is undecided."""
+def _matrix_equals_collection(gold: Shape, answer: Shape, hints: QuestionHints) -> MaybeEqual:
+    """A matrix may be written as its rows, `[[1,2],[3,4]]`; a column or row as a tuple. It is nothing else."""
     matrix, other = (gold, answer) if isinstance(gold, Matrix) else (answer, gold)
     if not isinstance(matrix, Matrix) or not isinstance(other, Collection):
         return False if isinstance(other, SetUnion) else None
-    column = [row[0] for row in matrix.rows] if all(len(row) == 1 for row in matrix.rows) else ()
-    return False if _equal_in_order(column, other.items, hints) is False else None
+    if other.kind != "tuple" or (other.opening, other.closing) in (("(", "]"), ("[", ")")):
+        return False
+    if all(isinstance(item, Collection) and item.kind == "tuple" for item in other.items):
+        rows = tuple(item.items for item in other.items if isinstance(item, Collection))
+        return _matrices_equal(matrix, Matrix(rows), hints)
+    if len(matrix.rows) > 1 and any(len(row) > 1 for row in matrix.rows):
+        return False
+    return _equal_in_order([cell for row in matrix.rows for cell in row], other.items, hints)
 
 
 def _unwrap_single(shape: Shape) -> Shape:
@@ -119,11 +133,15 @@ def _equal_in_any_order(
 
 def _collections_equal(gold: Collection, answer: Collection, hints: QuestionHints) -> MaybeEqual:
     kinds = {gold.kind, answer.kind}
+    if "ratio" in kinds:
+        return _ratios_equal(gold, answer) if kinds == {"ratio"} else None
     if kinds == {"tuple"}:
         return _tuples_equal(gold, answer, hints)
     if "tuple" not in kinds:
         if hints.asks_order or (kinds == {"list"} and _is_named_by_position(gold, answer)):
             return _equal_in_order(gold.items, answer.items, hints)
+        if kinds == {"list"} and hints.names_several:
+            return _named_values_equal(gold, answer, hints)
         return _equal_in_any_order(gold.items, answer.items, hints, repeats=kinds == {"list"})
     left, right = next((one.opening, one.closing) for one in (gold, answer) if one.kind == "tuple")
     if (left, right) in (("(", "]"), ("[", ")")) and len(gold.items) == 2:
@@ -133,17 +151,37 @@ def _collections_equal(gold: Collection, answer: Collection, hints: QuestionHint
     if hints.asks_order:
         return _equal_in_order(gold.items, answer.items, hints)
     if left == "[" and len(gold.items) == len(answer.items) == 2:
-        return None
+        return False if _equal_in_any_order(gold.items, answer.items, hints, repeats=True) is False else None
     ordered = _equal_in_order(gold.items, answer.items, hints)
     if ordered is not False or len(gold.items) != len(answer.items):
         return ordered
     return False if _equal_in_any_order(gold.items, answer.items, hints, repeats=True) is False else None
 
 
+def _ratios_equal(gold: Collection, answer: Collection) -> MaybeEqual:
+    """Whether the terms of two ratios are proportional."""
+    left = [item.value for item in gold.items if isinstance(item, Scalar)]
+    right = [item.value for item in answer.items if isinstance(item, Scalar)]
+    if len(left) != len(right):
+        return False
+    return _all_equal(
+        exact_value.values_equal(exact_value.multiply(one, right[0]), exact_value.multiply(other, left[0]))
+        for one, other in zip(left, right, strict=True)
+    )
+
+
+def _named_values_equal(gold: Collection, answer: Collection, hints: QuestionHints) -> MaybeEqual:
+    """Compare two lists of values that the question names. Another order may still be meant, but nobody knows."""
+    ordered = _equal_in_order(gold.items, answer.items, hints)
+    if ordered is False and _equal_in_any_order(gold.items, answer.items, hints, repeats=True) is not False:
+        raise Undecidable("order")
+    return ordered
+
+
 def _is_named_by_position(gold: Collection, answer: Collection) -> bool:
     """Whether only the position says which letter a number belongs to: `1, 2` against `x=1, y=2`."""
     members = (*gold.items, *answer.items)
-    relations = [item for item in members if isinstance(item, Relation)]
+    relations = [item for item in members if isinstance(item, Relation) and not collect_assignments(item)]
     names = {defined[0] if (defined := split_definition(item)) else "" for item in relations}
     return 0 < len(relations) < len(members) and (len(names) > 1 or "" in names)
 
@@ -152,7 +190,7 @@ def _assignments_equal(values: dict[str, Shape], is_tuple: bool, other: Collecti
     """Compare letters and their values with bare values. `is_tuple`: the letters form a tuple.
 
     The letters of a tuple are in the order of the question; other letters and coordinates are in alphabetical order.
-    Raises `AmbiguousAssignment`.
+    Raises `Undecidable`.
     """
     written, letters = list(values.values()), list(values)
     unordered = _equal_in_any_order(written, other.items, hints, repeats=True)
@@ -161,15 +199,15 @@ def _assignments_equal(values: dict[str, Shape], is_tuple: bool, other: Collecti
     in_order, ordered = letters == sorted(letters), _equal_in_order(written, other.items, hints)
     coordinates = set(letters) <= _COORDINATES
     if other.kind == "set" or (ordered is None and not (is_tuple and in_order)):
-        raise AmbiguousAssignment
+        raise Undecidable("order")
     if in_order and (ordered is not False or coordinates):
         return ordered
     if not is_tuple or not (ordered or coordinates):
-        raise AmbiguousAssignment
+        raise Undecidable("order")
     if coordinates:
         if _equal_in_order([values[letter] for letter in sorted(letters)], other.items, hints) is False:
             return False
-        raise AmbiguousAssignment
+        raise Undecidable("order")
     return ordered
 
 
@@ -190,11 +228,19 @@ def _unions_equal(gold: Shape, answer: Shape, hints: QuestionHints) -> MaybeEqua
     """Compare unions of intervals and sets: the same pieces, or the same points if all ends are rational."""
     left, right = (shape.pieces if isinstance(shape, SetUnion) else (shape,) for shape in (gold, answer))
     if any(not isinstance(piece, Collection) or piece.kind == "list" for piece in (*left, *right)):
+        if any(_is_list_of_numbers(shape) for shape in (gold, answer)):
+            return False
         return False if {Scalar, Matrix} & {type(gold), type(answer)} else None
     if _equal_in_any_order(left, right, hints, repeats=True):
         return True
-    spans, others = merge_intervals(left), merge_intervals(right)
-    return None if spans is None or others is None else spans == others
+    points, others = read_set(left), read_set(right)
+    return None if points is None or others is None else sets_equal(points, others)
+
+
+def _is_list_of_numbers(shape: Shape) -> bool:
+    """Whether it is several numbers, which are no interval and no union of intervals."""
+    is_list = isinstance(shape, Collection) and shape.kind == "list"
+    return is_list and all(isinstance(item, Scalar) and item.value.rational is not None for item in shape.items)  # type: ignore[union-attr]
 
 
 def _relations_equal(gold: Shape, answer: Shape, hints: QuestionHints) -> MaybeEqual:
@@ -202,12 +248,20 @@ def _relations_equal(gold: Shape, answer: Shape, hints: QuestionHints) -> MaybeE
         return _both_relations_equal(gold, answer, hints)
     relation, other = (gold, answer) if isinstance(gold, Relation) else (answer, gold)
     assert isinstance(relation, Relation)
-    if definition := split_definition(relation):
-        return (
-            shapes_equal(definition[1], other, hints) if relation is gold else shapes_equal(other, definition[1], hints)
-        )
+    target = parse_target(hints.target) if hints.target and relation is answer else None
+    if stated := find_value(relation, target):
+        value, is_asked = stated
+        equal = shapes_equal(value, other, hints) if relation is gold else shapes_equal(other, value, hints)
+        if not is_asked and equal is not False:
+            raise Undecidable("equation")  # y = 9 where x is asked for
+        return equal
     if isinstance(other, Scalar):
         return _relation_equals_number(relation, other)
+    if relation.signs == ("=",):
+        is_object = isinstance(other, Matrix | SetUnion) or (isinstance(other, Collection) and other.kind == "tuple")
+        if is_object and all(isinstance(side, Scalar) for side in relation.sides):
+            return False
+        raise Undecidable("equation")
     letter_and_interval = to_interval(relation)
     if letter_and_interval is None or not isinstance(other, Collection | SetUnion):
         return None
@@ -216,15 +270,25 @@ def _relations_equal(gold: Shape, answer: Shape, hints: QuestionHints) -> MaybeE
     return _unions_equal(SetUnion((letter_and_interval[1],)), other, hints)
 
 
+@lru_cache(maxsize=1024)
+def parse_target(text: str) -> Shape | None:
+    """What a question asks for, as a shape; None if it is not certain."""
+    return parse_shape(text)
+
+
 def _relation_equals_number(relation: Relation, other: Scalar) -> MaybeEqual:
-    """Whether a relation that defines no letter may stand for a number: `x + y = 5` or `2x = 10` for 5."""
+    """Whether a relation that states no value may stand for a number. An equation of several letters does not.
+
+    Raises `Undecidable` for `2x = 10`: it may be solved for 5, but does not say so.
+    """
     sides = [side for side in relation.sides if isinstance(side, Scalar)]
     if relation.signs != ("=",):
         return False if relation.signs[0] in ("<", "\\le") else None
     letters = {letter for side in sides for letter in side.value.letters}
-    if len(sides) < 2 or len(letters) < 2 or other.value.letters:
-        return None
-    return False if all(exact_value.values_equal(side.value, other.value) is False for side in sides) else None
+    is_elsewhere = all(exact_value.values_equal(side.value, other.value) is False for side in sides)
+    if len(sides) == 2 and len(letters) > 1 and is_elsewhere:
+        return False
+    raise Undecidable("equation")
 
 
 def _both_relations_equal(gold: Relation, answer: Relation, hints: QuestionHints) -> MaybeEqual:

@@ -5,6 +5,7 @@ Math-Verify reads `yes` as a product of three letters, so that an anagram is equ
 
 import re
 
+from tasks.verification.equivalence.notation import detach_unit, unify_commands, unify_signs, unify_systems
 from tasks.verification.equivalence.units import to_singular
 from tasks.verification.math_verify.verdict import LATEX_THOUSANDS
 
@@ -21,6 +22,8 @@ DEGREE_SIGN = re.compile(r"\^ ?(?:\\circ\b|\{ ?\\circ ?\})|°")
 _UNIT_POWER = re.compile(r"(?<=[0-9})] )([A-Za-z]++) ?\^ ?(?:([23])|\{([23])\}) ?\.?$")
 _LETTER_UNITS = {"m": "meter", "g": "gram", "s": "second", "L": "liter", "l": "liter"}
 """Letters that are units in text commands, and variables in mathematics."""
+_UNIT_ENDS = frozenset("mgtinLl23}. ")
+"""Last characters of a unit that may be glued to its number."""
 # matches r"\sqrt", r"\begin{align*}", not "sqrt", r"\{"
 _COMMAND = re.compile(r"\\(?:begin|end)\{[a-z*]*+\}|\\[A-Za-z]++")
 _PLAIN_WORD = re.compile(r"[A-Za-z]{3,}+|\bno\b", re.IGNORECASE)
@@ -53,7 +56,10 @@ NON_UNIT_NAMES = (MATH_NAMES | {"ln", "lg", "pi"}) - {
     "and",
 }
 """Names that are no words or units after a number, including those with two letters."""
-NEGATIVE_WORDS = frozenset({"no", "not", "none", "never", "nothing", "undefined", "empty", "impossible", "nonexistent"})
+NEGATIVE_WORDS = frozenset(
+    {"no", "not", "none", "never", "nothing", "undefined", "empty", "impossible", "nonexistent", "dne", "false", "null"}
+)
+AFFIRMATIVE_WORDS = frozenset({"yes", "true", "correct", "right"})
 CHOICE_LETTER = re.compile(r"\(?([A-Za-z])\)?")
 """A letter that names a choice."""
 
@@ -81,7 +87,7 @@ def normalize(text: str) -> str:
     """The form compared as text: words without case, plural, articles and punctuation; anything else without blanks."""
     plain = strip_formatting(text).rstrip(". ")
     if choice := CHOICE_LETTER.fullmatch(plain):
-        return choice[1].casefold()
+        return choice[1]
     if not has_words(text):
         return _BLANK.sub("", plain)
     words = [word.strip(",;:!").casefold() for word in plain.split()]
@@ -90,15 +96,27 @@ def normalize(text: str) -> str:
 
 def strip_formatting(text: str) -> str:
     """`text` without formatting signs around and inside a number, and without double blanks."""
-    text = text.strip()
+    text = _drop_final_stop(unify_signs(text.strip()))
     if text.endswith("%") and (match := _PERCENT_AFTER.fullmatch(text)):
         text = f"{match[1] or match[2]}%"
     for left, right in _WRAPPINGS:
         if len(text) > len(left + right) and text.startswith(left) and text.endswith(right):
             text = text[len(left) : -len(right)].strip()
+    if "\\" in text or text[-1:] == "2":
+        text = unify_commands(unify_systems(text))
     text = LATEX_THOUSANDS.sub(",", text).replace("\\$", "$").replace("\\%", "%").replace("\N{MINUS SIGN}", "-")
     text = DEGREE_SIGN.sub(" degrees", _SPACING.sub(" ", _TEXT_COMMAND.sub(_expand_unit, text)))
+    text = detach_unit(text) if text[-1:] in _UNIT_ENDS else text
     return _FRACTION.sub(r"\1\2\3", _UNIT_POWER.sub(_format_power, " ".join(text.split())))
+
+
+def _drop_final_stop(text: str) -> str:
+    """`$5$` of `$5$.`: a stop behind a closing sign would hide that the signs belong together."""
+    if text[-1:] in (".", ",", ";", ":"):
+        before = text.rstrip(" .,;:")
+        if before.endswith(("$", r"\)", r"\]", "**")):
+            return before
+    return text
 
 
 def _expand_unit(match: re.Match[str]) -> str:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from fractions import Fraction
 
 # matches "5 million", "isn't", "two thirds", not "5 cats", "moral"
 NON_UNIT_WORDS = re.compile(
@@ -98,13 +99,49 @@ def has_letter_product(words: str) -> bool:
     """Whether one of the words after a number is a product of letters instead."""
     parts = words.replace("²", "").replace("³", "").rstrip(".").split()
     return any(
-        1 < len(part) < 4 and part.casefold() not in _REAL_SHORT_WORDS for word in parts for part in word.split("/")
+        1 < len(part) < 4 and part.isascii() and part.casefold() not in _REAL_SHORT_WORDS
+        for word in parts
+        for part in word.split("/")
     )
 
 
 def is_known_unit(words: str) -> bool:
     """Whether all of the words name a common unit."""
     return all(_KNOWN_UNITS.fullmatch(word) for word in words.rstrip(".").split())
+
+
+UNIT_SIZES = {
+    **{"kilometer": ("length", "1000"), "meter": ("length", "1"), "decimeter": ("length", "1/10")},
+    **{"centimeter": ("length", "1/100"), "millimeter": ("length", "1/1000"), "inch": ("length", "254/10000")},
+    **{"foot": ("length", "3048/10000"), "yard": ("length", "9144/10000"), "mile": ("length", "1609344/1000")},
+    **{
+        "kilogram": ("mass", "1000"),
+        "gram": ("mass", "1"),
+        "milligram": ("mass", "1/1000"),
+        "ton": ("mass", "1000000"),
+    },
+    **{"week": ("time", "604800"), "day": ("time", "86400"), "hour": ("time", "3600"), "minute": ("time", "60")},
+    **{"second": ("time", "1"), "year": ("years", "12"), "month": ("years", "1"), "dollar": ("money", "100")},
+    **{"cent": ("money", "1"), "liter": ("volume", "1000"), "milliliter": ("volume", "1"), "ml": ("volume", "1")},
+    **{"degree": ("angle", "1")},
+}
+"""Dimension and size of units. They only tell whether two answers in different units may be the same."""
+
+
+def find_ratio(unit: str, other: str) -> Fraction | None:
+    """How many of `other` one `unit` is, 0 if they measure different things; None if that is unknown."""
+    one, two = _measure(unit), _measure(other)
+    if one is None or two is None:
+        known = one or two
+        return Fraction(0) if known and known[0] in ("money", "angle") else None
+    return one[1] / two[1] if one[0] == two[0] else Fraction(0)
+
+
+def _measure(unit: str) -> tuple[str, Fraction] | None:
+    """What a unit measures, and its size; None if that is unknown."""
+    power = {"²": 2, "³": 3}.get(unit[-1:], 1)
+    known = UNIT_SIZES.get(unit.rstrip("²³"))
+    return (known[0] + unit[-1:] * (power > 1), Fraction(known[1]) ** power) if known else None
 
 
 def units_differ(one: str, other: str) -> bool:
@@ -120,6 +157,8 @@ def units_differ(one: str, other: str) -> bool:
 def to_singular(word: str) -> str:
     """`word` in the singular, replaced by its name in `_UNIT_NAMES` if it has one; a power sign is kept."""
     stem = word.rstrip("²³")
+    if stem == "yes" or "/" in stem:
+        return word
     if stem not in _UNIT_NAMES and len(stem) > 2 and stem.endswith("s") and not stem.endswith("ss"):
         stem = stem[:-1]
     return _UNIT_NAMES.get(stem, stem) + word[len(word.rstrip("²³")) :]

@@ -8,10 +8,10 @@ from tasks.verification.extraction.patterns import (
     IN_BRACES,
     JOINING_WORD,
     LETTER,
+    OPERATION,
     PROSE,
     RELATION,
     STRUCTURE,
-    SUM,
     TEXT_COMMAND,
 )
 
@@ -111,6 +111,24 @@ def find_last_side(text: str, formula: Formula, at: int) -> tuple[int, int]:
 
 
 def _is_equation(left: str) -> bool:
-    """Whether the text before an `=` is a sum with several letters: `x + 2y = 5` gives no letter a value."""
-    left = IN_BRACES.sub("", left)
-    return bool(SUM.search(left)) and len(set(LETTER.findall(left))) > 1
+    """Whether what stands before the only `=` is more than a name or a calculation: `2x = 5` gives `x` no value."""
+    left = IN_BRACES.sub("", left.rstrip("&= "))
+    return bool(LETTER.search(left)) and OPERATION.search(left) is not None
+
+
+def find_equation(text: str, formula: Formula, start: int, end: int) -> str:
+    """The equation whose last side is the text's `[start:end]`: its first side, `=`, that side; empty if it has none.
+
+    Of `P = 2(3+4) = 14` it is `P = 14`.
+    """
+    before = text[formula.start : start]
+    row = before.rpartition("\\\\")[2].strip("& \t\n")
+    name = row.partition("=")[0].strip("& \t\n")
+    if (
+        not name
+        or name.count("{") != name.count("}")
+        or "=" not in row
+        or any(sign in row for sign in (",", ";", "\\text", "\\implies", "\\Rightarrow"))
+    ):
+        return ""
+    return f"{name} = {text[start:end]}"

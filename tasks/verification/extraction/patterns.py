@@ -13,7 +13,20 @@ ANSWER_IS = re.compile(
 r"""Includes the end of bold type, and a `$$` or `\[` alone on its line."""
 # matches "```output\n5\n```", not "```python\n5\n```", "```output\n5"
 OUTPUT_BLOCK = re.compile(r"^```output[ \t]*+\n(.*?)^```", re.MULTILINE | re.DOTALL)
-SENTENCE_END = re.compile(r"[.?](?=\s|\Z|\*\*)|\n")
+# matches "end. So", "4?", "**4.**", "四。", not "3.5", "v.1"
+SENTENCE_END = re.compile(r"[.?](?=\s|\Z|\*\*)|\n|[。？]")  # noqa: RUF001
+# matches the start of "final answer\n58", "**answer**\n\n66", "## final answer:\n58", not of "answer 58", "answers\n5"
+ANSWER_HEADING = re.compile(r"[#*_\s]*(?:the\s)?(?:final\s|correct\s)?answer[*_:]*[ \t]*\n\s*")
+# matches the start of "44", "$x$", "(B)", "D", r"\frac12", "-$5", not of "right", "less than 5", "A is 5", "Done"
+STATED_VALUE = re.compile(r"[-+$€£¥(\[{*\s]*(?:[0-9]|\\[A-Za-z({\[]|[A-J](?![A-Za-z' ])|(?<=\$)[a-z]|[a-z]\s?=)")
+# matches the start of "B because", "(D), since it", not of "B", "Because"
+CHOICE_CLAUSE = re.compile(r"(\(?[A-J]\)?),?\s+(?:since|because|as|so|which)\b")
+# matches all of "```json\n{}\n```", "```\nx\n```", not of "```x```", "a"
+CODE_BLOCK = re.compile(r"```[a-z]*[ \t]*\n(.*?)\n```", re.DOTALL)
+# matches all of "C", "(B)", "D.", "**A**", not of "Paris", "A:"
+WHOLE_LETTERS = re.compile(r"[*$({\[ ]*[A-J][*$)}\]. ]*")
+# matches all of "Paris", "no solution.", "the north", not of "It is hard to say", "No. Yes.", "x-5"
+WHOLE_VALUE = re.compile(r"[^\W\d_]+(?: [^\W\d_]+){0,2}\.?")
 # matches the start of " Step one\nWe add.", not of " 5 cats\nWe add.", " Step one"
 HEADING = re.compile(r"(?![ \t]*[-+$€£¥₹(\[{\\]*[0-9])[^\n]*[A-Za-z]{3}[^\n]*\n\s*\S")
 """A line of words with text below it: in Markdown, `####` opens a heading."""
@@ -48,8 +61,11 @@ JSON_ANSWER = re.compile(
 )
 # matches "**12**", "**$5**", not "**cats**"
 BOLD_VALUE = re.compile(r"\*\*((?:(?!\*\*)[^\n])*[0-9](?:(?!\*\*)[^\n])*)\*\*")
-# matches the start of "13000, which is the total", "5 because it", not of "5 and 6", "x, y"
-CLAUSE = re.compile(r"([^\n]*?[0-9][^\n]*?)(?:,\s+(?:which|since|because|as|so|where)|\s+(?:because|since))\b")
+# matches the start of "13000, which is the total", "5 because it", "72, in total, so", not of "5 and 6", "x, y"
+CLAUSE = re.compile(
+    r"([^\n]*?[0-9][^\n]*?)"
+    r"(?:,\s+(?:which|since|because|as|so|where|in\s+total|altogether|in\s+all)|\s+(?:because|since))\b"
+)
 DIGIT = re.compile(r"[0-9]")
 # matches all of "432,1$", "2/1 3", "7-e1", "5-", not of "x5", "2/1 "
 NUMERAL_REVERSED = re.compile(
@@ -145,7 +161,9 @@ RELATION = re.compile(
 """Relations other than `=`. A formula that has one is the answer as a whole, not one of its sides."""
 # matches r"\text{cats}", r"\sin", "(x + 1)", not "[x + 1]", "{x}"
 IN_BRACES = re.compile(r"\\(?:text|textrm|mathrm|mbox)\s*+\{[^{}]*+\}|\\[A-Za-z]++|\([^()]*+\)")
-SUM = re.compile(r"\S\s*+[-+]")
+# matches "x + 2y", "y^2", "2x", not "x", "ABC", "x_1", "S_{12}"
+OPERATION = re.compile(r"\S\s*+[-+*/]|\^|(?<![A-Za-z_{0-9])[0-9]+\s*[A-Za-z]|\|")
+"""What makes more than a name of the side of an equation."""
 LETTER = re.compile(r"[A-Za-z]")
 # matches all of "-1,234.5", "\u22125", not of "x", "5x", "- 5"
 PLAIN_NUMBER = re.compile(r"[-+\N{MINUS SIGN}]?[0-9][0-9.,]*+")

@@ -1,26 +1,28 @@
 r"""Finds the final answer in a response, and records where it is.
 
-The rules run from the most explicit to the weakest: a `\boxed{}`, a `####`, the field of a JSON object, a marked line,
-"the answer is", the last line of program output, and the last number or the formula that contains it. The placeholder
-of a prompt (`#### answer`), the word of a heading and an empty mark are no answers. Every rule is linear in the length
-of the text: a degenerate response of 1 MB takes some 10 ms.
+The rules run from the most explicit to the weakest: a `\boxed{}`, an `<answer>`, a `####`, the field of a JSON object,
+a marked line, "the answer is", the last line of program output, the last number or the formula that contains it, and a
+response that is nothing but a value. The placeholder of a prompt (`#### answer`), the word of a heading and an empty
+mark are no answers. Every rule is linear in the length of the text: a degenerate response of 1 MB takes some 10 ms.
 """
 
 import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import numpy as np
-
-from tasks.verification.extraction.formulas import Formula, find_formula, find_last_side
+from tasks.verification.extraction.boxes import MAX_NAME, NEGATED, find_boxes, read_boxes, select_boxes
+from tasks.verification.extraction.formulas import Formula, find_equation, find_formula, find_last_side
+from tasks.verification.extraction.generation_end import find_end
+from tasks.verification.extraction.number_candidates import NO_ANSWER, SEVERAL_NUMBERS, find_doubt
 from tasks.verification.extraction.patterns import (
+    ANSWER_HEADING,
     ANSWER_IS,
     ANSWER_LABEL,
-    BARE_BOX,
     BOLD_VALUE,
-    BOX,
     BRACKETED_LIST,
+    CHOICE_CLAUSE,
     CLAUSE,
+    CODE_BLOCK,
     CURRENCY_BEFORE,
     DIGIT,
     DRESS,
@@ -35,33 +37,37 @@ from tasks.verification.extraction.patterns import (
     PART_OF_LARGER_BEFORE,
     PART_OF_LIST_BEFORE,
     PERCENT,
-    PERCENT_OF_BOX,
     PLACEHOLDER_DRESS,
     PLACEHOLDERS,
     PLAIN_NUMBER,
     PROSE_WORD,
     SENTENCE_END,
-    SPACED_BOX,
+    STATED_VALUE,
     STEP_HEADING,
     SUFFIX,
     THOUSANDS,
     VALUE_LINE,
+    WHOLE_LETTERS,
+    WHOLE_VALUE,
     WORD_AFTER,
     WORD_BEFORE,
 )
+from tasks.verification.extraction.statements import POLITE_END, find_right_choice, find_statements
 
 MARKERS = ("A:",)
 """The marker of the last line in the recorded GSM8K solutions."""
-EXPLICIT_RULES = frozenset({"boxed", "hash", "json", "marker"})
+EXPLICIT_RULES = frozenset({"boxed", "tag", "hash", "json", "marker"})
 """Rules that find an answer marked on purpose. The other rules guess."""
-_BOX_SIGN = "\x01"
-"""Replaces the opening brace of a box while braces are counted."""
-MAX_EMPTY_BOXES = 8
-"""Empty boxes that are skipped, counted from the last one."""
+UNDECIDABLE = frozenset({SEVERAL_NUMBERS, NO_ANSWER})
+"""Doubts with which a response counts neither as right nor as wrong."""
 MAX_MARKS = 8
 """Marks `####` that are looked at, counted from the last one."""
 MAX_NEXT_LINE_CHARACTERS = 80
 """Longest line that is taken as the answer after a mark or heading without one."""
+MAX_HEADING_CHARACTERS = 40
+"""Characters in front of the word `answer` of a heading."""
+MAX_WHOLE_CHARACTERS = 2000
+"""Longest response that may be nothing but a value."""
 MAX_LIST_CHARACTERS = 200
 """Longest tuple or interval outside of a formula, in characters."""
 LOOK_BACK_CHARACTERS = 40
@@ -69,24 +75,42 @@ LOOK_BACK_CHARACTERS = 40
 
 
 class ExtractedAnswer(NamedTuple):
-    """A final answer: `text` is the response's `[start:end]`, `found_by` the rule that found it."""
+    """A final answer: `text` is the response's `[start:end]`, or what its boxes there say; `found_by` is the rule."""
 
     text: str
     found_by: str
     start: int
     end: int
+    equation: str = ""
+    """The equation of which `text` is only the right side, if `found_by` is `last_formula`."""
+    boxes: tuple[str, ...] = ()
+    """The contents of the boxes, if they are several."""
+    doubt: str = ""
+    """Why `text` may not be the answer. It is no verdict by itself: unless `text` equals the gold, the verdict is
+    `unparseable` by this rule; if it is one of `UNDECIDABLE`, whatever the gold is."""
 
 
-def extract(text: str, markers: Sequence[str] = MARKERS) -> ExtractedAnswer | None:
-    """The final answer in `text`, or None. `markers` open a line whose rest is the answer, e.g. `A:`."""
+def extract(text: str, markers: Sequence[str] = MARKERS, takes_words: bool = False) -> ExtractedAnswer | None:
+    """The final answer in `text`, or None. `markers` open a line whose rest is the answer, e.g. `A:`.
+
+    With `takes_words`, a response that is nothing but a few words is its own answer: `Paris`, but also `Not sure`.
+    """
+    end = find_end(text, lambda before: _extract_stated(before, markers) is not None)
+    text = text[:end]
+    weak_rules = (_find_printed, _find_code_block, _find_right_choice, _find_last_number, _find_lone_letter)
+    rules = (*weak_rules, _find_words) if takes_words else weak_rules
+    return _extract_stated(text, markers) or next((extracted for rule in rules if (extracted := rule(text))), None)
+
+
+def _extract_stated(text: str, markers: Sequence[str]) -> ExtractedAnswer | None:
+    """The answer that the text says is one; None if there is none."""
     rules = (
         _find_boxed,
+        _find_tagged,
         _find_hash,
         _find_in_json,
         lambda text: _find_marked_line(text, markers),
         _find_answer_is,
-        _find_printed,
-        _find_last_number,
     )
     return next((extracted for rule in rules if (extracted := rule(text))), None)
 
@@ -100,49 +124,41 @@ def _make_extracted(text: str, rule: str, start: int, end: int) -> ExtractedAnsw
 
 
 def _find_boxed(text: str) -> ExtractedAnswer | None:
-    r"""The last `\boxed{...}` or `\fbox{...}` that is closed. Braces nest; `\{` and `\}` are ordinary characters.
-
-    A percent sign after the box belongs to the answer: `{5}\%` of `\boxed{5}\%`.
-
-    Depths are computed for the whole text at once: scanning from each box would be quadratic in a text of open boxes.
-    """
-    first = BOX.search(text)
-    if first is None:
-        return _find_bare_box(text)
-    offset = first.start()
-    codes = np.frombuffer(
-        _mask_escapes(text[offset:]).encode("ascii", "replace"), dtype=np.uint8
-    )  # one byte a character
-    is_box = codes == ord(_BOX_SIGN)
-    depth = np.cumsum(((codes == ord("{")) | is_box).astype(np.int32) - (codes == ord("}")), dtype=np.int32)
-    lowest_after = np.minimum.accumulate(depth[::-1])[::-1]
-    closed = np.flatnonzero(is_box & (lowest_after < depth))
-    if not closed.size:
+    """The last box and those that form a list with it. A statement behind it, such as `**Answer: 44**`, replaces it."""
+    boxes = [
+        box
+        for box in find_boxes(text)
+        if (content := text[box.start : box.end].strip())
+        and not is_placeholder(content)
+        and not NEGATED.search(text, max(0, box.opening - MAX_NAME), box.opening)
+    ]
+    if not boxes:
         return None
-    for start in map(int, closed[: -MAX_EMPTY_BOXES - 1 : -1]):
-        length = int(np.argmax(depth[start:] < depth[start]))
-        extracted = _make_extracted(text, "boxed", offset + start + 1, offset + start + length)
-        if extracted and not is_placeholder(extracted.text):
-            percent = PERCENT_OF_BOX.match(text, offset + start + length + 1)
-            return _make_extracted(text, "boxed", offset + start, percent.end()) if percent else extracted
-    return None
+    if stated := _find_later_statement(text, boxes[-1].closing):
+        return stated
+    boxed = select_boxes(text, boxes)
+    if len(boxed.boxes) == 1:
+        return _make_extracted(text, "boxed", boxed.boxes[0].start, boxed.boxes[0].end)
+    contents = read_boxes(text, boxed.boxes)
+    doubt = "" if boxed.is_sure else "several_boxes"
+    start, end = boxed.boxes[0].opening, boxed.boxes[-1].closing
+    return ExtractedAnswer(", ".join(contents), "boxed", start, end, boxes=contents, doubt=doubt)
 
 
-def _find_bare_box(text: str) -> ExtractedAnswer | None:
-    r"""The last `\boxed 5`: TeX needs no braces around a single character."""
-    at = len(text)
-    while (at := text.rfind("\\boxed", 0, at)) >= 0:
-        if box := BARE_BOX.match(text, at):
-            return _make_extracted(text, "boxed", *box.span(1))
-    return None
+def _find_later_statement(text: str, at: int) -> ExtractedAnswer | None:
+    """The value of a statement behind a box; None if it says no value, or only repeats the box."""
+    stated = _find_answer_is(text[at:])
+    if stated is None or not STATED_VALUE.match(stated.text):
+        return None
+    return stated._replace(start=stated.start + at, end=stated.end + at)
 
 
-def _mask_escapes(text: str) -> str:
-    """`text` with the opening brace of each box marked and escaped braces blanked out; its length is unchanged."""
-    text = text.replace(_BOX_SIGN, "?")
-    text = text.replace("\\boxed{", "?boxed" + _BOX_SIGN).replace("\\fbox{", "?fbox" + _BOX_SIGN)
-    text = SPACED_BOX.sub(r"?\1" + _BOX_SIGN, text)
-    return text.replace("\\\\", "  ").replace("\\{", "  ").replace("\\}", "  ")
+def _find_tagged(text: str) -> ExtractedAnswer | None:
+    """The text of the last `<answer>...</answer>`."""
+    end = text.rfind("</answer>")
+    start = text.rfind("<answer>", 0, end)
+    extracted = _undress(text, "tag", start + len("<answer>"), end) if 0 <= start < end else None
+    return None if extracted and is_placeholder(extracted.text) else extracted
 
 
 def _find_hash(text: str) -> ExtractedAnswer | None:
@@ -260,20 +276,39 @@ def _opens_choices(text: str, at: int, marker: str) -> bool:
 
 
 def _find_answer_is(text: str) -> ExtractedAnswer | None:
-    """The text after the last "the answer is", to the end of the sentence, which the point in `3.5` does not end."""
+    """The text after the last "the answer is", to the end of the sentence, which the point in `3.5` does not end.
+
+    A question such as `The answer is 4?` states nothing.
+    """
     lowered = text.lower()
     if len(lowered) != len(text):  # a few characters get longer in lower case, which would shift positions
         lowered = text
-    at = len(text)
+    start = max(_find_last_answer_is(text, lowered), *find_statements(lowered), -1)
+    if start < 0:
+        return None
+    match = SENTENCE_END.search(text, start)
+    end = match.start() if match else len(text)
+    if match and match[0] in ("?", "\uff1f"):
+        return None
+    if polite := POLITE_END.search(text, start, end):
+        end = polite.start() if polite.end() == end else end
+    bold = text[start:end].rstrip()
+    if bold.endswith("**") and bold.count("**") % 2:
+        end = start + len(bold) - 2
+    return _cut_clause(text, start, end)
+
+
+def _find_last_answer_is(text: str, lowered: str) -> int:
+    """Where the value of the last "the answer is" begins, or of a heading `Answer` with the value below; -1 if none."""
+    at = len(lowered)
     while (at := lowered.rfind("answer", 0, at)) >= 0:
         if opening := ANSWER_IS.match(lowered, at):
-            match = SENTENCE_END.search(text, opening.end())
-            end = match.start() if match else len(text)
-            bold = text[opening.end() : end].rstrip()
-            if bold.endswith("**") and bold.count("**") % 2:
-                end = opening.end() + len(bold) - 2
-            return _cut_clause(text, opening.end(), end)
-    return None
+            return opening.end()
+        line = max(lowered.rfind("\n", max(0, at - MAX_HEADING_CHARACTERS), at) + 1, at - MAX_HEADING_CHARACTERS, 0)
+        heading = ANSWER_HEADING.match(lowered, line)
+        if heading and heading.end() > at and STATED_VALUE.match(text, heading.end()):
+            return heading.end()
+    return -1
 
 
 def _cut_clause(text: str, start: int, end: int) -> ExtractedAnswer | None:
@@ -284,7 +319,7 @@ def _cut_clause(text: str, start: int, end: int) -> ExtractedAnswer | None:
     bold = list(BOLD_VALUE.finditer(extracted.text))
     if len(bold) == 1:
         return _make_extracted(text, "answer_is", extracted.start + bold[0].start(1), extracted.start + bold[0].end(1))
-    if clause := CLAUSE.match(extracted.text):
+    if clause := CLAUSE.match(extracted.text) or CHOICE_CLAUSE.match(extracted.text):
         return _make_extracted(text, "answer_is", extracted.start, extracted.start + clause.end(1))
     return extracted
 
@@ -296,6 +331,33 @@ def _find_printed(text: str) -> ExtractedAnswer | None:
     start, end = blocks[-1].span(1)
     end = start + len(text[start:end].rstrip())
     return _make_extracted(text, "printed", max(start, text.rfind("\n", start, end) + 1), end)
+
+
+def _find_right_choice(text: str) -> ExtractedAnswer | None:
+    """The letter of `option B is correct`."""
+    span = find_right_choice(text.lower()) if len(text.lower()) == len(text) else None
+    return _make_extracted(text, "answer_is", *span) if span else None
+
+
+def _find_code_block(text: str) -> ExtractedAnswer | None:
+    """The content of a response that is one block of code."""
+    block = CODE_BLOCK.fullmatch(text.strip()) if len(text) <= MAX_WHOLE_CHARACTERS else None
+    start = text.index(block[1]) if block else 0
+    return _make_extracted(text, "whole", start, start + len(block[1])) if block else None
+
+
+def _find_lone_letter(text: str) -> ExtractedAnswer | None:
+    """A response that is nothing but the letter of a choice."""
+    extracted = _undress(text, "whole", 0, len(text)) if len(text) <= MAX_WHOLE_CHARACTERS else None
+    return extracted if extracted and WHOLE_LETTERS.fullmatch(extracted.text) else None
+
+
+def _find_words(text: str) -> ExtractedAnswer | None:
+    """A response that is nothing but a few words."""
+    extracted = _undress(text, "whole", 0, len(text)) if len(text) <= MAX_WHOLE_CHARACTERS else None
+    if extracted is None or not WHOLE_VALUE.fullmatch(extracted.text) or is_placeholder(extracted.text):
+        return None
+    return extracted._replace(doubt="whole_response")
 
 
 def _find_last_number(text: str) -> ExtractedAnswer | None:
@@ -334,7 +396,10 @@ def _find_last_number(text: str) -> ExtractedAnswer | None:
         return None
     if suffix := PERCENT.match(text, end) or SUFFIX.match(text, end):
         end = suffix.end()
-    return None if PART_OF_LARGER_AFTER.match(text, end) else _make_extracted(text, "last_number", start, end)
+    if PART_OF_LARGER_AFTER.match(text, end):
+        return None
+    extracted = _make_extracted(text, "last_number", start, end)
+    return extracted._replace(doubt=find_doubt(text, extracted.start, extracted.end)) if extracted else None
 
 
 def _find_bracketed_list(text: str, end: int) -> ExtractedAnswer | None:
@@ -359,11 +424,12 @@ def _find_last_formula(text: str, formula: Formula, at: int) -> ExtractedAnswer 
     if "=" not in text[formula.start : start] and LIST_OF_FORMULAS.search(before):
         return None
     extracted = _make_extracted(text, "last_formula", start, end)
-    return (
-        extracted._replace(found_by="last_number")
-        if extracted and PLAIN_NUMBER.fullmatch(extracted.text)
-        else extracted
-    )
+    if extracted is None:
+        return None
+    extracted = extracted._replace(equation=find_equation(text, formula, start, end))
+    if not PLAIN_NUMBER.fullmatch(extracted.text):
+        return extracted
+    return extracted._replace(found_by="last_number", doubt=find_doubt(text, formula.opening, formula.closing))
 
 
 def _find_line_end(text: str, start: int) -> int:

@@ -23,7 +23,7 @@ CANARIES: tuple[Canary, ...] = (
     (Pair("(1,2]", "[1,2]"), "wrong"),
     (Pair("(1,2)", "(2,1)"), "wrong"),
     (Pair("1<x<2", "(1,2)"), "correct"),
-    (Pair("(1,2)", "1<x<2"), "wrong"),  # the same pair swapped: detects swapped arguments
+    (Pair("(1,2)", "1<x<2"), "unparseable"),  # the same pair swapped: detects swapped arguments
     (Pair(r"\frac{\pi}{3}", "2"), "wrong"),
     (Pair("18", r"\boxed{"), "unparseable"),
 )

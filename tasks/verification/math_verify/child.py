@@ -15,6 +15,7 @@ import time
 import warnings
 from typing import Any
 
+from tasks.verification.math_verify.difference import prove_different
 from tasks.verification.math_verify.verdict import (
     FORM_CHARACTERS,
     LATEX_THOUSANDS,
@@ -34,10 +35,11 @@ PRECISION_DIGITS = 50
 def serve(comparator: Comparator, library: str) -> None:
     """Answer batches from stdin with `comparator` until stdin closes. Runs in the child and never returns.
 
-    A thread reads stdin, so that the child also ends if the parent dies in the middle of a pair. SIGALRM keeps its
-    default action, so the alarm ends the child even inside a long operation of C code that lets no thread run.
+    A thread reads stdin, so that the child also ends if the parent dies in the middle of a pair. A timer of the CPU
+    time that a pair takes ends the child by SIGPROF, whose default action works even inside a long operation of C code
+    that lets no thread run. Unlike RLIMIT_CPU it counts fractions of a second and starts anew for every pair.
     """
-    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.signal(signal.SIGPROF, signal.SIG_DFL)
     replies = os.dup(1)
     null_device = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null_device, 1)  # output of libraries must not reach the pipe
@@ -48,7 +50,7 @@ def serve(comparator: Comparator, library: str) -> None:
     while True:
         batch = batches.get()
         for gold, answer in batch["pairs"]:
-            signal.setitimer(signal.ITIMER_REAL, 2 * batch["deadline"])
+            signal.setitimer(signal.ITIMER_PROF, batch["cpu_seconds"])
             began = time.perf_counter()
             try:
                 verdict = comparator(gold, answer)
@@ -57,7 +59,7 @@ def serve(comparator: Comparator, library: str) -> None:
                 os._exit(1)  # after a MemoryError nothing in this process can be trusted
             milliseconds = (time.perf_counter() - began) * 1e3
             _send_reply(replies, {"verdict": verdict._replace(milliseconds=milliseconds)})
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.setitimer(signal.ITIMER_PROF, 0)
 
 
 def _read_batches(batches: "queue.SimpleQueue[dict[str, Any]]") -> None:
@@ -77,9 +79,11 @@ def load_comparator() -> Comparator:
 
     The whole text is read as LaTeX or not at all: Math-Verify's fallback takes any number, such as the 5 of `(3, 5`.
     """
+    from latex2sympy2_extended import NormalizationConfig
     from math_verify import LatexExtractionConfig, parse, verify
 
-    latex_only = (LatexExtractionConfig(),)
+    keep_units = NormalizationConfig(units=False, malformed_operators=True, nits=True)  # `t` is a letter, and no unit
+    latex_only = (LatexExtractionConfig(normalization_config=keep_units),)
 
     def parse_forms(text: str) -> list[Any]:
         try:
@@ -97,18 +101,26 @@ def load_comparator() -> Comparator:
         forms = (_format_form(left), _format_form(right))
         if not left or not right:
             return Verdict("unparseable", "answer_unparseable" if left else "gold_unparseable", *forms)
+        if _prove_different(left, right):  # before the algebra of the library, which is slow and less exact
+            return Verdict("wrong", "math_verify", *forms)
         try:
-            apart = "." in gold + answer and _differ_clearly(left, right)
-            equal = not apart and verify(
-                left, right, numeric_precision=PRECISION_DIGITS, timeout_seconds=None, raise_on_error=True
-            )
+            equal = verify(left, right, numeric_precision=PRECISION_DIGITS, timeout_seconds=None, raise_on_error=True)
         except MemoryError:
             raise
         except Exception:  # the library could not compare them, which does not mean that they differ
             return Verdict("unparseable", "incomparable", *forms)
-        return Verdict("correct" if equal else "wrong", "math_verify", *forms)
+        return Verdict("correct", "math_verify", *forms) if equal else Verdict("unparseable", "not_proved", *forms)
 
     return compare
+
+
+def _prove_different(left: list[Any], right: list[Any]) -> bool:
+    try:
+        return prove_different(left, right)
+    except MemoryError:
+        raise
+    except Exception:  # a form that sympy cannot evaluate
+        return False
 
 
 def _replace_floats(form: Any) -> Any:
@@ -117,18 +129,6 @@ def _replace_floats(form: Any) -> Any:
 
     floats = form.atoms(Float) if hasattr(form, "atoms") else ()
     return form.xreplace({number: Rational(str(number)) for number in floats}) if floats else form
-
-
-def _differ_clearly(left: list[Any], right: list[Any]) -> bool:
-    """Whether both are numbers that clearly differ. This avoids algebra, which is slow for powers of decimals."""
-    from sympy import Expr
-
-    if len(left) != 1 or len(right) != 1 or not all(isinstance(form, Expr) for form in (*left, *right)):
-        return False
-    if left[0].free_symbols or right[0].free_symbols:
-        return False
-    difference = abs((left[0] - right[0]).evalf(PRECISION_DIGITS))
-    return bool(difference.is_Float and difference > 10.0 ** -(PRECISION_DIGITS // 2))
 
 
 def _wrap_in_box(text: str) -> str:

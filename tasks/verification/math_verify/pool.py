@@ -1,9 +1,10 @@
 """Judges pairs of answers with Math-Verify in a child process that can be killed, so no pair can hang or end a run.
 
 Math-Verify's own timeouts use signals, which only work in a main thread: on a worker thread it raises for every pair.
-Here it runs without them in a fresh interpreter (`child.py`), and the parent enforces the deadline. Both exchange
-lines of JSON: the parent sends a batch of pairs, the child returns one line for each pair. Only the child imports
-Math-Verify, once.
+Here it runs without them in a fresh interpreter (`child.py`), which a limit on its CPU time ends. CPU time depends on
+the pair alone, while seconds of the clock also depend on who else uses the machine; they only end a child that hangs.
+Parent and child exchange lines of JSON: the parent sends a batch of pairs, the child returns one line for each pair.
+Only the child imports Math-Verify, once.
 """
 
 import os
@@ -22,7 +23,9 @@ from tasks.verification.math_verify.canaries import CANARIES, Canary, check_cana
 from tasks.verification.math_verify.verdict import Pair, Verdict
 
 DEADLINE_SECONDS = 2.0
-"""Seconds that a pair may take."""
+"""Seconds of CPU time that a pair may take."""
+WALL_FACTOR = 10
+"""A child that does not answer in so many times the deadline hangs: it waits, or others use the cores."""
 STARTUP_SECONDS = 120.0
 """Seconds for a child to import sympy (1.7 s alone on a core) or judge a canary; generous for loaded machines."""
 RECHECK_AFTER_PAIRS = 5000
@@ -67,7 +70,10 @@ class MathVerifyProcess(ProcessOwner):
         self._close_on_error(self._start)
 
     def compare_pairs(self, pairs: Sequence[Pair], deadline: float = DEADLINE_SECONDS) -> list[Verdict]:
-        """One verdict for each pair, in order: `timeout` after `deadline` seconds, `unparseable` if the child died."""
+        """One verdict for each pair, in order.
+
+        It is `timeout` after `deadline` seconds of CPU time, and `unparseable` if the child died.
+        """
         return self._close_on_error(lambda: self._compare_pairs(pairs, deadline))
 
     def _compare_pairs(self, pairs: Sequence[Pair], deadline: float) -> list[Verdict]:
@@ -91,7 +97,12 @@ class MathVerifyProcess(ProcessOwner):
                 verdicts.append(Verdict("timeout", "deadline", milliseconds=deadline * 1e3))
                 deaths = 0
             except ProcessDied as death:
+                is_out_of_time = child.exit_code == -signal.SIGPROF
                 self.close()
+                if is_out_of_time:
+                    verdicts.append(Verdict("timeout", "deadline", milliseconds=deadline * 1e3))
+                    deaths = 0
+                    continue
                 deaths += 1
                 if isinstance(death, _ReportedDeath) or deaths == 2:  # else it may have been killed: try once more
                     verdicts.append(Verdict("unparseable", "verifier_died"))
@@ -107,9 +118,9 @@ class MathVerifyProcess(ProcessOwner):
 
     def _ask(self, child: JsonProcess, pairs: Sequence[Pair], deadline: float) -> Iterator[Verdict]:
         """Send a batch and yield its verdicts. The deadline of a pair starts when the previous one is answered."""
-        child.send({"pairs": pairs, "deadline": deadline})
+        child.send({"pairs": pairs, "cpu_seconds": deadline})
         for _ in pairs:
-            yield Verdict(*_receive(child, deadline)["verdict"])
+            yield Verdict(*_receive(child, WALL_FACTOR * deadline)["verdict"])
 
     def _start(self) -> JsonProcess:
         """Start a child and run the canaries. If it is killed meanwhile, start one more."""
@@ -153,7 +164,8 @@ _idle_processes = IdlePool(MathVerifyProcess)
 
 
 def compare_pairs(pairs: Sequence[Pair], deadline: float = DEADLINE_SECONDS) -> list[Verdict]:
-    """One verdict for each pair, in order. `deadline` is in seconds per pair. Any thread of any process may call this.
+    """One verdict for each pair, in order. `deadline` is in seconds of CPU time per pair. Any thread of any process may
+    call this.
 
     Children are started on demand, one for each thread that calls at the same time, and end with the process.
     """

@@ -13,7 +13,7 @@ from tasks.verification.equivalence.question_hints import parse_hints
 from tasks.verification.extraction.rules import extract
 from tasks.verification.math_verify import pool
 from tasks.verification.math_verify.verdict import Pair, Verdict
-from tasks.verification.verify import extract_gold
+from tasks.verification.verify import extract_gold, merge_boxes
 from tests.support import recorded
 
 MATH = recorded.SHARED_DATA / "math" / "test.jsonl"
@@ -78,7 +78,7 @@ def own(count: int = 5000) -> list[Item]:
     return [
         Item(f"math {at}:{at}", row["answer"], found.text, row["problem"])
         for at, row in enumerate(math()[:count])
-        if (found := extract(row["solution"]))
+        if (found := merge_boxes(extract(row["solution"])))
     ]
 
 

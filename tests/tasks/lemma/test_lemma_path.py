@@ -103,6 +103,7 @@ def test_a_teacher_that_knows_the_truth_loses_nothing_without_a_reason(made: dic
         *("wrong in form", "enough of this type", "enough of this question", "nothing right to compare with"),
         "the other strategy again",
         *("wrong step again", "no agreement"),
+        "unparseable",  # 0.246 where 24.6 percent are asked for: it may be the same
     }
 
 

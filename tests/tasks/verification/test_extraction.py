@@ -88,7 +88,6 @@ SAMPLE = 10
         ("There are 1 000 people", "1 000", "last_number"),
         ("in 2020 100 people came", "100", "last_number"),
         ("So it is £5.", "£5", "last_number"),
-        (r"\boxed{x=1} and \boxed{y=2}", "y=2", "boxed"),
         (r"\boxed{\text{the answer is } 5}", r"\text{the answer is } 5", "boxed"),
         ("Answer: (B)", "(B)", "answer_is"),
         ("**Answer:** 42", "42", "answer_is"),
@@ -104,6 +103,99 @@ def test_the_most_explicit_rule_wins_and_shows_its_span(text: str, answer: str, 
     assert (found.text.removeprefix("$") if rule == "last_number" else found.text) == answer
     assert found.found_by == rule
     assert text[found.start : found.end] == found.text
+
+
+@pytest.mark.parametrize(
+    ("text", "answer", "doubt"),
+    [
+        (r"\boxed{x=1} and \boxed{y=2}", "x=1, y=2", ""),
+        (r"$\boxed{2}$, $\boxed{3}$ or $\boxed{5}$", "2, 3, 5", ""),
+        (r"\boxed{2} cm, \boxed{3} cm and \boxed{5} cm", "2, 3, 5", ""),
+        (r"(a) \boxed{2}. (b) \boxed{3}.", "2, 3", "several_boxes"),
+        (r"Area: \boxed{2}. Perimeter: \boxed{3}.", "2, 3", "several_boxes"),
+        (r"It is \boxed{2} at the point \boxed{3}.", "2, 3", "several_boxes"),
+        (r"The base is \boxed{2}. The area is \boxed{3}.", "3", ""),
+        (r"The base is \boxed{2}, so the area is \boxed{3}.", "3", ""),
+        (r"It is \boxed{0.5} = \boxed{\frac12}.", r"\frac12", ""),
+        (r"\boxed{2}, that is, \boxed{2}.", "2", ""),
+        ("First \\boxed{40}. With tax:\n**Final Answer: 44**", "44", ""),
+        (r"\boxed{40}. The answer is reasonable.", "40", ""),
+    ],
+)
+def test_several_boxes_are_a_list_or_are_doubted(text: str, answer: str, doubt: str) -> None:
+    found = extract(text)
+    assert found is not None
+    assert (found.text, found.doubt) == (answer, doubt)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "#### 4\n\nQuestion: What is 2+3?\n#### 5",
+        "The answer is 4.\n\n## Problem 2\nWhat is 2+3? The answer is 5.",
+        "\\boxed{4}<|im_end|>\n<|im_start|>user\nWhat is 2+3?\n\\boxed{5}",
+        "A: 4\n\nHuman: What is 2+3?\nA: 5",
+        "Question: What is 2+2?\nAnswer: 4\n\nQuestion: What is 2+3?\nAnswer: 5",
+    ],
+)
+def test_a_question_that_the_response_invents_is_not_answered(text: str) -> None:
+    found = extract(text)
+    assert found is not None and found.text == "4"
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("La réponse est 12.", "12"),
+        ("Die Antwort lautet 12.", "12"),
+        ("Respuesta final: 12", "12"),
+        ("A resposta é 12.", "12"),
+        ("La risposta è 12.", "12"),
+        ("Ответ: 12", "12"),
+        ("答案是12。", "12"),
+        ("答案\uff1aD", "D"),
+        ("故选C。", "C"),
+        ("答えは12です。", "12"),
+        ("정답은 12입니다.", "12"),
+        ("الجواب هو 12", "12"),
+        ("The correct option is C.", "C"),
+        ("Therefore, the correct choice is (C) 21.", "(C) 21"),
+        ("Option B is correct.", "B"),
+        ("The best answer is B because A is too small.", "B"),
+        ("The answer is 72, in total, so she sells them.", "72"),
+        ("<answer>Paris</answer>", "Paris"),
+        ("Final Answer\n58\n\nConfidence: 90%", "58"),
+        ("D.", "D."),
+    ],
+)
+def test_an_answer_is_found_in_other_words_and_languages(text: str, answer: str) -> None:
+    found = extract(text)
+    assert found is not None and found.text == answer
+
+
+def test_a_few_words_are_an_answer_only_where_they_may_be_one() -> None:
+    assert extract("Paris") is None
+    found = extract("Paris", takes_words=True)
+    assert found is not None and (found.text, found.doubt) == ("Paris", "whole_response")
+    assert extract("It is hard to say that.", takes_words=True) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "doubt"),
+    [
+        ("So he has 58 stamps left after 3 days.", "several_numbers"),
+        ("He had 60. He gave 2 away. So 58 are left.", "earlier_numbers"),
+        ("So 58 are left.", ""),
+        ("6 * 7 = 42", "earlier_numbers"),
+        ("The total is 96 (see equation 4)", "no_answer"),
+        ("Confidence: 90%", "no_answer"),
+        ("Is it 4?", "no_answer"),
+        ("By step 2 it is 5.", ""),
+    ],
+)
+def test_a_last_number_is_doubted_where_there_are_others(text: str, doubt: str) -> None:
+    found = extract(text)
+    assert found is not None and (found.found_by, found.doubt) == ("last_number", doubt)
 
 
 @pytest.mark.parametrize(
@@ -123,7 +215,8 @@ def test_the_last_number_is_not_taken_out_of_something_larger(text: str) -> None
         ("It is\n\\[\n25\\pi.\n\\]", r"25\pi"),
         ("It is\n$$25\\pi.$$", r"25\pi"),
         ("So\n\\begin{align*}\nx &= 3+y \\\\\n&= 25\\pi.\n\\end{align*}", r"25\pi"),
-        ("\\[\\begin{aligned} x &= 3 \\\\ 2x &= 6\\pi \\\\ \\end{aligned}\\]", r"6\pi"),
+        ("\\[\\begin{aligned} x &= 3 \\\\ y &= 6\\pi \\\\ \\end{aligned}\\]", r"6\pi"),
+        ("\\[\\begin{aligned} x &= 3 \\\\ 2x &= 6\\pi \\\\ \\end{aligned}\\]", r"2x &= 6\pi"),
         ("It is $3x$.", "3x"),
         (r"It is $A = \pi r^2 = 25\pi$.", r"25\pi"),
         (r"so $\frac 54$", r"\frac 54"),
@@ -215,11 +308,16 @@ def test_a_piece_is_not_the_answer(gold: str, response: str) -> None:
         ("9240", r"It is $9,\!240$."),
         ("(3,5)", "The point is (3, 5)."),
         ("8", r"so $\text{Area} = 8 \text{ cm}^2$"),
-        ("45", "so $m + n = 45$"),
     ],
 )
 def test_the_whole_is_the_answer(gold: str, response: str) -> None:
     assert _verdicts([(gold, response)]) == ["correct"]
+
+
+def test_a_sum_is_the_answer_if_it_is_asked_for() -> None:
+    pairs = [("45", "so $m + n = 45$")]
+    assert _verdicts(pairs, "Find $m + n$.") == ["correct"]
+    assert _verdicts(pairs) == ["unparseable"]
 
 
 @pytest.mark.parametrize(

@@ -79,7 +79,8 @@ def test_recorded_solutions_agree_with_their_labels(tmp_path: Path) -> None:
         (r"\boxed{18}", "", "unparseable", "gold_unparseable", "boxed"),
         (r"\boxed{18}", r"\sqrt", "unparseable", "gold_unparseable", "boxed"),
         (r"\boxed{\sqrt}", "18", "unparseable", "answer_unparseable", "boxed"),
-        ("A: 5 million", "5000000", "unparseable", "number_words", "marker"),
+        ("A: 5 million", "5000000", "correct", "number", "marker"),
+        ("A: 5 million", "5", "unparseable", "number_words", "marker"),
         ("A: 1e999999999", "1", "unparseable", "too_large", "marker"),
         ("A: " + "9" * 1_000_000, "1", "unparseable", "too_long", "marker"),
         ("A: 1", "9" * 3000, "unparseable", "gold_too_long", "marker"),
@@ -146,7 +147,6 @@ def test_plain_numbers_are_compared_exactly(gold: str, answer: str, verdict: str
     [
         (r"\sqrt{3+2\sqrt{2}}", r"1+\sqrt{2}"),
         ("1/2x", "x/2"),
-        ("(1,2)", "1<x<2"),
         (r"\sin^{-1} x", r"\arcsin x"),
         ("12", "1,234x"),
         ("1", "1/0"),
@@ -339,7 +339,7 @@ def _judged(gold: str, answer: str) -> tuple[str, str]:
 
 
 def test_a_hung_comparison_is_a_timeout_and_never_wrong() -> None:
-    row = _verdict(r"\boxed{10^{10^{10}}}", "1", deadline=0.5)
+    row = _verdict(r"\boxed{\sum_{k=1}^{10^{7}}\frac{\sin k}{k}}", "1", deadline=0.5)
     assert (row["verdict"], row["rule"], row["found_by"]) == ("timeout", "deadline", "boxed")
 
 

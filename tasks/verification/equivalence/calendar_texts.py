@@ -1,0 +1,92 @@
+"""Compares times of day, dates and codes, which are no arithmetic: `9:30` is no quotient, and `2023-03-08` no sum."""
+
+import re
+from fractions import Fraction
+from typing import NamedTuple
+
+from tasks.verification.equivalence.question_hints import QuestionHints
+from tasks.verification.math_verify.verdict import Verdict
+
+# matches all of "9:30", "4:15 PM", "3 p.m.", "07:05:00", not of "9", "9:3", "2:3:5"
+_TIME = re.compile(
+    r"([0-9]{1,2})(?::([0-9]{2})(?::([0-9]{2}))?)? ?([ap])\.? ?m\.?|([0-9]{1,2}):([0-9]{2})(?::([0-9]{2}))?",
+    re.IGNORECASE,
+)
+# matches all of "2023-03-08", "2023/3/8", not of "2023-03", "3-8-2023"
+_ISO_DATE = re.compile(r"([0-9]{4})([-/])([0-9]{1,2})\2([0-9]{1,2})")
+# matches all of "3/8", "3-8-2023", not of "3", "2023-03-08"
+_SHORT_DATE = re.compile(r"[0-9]{1,2}([-/.])[0-9]{1,2}(?:\1[0-9]{2,4})?")
+# matches all of "0101", "007", "-0.5", "12", not of "1,2", "x"
+_DIGITS = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
+# matches all of "555-1234", "12-34-56", not of "3-2", "-679"
+_HYPHENATED = re.compile(r"[0-9]{2,}(?:-[0-9]{2,})+")
+NOON = 12 * 60
+
+
+class _Time(NamedTuple):
+    """A time of day. `has_half`: whether it says which half of the day is meant."""
+
+    seconds: int
+    has_half: bool
+    is_valid: bool
+
+
+def _read_time(text: str) -> _Time | None:
+    match = _TIME.fullmatch(text)
+    if match is None:
+        return None
+    hour, minute, second = (int(part or 0) for part in (match.groups()[:3] if match[4] else match.groups()[4:]))
+    is_valid = minute < 60 and second < 60 and (0 < hour <= 12 if match[4] else hour < 24)
+    if match[4]:
+        hour = hour % 12 + (12 if match[4].casefold() == "p" else 0)
+    return _Time(hour * 3600 + minute * 60 + second, bool(match[4]) or hour > 12 or hour == 0, is_valid)
+
+
+def compare_calendar_texts(gold: str, answer: str, hints: QuestionHints) -> Verdict | None:
+    """The verdict on two texts of which one is a time, a date or a code; None if neither is."""
+    return (
+        _compare_dates(gold, answer, hints)
+        or _compare_times(gold, answer, hints)
+        or _compare_codes(gold, answer, hints)
+    )
+
+
+def _compare_times(gold: str, answer: str, hints: QuestionHints) -> Verdict | None:
+    left, right = _read_time(gold), _read_time(answer)
+    has_half = any(text[-1:] in "mM." and time for text, time in ((gold, left), (answer, right)))
+    if not (hints.asks_time or has_half) or not (left or right):
+        return None
+    if left is None or right is None:
+        return Verdict("unparseable", "clock", gold, answer)
+    is_valid = left.is_valid and right.is_valid
+    if is_valid and left.seconds == right.seconds and left.has_half == right.has_half:
+        return Verdict("correct", "clock", gold, answer)
+    same_in_half = left.seconds % (NOON * 60) == right.seconds % (NOON * 60)
+    if same_in_half and left.has_half != right.has_half and is_valid:
+        return Verdict("unparseable", "clock", gold, answer)
+    return Verdict("wrong", "clock", gold, answer)
+
+
+def _compare_dates(gold: str, answer: str, hints: QuestionHints) -> Verdict | None:
+    left, right = _ISO_DATE.fullmatch(gold), _ISO_DATE.fullmatch(answer)
+    if left and right:
+        same = [int(part) for part in left.group(1, 3, 4)] == [int(part) for part in right.group(1, 3, 4)]
+        return Verdict("correct" if same else "wrong", "date", gold, answer)
+    if left or right:
+        other = answer if left else gold
+        return Verdict("wrong" if _DIGITS.fullmatch(other) else "unparseable", "date", gold, answer)
+    if hints.asks_date and (_SHORT_DATE.fullmatch(gold) or _SHORT_DATE.fullmatch(answer)) and gold != answer:
+        return Verdict("unparseable", "date", gold, answer)
+    return None
+
+
+def _compare_codes(gold: str, answer: str, hints: QuestionHints) -> Verdict | None:
+    """Leading zeros and hyphens belong to a code."""
+    if not hints.asks_code:
+        return None
+    if _DIGITS.fullmatch(gold) and _DIGITS.fullmatch(answer) and gold != answer and Fraction(gold) == Fraction(answer):
+        return Verdict("wrong", "code", gold, answer)
+    if _HYPHENATED.fullmatch(gold) or _HYPHENATED.fullmatch(answer):
+        same = re.sub("[- ]", "", gold) == re.sub("[- ]", "", answer)
+        return Verdict("correct" if same else "wrong", "code", gold, answer)
+    return None

@@ -1,0 +1,93 @@
+"""Finds what a question asks for: a letter or formula, several named values, or one of the options of a choice."""
+
+import re
+from itertools import takewhile
+
+# matches "Find $x$", "What is the value of $a+b$", "solve for $t$", not "Find the number of $x$"
+_FORMULA_ASKED = re.compile(
+    r"\b(?:find|what\s+is|what's|compute|determine|evaluate|calculate|solve\s+for|求)\s*"
+    r"(?:the\s+)?(?:(?:exact|numerical|positive|real|largest|smallest|possible|maximum|minimum|integer)\s+)*"
+    r"(?:(?:values?|length|measure|magnitude|size)\s+of\s+)?(?:the\s+)?(?:expression\s+)?(?:\$([^$]{1,80})\$|\\\((.{1,80}?)\\\))",
+    re.IGNORECASE,
+)
+# matches "Find x.", "solve for t", "equation for y,", "value of n", not "Find a way", "for x apples", "find X-rays"
+_LETTER_ASKED = re.compile(
+    r"\b(?:find|what\s+is|solve\s+for|for|values?\s+of|求)\s+([a-zA-Z])"
+    r"(?=\s*(?:[.?!,;:。]|\Z|\s(?:if|such|when|given|where|in)\b))",
+    re.IGNORECASE,
+)
+_LETTER = r"\$?\\?\(?[A-Za-z]\\?\)?\$?"
+# matches "values of p and q", "Find $a$, $b$ and $c$", "what are x and y", not "find a and then", "values of x"
+_SEVERAL_LETTERS = re.compile(
+    rf"\b(?:values?\s+of|as|find|what\s+(?:is|are)|determine|compute|give)\s+{_LETTER}(?:,\s*{_LETTER})*(?:,?\s+and\s+|,\s*)"
+    rf"{_LETTER}"
+    r"(?=[\s.?!,;:]|\Z)(?!\s+(?:then|find))",
+    re.IGNORECASE,
+)
+# matches "What are the length and the width of", "find the quotient and remainder", not "find the red and blue balls"
+_SEVERAL_NOUNS = re.compile(
+    r"\b(?:wh(?:at|o|ich)\s+(?:is|are)|find|give|determine|compute|state|write)\s+the\s+(?:[a-z]+,\s+(?:the\s+)?)*[a-z]+,?\s+and\s+"
+    r"(?:the\s+)?[a-z]+(?=\s+(?:of|when|if|in|for|between)\b|[?.,]|\Z)",
+    re.IGNORECASE,
+)
+# matches "(A) 19", "B. 17\n", r"\textbf{(C) } 5 \qquad", "(a) 5", not "A point", "f(x)"
+_OPTION = re.compile(
+    r"(?:\\(?:text|mathrm)(?:bf|rm)?\s*\{)?"
+    r"(?:\(([A-Ja-j])\)|(?<![A-Za-z$])([A-J])[.):\uff0e\uff1a](?=[ \t$\\\w])|(?<=\n)([a-j])[.)](?=[ \t]))"
+)
+# matches r"\quad", r"\\", "  ", "~", not "x", r"\text"
+_LAYOUT = re.compile(r"\\q?quad|\\\\|\\hspace\{[^}]*\}|\\[,;:! ]|[ \t\n]+|~")
+MAX_OPTION_CHARACTERS = 200
+"""Longest text of an option."""
+# matches "In terms of", "which expression", "formula for", not "express in meters"
+_EXPRESSION_ASKED = re.compile(
+    r"\bin\s+terms\s+of\b|\bexpression\b|\bformula\b|\bfactor(?:ed|ize|ise)?\b", re.IGNORECASE
+)
+# matches "$A$", r"\(x\)", not "$AB$", "A"
+_FORMULA_LETTER = re.compile(r"\$([A-Za-z])\$|\\\(([A-Za-z])\\\)")
+
+
+def find_target(question: str) -> str:
+    """The letter or formula that the question asks for, as it is written there; empty if there is none."""
+    if names_several(question):
+        return ""
+    targets = [(match.start(), match[1] or match[2]) for match in _FORMULA_ASKED.finditer(question)]
+    targets += [(match.start(), match[1]) for match in _LETTER_ASKED.finditer(question)]
+    return max(targets)[1].strip() if targets else ""
+
+
+def names_several(question: str) -> bool:
+    """Whether the question asks for several values that it names, so that each has its place in a list."""
+    return bool(_SEVERAL_LETTERS.search(question) or _SEVERAL_NOUNS.search(question))
+
+
+def asks_expression(question: str) -> bool:
+    """Whether an expression in letters is asked for, so that `AB` is a product."""
+    return _EXPRESSION_ASKED.search(question) is not None
+
+
+def find_letters(question: str) -> frozenset[str]:
+    """The single letters that stand as formulas in the question."""
+    return frozenset(match[1] or match[2] for match in _FORMULA_LETTER.finditer(question))
+
+
+def find_options(question: str) -> tuple[tuple[str, str], ...]:
+    """The options of a choice as pairs of letter and text, in order from A; empty if there are fewer than two."""
+    marks = [
+        (match.start(), match.end(), (match[1] or match[2] or match[3]).upper()) for match in _OPTION.finditer(question)
+    ]
+    first = max((at for at, mark in enumerate(marks) if mark[2] == "A"), default=len(marks))
+    run = [mark for at, mark in takewhile(lambda item: item[1][2] == chr(ord("A") + item[0]), enumerate(marks[first:]))]
+    if len(run) < 2:
+        return ()
+    ends = [mark[0] for mark in run[1:]] + [len(question)]
+    return tuple((mark[2], _clean_option(question[mark[1] : end])) for mark, end in zip(run, ends, strict=True))
+
+
+def _clean_option(text: str) -> str:
+    """The text of an option without layout; its last line may be followed by other text."""
+    text = text.strip().lstrip("}").strip()
+    text = _LAYOUT.sub(" ", text.split("\n")[0][:MAX_OPTION_CHARACTERS]).strip()
+    if text.count("$") % 2:  # the formula ends behind the last option
+        text = text.partition("$")[0].strip()
+    return text.rstrip(".;, ")

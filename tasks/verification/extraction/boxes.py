@@ -1,0 +1,163 @@
+r"""Finds the boxes of a response, `\boxed{...}` and `\fbox{...}`, and what several of them say together."""
+
+import re
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+
+from tasks.verification.extraction.patterns import BARE_BOX, BOX, PERCENT_OF_BOX, SPACED_BOX
+
+_BOX_SIGN = "\x01"
+"""Replaces the opening brace of a box while braces are counted."""
+MAX_BOXES = 9
+"""Boxes that are looked at, counted from the last one."""
+# matches "x = ", "so $a=", "x_1 = $", not "2x = ", "xy = ", "x "
+_NAME = re.compile(r"(?<![A-Za-z0-9\\^+*/-])([A-Za-z](?:_\{?[0-9]\}?)?)\s*=\s*\$?\s*\Z")
+# matches "5 (not ", "instead of $", "rather than ", not "not even ", "it is "
+NEGATED = re.compile(r"\b(?:not|instead\s+of|rather\s+than)\s+[$(\\]*\Z")
+MAX_NAME = 20
+"""Characters before a box that are searched for the name of its value."""
+MAX_BETWEEN = 300
+"""Characters between two boxes of one statement."""
+_SEPARATOR = (
+    r"(?:,|;|&|\\\\|\\q?quad|\\[,;:! ]|\\lor|\\(?:text|mathrm|mbox)\{[^{}]*\}"
+    r"|\b(?:and|or|und|oder|et|ou)\b|[和或、])"
+)
+# matches all of "$ and $", ", ", r"\quad\text{or}\quad x=", not of " which is ", "; so "
+_LIST = re.compile(rf"(?:[\s$~]|\\[()\[\]]|{_SEPARATOR}|\b[A-Za-z](?:_[0-9])? ?=)*")
+"""What stands between the members of a list; `x =` may stand before each of them."""
+# matches all of " cats or ", " cm, ", not of " are blue and ", " so "
+_LIST_WITH_UNITS = re.compile(r"[\s$]*[A-Za-z]{2,12}\.?[\s$]*(?:,[\s$]*(?:and\b|or\b)?|and\b|or\b)[\s$]*")
+# matches "$, which is $", " = ", r" \approx ", " i.e. ", not " and ", " at x=", "x = "
+_SAME = re.compile(
+    r"\A[\s$,(]*(?:=|\\(?:approx|equiv)|≈|which (?:is|equals)|that is|i\.e\.|(?:or )?equivalently|as in)"
+)
+"""Words between two ways to write the same."""
+# matches " no, ", ", so the area is ", "; then ", not " and ", " is sold at "
+_NEXT_STEP = re.compile(
+    r"\b(?:no|wait|not|but|actually|instead|rather|so|hence|thus|therefore|then|giving|gives|implies|becomes)\b"
+    r"|\\(?:implies|Rightarrow|to|therefore)(?![A-Za-z])",
+    re.IGNORECASE,
+)
+"""Words between a result and another one that replaces it."""
+# matches "end. Then", "so:\n\nIt", not "3.5", "e.g. this"
+_STATEMENT_END = re.compile(
+    r"(?<!e\.g)(?<!i\.e)(?<!^[0-9])[.?!](?:\s|\$|\\|\*|\Z)|[。？！]|\n\s*\n|\n(?=\s*(?:[-*(]|[0-9]+[.)]))",  # noqa: RUF001
+    re.MULTILINE,
+)
+# matches "(a) ", "Part (b): $", "(ii) the slope is ", "Area: $", "2. $", not "So the answer is ", "Answer: ", "f(a) = "
+_LABEL = re.compile(
+    r"(?:(?<!\S)\(\s*(?:[a-h]|[ivx]{1,4}|[1-9])\s*\)|\b(?:[Pp]art|[Cc]ase)\s+\(?[A-Za-z0-9]\)?"
+    r"|\A\s*[-*]?\s*\**(?!(?:Final|Answer|Result|Solution|Step|Check|Note|Hence|Thus|So|Then)\b)"
+    r"[A-Z][a-z]+(?: [a-z]+)?\**\s*:)"
+    r"[^.?!\n]{0,80}\Z"
+    r"|\A\s*[0-9]+[.)][\s$]*\Z"
+)
+"""The name of a part of a question in front of its box."""
+
+
+class Box(NamedTuple):
+    """A box: its content is the text's `[start:end]`; `opening` and `closing` are where it begins and ends."""
+
+    opening: int
+    start: int
+    end: int
+    closing: int
+
+
+class Boxed(NamedTuple):
+    """What the boxes of a response say: the contents of some of them. `is_sure`: whether they are one statement."""
+
+    boxes: tuple[Box, ...]
+    is_sure: bool = True
+
+
+def find_boxes(text: str) -> list[Box]:
+    r"""The last boxes of a text that are closed, in order. Braces nest; `\{` and `\}` are ordinary characters.
+
+    A percent sign after the box belongs to it: `{5}\%` of `\boxed{5}\%`.
+
+    Depths are computed for the whole text at once: scanning from each box would be quadratic in a text of open boxes.
+    """
+    first = BOX.search(text)
+    if first is None:
+        return _find_bare_boxes(text)
+    offset = first.start()
+    codes = np.frombuffer(
+        _mask_escapes(text[offset:]).encode("ascii", "replace"), dtype=np.uint8
+    )  # one byte a character
+    is_box = codes == ord(_BOX_SIGN)
+    depth = np.cumsum(((codes == ord("{")) | is_box).astype(np.int32) - (codes == ord("}")), dtype=np.int32)
+    lowest_after = np.minimum.accumulate(depth[::-1])[::-1]
+    boxes = list[Box]()
+    for start in map(int, np.flatnonzero(is_box & (lowest_after < depth))[: -MAX_BOXES - 1 : -1]):
+        length = int(np.argmax(depth[start:] < depth[start]))
+        begin, end = offset + start + 1, offset + start + length
+        opening = text.rfind("\\", 0, begin)
+        if percent := PERCENT_OF_BOX.match(text, end + 1):
+            boxes.append(Box(opening, begin - 1, percent.end(), percent.end()))
+        else:
+            boxes.append(Box(opening, begin, end, end + 1))
+    return boxes[::-1]
+
+
+def _find_bare_boxes(text: str) -> list[Box]:
+    r"""The last `\boxed 5`: TeX needs no braces around a single character."""
+    at = len(text)
+    while (at := text.rfind("\\boxed", 0, at)) >= 0:
+        if box := BARE_BOX.match(text, at):
+            return [Box(at, *box.span(1), box.end(1))]
+    return []
+
+
+def _mask_escapes(text: str) -> str:
+    """`text` with the opening brace of each box marked and escaped braces blanked out; its length is unchanged."""
+    text = text.replace(_BOX_SIGN, "?")
+    text = text.replace("\\boxed{", "?boxed" + _BOX_SIGN).replace("\\fbox{", "?fbox" + _BOX_SIGN)
+    text = SPACED_BOX.sub(r"?\1" + _BOX_SIGN, text)
+    return text.replace("\\\\", "  ").replace("\\{", "  ").replace("\\}", "  ")
+
+
+def select_boxes(text: str, boxes: Sequence[Box]) -> Boxed:
+    """The boxes that are the answer: the last one, with those that form a list with it.
+
+    Several boxes of one sentence that form no list, and boxes that name parts of the question, are not sure.
+    """
+    last = boxes[-1]
+    boxes = [box for box in boxes if box is last or box.closing < last.closing]  # none that contains the last one
+    chosen, is_sure = [last], True
+    for before, after in list(pairwise(boxes))[::-1]:
+        between = text[before.closing : after.opening]
+        if len(between) > MAX_BETWEEN or before.closing > after.opening:
+            break
+        if _is_labeled(text, before) and _is_labeled(text, after):
+            chosen, is_sure = [before, *chosen], False
+        elif _LIST.fullmatch(between) and "\n\n" not in between:
+            chosen = [before, *chosen]
+        elif any(sign.search(between) for sign in (_STATEMENT_END, _SAME, _NEXT_STEP)):
+            break
+        elif _LIST_WITH_UNITS.fullmatch(between):
+            chosen = [before, *chosen]
+        else:
+            chosen, is_sure = [before, *chosen], False
+    contents = dict.fromkeys("".join(text[box.start : box.end].split()) for box in chosen)
+    return Boxed((last,)) if len(contents) == 1 else Boxed(tuple(chosen), is_sure)
+
+
+def read_boxes(text: str, boxes: Sequence[Box]) -> tuple[str, ...]:
+    """The contents of several boxes, with the names in front of them if these differ: `a = 1` of `a = \\boxed{1}`."""
+    contents = [text[box.start : box.end].strip() for box in boxes]
+    names = [_NAME.search(text, max(0, box.opening - MAX_NAME), box.opening) for box in boxes]
+    found = [name[1] for name in names if name]
+    if len(set(found)) < len(boxes) or any("=" in content for content in contents):
+        return tuple(contents)
+    return tuple(f"{name} = {content}" for name, content in zip(found, contents, strict=True))
+
+
+def _is_labeled(text: str, box: Box) -> bool:
+    """Whether the name of a part stands before a box, in its sentence."""
+    before = text[max(0, box.opening - MAX_BETWEEN) : box.opening]
+    ends = [match.end() for match in _STATEMENT_END.finditer(before)]
+    return _LABEL.search(before[ends[-1] if ends else 0 :]) is not None

@@ -1,0 +1,50 @@
+"""Tells whether the last number of a text may be its answer, or whether other numbers may be it as well."""
+
+import re
+
+SEVERAL_NUMBERS = "several_numbers"
+"""The doubt where the last sentence has several numbers: which of them is meant is unknown."""
+EARLIER_NUMBERS = "earlier_numbers"
+"""The doubt where earlier sentences have other numbers: one of them may have been the answer."""
+NO_ANSWER = "no_answer"
+"""The doubt where the number names a page, or says how sure the text is, or stands in a question."""
+_NUMBER = re.compile(r"[0-9][0-9,]*(?:\.[0-9]+)?")
+# matches "end. So", "4?", not "3.5", "$.5"
+_SENTENCE_END = re.compile(r"[.?!](?=\s|\Z)|\n|[。？！]")  # noqa: RUF001
+# matches "step ", "see equation (", "theorem ", not "steps ", "3 ", "footsteps "
+_REFERENCE = re.compile(
+    r"\b(?:step|equation|eq\.|theorem|lemma|problem|question|example|figure|fig\.|table|section|chapter|case|part|rule"
+    r"|line|note|method)\s*[#(\[]?\s*\Z",
+    re.IGNORECASE,
+)
+"""Text before a number that is the number of a thing."""
+# matches "Confidence: ", "rate my answer ", not "so it is "
+_CERTAINTY = re.compile(r"\b(?:confiden(?:ce|t)|certain(?:ty)?|score|rate\s+(?:my|this))\b", re.IGNORECASE)
+# matches "= ", "= $", "=-", not "= 3 ", "< "
+_AFTER_EQUALS = re.compile(r"=\s*[$€£¥]?\s*-?\Z")
+# matches the start of " apples, or not?", "?", not of ". Is it?"
+_QUESTION = re.compile(r"[^.!?\n]{0,200}\?")
+MAX_LOOK_BACK = 2000
+"""Characters before the last number that are searched for others."""
+
+
+def find_doubt(text: str, start: int, end: int) -> str:
+    """Why the last number, the text's `[start:end]`, may not be the answer; empty if no other number may be."""
+    first = max(0, start - MAX_LOOK_BACK)
+    ends = [match.end() for match in _SENTENCE_END.finditer(text, first, start)]
+    sentence = ends[-1] if ends else first
+    before = text[sentence:start]
+    if _REFERENCE.search(before) or _CERTAINTY.search(before) or _QUESTION.match(text, end):
+        return NO_ANSWER
+    own = _NUMBER.findall(text[start:end])
+    if not _AFTER_EQUALS.search(before) and _has_other(text, sentence, start, own):
+        return SEVERAL_NUMBERS
+    return EARLIER_NUMBERS if _has_other(text, first, start, own) else ""
+
+
+def _has_other(text: str, start: int, end: int, own: list[str]) -> bool:
+    """Whether there is another number in the text's `[start:end]` that may be an answer."""
+    return any(
+        number[0].strip(",") not in own and not _REFERENCE.search(text, max(0, number.start() - 30), number.start())
+        for number in _NUMBER.finditer(text, start, end)
+    )
