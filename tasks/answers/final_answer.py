@@ -1,20 +1,18 @@
 """Finds the final answer of a solution, and makes the key by which answers are compared."""
 
 import contextlib
-import re
 
 from schemas.reasoning import split_reasoning
 from tasks.verification.equivalence.answer_shapes import Scalar
 from tasks.verification.equivalence.compare import CLOCK_TIME, parse_answer
 from tasks.verification.equivalence.number_parser import MAX_ANSWER_CHARACTERS
+from tasks.verification.extraction.boxes import find_boxes
 from tasks.verification.extraction.rules import EXPLICIT_RULES, extract, find_all_hashes
 
 ANSWER_PREFIX = "####"
 """Opens the last line of a solution; the answer follows it."""
 ANSWER_RULES = frozenset({*EXPLICIT_RULES, "answer_is"})
 """Rules by which a solution states its final answer; the others guess."""
-# matches r"\boxed{5}", r"\boxed{\frac{1}{2}}", not r"\boxed 5"
-_BOX = re.compile(r"\\f?boxed\s*\{((?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*)\}")
 
 
 def final_answer(text: str) -> str | None:
@@ -28,11 +26,16 @@ def final_answer(text: str) -> str | None:
         return None
     if extraction.found_by == "hash" and len({answer_key(each) for each in find_all_hashes(reply)}) > 1:
         return None
-    if extraction.found_by == "boxed":
-        before, after = reply[: extraction.start].rpartition("\n")[2], reply[extraction.start :].partition("\n")[0]
-        if len({answer_key(match[1]) for match in _BOX.finditer(before + after)}) > 1:
-            return None
-    return extraction.text or None
+    if extraction.found_by == "boxed" and len({answer_key(box) for box in _last_boxes(reply)}) > 1:
+        return None
+    return (extraction.boxes[-1] if len(extraction.boxes) > 1 else extraction.text) or None
+
+
+def _last_boxes(reply: str) -> list[str]:
+    """The contents of the boxes on the last line that has one."""
+    boxes = find_boxes(reply)
+    line = reply.rfind("\n", 0, boxes[-1].opening) + 1 if boxes else 0
+    return [reply[box.start : box.end].strip() for box in boxes if box.opening >= line]
 
 
 def answer_key(answer: str) -> str:

@@ -173,9 +173,9 @@ FAULTS = (
     ),
     Fault(
         number=16,
-        module="tasks/verification/equivalence/intervals.py",
-        function="_merge",
-        change="swap_boolean[5]",
+        module="tasks/verification/equivalence/real_sets.py",
+        function="_touch",
+        change="swap_boolean[3]",
         mistake="[0,1) and [1,2] are not merged into [0,2].",
         tests=("tests/tasks/verification/test_equivalence.py", "tests/tasks/verification/test_verify.py"),
     ),

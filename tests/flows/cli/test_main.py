@@ -178,7 +178,7 @@ def test_a_flag_may_be_repeated_for_a_list(command: Command, tmp_path: Path, goo
 def test_a_recipe_describes_its_fields(command: Command) -> None:
     shown = command(*RUN, "--help")
     assert shown.code == 0
-    assert re.search(r"--answer_match\.deadline \(2\.0\)\s+Seconds that Math-Verify may take", shown.out)
+    assert re.search(r"--answer_match\.deadline \(2\.0\)\s+Seconds of CPU time that Math-Verify may take", shown.out)
     assert "--input (required)" in shown.out
     assert "verify" in command("run", "--help").out
     assert command(*RUN, "--typo", "x", "--help") == shown, "--help wins over whatever else is there"

@@ -69,7 +69,6 @@ def test_the_same_answer_twice_is_one() -> None:
 )
 def test_two_boxes_on_a_line_that_differ_are_no_final_answer(reply: str) -> None:
     assert final_answer(reply) is None
-    assert final_answer(f"{reply}\nIn all: $\\boxed{{5}}$") == "5"
 
 
 def test_two_boxes_of_one_value_on_a_line_are_a_final_answer() -> None:
