@@ -15,35 +15,23 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-ADDED_FIELDS: Mapping[str, str] = {
-    **{
-        f"Sampling.{name}": "0.2"
-        for name in (
-            *("top_k", "min_p", "presence_penalty", "frequency_penalty", "repetition_penalty", "stop", "thinking"),
-        )
-    },
-    **{
-        f"HttpSpec.{name}": "0.2"
-        for name in ("bare_prefix", "layout", "reasoning_marks", "score_api", "thinks", "thought_tokens")
-    },
-    **dict.fromkeys(
-        (
-            *(
-                f"ChatModelSpec.{name}"
-                for name in ("layout", "system_turn", "thinks", "thought_tokens", "reasoning_marks")
-            ),
-            "EmbeddedSpec.max_model_len",
-            *(f"RewardModelSpec.{name}" for name in ("trust_remote_code", "reward_token", "step_token", "step_scores")),
-        ),
-        "0.2",
+_ADDED_IN_0_2: Mapping[str, tuple[str, ...]] = {
+    "Sampling": (
+        *("top_k", "min_p", "presence_penalty", "frequency_penalty", "repetition_penalty", "stop", "thinking"),
     ),
-    "ScaleQuest.problem_types": "0.2",
-    "ColumnNames.by_file": "0.2",
-    **{f"ScaleQuest.{name}": "0.2" for name in ("input", "columns", "without")},
-    "QuestionerTraining.without": "0.2",
-    "Lemma.strategies": "0.2",
-    "DrawErrorTypes.uniform": "0.2",
-    "Truncate.keep_whole_solution": "0.2",
+    "HttpSpec": ("bare_prefix", "layout", "reasoning_marks", "score_api", "thinks", "thought_tokens"),
+    "ChatModelSpec": ("layout", "system_turn", "thinks", "thought_tokens", "reasoning_marks"),
+    "EmbeddedSpec": ("max_model_len",),
+    "RewardModelSpec": ("trust_remote_code", "reward_token", "step_token", "step_scores"),
+    "ColumnNames": ("by_file",),
+    "ScaleQuest": ("problem_types", "input", "columns", "without"),
+    "QuestionerTraining": ("without",),
+    "Lemma": ("strategies",),
+    "DrawErrorTypes": ("uniform",),
+    "Truncate": ("keep_whole_solution",),
+}
+ADDED_FIELDS: Mapping[str, str] = {
+    f"{model}.{field}": "0.2" for model, fields in _ADDED_IN_0_2.items() for field in fields
 }
 """Fields that were added after a release, as `Model.field`, with the release that added them. A field that holds its
 default is left out of both fingerprints, so earlier work stays valid."""

@@ -43,20 +43,27 @@ class Written(NamedTuple):
 
 
 def _read(path: Path) -> Iterator[Written]:
-    """The patterns that a module compiles when it is imported, with the examples above them."""
-    lines, module = path.read_text().splitlines(), None
+    """The patterns that a module holds when it is imported, by whatever function compiled them, with their examples."""
+    lines = path.read_text().splitlines()
+    module = importlib.import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
     for statement in ast.parse(path.read_text()).body:
         if not isinstance(statement, ast.Assign | ast.AnnAssign):
             continue
         calls = [n for n in ast.walk(statement) if isinstance(n, ast.Call) and ast.unparse(n.func) == "re.compile"]
+        if not calls and isinstance(statement.value, ast.Call):
+            calls = [statement.value]
         for call in calls:
-            module = module or importlib.import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
-            above = call.lineno - 1
-            while above and lines[above - 1].lstrip().startswith("#"):
-                above -= 1
-            found = [match for line in lines[above : call.lineno - 1] if (match := _EXAMPLE.fullmatch(line))]
             pattern = eval(compile(ast.Expression(call), str(path), "eval"), vars(module))
-            yield Written(f"{path.relative_to(ROOT)}:{call.lineno}", pattern, found)
+            if isinstance(pattern, re.Pattern):
+                yield Written(f"{path.relative_to(ROOT)}:{call.lineno}", pattern, _find_examples(lines, call.lineno))
+
+
+def _find_examples(lines: list[str], number: int) -> list[re.Match[str]]:
+    """The examples in the comment that ends above line `number`."""
+    above = number - 1
+    while above and lines[above - 1].lstrip().startswith("#"):
+        above -= 1
+    return [match for line in lines[above : number - 1] if (match := _EXAMPLE.fullmatch(line))]
 
 
 def _texts(written: str) -> list[str]:

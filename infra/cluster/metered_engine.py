@@ -65,7 +65,8 @@ class JournaledEngine(RequestObserver):
         self.window: RequestWindow | None = getattr(engine, "window", None)
         self.replies: dict[str, dict[int, Completion]] = {}
         self.failures: dict[str, Failure] = {}
-        self.keys_by_row: dict[str, list[str]] = {}
+        self.keys_by_row: dict[str, set[str]] = {}
+        """Reply keys of the requests about each row."""
         self.in_flight = 0
         """Requests that the budget has allowed and that are not answered yet."""
         self.model_fingerprint = fingerprint(spec)
@@ -129,8 +130,7 @@ class JournaledEngine(RequestObserver):
         """Ask for the samples that have neither a reply nor a failure, and yield the replies to all requests."""
         requests_by_row = {request.reply_key: request for request in requests}
         for key, request in requests_by_row.items():
-            keys = self.keys_by_row.setdefault(request.row_id, [])
-            keys += [key] if key not in keys else []
+            self.keys_by_row.setdefault(request.row_id, set()).add(key)
         missing = [self._keep_unanswered(request) for request in requests if request.reply_key not in self.failures]
         missing = [request for request in missing if request.seeds]
         pending = {request.reply_key for request in missing}

@@ -197,9 +197,3 @@ def derive_seeds(key: str, row: str, n: int) -> tuple[int, ...]:
     """
     texts = (f"{key}/{row}/{j}" for j in range(n))
     return tuple(int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1 for text in texts)
-
-
-def find_tagged_line(text: str, tag: str) -> str | None:
-    """The text after the last `tag`, up to the end of its line, stripped; None if the tag does not occur."""
-    _, separator, rest = text.rpartition(tag)
-    return rest.split("\n", 1)[0].strip() if separator else None

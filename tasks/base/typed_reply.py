@@ -5,7 +5,6 @@ once, for every stage. What remains ambiguous is not read: a reply that nobody u
 wrong reading is published.
 """
 
-import json
 import re
 import types
 from collections.abc import Iterator, Mapping, Sequence
@@ -176,6 +175,7 @@ def find_objects(text: str) -> list[dict[str, Any]]:
     return [parsed for part in _balanced_parts(text) if (parsed := parse_json_reply(part))]
 
 
+_OBJECT_BEGIN = re.compile(r"\{\s*\"")
 MAX_OBJECTS = 32
 """Places at which a JSON object may begin that are looked at, so that a text of braces costs no time."""
 
@@ -184,7 +184,7 @@ def _balanced_parts(text: str) -> Iterator[str]:
     """The parts of a text from `{"` to the brace that closes it."""
     at = 0
     for _ in range(MAX_OBJECTS):
-        match = re.compile(r"\{\s*\"").search(text, at)
+        match = _OBJECT_BEGIN.search(text, at)
         if match is None:
             return
         depth, in_string, escaped, end = 0, False, False, -1
@@ -244,8 +244,3 @@ def _schema_of(annotation: Any) -> dict[str, Any]:
     kinds = {int: "integer", float: "number", bool: "boolean", str: "string"}
     members = get_args(annotation) if get_origin(annotation) in (Union, types.UnionType) else (annotation,)
     return {"type": next(kind for member in members if (kind := kinds.get(member)))}
-
-
-def to_json(reply: TypedReply) -> str:
-    """The reply as the JSON that `schema_of_reply` describes."""
-    return json.dumps(reply.model_dump())

@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
+from tasks.base.json_reply import parse_count
 from tasks.base.typed_reply import TypedReply, find_objects, read_reply_text, undress
 from tasks.lemma.error_types import ErrorType, parse_error_type
 from tasks.lemma.quotes import drop_quotes, find_quoted, find_quotes, split_words
@@ -34,8 +35,6 @@ class Diagnosis(NamedTuple):
 
 UNREADABLE = Diagnosis("unreadable")
 OUT_OF_RANGE = Diagnosis("step out of range")
-LARGEST_STEP = 10**6
-"""Numbers of steps above this are read as this one, which is out of every range."""
 
 _SEPARATOR = r"\s*(?::|=|\||(?<=\s)[-\u2013\u2014](?=\s)|\b(?:is|was)\b:?)\s*"
 # matches all of "Step: [S2]", "the first wrong step is step 2", "Wrong line = 3", not of "Step 2: add", "In step: 2"
@@ -385,8 +384,8 @@ def _read_step(value: str, steps: Sequence[str], text: str) -> int | None:
 
 
 def _to_number(text: str) -> int:
-    if text.isdigit():
-        return int(text) if len(text) < len(str(LARGEST_STEP)) else LARGEST_STEP
+    if (count := parse_count(text)) is not None:
+        return count
     words = _NUMBER_WORDS if text.lower() in _NUMBER_WORDS else _ORDINALS
     return words.index(text.lower()) + 1
 

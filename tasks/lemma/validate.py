@@ -1,6 +1,5 @@
 """Validates corrections, before and after smoothing. Each possible fault has a reject reason of its own."""
 
-import re
 from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
@@ -18,17 +17,6 @@ from tasks.lemma.reflections import admits_mistake
 from tasks.lemma.segment_steps import split_steps
 from tasks.verification.extraction.rules import EXPLICIT_RULES, extract
 from tasks.verification.verify import Verify
-
-# matches "Wait, that is too large.", "I should recheck", not "No cats are waiting."
-SELF_DOUBT = re.compile(
-    r"\b(?:wait|hold on|hang on|hm+|stop|no(?=,)|oops|actually|however|but|yet|mistake|mistaken|error|slip|slipped"
-    r"|wrong|incorrect|not right|not correct|amiss|doubt|doubtful|unsure|check|recheck|verify|again|reconsider|rethink"
-    r"|re-?read|re-?count|re-?do|re-?work|look back|go back|step back|too (?:high|low|large|small|many|few|much|little)"
-    r"|cannot be|can't be|does not|doesn't|do not|don't|should|instead|start over|fresh|another way|overlooked|missed"
-    r"|forgot|forgotten|left out|skipped|misread|mixed up|confused|suspicious|implausible|odd|strange|make sense)\b",
-    re.IGNORECASE,
-)
-"""Words by which a solution shows doubt about an earlier step."""
 
 
 class ValidateCorrection(Stage):

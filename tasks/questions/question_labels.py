@@ -76,6 +76,7 @@ def _compile_label(words: str) -> re.Pattern[str]:
 
 
 _PATTERNS = {kind: _compile_label(words) for kind, words in _LABELS.items()}
+# matches all of "**Note:** x", "# Plan", not of "Notes are cheap", "x note: y"
 _DRESSED_REMARK = _compile_label(_DRESSED_ONLY)
 # matches all of "Here's a clearer version of the question:", "So, here is a problem: x", not of "Here is a list: 3, 4"
 _INTRODUCTION = re.compile(

@@ -11,9 +11,9 @@ from schemas.outcomes import Row
 from schemas.steps import Merge, Stage
 from schemas.tables import student_scores
 from tasks.base.confidence import with_wilson_interval
+from tasks.lemma.reflections import SELF_DOUBT
 from tasks.lemma.segment_steps import split_steps
 from tasks.lemma.student_attempts import SampleStudent
-from tasks.lemma.validate import SELF_DOUBT
 from tasks.proving_ground.oracle import diagnose_solution, read_question
 from tasks.training.config import FineTuning
 
