@@ -195,7 +195,7 @@ def parse_hints(question: str, tolerance: float = 0.0) -> QuestionHints:
     if not question:
         return QuestionHints(tolerance=tolerance)
     text = question[-20_000:]
-    found = _search_all(text)
+    found, names_several = _search_all(text), question_target.names_several(text)
     return QuestionHints(
         asks_percent=_PERCENT_IN_OTHER_LANGUAGES in found or _asks_percent(text.replace("\\%", "%")),
         decimal_places=_find_places(text, _PLACES_IN_OTHER_WORDS in found),
@@ -203,8 +203,8 @@ def parse_hints(question: str, tolerance: float = 0.0) -> QuestionHints:
         names_base=_BASE_NAME.search(text) is not None,
         tolerance=tolerance,
         significant_figures=_find_significant_figures(text) if _SIGNIFICANT_FIGURES in found else None,
-        names_several=question_target.names_several(text),
-        target=question_target.find_target(text),
+        names_several=names_several,
+        target="" if names_several else question_target.find_target(text),
         units=question_units.find_units(text),
         angle_unit=question_units.find_angle_unit(text),
         options=question_target.find_options(text),

@@ -48,9 +48,10 @@ _FORMULA_LETTER = re.compile(r"\$([A-Za-z])\$|\\\(([A-Za-z])\\\)")
 
 
 def find_target(question: str) -> str:
-    """The letter or formula that the question asks for, as it is written there; empty if there is none."""
-    if names_several(question):
-        return ""
+    """The letter or formula that the question asks for, as it is written there; empty if there is none.
+
+    It means nothing where the question names several values, see `names_several`.
+    """
     targets = [(match.start(), match[1] or match[2]) for match in _FORMULA_ASKED.finditer(question)]
     targets += [(match.start(), match[1]) for match in _LETTER_ASKED.finditer(question)]
     return max(targets)[1].strip() if targets else ""
