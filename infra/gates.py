@@ -114,10 +114,12 @@ def _check_most_common(column: Any, arguments: Mapping[str, Any]) -> dict[str, A
 
 
 def _check_not_constant(column: Any, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Whether a column holds more than one value: equal scores of many rows say nothing."""
-    values = column.nunique(dropna=False)
-    observed = f"{values:,} different values in {len(column):,} rows"
-    few = len(column) < arguments.get("min_rows", FEWEST_ROWS)
+    """Whether a column holds more than one value: equal scores of many rows say nothing. Rows without one are left
+    out, since a recipe may ask for no score."""
+    present = column.dropna()
+    values = present.nunique()
+    observed = f"{values:,} different values in {len(present):,} rows"
+    few = len(present) < arguments.get("min_rows", FEWEST_ROWS)
     return {"success": bool(few or values > 1), "result": {"observed_value": observed}}
 
 

@@ -136,3 +136,12 @@ def test_timeouts_and_undecided_verdicts_are_only_worth_a_warning(lake: str) -> 
     receipt = checked(lake, verdicts.expectations(), [table])
     assert not receipt.details["failed"]
     assert all(verdict in receipt.details["warned"] for verdict in set(undecided))
+
+
+def test_rows_without_a_score_do_not_stop_a_recipe_that_asks_for_none(lake: str) -> None:
+    rule = [expect("expect_column_values_to_vary", column="reward")]
+    ids = [str(n) for n in range(40)]
+    unscored = pa.table({"row_id": ids, "reward": pa.array([None] * 40, pa.float64())})
+    assert checked(lake, rule, [unscored]).details["failed"] == ""
+    equal = pa.table({"row_id": ids, "reward": pa.array([0.5] * 30 + [None] * 10, pa.float64())})
+    assert checked(lake, rule, [equal]).details["failed"].endswith("1 different values in 30 rows")
