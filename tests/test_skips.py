@@ -37,6 +37,7 @@ def run(folder: Path, *options: str, **environment: str) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize("options", [(), ("-n", "2")], ids=["alone", "in two processes"])
+@pytest.mark.system
 def test_a_skip_that_is_not_on_the_list_fails_the_run(tmp_path: Path, options: tuple[str, ...]) -> None:
     listed = tmp_path / "list.txt"
     listed.write_text("test_suite.py::test_some — no sun tomorrow\ntest_module.py — no moon either\n")
@@ -45,6 +46,7 @@ def test_a_skip_that_is_not_on_the_list_fails_the_run(tmp_path: Path, options: t
     assert "test_suite.py::test_some[left] — no sun today" in output and "no moon either" not in output
 
 
+@pytest.mark.system
 def test_skips_on_the_list_fail_nothing(tmp_path: Path) -> None:
     listed = tmp_path / "list.txt"
     listed.write_text("test_suite.py::test_some[left] — no sun today\ntest_module.py — no moon either\n")
@@ -52,6 +54,7 @@ def test_skips_on_the_list_fail_nothing(tmp_path: Path) -> None:
     assert code == 0, output
 
 
+@pytest.mark.system
 def test_a_file_on_the_list_stands_for_each_of_its_tests(tmp_path: Path) -> None:
     listed = tmp_path / "list.txt"
     listed.write_text("test_suite.py — no sun today\ntest_module.py — no moon either\n")
@@ -59,12 +62,14 @@ def test_a_file_on_the_list_stands_for_each_of_its_tests(tmp_path: Path) -> None
     assert code == 0, output
 
 
+@pytest.mark.system
 def test_under_ci_the_list_of_the_project_holds_and_elsewhere_none(tmp_path: Path) -> None:
     assert run(tmp_path)[0] == 0
     code, output = run(tmp_path, CI="true")
     assert code == pytest.ExitCode.TESTS_FAILED and "test_module.py — no moon either" in output
 
 
+@pytest.mark.system
 def test_a_line_without_a_reason_is_told(tmp_path: Path) -> None:
     listed = tmp_path / "list.txt"
     listed.write_text("test_suite.py::test_some\n")

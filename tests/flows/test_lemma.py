@@ -37,6 +37,7 @@ def asked(command: Command, lake: Path, sql: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in command("query", sql, "--store", lake, "--format", "json").out.splitlines()]
 
 
+@pytest.mark.system
 def test_errors_of_a_student_become_corrections_pairs_and_a_table_of_types(command: Command, tmp_path: Path) -> None:
     lake = tmp_path / "lake"
     with MockServer(reply=say) as stub:

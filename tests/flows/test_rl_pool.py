@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from infra.lake.store import Store
 from tasks.base.confidence import wilson_interval
 from tests.support.runs import Command, query, write_jsonl
@@ -11,6 +13,7 @@ FEW = ("--solve.sampling.n", "4", "--solve.sampling.max_tokens", "192", "--shard
 WIDE = ("--keep_band.low", "0", "--keep_band.high", "1")
 
 
+@pytest.mark.system
 def test_problems_of_the_proving_ground_become_a_pool_with_rates_and_intervals(
     command: Command, tmp_path: Path
 ) -> None:

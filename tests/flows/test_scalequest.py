@@ -163,6 +163,7 @@ def test_a_scorer_that_its_engine_cannot_load_is_told_before_anything_is_asked(
     assert "role 'difficulty': an engine of kind 'http' cannot load a model that was trained here; name" in done.err
 
 
+@pytest.mark.train
 def test_a_scorer_learns_fail_rates_and_decides_which_questions_are_easy(
     command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -50,6 +50,7 @@ def test_without_a_server_that_is_configured_one_is_started(home: Path, monkeypa
     assert started()
 
 
+@pytest.mark.system
 def test_a_command_that_fails_before_its_flow_does_not_wait_for_the_server(home: Path) -> None:
     with ensure_prefect_server():
         started_at = time.monotonic()

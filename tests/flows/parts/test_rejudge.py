@@ -77,6 +77,7 @@ def test_a_dataset_that_is_not_there_or_was_not_made_of_attempts_is_told_with_th
     assert "--dataset problems: was not made by `questmill run verify`; export it" in other.err
 
 
+@pytest.mark.system
 def test_several_verifiers_make_one_verdict_and_the_later_ones_see_only_what_is_open(
     judged: Callable[..., Any], tmp_path: Path
 ) -> None:
@@ -106,6 +107,7 @@ def test_several_verifiers_make_one_verdict_and_the_later_ones_see_only_what_is_
     ], "if all must agree, every verifier sees every attempt"
 
 
+@pytest.mark.system
 def test_votes_rewards_and_pairs_need_no_gold_and_a_model_only_where_they_are_asked(
     judged: Callable[..., Any], command: Command, tmp_path: Path
 ) -> None:

@@ -19,6 +19,8 @@ from tasks.answers.reward import ScoreAnswer
 from tasks.answers.solve import Solve
 from tasks.proving_ground.draw_problems import DrawProblem
 
+pytestmark = pytest.mark.system
+
 Ask = Callable[..., Manifest]
 
 

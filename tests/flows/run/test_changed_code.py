@@ -16,6 +16,8 @@ from schemas.identity import FrozenModel
 from schemas.receipts import Manifest
 from tests.support.runs import Command, query
 
+pytestmark = pytest.mark.system
+
 MODULE = "stage_that_is_edited"
 STAGE = """
     import pyarrow as pa

@@ -87,18 +87,21 @@ def test_the_receipt_names_the_model_and_accounts_for_the_rows(base: EmbeddedSpe
     assert weights == b"5 on nothing"
 
 
+@pytest.mark.system
 def test_nothing_is_trained_twice(base: EmbeddedSpec, folder: str) -> None:
     first, again = train(Count(), base, folder), train(Count(sleeps=60.0), base, folder)
     assert again.was_cached and not first.was_cached and again.key == first.key
     assert train(Count(), base, folder, rows=6).key != first.key
 
 
+@pytest.mark.system
 def test_another_base_makes_another_model(base: EmbeddedSpec, folder: str, tmp_path: Path) -> None:
     other = base.model_copy(update={"path": str(weigh(tmp_path / "other", "something") / "int8")})
     made = {train(Count(), spec, folder).details["model"] for spec in (base, other)}
     assert len(made) == 2
 
 
+@pytest.mark.system
 def test_a_trained_model_is_trained_on(base: EmbeddedSpec, folder: str) -> None:
     first = train(Count(), base, folder)
     second = train(Count(), model_store.spec_for_trained(first, base, folder), folder)
@@ -143,6 +146,7 @@ def waited(condition: Callable[[], int]) -> int:
     return found
 
 
+@pytest.mark.system
 def test_a_model_of_a_remote_lake_is_fetched_once(
     base: EmbeddedSpec, lake: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
