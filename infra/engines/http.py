@@ -151,10 +151,23 @@ class HttpEngine:
                 return await self._ask(server, request, sampling)
             return self._handle_error(status, headers, data, body, request, sampling)
         try:
-            return self._read_reply(content, request, sampling)
+            reply = self._read_reply(content, request, sampling)
         except (KeyError, TypeError, IndexError, AttributeError, ValueError) as error:
             detail = f"{type(error).__name__}: {error} in the reply {self._clean(data.decode('utf-8', 'replace'))}"
             raise RetryableError("not understood", detail, is_paid=True) from None
+        return await self._complete_samples(server, request, sampling, reply)
+
+    async def _complete_samples(self, server: Server, request: Request, sampling: Sampling, reply: Reply) -> Reply:
+        """Ask for the samples that are missing in the reply of a server that ignores `n`, or sends fewer."""
+        if isinstance(reply, Failure) or len(reply) == len(request.seeds):
+            return reply
+        sent, wanted = len(reply), len(request.seeds)
+        if not self.pool.lacks("n"):
+            logger.warning("%s sends %d of %d samples; %s", server.name, sent, wanted, OPTIONAL_REQUESTS["n"])
+        server.lacks.add("n")
+        missing = request._replace(seeds=request.seeds[sent:], samples=request.sample_indices()[sent:])
+        others = await self._ask_one_by_one(server, missing, sampling)
+        return others if isinstance(others, Failure) else reply + others
 
     async def _ask_one_by_one(self, server: Server, request: Request, sampling: Sampling) -> Reply:
         """Ask for each sample by a request of its own, all within one attempt."""
@@ -220,10 +233,9 @@ class HttpEngine:
         choices, n = data["choices"], len(request.seeds)
         if not choices:
             raise ValueError("no choices")
-        if len(choices) != n:
-            raise EngineError(
-                f"the server sent {len(choices)} of {n} samples; set supports_n = false in the role of the profile"
-            )
+        if len(choices) > n:
+            asked = f"{n} {'was' if n == 1 else 'were'} asked for"
+            raise EngineError(f"the server sent {len(choices)} samples where {asked}; check extra_body in the profile")
         messages = [chat_replies.read_message(choice, is_chat) for choice in choices]
         counts = chat_replies.count_tokens(usage, write_prompt, [m.text + (m.reasoning or "") for m in messages])
         if counts.is_estimate and not self.has_reported_estimate:

@@ -19,7 +19,7 @@ from schemas.errors import EngineError
 from schemas.identity import fingerprint
 from schemas.prompts import Prompt, Sampling
 from tests.support.engine_contract import SOLVE, WRITE, GeneratorContract, ScorerContract
-from tests.support.scripted_server import Answer, ScriptedServer, chat_reply
+from tests.support.scripted_server import Answer, Asked, ScriptedServer, chat_reply
 
 SAMPLED = Sampling(temperature=1.0, max_tokens=32)
 
@@ -303,13 +303,59 @@ def test_only_the_place_of_a_server_is_no_part_of_the_identity() -> None:
         assert fingerprint(spec.model_copy(update=change)) != fingerprint(spec)
 
 
-def test_a_server_that_ignores_n_is_named_with_the_way_out() -> None:
+@pytest.mark.parametrize("stage_api", ["chat", "tagged"])
+def test_a_server_that_ignores_n_is_asked_for_each_further_sample(
+    stage_api: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with MockServer(reply=words) as stub, opened(stub, supports_n=False, api=stage_api) as engine:
+        one_by_one = asked(engine, 5, n=3)
     with (
-        MockServer(MockBehaviour(dialect="ollama")) as stub,
-        opened(stub) as engine,
-        pytest.raises(EngineError, match="1 of 3 samples; set supports_n = false"),
+        MockServer(MockBehaviour(dialect="ollama"), reply=words) as stub,
+        opened(stub, api=stage_api, max_in_flight=1) as engine,
     ):
-        asked(engine, 1, n=3)
+        replies = asked(engine, 5, n=3)
+        assert stub.read_counters().requests == 15, "no sample is paid for twice"
+    assert replies == one_by_one
+    (line,) = [record.message for record in caplog.records if "samples" in record.message]
+    assert line.endswith("sends 1 of 3 samples; each sample is asked for by a request of its own")
+
+
+@pytest.mark.parametrize(("most", "requests"), [(1, 8), (2, 7), (3, 6)])
+def test_a_server_that_sends_fewer_samples_than_asked_for_is_asked_for_the_others(most: int, requests: int) -> None:
+    """Those that it did send belong to the first seeds, and keep them."""
+
+    def answer(asked: Asked) -> Answer:
+        n = min(most, asked.body.get("n", 1))
+        return Answer(chat_reply(*(f"from {asked.body['seed']}, choice {i}" for i in range(n))))
+
+    with ScriptedServer(answer) as server, opened(server, max_in_flight=1) as engine:
+        first, second = asked(engine, 2, n=4).values()
+        assert len(server.asked) == requests
+    assert isinstance(first, list) and isinstance(second, list)
+    sent = [f"from 0, choice {i}" for i in range(most)]
+    assert [each.text for each in first] == sent + [f"from {seed}, choice 0" for seed in range(most, 4)]
+    assert [each.text for each in second] == [f"from {seed}, choice 0" for seed in range(4, 8)]
+    assert sum(each.prompt_tokens for each in first) == 7 * (5 - most), "each request reads the prompt"
+
+
+def test_a_sample_that_a_server_left_out_and_then_refuses_fails_the_row() -> None:
+    def answer(asked: Asked) -> Answer:
+        if asked.body["seed"] == 2:
+            return Answer({"error": {"message": "the content was filtered", "code": "content_policy_violation"}}, 400)
+        return Answer(chat_reply("4"))
+
+    with ScriptedServer(answer) as server, opened(server) as engine:
+        (reply,) = asked(engine, 1, n=3).values()
+    assert isinstance(reply, Failure) and reply.reason == "refused with 400"
+
+
+def test_a_server_that_sends_more_samples_than_asked_for_stops_the_run() -> None:
+    with (
+        ScriptedServer(lambda asked: Answer(chat_reply("4", "5", "6"))) as server,
+        opened(server) as engine,
+        pytest.raises(EngineError, match="sent 3 samples where 2 were asked for; check extra_body"),
+    ):
+        asked(engine, 1, n=2)
 
 
 def test_a_server_that_fails_fast_does_not_attract_the_work() -> None:
