@@ -170,8 +170,8 @@ class HttpSpec(PricedSpec):
     outage_seconds: Annotated[float, NotIdentity] = Field(default=60.0, gt=0)
     """Seconds without an answer from any server, after which the run stops."""
     supports_n: Annotated[bool, NotIdentity] = True
-    """Whether one request asks for all samples of a row, by `n`. A server that refuses or ignores `n` is noticed and asked
-    for each sample; False spares it the first attempt."""
+    """Whether one request asks for all samples of a row, by `n`. A server that refuses or ignores it is noticed, and is
+    asked for each sample; `false` spares the first attempt."""
 
     @field_validator("headers", "query")
     @classmethod

@@ -27,7 +27,7 @@ class Diagnose(Ask):
     label: ClassVar[str] = "diagnose"
     tag: ClassVar[str] = "diagnose"
     carries_user_columns: ClassVar[bool] = True
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     table: ClassVar[pa.Schema] = diagnoses.SCHEMA
     role: str | None = "teacher"
     """Role of the model that finds the error."""

@@ -23,7 +23,7 @@ class Smooth(Ask):
     label: ClassVar[str] = "smooth"
     tag: ClassVar[str] = "smooth"
     carries_user_columns: ClassVar[bool] = True
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     table: ClassVar[pa.Schema] = corrections.CORRECTION_DRAFTS
     role: str | None = "teacher"
     """Role of the model that rewrites the correction."""

@@ -20,7 +20,7 @@ class Truncate(Stage):
     """
 
     label: ClassVar[str] = "truncate"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     carries_user_columns: ClassVar[bool] = True
     table: ClassVar[pa.Schema] = located_errors.LOCATED_ERRORS
 

@@ -24,7 +24,7 @@ class ValidateCorrection(Stage):
 
     label: ClassVar[str] = "validate_correction"
     carries_user_columns: ClassVar[bool] = True
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     table: ClassVar[pa.Schema] = corrections.CORRECTIONS
 
     answer_match: Verify = Verify()
