@@ -29,6 +29,8 @@ class Usage(FrozenModel):
     """Tokens of prompts."""
     completion_tokens: int = 0
     """Tokens of replies."""
+    estimated_tokens: int = 0
+    """Tokens of prompts and replies, included above, that are estimated because the server did not count them."""
     usd: float = 0.0
     """US dollars."""
     gpu_seconds: float = 0.0
@@ -39,10 +41,16 @@ class Usage(FrozenModel):
         """Tokens of prompts and replies together."""
         return self.prompt_tokens + self.completion_tokens
 
+    @property
+    def estimate_note(self) -> str:
+        """What follows the number of tokens where it is shown: ` (300 estimated)`; empty if none is estimated."""
+        return f" ({self.estimated_tokens:,} estimated)" if self.estimated_tokens else ""
+
     def __add__(self, other: "Usage") -> "Usage":
         return Usage(
             prompt_tokens=self.prompt_tokens + other.prompt_tokens,
             completion_tokens=self.completion_tokens + other.completion_tokens,
+            estimated_tokens=self.estimated_tokens + other.estimated_tokens,
             usd=self.usd + other.usd,
             gpu_seconds=self.gpu_seconds + other.gpu_seconds,
         )
@@ -51,12 +59,13 @@ class Usage(FrozenModel):
         return Usage(
             prompt_tokens=self.prompt_tokens - other.prompt_tokens,
             completion_tokens=self.completion_tokens - other.completion_tokens,
+            estimated_tokens=self.estimated_tokens - other.estimated_tokens,
             usd=self.usd - other.usd,
             gpu_seconds=self.gpu_seconds - other.gpu_seconds,
         )
 
     def __str__(self) -> str:
-        parts = [f"{self.tokens:,} tokens"]
+        parts = [f"{self.tokens:,} tokens{self.estimate_note}"]
         parts += [f"{self.usd:,.4f} USD"] if self.usd else []
         parts += [f"{self.gpu_seconds / 3600:,.3f} GPU hours"] if self.gpu_seconds else []
         return ", ".join(parts)

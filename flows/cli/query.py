@@ -212,7 +212,7 @@ def _build_funnel(title: str, ledger: Iterable[StepCount]) -> Table:
             _format_reasons(count.rejected),
             _format_reasons(count.quarantined),
             f"{count.seconds:,.1f}",
-            f"{count.usage.tokens:,}",
+            f"{count.usage.tokens:,}{count.usage.estimate_note}",
             _format_price(count),
         ]
         for count in ledger

@@ -86,7 +86,11 @@ def _build_funnel(ledger: tuple[StepCount, ...]) -> list[Block]:
         outcomes = (count.kept, sum(count.rejected.values()), sum(count.quarantined.values()))
         lines.append((count.step, outcomes, f"{count.kept:,} of {count.rows_in:,}"))
     optional = [
-        ("tokens", [f"{count.usage.tokens:,}" for count in ledger], any(c.usage.tokens for c in ledger)),
+        (
+            "tokens",
+            [f"{count.usage.tokens:,}{count.usage.estimate_note}" for count in ledger],
+            any(c.usage.tokens for c in ledger),
+        ),
         ("GPU s", [f"{count.usage.gpu_seconds:,.1f}" for count in ledger], any(c.usage.gpu_seconds for c in ledger)),
         ("USD", [f"{count.usage.usd:,.4f}" for count in ledger], any(c.usage.usd for c in ledger)),
     ]

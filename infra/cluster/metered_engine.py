@@ -211,5 +211,11 @@ class JournaledEngine(RequestObserver):
         """Usage of some samples of one request."""
         prompt_tokens = sum(reply.prompt_tokens for reply in replies)
         completion_tokens = sum(reply.completion_tokens for reply in replies)
+        estimated = sum(each.prompt_tokens + each.completion_tokens for each in replies if each.tokens_estimated)
         usd = prompt_tokens * self.spec.usd_per_million_in + completion_tokens * self.spec.usd_per_million_out
-        return Usage(prompt_tokens=prompt_tokens, completion_tokens=completion_tokens, usd=usd / MILLION)
+        return Usage(
+            prompt_tokens=prompt_tokens,
+            completion_tokens=completion_tokens,
+            estimated_tokens=estimated,
+            usd=usd / MILLION,
+        )

@@ -25,6 +25,7 @@ from schemas.tables import quarantine, rejects
 USAGE_COLUMNS = [
     ("prompt_tokens", pa.int64()),
     ("completion_tokens", pa.int64()),
+    ("estimated_tokens", pa.int64()),
     ("usd", pa.float64()),
     ("gpu_seconds", pa.float64()),
 ]

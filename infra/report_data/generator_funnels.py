@@ -154,6 +154,7 @@ def _scale_usage(usage: Usage, share: float) -> Usage:
     return Usage(
         prompt_tokens=round(usage.prompt_tokens * share),
         completion_tokens=round(usage.completion_tokens * share),
+        estimated_tokens=round(usage.estimated_tokens * share),
         usd=usage.usd * share,
         gpu_seconds=usage.gpu_seconds * share,
     )

@@ -136,6 +136,6 @@ def test_a_subclass_with_another_default_role_keeps_it_out_of_the_identity() -> 
 
 
 def test_usage_that_is_added_and_subtracted_again_leaves_nothing() -> None:
-    earlier = Usage(prompt_tokens=1, completion_tokens=2, usd=0.5, gpu_seconds=4)
-    later = Usage(prompt_tokens=10, completion_tokens=20, usd=8, gpu_seconds=40)
+    earlier = Usage(prompt_tokens=1, completion_tokens=2, estimated_tokens=3, usd=0.5, gpu_seconds=4)
+    later = Usage(prompt_tokens=10, completion_tokens=20, estimated_tokens=30, usd=8, gpu_seconds=40)
     assert earlier + later - earlier == later and later - later == Usage()

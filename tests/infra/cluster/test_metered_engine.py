@@ -1,5 +1,6 @@
 """The desk: nothing is asked twice, everything is paid for once, and a budget ends the asking."""
 
+import contextlib
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +15,7 @@ from infra.cluster import worker
 from infra.cluster.budget import USAGE_HANDLER, BudgetTracker, load_earlier_usage, register_usage_handler, tracker_for
 from infra.cluster.metered_engine import GpuMeter, JournaledEngine
 from infra.engines.fake import FakeEngine
+from infra.lake import catalog
 from infra.lake.reply_journal import Journal
 from infra.lake.store import open_store
 from infra.mock_server.behaviour import MockBehaviour
@@ -314,6 +316,24 @@ def test_a_second_start_on_the_same_scheduler_counts_nothing_twice(folder: str) 
     assert second.total_usage().tokens == 60
     first.stop_event.set()
     second.stop_event.set()
+
+
+@pytest.mark.parametrize(("usage", "estimated"), [({"prompt_tokens": 7, "completion_tokens": 10}, 0), (None, None)])
+def test_tokens_that_the_server_did_not_count_are_told_apart(
+    folder: str, usage: dict[str, int] | None, estimated: int | None
+) -> None:
+    with ScriptedServer(lambda asked: Answer(chat_reply("Four.", "Five.", usage=usage))) as server:
+        receipt = asked(server, folder, rows=3)
+        again = asked(server, folder, rows=3)
+        engines.unload()
+    spent = receipt.usage
+    assert spent.estimated_tokens == (spent.tokens if estimated is None else estimated) and spent.tokens > 0
+    assert str(spent) == (f"{spent.tokens} tokens" + (f" ({spent.tokens} estimated)" if estimated is None else ""))
+    assert again.usage == spent
+    with contextlib.closing(catalog.open_catalog(open_store(folder))) as con:
+        assert con.sql("SELECT estimated_tokens FROM receipts WHERE step = 'tell'").fetchall() == [
+            (spent.estimated_tokens,)
+        ]
 
 
 def test_dollars_and_gpu_hours_end_the_asking_too(folder: str) -> None:
