@@ -236,6 +236,10 @@ class TrainingStep(Step):
     launch_options: Annotated[tuple[str, ...], NotIdentity] = ()
     """Additional options for `accelerate launch`, e.g. `("--config_file", "zero3.yaml")`."""
 
+    def count_held_out(self, rows: int) -> int:
+        """How many of `rows` rows are kept back to measure the trained model."""
+        return 0
+
     def fit(self, job: TrainingJob) -> dict[str, float]:
         """Train in this process and return measurements by name, e.g. `steps` and `loss`.
 

@@ -171,9 +171,16 @@ class Run:
         return self._finish(merge.label, [future], tables[0].rows)
 
     def train(self, step: TrainingStep, *tables: Table) -> Receipt:
-        """Wait for `tables`, then train the model of the step's role on them. The receipt names the trained model."""
+        """Wait for `tables`, then train the model of the step's role on them. The receipt names the trained model.
+
+        Raises `QuestmillError` before the training starts if a table has no row to train on.
+        """
         spec = self.roles.find_base_engine(step)
         receipts = [self._wait_for_receipts(table) for table in tables]
+        for name, table, table_receipts in zip(step.inputs, tables, receipts, strict=True):
+            rows = sum(part.rows for receipt in table_receipts for part in receipt.parts)
+            if rows <= (held_out := step.count_held_out(rows)):
+                raise QuestmillError(self._explain_no_training(step, name, table, rows, held_out))
         future = TRAIN_TASK.with_options(task_run_name=step.label).submit(
             step, spec, receipts, self.store.url, self.code_policy
         )
@@ -181,6 +188,23 @@ class Run:
         receipt = self._wait_for_receipt(future)
         self._note_earlier_work([receipt])
         return receipt
+
+    def _explain_no_training(self, step: TrainingStep, name: str, table: Table, rows: int, held_out: int) -> str:
+        """Say that a table has no rows to train on, and which step kept none of its rows."""
+        if rows:
+            return (
+                f"{step.label} has no {name} to train on: there are {rows:,}, and held_out keeps back {held_out:,}; "
+                "lower held_out or give more"
+            )
+        lost = [
+            f"{count['step']} kept none of {count['rows_in']:,} rows"
+            for count in self._count_steps(table)
+            if count["rows_in"] > count["kept"] == 0
+        ]
+        return (
+            f"{step.label} has no {name} to train on: {lost[0] if lost else f'{table.step} gave no rows'}; "
+            "the views rejects and quarantine hold the reasons and what the model wrote"
+        )
 
     def export_model(self, trained: Receipt, folder: Path) -> None:
         """Copy a trained model from the lake to `folder`."""

@@ -100,6 +100,10 @@ class QuestionPreferenceOptimization(FineTuning):
     """Number of pairs held out of training, to measure how many the model orders correctly: 100 in the authors'
     code."""
 
+    def count_held_out(self, rows: int) -> int:
+        """How many of `rows` pairs are kept back."""
+        return self.held_out
+
 
 class TrainDifficultyModel(FineTuning):
     """Trains a scalar head on a language model to predict fail rates from questions (ScaleQuest, section 2.4).
@@ -131,3 +135,7 @@ class TrainDifficultyModel(FineTuning):
     """Text after each question; empty: none. The head reads the last token of the whole text."""
     held_out: float = Field(default=0.1, ge=0, lt=1)
     """Share of the questions held out of training, to measure the quality of the predictions; 0: none."""
+
+    def count_held_out(self, rows: int) -> int:
+        """How many of `rows` questions are kept back."""
+        return round(self.held_out * rows)

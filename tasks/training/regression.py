@@ -39,7 +39,7 @@ def train_on_fail_rates(step: TrainDifficultyModel, job: TrainingJob) -> dict[st
     examples = [_tokenize_question(tokenizer, chat_template, row) for row in read_rows(job, "difficulty")]
     fitting = [example for example in examples if len(example["input_ids"]) <= step.max_tokens]
     Random(step.seed).shuffle(fitting)
-    held_out_count = round(step.held_out * len(fitting))
+    held_out_count = step.count_held_out(len(fitting))
     held_out, train = fitting[:held_out_count], fitting[held_out_count:]
     if not train:
         raise ValueError(

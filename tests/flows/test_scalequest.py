@@ -129,6 +129,30 @@ def test_a_generator_that_cannot_be_trained_is_told_before_anything_is_asked(
     assert "role 'questioner': no weights to train from in " in done.err and "--questioner.base" in done.err
 
 
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (("--questioner.improve.max_words", "1"), "improve_question kept none of 6 rows; the views rejects and "),
+        (("--questioner.sample.sampling.max_tokens", "1"), "write_question kept none of 6 rows; "),
+        (("--questioner.preference_optimization.held_out", "100"), "there are "),
+    ],
+)
+def test_a_training_with_nothing_to_train_on_is_told_before_it_starts(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], why: str
+) -> None:
+    """So it needs no torch."""
+    monkeypatch.chdir(ROOT)
+    lake = tmp_path / "lake"
+    few = ("--train", "--questioner.without", "fine_tuning", "--questioner.n_questions", "6")
+    few += ("--questioner.only_unsolvable", "false")
+    done = command("run", "scalequest", *SIZE, *few, *words, *write_corpora(tmp_path, 8), "--store", lake)
+    (line,) = [line for line in done.err.splitlines() if line.startswith("questmill: ")]
+    assert done.code == 1, done.err
+    assert line.startswith(f"questmill: question_preference_optimization has no pairs to train on: {why}"), done.err
+    steps = {row["step"] for row in asked(command, lake, "SELECT DISTINCT step FROM receipts")}
+    assert "pair_questions" in steps and "question_preference_optimization" not in steps
+
+
 SCORED = ("--score.role", "difficulty", "--scorer.questions", "40")
 
 
