@@ -27,7 +27,7 @@ class ImproveQuestion(Ask):
 
     label: ClassVar[str] = "improve_question"
     tag: ClassVar[str] = "rewrite_question"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     table: ClassVar[pa.Schema] = question_preferences.QUESTION_REWRITES
 
     role: str | None = "teacher"

@@ -371,6 +371,32 @@ _ASKS_NO_QUANTITY = re.compile(
     r"|wrong)\b|about\b|if\b))[^?\uff1f.!]*[?\uff1f]?\s*\Z",
     re.IGNORECASE,
 )
+# matches "Can you give me some tips?", "What steps should I take?", not "Can you tell me how many there are?"
+_ASKS_FOR_ADVICE = re.compile(
+    r"\b(?:can|could|would|will) (?:you|i|we) (?:(?:please|just|also|kindly|maybe|perhaps|ask you to) )*"
+    r"(?:help (?:me|us|my|our)|assist|provide|suggest|recommend|advise|offer|share|introduce|explain|describe|improve"
+    r"|optimi[sz]e|(?:write|create|design|plan) (?:me |us )?(?:an?|some|my|our|the)|give (?:me|us)|tell (?:me|us) (?:some|about|more|a (?:joke|story)))\b"
+    r"|(?:^|[,;:] ?|\bplease )(?:tell|give) (?:me|us) (?:some|a few|a little|more|about|a (?:joke|story|tip))\b"
+    r"|\bwhat (?:\w+ ){0,4}(?:should|can|could|would) (?:i|we|you) (?:take|do|consider|go for|start|recommend"
+    r"|suggest)\b"
+    r"|\b(?:where|what|which \w+) do you (?:think|recommend|suggest|advise)\b"
+    r"|\bwhat(?:[\u2019']s| is| are| would be) (?:(?:the|an?|some|your) )?(?:(?:best|good|great|most \w+|first|right"
+    r"|correct) )?(?:ways? (?:to|of)|steps? (?:i|to)|plan|approach|advice|tips?|ideas?|factors (?:i|we|you|to))\b"
+    r"|\bis there (?:a|any) (?:good |better )?way (?:to|of)\b",
+    re.IGNORECASE,
+)
+# matches "how many", "find the", "what is the area", not "find some recipes", "help me"
+_ASKS_VALUE = re.compile(
+    r"\bhow (?:many|much|long|far|old|tall|big|large|fast|often)\b"
+    r"|\b(?:find|compute|calculate|determine|solve|evaluate|prove|simplify|work out)\b(?! (?:some|any|an?|more|out)\b)"
+    r"|\bwhat (?:is|are|was|were) the (?!(?:best|most|first|right)\b)"
+    r"|\b(?:sum|product|area|probability|perimeter|volume|percent\w*|equation|number) ",
+    re.IGNORECASE,
+)
+MOST_NUMBERS_OF_CHAT = 1
+"""Most numbers of a text in which somebody may only ask for advice; with more, it is something to work out."""
+# matches "3", "1.5", "$x$", r"\frac", not "three", "(a)"
+_NUMERAL = re.compile(r"[0-9]+(?:[.,][0-9]+)*|[$\\=+]")
 # matches "It is so. How many?", "$x = 1.$ Find", "x\n\ny", not "3.5 km"
 _SENTENCE_OR_FORMULA_END = re.compile(r"(?<=[.!?])\s+|(?<=[.!?]\$)\s+|\n\n+")
 LEAST_LETTERS_OF_LANGUAGE = 12
@@ -387,9 +413,15 @@ def _asks_for_quantity(question: str) -> bool:
     sentences = [sentence for sentence in _SENTENCE_OR_FORMULA_END.split(question) if sentence.strip()]
     asking = [each for each in sentences if _MARKS.search(each) or _IMPERATIVE.search(each)]
     asking = [each for each in asking if _MARKS.search(each) or not _WAY_TO_SOLVE.search(each)]
-    if not asking or all(_ASKS_NO_QUANTITY.search(each) for each in asking):
+    may_be_chat = len(_NUMERAL.findall(question)) <= MOST_NUMBERS_OF_CHAT
+    if not asking or all(_ASKS_NO_QUANTITY.search(each) or (may_be_chat and _is_chat(each)) for each in asking):
         return False
     return bool(_GIVEN_QUANTITY.search(question))
+
+
+def _is_chat(sentence: str) -> bool:
+    """Whether a sentence asks for advice, ideas or a text, and for no value."""
+    return bool(_ASKS_FOR_ADVICE.search(sentence)) and not _ASKS_VALUE.search(sentence)
 
 
 # matches the start of "Find the sum", "Given:", "For what x", not of "Done.", "After fixing it, we get:"

@@ -20,7 +20,7 @@ class WriteQuestion(Ask):
 
     label: ClassVar[str] = "write_question"
     tag: ClassVar[str] = "write_question"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     table: ClassVar[pa.Schema] = questions.SCHEMA
     role: str | None = "questioner"
     """Role of the model that writes the questions."""
@@ -39,7 +39,7 @@ class RewriteQuestion(Ask):
 
     label: ClassVar[str] = "rewrite_question"
     tag: ClassVar[str] = "rewrite_question"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     table: ClassVar[pa.Schema] = questions.SCHEMA
     role: str | None = "questioner"
     """Role of the model that rewrites the questions."""

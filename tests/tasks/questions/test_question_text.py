@@ -166,6 +166,24 @@ LABELS = [
     "**Grade level:** 5\n**Topic:** multiplication\n\n",
 ]
 
+CHAT = [
+    *(
+        "Can you tell us some fun facts about money?",
+        "Tell me some fun facts about one of the coins.",
+        "I have a total of two coins. Please give me a few ideas.",
+        "I'm planning a party for some friends. Can you help me with some ideas?",
+        "I'm considering a career change and I'm unsure about the best one. Could you provide some advice?",
+        "I'm starting a food blog. I have a team of 3 people. What steps should I take to start it?",
+        "Can you suggest a book about the history of 19th-century music?",
+        "I'd love to celebrate my 100th birthday. Can you please recommend a place?",
+        "My crew is lost in some ruins. Where do you think I should land a group of three?",
+        "What's the best way to keep an eye on one shop each day?",
+        "One of us must cook for the total crew. What are some tips for that?",
+        "Is there a way to make each day a better one?",
+        "Will you write a story about one cat and several dogs?",
+    )
+]
+
 FAULTY = [
     ("", "empty"),
     ("<think>A ferry ...", "thought"),
@@ -251,6 +269,8 @@ FAULTY = [
     ("10 cm * 8 cm = 80 cm^2", "no question"),
     ("area = 10 cm * 8 cm = 80 square cm", "no question"),
     ("The sides: 10cm + 8cm = 18cm. Find the area.", "solution"),
+    # chat with an assistant
+    *((text, "no question") for text in CHAT),
     # an old and a new version
     (f'"How many cars?" -> "{FERRY}"', "several questions"),
     (f'"How many cars are there?" \N{RIGHTWARDS ARROW} "{FERRY}"', "several questions"),
@@ -299,6 +319,15 @@ BARE = [
     "Leo adds three numbers in a row and gets 57. Hugo wants to know the largest one. What is it?",
     "A clock gains 5 minutes a day. How does its time compare with the right one after 3 days?",
     "You must find $x$. Let $3x = 12$. Find $x$.",
+    "Can you help me find the number of legs of 5 dogs?",
+    "Will you tell us how many legs some 5 dogs have?",
+    "I have the cards 3, 3, 8 and 8. Can you help me make 24 with all of them?",
+    "A farmer has 20 m of fence and wants the largest area. What is the best way to use 4 pieces of 5 m?",
+    "I'm planning a trip of 300 km at 60 km an hour. When should I start to arrive at 5 p.m.?",
+    "Will you give me the sum of the first ten odd numbers?",
+    "Will you give me the probability that a fair die shows an even number?",
+    "Can you write 0.75 as a fraction in lowest terms?",
+    "What is the first step at which a sum of two dice can be 12?",
     "Un fermier a 12 moutons et en achète 5 de plus. Combien de moutons a-t-il maintenant ?",
     "Calcule o produto de 12 por 7.",
     "小明有12个苹果, 又买了5个。他现在有多少个苹果\uff1f",
