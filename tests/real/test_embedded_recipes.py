@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.real_model import (
-    EMBEDDED_BARE,
+    BARE,
     PROBLEMS,
     RECIPES,
     embedded_role,
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.real
 
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_a_recipe_ends_and_keeps_account(command: Command, inputs: Path, model: Path, recipe: str) -> None:
-    profile = write_profile(inputs, embedded_role(model), EMBEDDED_BARE if "bare" in recipe else "")
+    profile = write_profile(inputs, embedded_role(model), BARE if "bare" in recipe else "")
     done, store = run_and_check(command, inputs, recipe, profile)
     if recipe == "verify":
         assert done.code == 0

@@ -113,12 +113,18 @@ def embedded_role(model: Path) -> str:
     return f'kind = "embedded"\npath = "{model / "int8"}"\nmax_model_len = {CONTEXT_TOKENS}'
 
 
+def vllm_role(model: Path) -> str:
+    """The model through vLLM in this process, small enough for two cores; nothing is compiled."""
+    lines = f'kind = "vllm"\npath = "{model / "safetensors"}"\ndtype = "float32"\ndevice = "cpu"\nkv_cache_gib = 0.5'
+    return f"{lines}\nmax_num_seqs = 32\nenforce_eager = true\nmax_model_len = {CONTEXT_TOKENS}"
+
+
 def http_role(url: str) -> str:
     """The model behind a server."""
     return f'kind = "http"\nmodel = "{SERVED_NAME}"\nbase_url = "{url}/v1"\nmax_in_flight = 32\noutage_seconds = 300'
 
 
-EMBEDDED_BARE = f'layout = "bare"\nsystem_turn = "{SYSTEM_TURN}"'
+BARE = f'layout = "bare"\nsystem_turn = "{SYSTEM_TURN}"'
 
 
 def http_bare(model: Path) -> str:
@@ -171,7 +177,7 @@ def run_and_check(command: Command, folder: Path, recipe: str, profile: Path) ->
     words = [str(folder / word) if word.endswith(".jsonl") else word for word in RECIPES[recipe]]
     done = command(*words, "--store", lake, "--profile", profile)
     assert done.code in (0, 3), done.err
-    assert "Traceback" not in done.out + done.err
+    assert "Traceback" not in done.out + done.err, done.err
     if done.code == 3:
         assert re.search(r"^questmill: gate '\w+' stopped the run: .*; nothing was published, ", done.err, re.M), (
             done.err
