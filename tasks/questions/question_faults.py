@@ -375,7 +375,8 @@ _ASKS_NO_QUANTITY = re.compile(
 _ASKS_FOR_ADVICE = re.compile(
     r"\b(?:can|could|would|will) (?:you|i|we) (?:(?:please|just|also|kindly|maybe|perhaps|ask you to) )*"
     r"(?:help (?:me|us|my|our)|assist|provide|suggest|recommend|advise|offer|share|introduce|explain|describe|improve"
-    r"|optimi[sz]e|(?:write|create|design|plan) (?:me |us )?(?:an?|some|my|our|the)|give (?:me|us)|tell (?:me|us) (?:some|about|more|a (?:joke|story)))\b"
+    r"|optimi[sz]e|(?:write|create|design|plan) (?:me |us )?(?:an?|some|my|our|the)|give (?:me|us)"
+    r"|tell (?:me|us) (?:some|about|more|a (?:joke|story)))\b"
     r"|(?:^|[,;:] ?|\bplease )(?:tell|give) (?:me|us) (?:some|a few|a little|more|about|a (?:joke|story|tip))\b"
     r"|\bwhat (?:\w+ ){0,4}(?:should|can|could|would) (?:i|we|you) (?:take|do|consider|go for|start|recommend"
     r"|suggest)\b"

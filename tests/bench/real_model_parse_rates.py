@@ -1,16 +1,27 @@
 """How many replies of a real chat model each stage can use, and why it loses the others.
 
-The model, SmolLM2-135M-Instruct in this process, is far too small to solve anything. What counts is that nothing is
-used that is wrong in form, and that what is lost has its reason. It is made by `make real-model`; without it, nothing
-is measured.
+The model, SmolLM2-135M-Instruct, is far too small to solve anything. What counts is that nothing is used that is wrong
+in form, and that what is lost has its reason. It is made by `make real-model`; without it, nothing is measured.
+
+In the project's environment it is asked in this process (`embedded`) and, where `make test-vllm` has made the other
+one, behind vLLM's own server (`http`). `.venv-vllm/bin/python -m tests.bench real_model_parse_rates` asks it through
+vLLM in the worker.
 """
 
+import contextlib
+import importlib.util
+import tempfile
+import tomllib
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
-from infra.engines.embedded import EmbeddedEngine
-from schemas.engine_specs import EmbeddedSpec
+from pydantic import TypeAdapter
+
+from infra import engines
+from schemas.engine_specs import EngineSpec
 from schemas.outcomes import Quarantine, Reject, Row
 from schemas.prompts import Sampling
 from schemas.steps import Stage
@@ -25,7 +36,16 @@ from tasks.questions.solvability import JudgeSolvable
 from tasks.questions.write import WriteQuestion
 from tasks.verification.llm_judge import JudgeResponse
 from tests.bench.support.results import Figure
-from tests.support.real_model import CONTEXT_TOKENS, PROBLEMS, SYSTEM_TURN
+from tests.support.real_model import (
+    BARE,
+    PROBLEMS,
+    VLLM_PYTHON,
+    embedded_role,
+    http_bare,
+    http_role,
+    serve_with_vllm,
+    vllm_role,
+)
 from tests.support.smollm2 import default_folder, is_complete
 
 MAX_TOKENS = 192
@@ -36,13 +56,38 @@ JUDGED = 10
 
 
 def measure() -> Iterator[Figure]:
-    """The share of replies that each stage can use."""
-    if not is_complete(default_folder()):
+    """The share of replies that each stage can use, on each engine that this environment has."""
+    model = default_folder()
+    if not is_complete(model):
         print("no model: make real-model")
         return
-    spec = EmbeddedSpec(path=str(default_folder() / "int8"), max_model_len=CONTEXT_TOKENS, threads=2)
-    engine = EmbeddedEngine(spec)
-    bare = EmbeddedEngine(EmbeddedSpec(**(spec.model_dump() | {"layout": "bare", "system_turn": SYSTEM_TURN})))
+    if importlib.util.find_spec("ctranslate2"):
+        yield from measure_engine("", embedded_role(model) + "\nthreads = 2", BARE)
+        if (VLLM_PYTHON.parents[1] / "ready").exists():
+            with tempfile.TemporaryDirectory() as folder, serve_with_vllm(model, Path(folder, "log.txt")) as url:
+                yield from measure_engine("http_", http_role(url), http_bare(model))
+    # By a module of it: any folder called `vllm` is a package of that name.
+    with contextlib.suppress(ModuleNotFoundError):
+        if importlib.util.find_spec("vllm.version"):
+            yield from measure_engine("vllm_", vllm_role(model), BARE)
+
+
+def measure_engine(prefix: str, role: str, bare_lines: str) -> Iterator[Figure]:
+    """The figures of one engine, whose role has these lines in a profile; their ids begin with `prefix`."""
+    plain, bare = (read_role(lines) for lines in (role, f"{role}\n{bare_lines}"))
+    for figure in measure_stages(plain, bare):
+        yield replace(figure, id=f"{prefix}{figure.id}")
+    engines.unload()
+
+
+def read_role(lines: str) -> EngineSpec:
+    """The engine that the lines of a role name."""
+    spec: EngineSpec = TypeAdapter(EngineSpec).validate_python(tomllib.loads(lines))
+    return engines.pin_model(spec)
+
+
+def measure_stages(plain: EngineSpec, bare: EngineSpec) -> Iterator[Figure]:
+    """The figures of the stages; only one model in this process is loaded at a time."""
     problems: list[Row] = [
         {"row_id": str(n), "question": row["question"], "answer": row["answer"], "reference": row["solution"]}
         for n, row in enumerate(PROBLEMS)
@@ -52,9 +97,10 @@ def measure() -> Iterator[Figure]:
     judge = JudgeSolvable(sampling=Sampling(max_tokens=MAX_TOKENS))
     student = SampleStudent(sampling=Sampling(n=2, temperature=0.7, max_tokens=MAX_TOKENS))
 
-    yield _count("write_question", apply(write, blanks, engine))
-    written = apply(write, blanks, bare)
+    written = apply(write, blanks, engines.load(bare))
     yield _count("write_question_bare", written)
+    engine = engines.load(plain)
+    yield _count("write_question", apply(write, blanks, engine))
     yield _count("judge_solvable", apply(judge, problems[:JUDGED], engine))
     yield _count("judge_solvable_bare", apply(judge, kept(written), engine))
     yield _count("solve", apply(Solve(sampling=Sampling(max_tokens=MAX_TOKENS)), problems, engine))
