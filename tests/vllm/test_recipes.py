@@ -1,12 +1,14 @@
 """Every recipe runs to its end on a real chat model through vLLM in the worker, and publishes nothing that is wrong."""
 
+import os
+import signal
 from pathlib import Path
 
 import pytest
 
 from tests.flows.conftest import api, shared
 from tests.support.real_model import BARE, RECIPES, rows_of, run_and_check, vllm_role, write_inputs, write_profile
-from tests.support.runs import Outcome, start_questmill, wait_for_exit
+from tests.support.runs import Outcome, start_questmill
 from tests.support.smollm2 import default_folder
 
 # By a module of it: any folder called `vllm` is a package of that name.
@@ -16,9 +18,19 @@ __all__ = ["api", "shared"]
 pytestmark = pytest.mark.vllm
 
 
+RUN_SECONDS = 600.0
+"""Seconds until a run counts as lost. It takes some 50 seconds of CPU time, half of them to start the engine."""
+
+
 def start_and_wait(*words: str | Path) -> Outcome:
     """Run the command in a process of its own: vLLM's log keeps the stream on which its first engine wrote."""
-    return wait_for_exit(start_questmill(*words))
+    process = start_questmill(*words)
+    try:
+        out, err = process.communicate(timeout=RUN_SECONDS)
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+    return Outcome(process.returncode, out, err)
 
 
 @pytest.mark.usefixtures("api")
