@@ -237,7 +237,10 @@ class HttpEngine:
             asked = f"{n} {'was' if n == 1 else 'were'} asked for"
             raise EngineError(f"the server sent {len(choices)} samples where {asked}; check extra_body in the profile")
         messages = [chat_replies.read_message(choice, is_chat) for choice in choices]
-        counts = chat_replies.count_tokens(usage, write_prompt, [m.text + (m.reasoning or "") for m in messages])
+        replies = [message.text + (message.reasoning or "") for message in messages]
+        if chat_replies.counts_one_sample(data, replies):
+            usage = {"prompt_tokens": usage.get("prompt_tokens")}
+        counts = chat_replies.count_tokens(usage, write_prompt, replies)
         if counts.is_estimate and not self.has_reported_estimate:
             self.has_reported_estimate = True
             logger.warning(

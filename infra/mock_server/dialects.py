@@ -66,6 +66,8 @@ class Dialect(NamedTuple):
     """Fields that are refused unless they hold this value, and the server's words; None: they are always refused."""
     ignores_n: bool = False
     """Whether one sample is sent whatever `n` says."""
+    counts_one_sample: bool = False
+    """Whether the usage covers the first of `n` samples only, as llama.cpp's does, which also sends `timings`."""
     refuses_json_schema: str = ""
     """The words in which a JSON schema is refused; empty: replies are held to it."""
     reasoning: Literal["inline", "fields", "parts"] = "inline"
@@ -175,7 +177,7 @@ DIALECTS: Mapping[str, Dialect] = {
     "llama_cpp": Dialect(
         _paths("/v1", "chat", "text"),
         reasoning="fields",
-        refused_if={"n": (1, "Only one completion choice is allowed")},
+        counts_one_sample=True,
     ),
     "ollama": Dialect(
         _paths("/v1", "chat", "text"), ignores_n=True, reasoning="fields", reasoning_fields=("reasoning",)

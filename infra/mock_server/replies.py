@@ -166,7 +166,8 @@ class ReplyWriter:
         for index, text in enumerate(self._write_samples(body, key, chat)):
             choice, tokens = _make_choice(body, text, index, chat, self.dialect)
             choices.append(choice)
-            completion_tokens += tokens
+            if index == 0 or not self.dialect.counts_one_sample:
+                completion_tokens += tokens
         prompt_tokens = count_words(prompt_of(body)) + 1
         reply = {
             "id": f"{'chatcmpl' if chat else 'cmpl'}-{key.hex()[:24]}",
@@ -180,6 +181,8 @@ class ReplyWriter:
                 "total_tokens": prompt_tokens + completion_tokens,
             },
         }
+        if self.dialect.counts_one_sample:
+            reply["timings"] = {"predicted_n": completion_tokens}
         blanks = b"\n" * self.dialect.blank_lines
         return blanks + json.dumps(self.dialect.break_reply(reply) if broken else reply).encode()
 

@@ -1,4 +1,4 @@
-"""Every recipe runs to its end on a real chat model behind vLLM's own server, and publishes nothing that is wrong."""
+"""Every recipe runs to its end on a real chat model behind a real server, and publishes nothing that is wrong."""
 
 from pathlib import Path
 

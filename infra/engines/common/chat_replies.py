@@ -15,6 +15,8 @@ UNKNOWN_FINISH = "unknown"
 """Finish reason of a reply for which the server gives none: it may be whole or not."""
 CHARACTERS_PER_TOKEN = 4
 """Characters taken for a token where a server does not count tokens."""
+MOST_CHARACTERS_PER_TOKEN = 8
+"""Characters a token that no text of several samples has; a count below it leaves samples out."""
 ERROR_STATUSES: Mapping[str, int] = {
     **{"invalid_api_key": 401, "authentication_error": 401, "insufficient_quota": 402, "permission_error": 403},
     **{"invalid_request_error": 400, "badrequesterror": 400, "context_length_exceeded": 400, "bad_request": 400},
@@ -194,6 +196,18 @@ def count_tokens(usage: Any, write_prompt: Callable[[], str], replies: Sequence[
         rest = (total or 0) - sum(completions)
         prompt_tokens = rest if rest > 0 else estimate_tokens(write_prompt())
     return TokenCounts(prompt_tokens, tuple(completions), is_estimate)
+
+
+def counts_one_sample(data: Mapping[str, Any], replies: Sequence[str]) -> bool:
+    """Whether the usage of a reply with several samples covers only one of them, as llama.cpp's does.
+
+    Its own field `timings` tells that server; any other is recognized by more characters a token than texts have.
+    """
+    usage = data.get("usage")
+    counted = _whole_number(usage.get("completion_tokens")) if isinstance(usage, dict) else None
+    if len(replies) < 2 or not counted:
+        return False
+    return "timings" in data or sum(map(len, replies)) > MOST_CHARACTERS_PER_TOKEN * counted
 
 
 def estimate_tokens(text: str) -> int:

@@ -260,6 +260,28 @@ def test_samples_share_the_tokens_that_the_server_counts_together() -> None:
     assert [(each.prompt_tokens, each.completion_tokens) for each in completions] == [(9, 3), (0, 3), (0, 2)]
 
 
+@pytest.mark.parametrize(
+    ("texts", "counted", "extra", "tokens"),
+    [
+        pytest.param((TEXT, TEXT), 4, {"timings": {"predicted_n": 4}}, [4, 4], id="as llama.cpp says by a field"),
+        pytest.param(("x" * 40,) * 5, 10, {}, [10] * 5, id="by far too many characters a token"),
+        pytest.param(("yes",) * 4, 1, {}, [1] * 4, id="one token for four words"),
+        pytest.param(("x" * 40,) * 5, 50, {}, [10] * 5, id="all are counted"),
+        pytest.param((TEXT,), 4, {"timings": {}}, [4], id="one sample"),
+    ],
+)
+def test_a_count_of_one_sample_is_not_taken_for_that_of_all(
+    texts: tuple[str, ...], counted: int, extra: dict[str, Any], tokens: list[int]
+) -> None:
+    reply = chat_reply(*texts) | {"usage": {"prompt_tokens": 9, "completion_tokens": counted}} | extra
+    with ScriptedServer(lambda asked: Answer(reply)) as server, opened(server) as engine:
+        (completions,) = ask(engine, n=len(texts)).values()
+    completions = completions if isinstance(completions, list) else [completions]
+    assert [each.completion_tokens for each in completions] == tokens
+    assert completions[0].prompt_tokens == 9
+    assert completions[0].tokens_estimated is (sum(tokens) > counted)
+
+
 def test_a_thought_counts_for_the_estimate() -> None:
     reply = completion(chat_reply({"content": "7", "reasoning": "x" * 399}) | {"usage": None})
     assert reply.completion_tokens == 100

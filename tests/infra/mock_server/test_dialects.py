@@ -66,7 +66,6 @@ def test_mistral_puts_its_thought_into_a_part() -> None:
         ("openai_o", CHAT, {"temperature": 0.7}, 400),
         ("openai_o", CHAT, {"n": 2}, 400),
         ("azure_v1", "/openai/v1/chat/completions", {"top_k": 5}, 400),
-        ("llama_cpp", CHAT, {"n": 2}, 400),
         ("deepseek", "/v1/chat/completions", {"n": 2}, 400),
         ("deepseek", CHAT, {"response_format": {"type": "json_schema"}}, 400),
         ("mistral", CHAT, {"seed": 5}, 422),
