@@ -48,17 +48,27 @@ _CLAUSE = re.compile(
     r"(?<=\S)(?:,?\s+(?:because|since|as|so|which|for|given|where|due)\b|,\s+(?:and\s+)?not\b|\s+\N{EM DASH}).*\Z",
     re.DOTALL | re.IGNORECASE,
 )
-# matches "I choose C", "I would pick option (C)", "应选 C", "选C", not "不选C", "choose Canberra", "I choose a city"
+# matches "I choose C", "I would pick option (C).", "It's C.", "应选 C", "选C"
+# matches "so we choose C because", not "不选C", "choose Canberra", "It is A cat", "We choose C for", "they pick C."
 _CHOSEN = re.compile(
-    r"\b(?:I\s*(?:'ll|'d|will|would|must)?\s*(?:choose|chose|pick|select|go\s+with)|(?:we|one)\s+(?:should\s+)?(?:choose|pick|select))"
-    r"\s+(?:the\s+)?(?:(?i:option|choice|answer|letter)\s+)?[*$]*\(?([A-J])\)?(?![A-Za-z'])(?P<rest>[^.?!\n]{0,100})"
+    r"(?:(?:(?:\b(?:I|[Ww]e)\b[^.?!\n]{0,20}?\s|(?:\A|[.!]\s|\n)\s*)(?i:choose|chose|pick|select|go\s+with)"
+    r"|\b[Ii]t(?:'s|\N{RIGHT SINGLE QUOTATION MARK}s|\s+is|\s+must\s+be|\s+has\s+to\s+be)"
+    r"|\b(?:answer|choice|option)\s+(?:must|should|would|will|has\s+to)\s+be)"
+    r"\s+(?:the\s+)?(?:(?i:option|choice|answer|letter)\s+)?"
+    r"(?=[*$]*\(?[A-J]\)?[*$]*(?:[.,;!]|\s*\Z|\s*\n|\s+(?:because|since|as)\b))"
+    r"[*$]*\(?([A-J])\)?(?![A-Za-z']))(?P<rest>[^.?!\n]{0,100})"
     r"|(?<![不勿])(?:应该?|所以|因此|故|只能)?选(?:择|项)?[\s:：]*(?:是|为)?[\s*(（]*([A-J]{1,8})(?![A-Za-z])(?P<rest2>[^。！？!?\n]{0,40})"  # noqa: RUF001
     r"|正确(?:的)?(?:选项|答案)[是为:：\s*(（]*([A-J]{1,8})(?![A-Za-z])(?P<rest3>[^。！？!?\n]{0,40})"  # noqa: RUF001
 )
-# matches "(C) Canberra is the correct answer", "Thus (C) is right", not "(C) is not correct", "C is wrong"
+# matches "(C) Canberra is the correct answer", "Thus (C) is right", "C is the answer"
+# matches "(A) is best", not "(C) is not correct", "C is wrong"
 _IS_RIGHT = re.compile(
-    r"\(([A-J])\)(?P<value>(?:(?!\([A-J]\)|\b(?:not|or|and|nor)\b|n't)[^.?!\n]){0,80}?)\s+is\s+(?:the\s+)?(?:correct|right|best)\b"
+    r"(?:\(([A-J])\)(?P<value>(?:(?!\([A-J]\)|\b(?:not|or|and|nor)\b|n't)[^.?!\n]){0,80}?)\s+is\s+"
+    r"(?:(?:the\s+)?(?:correct|right|best)\b|the\s+answer\b)"
+    r"|(?<![\w'(])([A-J])\s+is\s+(?:(?:the\s+)?(?:correct|right)\b|the\s+(?:best\s+)?answer\b))(?P<rest>[^.?!\n]{0,100})"
 )
+# matches "Canberra - the", "x (y)", "x, y", not "x-ray", "Canberra"
+_PART_END = re.compile(r"\s+[-\N{EN DASH}\N{EM DASH}]\s+|[,;:(]|\*\*")
 # matches "so. ", "A, ", "。", not "3.5", "A and"
 _CLAUSE_END = re.compile(r"[.?!,;]\s|[，。；]")  # noqa: RUF001
 _MARKERS = ("【答案】", "答案：", "Correct answer:", "Correct option:")  # noqa: RUF001
@@ -178,7 +188,7 @@ def find_choice(response: str, options: Options) -> tuple[Reading, str | None]:
         return chosen[0] if is_one else Reading(NOTHING, "several_choices"), "chosen"
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     if lines and len(text) <= MAX_CHOICE_CHARACTERS and len(lines) == 1:
-        reading = read_choice(text, options)
+        reading = read_choice(text, options, is_weak=True)
         if reading.labels or reading.rule != "choice_unread":
             return reading, "whole"
     if found := _find_line(lines, options):
@@ -202,10 +212,11 @@ def _find_chosen(text: str, options: Options) -> Iterator[Reading]:
             yield read_choice(letters, options)
     for match in deque(_IS_RIGHT.finditer(text), maxlen=MAX_STATEMENTS):
         before = _find_clause_before(text, match.start())
-        if is_denied(before) or _HEDGE.search(before) or is_revised(text[match.end() :]):
+        is_unsure = _HEDGE.search(before) or _HEDGE.search(match["rest"]) or is_denied(before)
+        if is_unsure or is_revised(text[match.end() :]):
             yield Reading(NOTHING, "choice_unsure")
         else:
-            yield read_choice(f"({match[1]}) {match['value'].strip()}".strip(), options)
+            yield read_choice(f"({match[1] or match[3]}) {(match['value'] or '').strip()}".strip(), options)
 
 
 def _find_clause_before(text: str, at: int) -> str:
@@ -219,7 +230,7 @@ def _find_line(lines: list[str], options: Options) -> tuple[Reading, str] | None
     if not lines:
         return None
     found = list[tuple[Reading, str]]()
-    readings = {at: read_choice(lines[at], options) for at in {0, len(lines) - 1}}
+    readings = {at: read_choice(lines[at], options, is_weak=True) for at in {0, len(lines) - 1}}
     for at, name in ((0, "first_line"), (len(lines) - 1, "last_line")):
         neighbour = lines[1] if at == 0 and len(lines) > 1 else lines[at - 1] if at else ""
         is_label = _LABEL.fullmatch(undress(lines[at])) or _LABELED.fullmatch(undress(lines[at]))
@@ -232,8 +243,11 @@ def _find_line(lines: list[str], options: Options) -> tuple[Reading, str] | None
     return found[-1]
 
 
-def read_choice(text: str, options: Options) -> Reading:
-    """The labels that a text names: by letters, by the texts of options, or by both if they agree."""
+def read_choice(text: str, options: Options, is_weak: bool = False) -> Reading:
+    """The labels that a text names: by letters, by the texts of options, or by both if they agree.
+
+    If it `is_weak`, that is, no response said that it is the answer, a letter must not be followed by other words.
+    """
     if len(text) > MAX_CHOICE_CHARACTERS:
         return Reading(NOTHING, "too_long")
     plain = undress(text).strip().rstrip(".。;,").strip()
@@ -247,10 +261,10 @@ def read_choice(text: str, options: Options) -> Reading:
         return Reading(values, "choice_value") if len(values) == 1 else Reading(NOTHING, "options_equal")
     for shorter in (_LEAD.sub("", plain, count=1) if _LEAD.match(plain) else plain, _CLAUSE.sub("", plain)):
         if shorter and shorter != plain:
-            reading = read_choice(shorter, options)
+            reading = read_choice(shorter, options, is_weak)
             if reading.labels or reading.rule != "choice_unread":
                 return reading
-    if labeled := _read_labeled(plain, options):
+    if labeled := _read_labeled(plain, options, is_weak):
         return labeled
     if _HEDGE.search(plain):
         return Reading(NOTHING, "choice_unsure")
@@ -273,7 +287,7 @@ def _read_label(plain: str, options: Options) -> Reading:
     return Reading(NOTHING, "choice_unknown")
 
 
-def _read_labeled(plain: str, options: Options) -> Reading | None:
+def _read_labeled(plain: str, options: Options, is_weak: bool) -> Reading | None:
     """The label of a text such as `(C) 21` or `21 (C)`. Its text must be that of the option."""
     if match := _LABELED.fullmatch(plain):
         label, value = (match[1] or match[2]).upper(), match[3]
@@ -295,11 +309,19 @@ def _read_labeled(plain: str, options: Options) -> Reading | None:
         return Reading(NOTHING, "choice_contradiction")
     if _HEDGE.search(value):
         return Reading(NOTHING, "choice_unsure")
+    if _find_first_part(value, options) == single.labels:
+        return single
     own = next((set(normalize_text(option.text).split()) for option in options if option.label == label), set[str]())
     words = set(normalize_text(value).split())
-    if options and not (own and words & own):
+    if options and (is_weak or not (own and words & own)):
         return Reading(NOTHING, "choice_contradiction")
     return single
+
+
+def _find_first_part(value: str, options: Options) -> frozenset[str]:
+    """The labels of the text in front of a comma, a dash or a bracket."""
+    first = _PART_END.split(value)[0].strip()
+    return find_labels(first, options) if first and first != value else NOTHING
 
 
 def _read_several(plain: str, options: Options) -> Reading:

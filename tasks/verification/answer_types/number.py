@@ -39,6 +39,19 @@ _BOUND = re.compile(
     r"|from|beyond|within|either|or|and|n't))[\s$~]*\Z",
     re.IGNORECASE,
 )
+# matches the start of "+", " or more", " to 5", "-10", " less 2", "?", not of ". So", " and so", " m"
+_BOUND_BEHIND = re.compile(
+    r"\s*(?:\+|\?|[-\N{EN DASH}]\s*[0-9])|\s+(?:or|to|less|plus|minus|times|rounded)\b"
+    r"|\s+and\s+[a-z]*\s*(?:more|less|above|below|up)\b"
+)
+# matches the start of "about 9", r"\approx 9", "~ 9", "≈9", not of "above 9", "9"
+_ABOUT = re.compile(
+    r"\A\s*(?:about|approximately|approx\.?|around|roughly|circa|~|≈|\\approx|\\simeq|\\sim)(?![a-z])\s*", re.IGNORECASE
+)
+# matches the start of "[9]", r"\{9\}", r"\left[9\right]", not of "(9)", "9"
+_LIST = re.compile(r"\s*\$?\s*(?:\\left\s*)?(?:\[|\\?\{)")
+# matches "9.8 rounded up", "9 or so", not "9.8 m", "9.8"
+_ROUNDED = re.compile(r"\b(?:rounded|up|down|so)\b", re.IGNORECASE)
 # matches the start of " kg", "cm", r" \text{ m}", " oranges", not of ". So", " 5"
 _UNIT_BEHIND = re.compile(r"\$?\s?(?:\\[a-z]+\{\s*)?([A-Za-zµΩ]+(?:/[A-Za-z]+)?(?:\^?[23²³])?)")
 # matches "in m/s^2", "in cm²", "in $m^{3}$", not "in m", "in 5^2"
@@ -94,15 +107,19 @@ class NumberChecker(AnswerChecker):
         """The number of a response: what it states, all of it if it is short, or its last number with the unit."""
         stated = find_stated_answer(response, MARKERS)
         if stated and stated.is_stated:
-            plain = stated.text.replace("$", "")
-            return stated if _value(stated.text) is not None or _value(plain) is None else stated._replace(text=plain)
-        whole = cut_run_on(response)
+            return stated._replace(text=_read_text(stated.text))
+        whole = _read_text(cut_run_on(response))
         if len(whole) <= MAX_WHOLE_CHARACTERS and "\n" not in whole and _value(whole) is not None:
             return StatedAnswer(whole, "whole", is_stated=False)
         if stated is None or stated.doubt in UNDECIDABLE:
             return stated
         before = response[max(0, stated.start - MAX_WHOLE_CHARACTERS) : stated.start]
-        if _BOUND.search(before) or is_denied(_SENTENCE_END.split(before)[-1]) or is_revised(response[stated.end :]):
+        if (
+            _BOUND.search(before)
+            or _BOUND_BEHIND.match(response, stated.end)
+            or is_denied(_SENTENCE_END.split(before)[-1])
+            or is_revised(response[stated.end :])
+        ):
             return stated._replace(doubt=UNSURE)
         unit = _UNIT_BEHIND.match(response, stated.end)
         gold_unit = parse_answer(gold).text_and_unit[1] or normalize_unit(self.unit)
@@ -173,10 +190,20 @@ def _read_hints(question: str) -> QuestionHints:
 
 def _value(text: str) -> exact_value.Value | None:
     """The real number that a text is; None if it is none."""
+    if len(text) > MAX_ANSWER_CHARACTERS:
+        return None
     answer = parse_answer(text)
     if answer.is_too_deep or answer.is_malformed or not isinstance(answer.shape, Scalar):
         return None
     return answer.shape.value if answer.approximation is not None else None
+
+
+def _read_text(text: str) -> str:
+    """The text of a number without the words and signs that say it is rounded, if that makes it a number."""
+    for plain in (_ABOUT.sub("", text), text, _ABOUT.sub("", text.replace("$", ""))):
+        if _value(plain) is not None:
+            return plain
+    return text
 
 
 def _find_unread(text: str, doubt: str, is_stated: bool) -> str:
@@ -186,6 +213,8 @@ def _find_unread(text: str, doubt: str, is_stated: bool) -> str:
     if len(text) > MAX_ANSWER_CHARACTERS:
         return "too_long"
     if CONTROL_CHARACTERS.search(text):
+        return "answer_unparseable"
+    if _LIST.match(text) or _ROUNDED.search(text):
         return "answer_unparseable"
     return "" if _value(text) is not None else "answer_unparseable"
 

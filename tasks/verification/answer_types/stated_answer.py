@@ -19,10 +19,11 @@ _DENIAL = re.compile(
     r"(?:\b(?:not|never|doubt|false|wrong|incorrect|hardly)|n't|n\N{RIGHT SINGLE QUOTATION MARK}t)\b[^,;:.?!\n]*\Z",
     re.IGNORECASE,
 )
-# matches "Everyone says ", "some people think that ", not "I think ", "the text says nothing. So "
+# matches "Everyone says ", "some people think that ", "Nobody believes ", not "I think ", "the text says nothing. So "
 _REPORT = re.compile(
-    r"\b(?:everyone|everybody|people|some|others|many|most|they|he|she|students?)\s+(?:\w+\s+)?"
-    r"(?:says?|said|claims?|thinks?|thought|believes?|would|might)\b[^.?!\n]*\Z",
+    r"(?:\b(?:everyone|everybody|nobody|no\s+one|people|some|others|many|most|few|they|students?)\s+(?:\w+\s+)?"
+    r"(?:say|claim|think|believe|would|might|pick|choose)\b|\b(?:says|said|claims|claimed|thinks|thought|believes|believed)\b)"
+    r"[^.?!\n]*\Z",
     re.IGNORECASE,
 )
 # matches the start of ", which is a mistake", " is wrong", not of ", which is right", " is A"
@@ -91,7 +92,7 @@ def _find_doubt(response: str, start: int, end: int, found_by: str) -> str:
     before = response[max(0, start - MAX_SENTENCE_CHARACTERS) : start]
     sentence = before[max(before.rfind(sign) for sign in ".?!\n") + 1 :]
     statement = sentence.lower().rfind("answer")
-    if is_denied(sentence[: max(statement, 0)]) or _WITHDRAWAL.match(behind):
+    if is_denied(sentence[:statement] if statement >= 0 else sentence) or _WITHDRAWAL.match(behind):
         return "denied"
     return ""
 

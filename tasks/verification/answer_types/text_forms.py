@@ -10,8 +10,8 @@ ARTICLES = frozenset({"a", "an", "the"})
 # matches "**Paris**", "_Paris_", "`Paris`", "\"Paris\"", not "Paris", "C++"
 _DRESS = re.compile(r"\A(\*\*|__|\*|_|`|\"|')(?=\S)(.+?)(?<=\S)\1\Z", re.DOTALL)
 _QUOTES = dict.fromkeys(map(ord, "'\"`´«»“”„‟‘’‚‹›「」『』《》"))  # noqa: RUF001
-# matches ". ", ", ", "; b", "!", "。", not "3.5", "1,234", "C#"
-_STOPS = re.compile(r"(?<![0-9])[.,](?=[0-9])|[.,](?![0-9])|[;:!?。，、；：！？¿¡…·・]")  # noqa: RUF001
+# matches ". ", ", ", "a;", "a!", "。", not "3.5", "1,234", "C#", "!a"
+_STOPS = re.compile(r"(?<![0-9])[.,](?=[0-9])|[.,](?![0-9])|(?<=\S)[;:!?]|[。，、；：！？¿¡…·・]")  # noqa: RUF001
 # matches "a-b", "rock-and", not "5-3", "A-", "-5"
 _HYPHEN = re.compile(r"(?<=[^\W\d_])[-\u2010-\u2013](?=[^\W\d_])")
 # matches "j.k.", "u.s.", not "3.5", "etc."

@@ -14,7 +14,7 @@ from tasks.verification.answer_types.check import CheckAnswerType, read_details
 from tasks.verification.answer_types.checkers import ANSWER_TYPES, AnswerCheckers
 from tasks.verification.answer_types.number import NumberChecker
 from tasks.verification.verify import Verify
-from tests.support.answer_types import load_cases
+from tests.support.answer_types import check_cases, load_cases
 
 
 def make_row(number: int, answer_type: str | None, answer: str, response: str, **columns: Any) -> dict[str, Any]:
@@ -115,3 +115,32 @@ def test_no_text_stops_a_checker(answer_type: str) -> None:
             make_row(number, answer_type, chance.choice([one["gold"], response[:30]]), response, answer_details=details)
         )
     assert [row["row_id"] for row in check(rows)] == [row["row_id"] for row in rows]
+
+
+def change_gold(answer_type: str, case: dict[str, Any]) -> list[str]:
+    """Other golds for which a response that is right must not be right."""
+    if answer_type == "choice":
+        return [letter for letter in "ABCDE" if letter != case["gold"]] if case["gold"] in "ABCDE" else []
+    if answer_type == "text":
+        return ["Montevideo", "Grace Hopper", f"{case['gold']} Montevideo", f"not {case['gold']}"]
+    return ["7919", f"-{case['gold']}", f"10{case['gold']}"] if case["gold"].replace(".", "").isdigit() else ["7919"]
+
+
+@pytest.mark.parametrize("answer_type", ["choice", "text", "number"])
+def test_a_right_response_is_not_right_for_another_gold(answer_type: str) -> None:
+    pairs = [
+        (case, gold)
+        for case in load_cases(answer_type)
+        if case["expect"] == "correct" and case["gold"] not in ("", "0")
+        for gold in change_gold(answer_type, case)
+    ]
+    rows = check_cases(answer_type, [case | {"gold": gold, "details": drop_aliases(case)} for case, gold in pairs])
+    accepted = [
+        (case["response"], gold) for (case, gold), row in zip(pairs, rows, strict=True) if row["verdict"] == "correct"
+    ]
+    assert len(pairs) >= 200
+    assert accepted == []
+
+
+def drop_aliases(case: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in case["details"].items() if name != "aliases"}
