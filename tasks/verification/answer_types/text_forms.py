@@ -9,6 +9,11 @@ from tasks.verification.equivalence.text_normalization import strip_formatting
 ARTICLES = frozenset({"a", "an", "the"})
 # matches "**Paris**", "_Paris_", "`Paris`", "\"Paris\"", not "Paris", "C++"
 _DRESS = re.compile(r"\A(\*\*|__|\*|_|`|\"|')(?=\S)(.+?)(?<=\S)\1\Z", re.DOTALL)
+_DRESS_SIGNS = ("*", "_", "`", '"', "'")
+MAX_DRESSED_CHARACTERS = 2000
+"""Longest text of which signs around it are taken off, in characters."""
+MAX_LAYERS = 4
+"""Signs around a text that are taken off, one within another."""
 _QUOTES = dict.fromkeys(map(ord, "'\"`´«»“”„‟‘’‚‹›「」『』《》"))  # noqa: RUF001
 # matches ". ", ", ", "a;", "a!", "。", not "3.5", "1,234", "C#", "!a"
 _STOPS = re.compile(r"(?<![0-9])[.,](?=[0-9])|[.,](?![0-9])|(?<=\S)[;:!?]|[。，、；：！？¿¡…·・]")  # noqa: RUF001
@@ -25,11 +30,18 @@ CONTROL_CHARACTERS = re.compile(r"[\x00-\x08\x0e-\x1f\x7f\u200e\u200f\u202a-\u20
 
 
 def undress(text: str) -> str:
-    """`text` without signs of bold, italic and code type, quotes, LaTeX text commands and a final stop."""
+    """`text` without signs of bold, italic and code type, quotes, LaTeX text commands and a final stop.
+
+    A text of more than `MAX_DRESSED_CHARACTERS` characters is left as it is.
+    """
+    if len(text) > MAX_DRESSED_CHARACTERS:
+        return text.strip()
     text = strip_formatting(text).strip() if "\\" in text or "$" in text else text.strip()
-    while match := _DRESS.match(
-        text.rstrip(" .,;:") if text.rstrip(" .,;:").endswith(("*", "_", "`", '"', "'")) else text
-    ):
+    for _ in range(MAX_LAYERS):
+        without_stop = text.rstrip(" .,;:")
+        match = _DRESS.match(without_stop if without_stop.endswith(_DRESS_SIGNS) else text)
+        if match is None:
+            break
         text = match[2].strip()
     return text.strip().strip("“”„«»‘’").strip()  # noqa: RUF001
 

@@ -2,6 +2,7 @@
 
 import json
 import random
+import time
 from typing import Any
 
 import pyarrow as pa
@@ -115,6 +116,14 @@ def test_no_text_stops_a_checker(answer_type: str) -> None:
             make_row(number, answer_type, chance.choice([one["gold"], response[:30]]), response, answer_details=details)
         )
     assert [row["row_id"] for row in check(rows)] == [row["row_id"] for row in rows]
+
+
+@pytest.mark.parametrize("part", ["**", "(A) ", "not ", "I choose A. ", "(A) x is ", "9", "(", "A\n", "故选A", "is "])
+@pytest.mark.parametrize(("answer_type", "gold"), [("choice", "A"), ("text", "Paris"), ("number", "5")])
+def test_a_long_response_takes_little_time(answer_type: str, gold: str, part: str) -> None:
+    began = time.process_time()
+    assert check([make_row(0, answer_type, gold, part * (100_000 // len(part)), options='["x", "y"]')])
+    assert time.process_time() - began < 2
 
 
 def change_gold(answer_type: str, case: dict[str, Any]) -> list[str]:
