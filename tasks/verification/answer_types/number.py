@@ -48,6 +48,8 @@ _BOUND_BEHIND = re.compile(
 _ABOUT = re.compile(
     r"\A\s*(?:about|approximately|approx\.?|around|roughly|circa|~|≈|\\approx|\\simeq|\\sim)(?![a-z])\s*", re.IGNORECASE
 )
+# matches the start of "x = 9", "v_0=9", not of "2x = 9", "xy = 9", "= 9"
+_NAME = re.compile(r"\A\s*[A-Za-z](?:_\{?\w\}?)?\s*=\s*")
 # matches the start of "[9]", r"\{9\}", r"\left[9\right]", not of "(9)", "9"
 _LIST = re.compile(r"\s*\$?\s*(?:\\left\s*)?(?:\[|\\?\{)")
 # matches "9.8 rounded up", "9 or so", not "9.8 m", "9.8"
@@ -200,7 +202,7 @@ def _value(text: str) -> exact_value.Value | None:
 
 def _read_text(text: str) -> str:
     """The text of a number without the words and signs that say it is rounded, if that makes it a number."""
-    for plain in (_ABOUT.sub("", text), text, _ABOUT.sub("", text.replace("$", ""))):
+    for plain in (_ABOUT.sub("", text), text, _ABOUT.sub("", _NAME.sub("", text.replace("$", "")))):
         if _value(plain) is not None:
             return plain
     return text

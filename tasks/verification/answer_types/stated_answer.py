@@ -26,6 +26,12 @@ _REPORT = re.compile(
     r"[^.?!\n]*\Z",
     re.IGNORECASE,
 )
+# matches "The least likely ", "the opposite of the ", "If A then the ", not "If A, the ", "The correct "
+_QUALIFIER = re.compile(
+    r"(?:\b(?:least|worst|second|third|opposite|wrong|incorrect|false|bad|other|another|alternative|unlikely|next|previous)\b"
+    r"|\b(?:if|unless|whether)\b)[^,;:.?!\n]*\Z",
+    re.IGNORECASE,
+)
 # matches the start of ", which is a mistake", " is wrong", not of ", which is right", " is A"
 _WITHDRAWAL = re.compile(
     r"[^.?!\n]{0,80}?\b(?:is|was|were|be)\s+(?:an?\s+|the\s+)?(?:mistaken?|wrong|incorrect|false|error)\b",
@@ -78,8 +84,8 @@ def is_revised(text: str) -> bool:
 
 
 def is_denied(before: str) -> bool:
-    """Whether the words before an answer, in its sentence, deny it or report what others say."""
-    return _DENIAL.search(before) is not None or _REPORT.search(before) is not None
+    """Whether the words before an answer, in its sentence, deny it, report what others say, or speak of another one."""
+    return any(sign.search(before) for sign in (_DENIAL, _REPORT, _QUALIFIER))
 
 
 def _find_doubt(response: str, start: int, end: int, found_by: str) -> str:
