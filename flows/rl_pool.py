@@ -30,6 +30,7 @@ class RlPool(Verifiers):
         "solve.sampling.temperature",
         "solve.sampling.max_tokens",
         "verifiers",
+        "answer_type",
         "keep_band.low",
         "keep_band.high",
         "shard_rows",

@@ -24,6 +24,7 @@ class Verification(Verifiers):
         "columns.response",
         "columns.answer",
         "verifiers",
+        "answer_type",
         "combine",
         "answer_match.tolerance",
         "answer_match.deadline",

@@ -23,12 +23,13 @@ _ADDED_IN_0_2: Mapping[str, tuple[str, ...]] = {
     "ChatModelSpec": ("layout", "system_turn", "thinks", "thought_tokens", "reasoning_marks"),
     "EmbeddedSpec": ("max_model_len",),
     "RewardModelSpec": ("trust_remote_code", "reward_token", "step_token", "step_scores"),
-    "ColumnNames": ("by_file",),
+    "ColumnNames": ("by_file", "answer_type", "answer_details"),
     "ScaleQuest": ("problem_types", "input", "columns", "without"),
     "QuestionerTraining": ("without",),
     "Lemma": ("strategies",),
     "DrawErrorTypes": ("uniform",),
     "Truncate": ("keep_whole_solution",),
+    "Verifiers": ("answer_type", "choice", "text", "number"),
 }
 ADDED_FIELDS: Mapping[str, str] = {
     f"{model}.{field}": "0.2" for model, fields in _ADDED_IN_0_2.items() for field in fields

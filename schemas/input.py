@@ -11,8 +11,11 @@ from schemas.errors import BadInput
 from schemas.identity import FrozenModel
 
 REQUIRED_COLUMNS = ("question", "response", "answer")
+OPTIONAL_COLUMNS = ("answer_type", "answer_details")
+"""Columns that verification reads where the input has them. They are kept, under these names."""
+_NAMED_COLUMNS = (*REQUIRED_COLUMNS, *OPTIONAL_COLUMNS)
 # matches "math.jsonl:question=problem", not "math.jsonl:task=problem"
-_ASSIGNMENT = re.compile(rf"(?P<file>.+?):(?P<column>{'|'.join(REQUIRED_COLUMNS)})=(?P<name>.+)", re.S)
+_ASSIGNMENT = re.compile(rf"(?P<file>.+?):(?P<column>{'|'.join(_NAMED_COLUMNS)})=(?P<name>.+)", re.S)
 
 
 class ColumnNames(FrozenModel):
@@ -28,6 +31,11 @@ class ColumnNames(FrozenModel):
     """Name of the column that holds the response: a final answer, or a solution that ends in one."""
     answer: str = "answer"
     """Name of the column that holds the gold answer: a string or a plain number."""
+    answer_type: str = "answer_type"
+    """Name of the optional column that holds the type of the gold answer, e.g. `choice`. It is read with
+    `--answer_type column`."""
+    answer_details: str = "answer_details"
+    """Name of the optional column that holds what checking an answer needs beyond the gold: a JSON object."""
     by_file: Mapping[str, Mapping[str, str]] = {}
     """Other names in some of the files, by file name, path or glob, e.g. `{"math.jsonl": {"question": "problem"}}`."""
 
@@ -35,7 +43,7 @@ class ColumnNames(FrozenModel):
     @classmethod
     def _check_by_file(cls, by_file: Mapping[str, Mapping[str, str]]) -> Mapping[str, Mapping[str, str]]:
         for pattern, names in by_file.items():
-            if unknown := sorted(set(names) - set(REQUIRED_COLUMNS)):
+            if unknown := sorted(set(names) - set(_NAMED_COLUMNS)):
                 raise ValueError(f"{pattern}: {unknown[0]!r} is no column that is needed; {_EXAMPLE}")
         return by_file
 
@@ -49,7 +57,20 @@ class ColumnNames(FrozenModel):
 
     def names_in(self, url: str) -> dict[str, str]:
         """The names of the needed columns in one file. Raises `BadInput` if two patterns contradict each other."""
-        names = {column: getattr(self, column) for column in REQUIRED_COLUMNS}
+        names = self._all_names_in(url)
+        return {column: names[column] for column in REQUIRED_COLUMNS}
+
+    def renamed_in(self, url: str) -> dict[str, str]:
+        """The new names of the optional columns that one file calls otherwise, and of columns that they replace."""
+        names = self._all_names_in(url)
+        renamed = dict[str, str]()
+        for column in OPTIONAL_COLUMNS:
+            if names[column] != column:
+                renamed |= {column: f"input_{column}", names[column]: column}
+        return renamed
+
+    def _all_names_in(self, url: str) -> dict[str, str]:
+        names = {column: getattr(self, column) for column in _NAMED_COLUMNS}
         sources: dict[str, str] = {}
         for pattern in filter(lambda pattern: matches(url, pattern), self.by_file):
             for column, name in self.by_file[pattern].items():
@@ -70,7 +91,7 @@ class ColumnNames(FrozenModel):
         return self.model_copy(update={"response": self.question, "by_file": by_file})
 
 
-_EXAMPLE = f"write FILE:COLUMN=NAME with one of {', '.join(REQUIRED_COLUMNS)}, e.g. math.jsonl:question=problem"
+_EXAMPLE = f"write FILE:COLUMN=NAME with one of {', '.join(_NAMED_COLUMNS)}, e.g. math.jsonl:question=problem"
 
 
 def matches(url: str, pattern: str) -> bool:

@@ -7,7 +7,10 @@ from pydantic import Field, field_validator
 from flows.run.run import Run, Table
 from schemas.input import Source
 from schemas.recipe import Recipe
+from schemas.steps import Stage
 from schemas.tables import verdicts
+from tasks.verification.answer_types.check import CheckAnswerType, check_answer_type
+from tasks.verification.answer_types.checkers import MATH, AnswerCheckers
 from tasks.verification.code_execution.execute import Execute
 from tasks.verification.combine import CombineMode, CombineVerdicts, KeepUndecided
 from tasks.verification.llm_judge import JudgeResponse
@@ -36,7 +39,7 @@ MODEL_FIELDS = {
 """Fields whose stage needs a model, with the verifiers that use it."""
 
 
-class Verifiers(Recipe, Source):
+class Verifiers(Recipe, Source, AnswerCheckers):
     """One or several verifiers, in order of precedence."""
 
     verifiers: tuple[VerifierName, ...] = Field(default=("answer_match",), min_length=1)
@@ -48,6 +51,9 @@ class Verifiers(Recipe, Source):
     answer_match: Verify = Verify()
     """How `answer_match` works: it compares final answers with the gold. Exact comparison comes first, Math-Verify
     last."""
+    answer_type: str = MATH
+    """Type of the gold answers, which says how `answer_match` compares: `math`, `choice`, `text`, `number`, or `auto`,
+    which chooses by the gold. With `column` the column `answer_type` of each row names its type."""
     execute: Execute = Execute(column="response")
     """How `execute` works: it runs the response as a Python program and compares its last line with the gold."""
     oracle: VerifyByOracle = VerifyByOracle()
@@ -64,6 +70,11 @@ class Verifiers(Recipe, Source):
     """How `llm_judge` works: a model gives a reason and a verdict. Several samples vote."""
     pairwise_judge: JudgePair = JudgePair()
     """How `pairwise_judge` works: a model compares a response with a rival, in both orders."""
+
+    @field_validator("answer_type")
+    @classmethod
+    def _check_answer_type(cls, answer_type: str) -> str:
+        return check_answer_type(answer_type)
 
     @field_validator("verifiers")
     @classmethod
@@ -100,11 +111,19 @@ def verify_attempts(run: Run, recipe: Verifiers, attempts: Table) -> Table:
     return result
 
 
+def _make_answer_check(recipe: Verifiers) -> Stage:
+    """The stage that compares answers: that for mathematics, unless the recipe names other types."""
+    if recipe.answer_type == MATH:
+        return recipe.answer_match
+    checkers = AnswerCheckers(**{name: getattr(recipe, name) for name in AnswerCheckers.model_fields})
+    return CheckAnswerType(answer_type=recipe.answer_type, math=recipe.answer_match, checkers=checkers)
+
+
 def _run_verifier(run: Run, recipe: Verifiers, name: VerifierName, attempts: Table) -> Table:
     """Return the verdicts of one verifier."""
     if name not in CROSS_ATTEMPT:
-        stages = {
-            "answer_match": recipe.answer_match,
+        stages: dict[str, Stage] = {
+            "answer_match": _make_answer_check(recipe),
             "execute": recipe.execute,
             "oracle": recipe.oracle,
             "llm_judge": recipe.llm_judge,

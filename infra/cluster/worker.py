@@ -54,6 +54,7 @@ def run_seed(
         file.digest,
         copy_number,
         ColumnNames.model_validate(source.columns.names_in(file.url)),
+        *filter(None, [source.columns.renamed_in(file.url)]),
         source.shard_rows,
         types,
         reserved_names,

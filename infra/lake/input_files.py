@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from infra.lake.file_errors import root_cause
 from infra.lake.file_store import call_with_timeout
 from schemas.errors import BadInput
-from schemas.input import Source, SourceFile, matches
+from schemas.input import OPTIONAL_COLUMNS, Source, SourceFile, matches
 from schemas.outcomes import Row
 from schemas.reasoning import split_reasoning
 
@@ -106,7 +106,14 @@ def check_file(url: str, source: Source) -> SourceFile:
                 f"this file alone with --columns {_end_of_path(url)}:{ours}=NAME "
                 f"(there are: {', '.join(sorted(seen))})"
             )
-    types = {name: _promote(kinds) for name, kinds in seen.items() if name not in required.values()}
+    renamed = source.columns.renamed_in(url)
+    if missing := [theirs for theirs, ours in renamed.items() if ours in OPTIONAL_COLUMNS and theirs not in seen]:
+        raise BadInput(
+            f"{url}: has no column {missing[0]!r}, which --columns.{renamed[missing[0]]} names "
+            f"(there are: {', '.join(sorted(seen))})"
+        )
+    kept = {name: kinds for name, kinds in seen.items() if name not in required.values()}
+    types = {renamed.get(name, name): _promote(kinds) for name, kinds in kept.items()}
     return SourceFile(url=url, digest=_hash_file(url), rows=rows, types=types)
 
 
@@ -128,7 +135,9 @@ def merge_types(files: list[SourceFile]) -> dict[str, str]:
 
 
 def read_rows(file: SourceFile, source: Source, types: dict[str, str]) -> Iterator[tuple[int, Row, Row]]:
-    """Yield the row number, our own columns (three required ones and `reasoning`), and all others under their names.
+    """Yield the row number, our own columns (three required ones and `reasoning`), and all others.
+
+    The others have their names, except those that `columns` names for one of `OPTIONAL_COLUMNS`.
 
     `reasoning` is the input's column of that name, if it holds text, and the thought in the response, which is taken
     out of it. A thought that never ends stays in the response, so that a verifier can say so.
@@ -136,17 +145,18 @@ def read_rows(file: SourceFile, source: Source, types: dict[str, str]) -> Iterat
     was checked, at the latest after the last row and so before anything is committed.
     """
     required = source.columns.names_in(file.url)
-    theirs, rows = set(required.values()), 0
+    theirs, rows, renamed = set(required.values()), 0, source.columns.renamed_in(file.url)
     given_reasoning = has_reasoning(types)
     changed = BadInput(f"{file.url}: changed while it was read; run again when it is no longer written to")
     for number, row in _read_file(file.url):
         rows += 1
-        if not row.keys() <= types.keys() | theirs:
+        if not {renamed.get(name, name) for name in row.keys() - theirs} <= types.keys():
             raise changed
         ours = {
             o: _require_text(row.get(t), f"{file.url}: row {number}: column {t!r}", True) for o, t in required.items()
         }
-        others = {n: _cast(value, types[n]) for n, value in row.items() if n not in theirs}
+        kept = {renamed.get(n, n): value for n, value in row.items() if n not in theirs}
+        others = {n: _cast(value, types[n]) for n, value in kept.items()}
         yield number, _split_response(ours, others.pop(REASONING, None) if given_reasoning else None), others
     if rows != file.rows or _hash_file(file.url) != file.digest:
         raise changed

@@ -27,6 +27,8 @@ class Verdict(NamedTuple):
     gold_parsed: str | None = None
     answer_parsed: str | None = None
     milliseconds: float = 0.0
+    found_by: str | None = None
+    """How the answer was found in the response, if the verifier says so: `boxed`, `first_line` ..."""
 
 
 Comparator = Callable[[str, str], Verdict]
