@@ -19,9 +19,13 @@ def sudoku(question: str, response: str, gold: str, row: dict[str, Any]) -> bool
     if len(rows) != 4 or any(len(cells) != 4 for cells in rows):
         return False
     cells = ["".join(each) for each in rows]
-    if any(given not in (".", cell) for line, start in zip(cells, puzzle) for cell, given in zip(line, start)):
+    if any(
+        given not in (".", cell)
+        for line, start in zip(cells, puzzle, strict=False)
+        for cell, given in zip(line, start, strict=False)
+    ):
         return False
-    groups = cells + ["".join(column) for column in zip(*cells)]
+    groups = cells + ["".join(column) for column in zip(*cells, strict=True)]
     groups += [cells[r][c : c + 2] + cells[r + 1][c : c + 2] for r, c in itertools.product((0, 2), (0, 2))]
     return all(sorted(group) == ["1", "2", "3", "4"] for group in groups)
 

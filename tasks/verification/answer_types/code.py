@@ -31,6 +31,7 @@ from tasks.verification.answer_types.unit_tests import (
 from tasks.verification.code_execution.program_extraction import find_named_files, find_program, has_block, is_cut_off
 from tasks.verification.code_execution.sandbox import sandbox
 from tasks.verification.code_execution.sandbox.plain_data import NotPlain, read_plain, write_plain
+from tasks.verification.code_execution.sandbox.program_process import INPUT_FILE, PROGRAM_FILE
 from tasks.verification.code_execution.sandbox.results import ExecutionResult, SandboxFailure, TestedResult
 from tasks.verification.math_verify.verdict import FORM_CHARACTERS, Verdict
 
@@ -39,8 +40,6 @@ _LOOKS_LIKE_CODE = re.compile(
     r"(?m)^(?:import |from \w+ import|def |class |@\w|if .*:|for .*:|while .*:|with .*:|try:|print\("
     r"|[A-Za-z_][\w, .\[\]]* ?[-+*/]?= ?\S| {4}\S)"
 )
-# matches all of "helper.py", "data.txt", not of "../x", "a/b"
-_FILE_NAME = sandbox.FILE_NAME
 MAIN_FILES = ("main.py", "solution.py")
 """Names of the file that is run where a response has several."""
 LIMIT_OUTCOMES = ("sandbox_died", "missing_library", "memory", "forbidden", "too_much_output", "near", "layout")
@@ -280,10 +279,11 @@ def _complete(prompt: str) -> str:
 def _read_files(details: Mapping[str, Any]) -> dict[str, str]:
     files = details.get("files") or {}
     if not isinstance(files, Mapping) or not all(
-        isinstance(name, str) and isinstance(text, str) and _FILE_NAME.fullmatch(name) for name, text in files.items()
+        isinstance(name, str) and isinstance(text, str) and sandbox.FILE_NAME.fullmatch(name)
+        for name, text in files.items()
     ):
         raise UnreadableTests("files that are not texts by name in one folder")
-    if reserved := {sandbox.PROGRAM_FILE, sandbox.INPUT_FILE} & files.keys():
+    if reserved := {PROGRAM_FILE, INPUT_FILE} & files.keys():
         raise UnreadableTests(f"a file named {min(reserved)}, which is the program's own")
     return dict(files)
 

@@ -58,3 +58,11 @@ def find_named_files(solution: str) -> dict[str, str]:
         if (language in _PYTHON_NAMES or not language) and (match := _FILE_COMMENT.match(text)):
             files[match[1]] = text
     return files
+
+
+def find_block(text: str, languages: frozenset[str]) -> str | None:
+    """The last fenced block in one of the languages, else the last without a language; None if there is none."""
+    blocks = list(_find_blocks(text))
+    named = [block for language, block in blocks if language in languages]
+    nameless = [block for language, block in blocks if not language]
+    return next(iter((named or nameless)[-1:]), None)

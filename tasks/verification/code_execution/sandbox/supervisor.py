@@ -35,7 +35,7 @@ WARM_UP_CODE = {
 import duckdb
 duckdb.prepared = duckdb.connect(":memory:", config={
     "threads": 1, "enable_external_access": "false", "autoinstall_known_extensions": "false",
-    "autoload_known_extensions": "false",
+    "autoload_known_extensions": "false", "temp_directory": "",
 })
 duckdb.prepared.execute("SELECT json_serialize_sql('SELECT 1')").fetchall()
 """,

@@ -80,7 +80,7 @@ class Connection:
                 "named": {key: write_plain(part, _write_object) for key, part in named.items()},
             }
         except NotPlain as error:
-            self.refuse(f"argument: {error}")
+            return self.refuse(f"argument: {error}")
 
         def read_object(data: Mapping[str, Any]) -> ProgramObject:
             return ProgramObject(self, name, {"object": int(data["object"])})
@@ -127,6 +127,10 @@ class Connection:
 
 class ProgramObject:
     """An object of the program's process: it can be called, read and passed back, but not compared."""
+
+    _connection: Connection
+    _name: str
+    _target: Mapping[str, Any]
 
     def __init__(self, connection: Connection, name: str, target: Mapping[str, Any]) -> None:
         vars(self).update(_connection=connection, _name=name, _target=target)
@@ -317,7 +321,8 @@ class _SolutionModule(types.ModuleType):
 def run_tests(text: bytes, replies: int, requests: int) -> None:
     """Run the suite in `text`, which is JSON, and send the results to standard output. Never returns."""
     fields = json.loads(text)
-    suite = Suite(*(tuple(fields[name]) for name in ("setup", "cases", "entries")), fields["copies_back"])
+    setup, cases, entries = (tuple(fields[name]) for name in ("setup", "cases", "entries"))
+    suite = Suite(setup, cases, entries, fields["copies_back"])
     report = os.dup(1)
     sys.stdout = sys.stderr = io.StringIO()
     SuiteRunner(suite, Connection(requests, replies, suite.copies_back), report).run()
