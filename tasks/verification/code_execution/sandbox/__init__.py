@@ -2,7 +2,9 @@
 
 `sandbox` starts a supervisor and sends it programs, `supervisor` forks for each program and watches it,
 `program_process` runs in the fork, `seccomp_landlock` isolates it before the program is compiled, and `results`
-classifies how a program ended.
+classifies how a program ended. `call_server` calls functions of a program, `test_runner` runs unit tests in a fork of
+their own that makes such calls, and `plain_data` is what passes between them. `guard` keeps a checker program from
+running text as Python, for which `arithmetic` is the substitute.
 
 What is covered:
 
@@ -14,7 +16,8 @@ What is covered:
 - Time, memory and output: `results.Limits` bounds wall time, CPU time, memory and output.
 - Disk: a file has at most 4 MiB, at most 32 are open at a time, and a program whose folder exceeds 256 files or 16 MiB
   is ended.
-- Secrets: a program has no environment variables and no input, and sees neither other programs nor their files.
+- Secrets: a program has no environment variables and no input but what it is given, and sees neither other programs
+  nor their files, nor the unit tests that call it.
 - Checks: canaries try to break out before the first program runs. If the kernel lacks Landlock or seccomp, nothing
   runs, unless `unsafe` is set.
 

@@ -1,6 +1,7 @@
 """Runs inside the fork: isolates the supervisor's copy, then compiles and runs the program in it."""
 
 import builtins
+import fcntl
 import json
 import os
 import random
@@ -11,14 +12,23 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tasks.verification.code_execution.sandbox import seccomp_landlock
+from tasks.verification.code_execution.sandbox import arithmetic, call_server, guard, seccomp_landlock, test_runner
 
 Job = dict[str, Any]
-"""A program to run: `folder`; `deadline` and `cpu` in seconds; `memory` and `output` in bytes."""
+"""A program to run: `folder`; `mode`; `deadline` and `cpu` in seconds; `memory` and `output` in bytes. A job of mode
+`calls` may have another job, of mode `tests`, which makes the calls."""
 
-PROGRAM_FILE = "solution.py"
+PROGRAM_FILE, INPUT_FILE = "solution.py", "questmill-input"
+"""Files of the program and of its input, which are removed before the program runs."""
+MODES = ("script", "calls", "tests")
+"""How a program runs: as `python solution.py` would run it; as a module whose functions `call_server` calls; or as unit
+tests, by `test_runner`."""
 NOTES_DESCRIPTOR = 3
 """File descriptor on which a fork reports how its program ended."""
+CHANNEL = (4, 5)
+"""File descriptors on which a fork in mode `calls` or `tests` reads and writes."""
+FREE_DESCRIPTOR = 64
+"""Descriptors from here on are in no one's way while the others are put in their places."""
 MAX_FILE_BYTES, MAX_OPEN_FILES = 4 << 20, 32
 """Largest file in bytes, and most open files. Files that are removed but open take no more than their product."""
 PROCESS_EVENTS = frozenset(
@@ -30,17 +40,31 @@ PROCESS_EVENTS = frozenset(
 """Python audit events that show why a program was killed."""
 
 
-def run_program(job: Job, readable: Sequence[str], unsafe: bool, parent_pid: int, pipes: Sequence[int]) -> None:
-    """Run the program of `job`. `pipes` are for stdout, stderr and notes. Never returns."""
+def run_program(
+    job: Job,
+    readable: Sequence[str],
+    unsafe: bool,
+    parent_pid: int,
+    pipes: Sequence[int],
+    channel: Sequence[int | None] = (),
+) -> None:
+    """Run the program of `job`. Never returns.
+
+    `pipes` are for stdout, stderr and notes. `channel` is for reading and writing calls; the program's input takes the
+    place of None.
+    """
     seccomp_landlock.die_with_parent(parent_pid)
     os.setsid()
-    null_device = os.open(os.devnull, os.O_RDONLY)
-    for descriptor, target in zip((null_device, *(os.dup(pipe) for pipe in pipes)), range(4), strict=True):
-        os.dup2(descriptor, target)
-    os.closerange(4, os.sysconf("SC_OPEN_MAX"))
     os.chdir(job["folder"])
+    source = os.open(INPUT_FILE if Path(INPUT_FILE).exists() else os.devnull, os.O_RDONLY)
+    null_device = os.open(os.devnull, os.O_RDONLY)
+    stdin = null_device if channel else source
+    _place_descriptors([stdin, *pipes, *(source if descriptor is None else descriptor for descriptor in channel)])
     text = Path(PROGRAM_FILE).read_bytes()
-    os.unlink(PROGRAM_FILE)
+    for name in (PROGRAM_FILE, INPUT_FILE):
+        Path(name).unlink(missing_ok=True)
+    if job["files"]:
+        sys.path.insert(0, job["folder"])
     _set_limits(job)
     missing = seccomp_landlock.restrict(job["folder"], readable)
     if missing and not unsafe:
@@ -52,8 +76,23 @@ def run_program(job: Job, readable: Sequence[str], unsafe: bool, parent_pid: int
     builtins.exit = builtins.quit = sys.exit  # type: ignore[assignment]  # as `site` sets them
     random.seed(0)  # the same program prints the same output
     sys.addaudithook(_note_event)
+    if job["guarded"]:
+        builtins.calculate = arithmetic.calculate  # type: ignore[attr-defined]
+        sys.addaudithook(guard.refuse_evaluation)
     _send_note({"began": True})
+    if job["mode"] == "calls":
+        call_server.serve_calls(text, PROGRAM_FILE, *CHANNEL)
+    if job["mode"] == "tests":
+        test_runner.run_tests(text, *CHANNEL)
     _run_text(text)
+
+
+def _place_descriptors(descriptors: Sequence[int]) -> None:
+    """Make these descriptors 0, 1, 2 and so on, and close all others."""
+    copies = [fcntl.fcntl(descriptor, fcntl.F_DUPFD, FREE_DESCRIPTOR) for descriptor in descriptors]
+    for target, descriptor in enumerate(copies):
+        os.dup2(descriptor, target)
+    os.closerange(len(copies), os.sysconf("SC_OPEN_MAX"))
 
 
 def _open_stream(descriptor: int) -> Any:

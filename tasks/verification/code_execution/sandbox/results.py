@@ -38,6 +38,15 @@ class ExecutionResult(NamedTuple):
     peak_bytes: int = 0
     """Peak memory, including the interpreter's."""
     milliseconds: float = 0.0
+    replies: str = ""
+    """Lines of JSON that a program sent back which was called, at most `Limits.output` bytes."""
+
+
+class TestedResult(NamedTuple):
+    """How the unit tests ended, and how the program ended that they called."""
+
+    tests: ExecutionResult
+    program: ExecutionResult
 
 
 class SandboxFailure(NamedTuple):
@@ -71,11 +80,14 @@ def classify(observed: dict[str, Any], limits: Limits) -> ExecutionResult:
     if reason == "ok" and not observed["printed"].strip():
         reason = "no_output"
     return ExecutionResult(
-        reason, detail, observed["printed"], observed["cpu"], observed["peak"], observed["milliseconds"]
+        *(reason, detail, observed["printed"], observed["cpu"], observed["peak"], observed["milliseconds"]),
+        replies=observed["replies"],
     )
 
 
 def _find_reason(observed: dict[str, Any], notes: dict[str, Any], limits: Limits) -> tuple[str, str | None]:
+    if observed["stopped"] == "released":
+        return "ok", None
     if stopped := observed["stopped"]:
         return ("timeout", None) if stopped == "timeout" else ("output", "files" if stopped == "files" else "printed")
     code = os.waitstatus_to_exitcode(observed["status"])

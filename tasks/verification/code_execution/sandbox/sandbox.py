@@ -6,22 +6,26 @@ A supervisor (`supervisor.py`) receives programs over a pipe and forks for each.
 
 import importlib.util
 import platform
+import re
 import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from schemas.errors import VerifierBroken
 from tasks.verification.code_execution.sandbox import supervisor
-from tasks.verification.code_execution.sandbox.program_process import PROGRAM_FILE
+from tasks.verification.code_execution.sandbox.program_process import INPUT_FILE, PROGRAM_FILE
 from tasks.verification.code_execution.sandbox.results import (
     ExecutionResult,
     Limits,
     NotIsolated,
     SandboxFailure,
+    TestedResult,
     classify,
 )
 from tasks.verification.json_process import IdlePool, JsonProcess, ProcessDied, ProcessOwner, Timeout
@@ -50,6 +54,22 @@ CANARIES = (
     ("open('../questmill-canary', 'w')", "forbidden", "file"),
 )
 """Programs with known results. The first must always end as listed, the others unless `unsafe` is set."""
+# matches all of "helper.py", "data_2.txt", not of "../x", ".hidden", "a/b"
+FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
+"""Names that files of a program may have: they lie in one folder."""
+
+
+class Work(NamedTuple):
+    """How a program is run, and what it is given."""
+
+    mode: str = "script"
+    """One of `program_process.MODES`."""
+    given: str = ""
+    """Standard input of a script, or the calls to make, a line of JSON each."""
+    files: Mapping[str, str] = {}
+    """Files beside the program, by name. Python modules among them can be imported."""
+    guarded: bool = False
+    """Whether the program must not evaluate text as Python."""
 
 
 class Sandbox(ProcessOwner):
@@ -66,35 +86,56 @@ class Sandbox(ProcessOwner):
         self._libraries, self._unsafe, self._folder = tuple(libraries), unsafe, folder
         self._close_on_error(self._start)
 
-    def run(self, program: str, limits: Limits = Limits()) -> ExecutionResult | SandboxFailure:  # noqa: B008
+    def run(
+        self,
+        program: str,
+        limits: Limits = Limits(),  # noqa: B008
+        work: Work = Work(),  # noqa: B008
+    ) -> ExecutionResult | SandboxFailure:
         """Run `program` for at most `limits.deadline` + 1 s, or longer if a dead supervisor must be replaced."""
-        return self._close_on_error(lambda: self._run_with_retry(program, limits))
+        results = self._close_on_error(lambda: self._run_with_retry([(program, work)], limits))
+        return results if isinstance(results, SandboxFailure) else results[0]
 
-    def _run_with_retry(self, program: str, limits: Limits) -> ExecutionResult | SandboxFailure:
+    def run_tests(
+        self, program: str, tests: str, limits: Limits, files: Mapping[str, str]
+    ) -> TestedResult | SandboxFailure:
+        """Run unit tests, which are JSON for `test_runner`, beside the program that they call. Each has `limits`."""
+        jobs = [(tests, Work("tests")), (program, Work("calls", files=files))]
+        results = self._close_on_error(lambda: self._run_with_retry(jobs, limits))
+        return results if isinstance(results, SandboxFailure) else TestedResult(*results)
+
+    def _run_with_retry(
+        self, jobs: Sequence[tuple[str, Work]], limits: Limits
+    ) -> list[ExecutionResult] | SandboxFailure:
         deaths = 0
         while True:
             child = self._child or self._start()
             try:
-                return self._run_once(child, program, limits)
+                return self._run_once(child, jobs, limits)
             except Timeout:
                 self.close()
-                return ExecutionResult("timeout", milliseconds=(limits.deadline + GRACE_SECONDS) * 1e3)
+                return [ExecutionResult("timeout", milliseconds=(limits.deadline + GRACE_SECONDS) * 1e3)] * len(jobs)
             except ProcessDied as death:
                 self.close()
                 deaths += 1
                 if deaths == 2:
                     return SandboxFailure(f"the sandbox ended: {death}", deaths)
 
-    def _run_once(self, child: JsonProcess, program: str, limits: Limits) -> ExecutionResult:
-        folder = tempfile.mkdtemp(prefix="questmill-", dir=self._folder)
+    def _run_once(self, child: JsonProcess, jobs: Sequence[tuple[str, Work]], limits: Limits) -> list[ExecutionResult]:
+        """How each of one or two jobs ended: of two, the first are the tests of the second."""
+        folders = [tempfile.mkdtemp(prefix="questmill-", dir=self._folder) for _ in jobs]
         try:
-            Path(folder, PROGRAM_FILE).write_bytes(program.encode(errors="replace"))
-            observed = child.ask({"folder": folder, **limits._asdict()}, limits.deadline + GRACE_SECONDS)
-            return classify(observed, limits)
+            messages = [
+                _write_job(folder, program, work, limits) for folder, (program, work) in zip(folders, jobs, strict=True)
+            ]
+            message = {**messages[-1], "tests": messages[0]} if len(jobs) > 1 else messages[0]
+            observed = child.ask(message, limits.deadline + GRACE_SECONDS)
+            return [classify(each, limits) for each in (observed, observed.get("program")) if each is not None]
         except NotIsolated as error:
             raise VerifierBroken(f"this machine cannot contain programs: {error}; {ISOLATION_HELP}") from error
         finally:
-            shutil.rmtree(folder, ignore_errors=True)
+            for folder in folders:
+                shutil.rmtree(folder, ignore_errors=True)
 
     def _start(self) -> JsonProcess:
         """Start a supervisor, send it the libraries, and run the canaries."""
@@ -104,7 +145,7 @@ class Sandbox(ProcessOwner):
             settings = {"libraries": self._libraries, "folders": folders, "unsafe": self._unsafe}
             child.ask(settings, STARTUP_SECONDS)
             for program, reason, detail in CANARIES[: 1 if self._unsafe else None]:
-                result = self._run_once(child, program, CANARY_LIMITS)
+                [result] = self._run_once(child, [(program, Work())], CANARY_LIMITS)
                 if (result.reason, result.detail) != (reason, detail):
                     actual = " ".join(filter(None, (result.reason, result.detail)))
                     raise VerifierBroken(
@@ -113,6 +154,17 @@ class Sandbox(ProcessOwner):
         except (ProcessDied, Timeout) as error:
             raise VerifierBroken(f"the sandbox did not start: {error}; see if `{' '.join(COMMAND)}` runs") from error
         return child
+
+
+def _write_job(folder: str, program: str, work: Work, limits: Limits) -> dict[str, Any]:
+    """Write a program and its files, and describe the job to the supervisor. Raises `ValueError` for a file's name."""
+    if unfit := [name for name in work.files if not FILE_NAME.fullmatch(name) or name in (PROGRAM_FILE, INPUT_FILE)]:
+        raise ValueError(f"{unfit[0]!r} cannot be a file of a program; take letters, digits, `_`, `-` and `.`")
+    for name, text in {**work.files, PROGRAM_FILE: program, INPUT_FILE: work.given}.items():
+        if name != INPUT_FILE or text:
+            Path(folder, name).write_bytes(text.encode(errors="replace"))
+    job = {"folder": folder, "mode": work.mode, "guarded": work.guarded, "files": bool(work.files)}
+    return job | limits._asdict()
 
 
 def _find_install_folder(library: str) -> str:
@@ -157,5 +209,10 @@ def run_programs(
 
     Supervisors are started on demand, one for each thread that calls at the same time, and end with the process.
     """
-    with _idle_sandboxes.lend(tuple(libraries), unsafe) as sandbox:
+    with lend_sandbox(libraries, unsafe) as sandbox:
         return [sandbox.run(program, limits) for program in programs]
+
+
+def lend_sandbox(libraries: Sequence[str] = (), unsafe: bool = False) -> AbstractContextManager[Sandbox]:
+    """Lend an idle sandbox for a block, or start one. Any thread of any process may call this."""
+    return _idle_sandboxes.lend(tuple(libraries), unsafe)

@@ -27,10 +27,21 @@ MAX_FOLDER_BYTES, MAX_FILES = 16 << 20, 256
 """Most bytes and most files in the folder of a program."""
 FOLDER_CHECK_SECONDS = 0.1
 """Seconds between two checks of the folder."""
+RELEASE_SECONDS = 0.2
+"""Seconds that a program has to end by itself after its tests have ended."""
 WARM_UP_CODE = {
-    "sympy": "from sympy import *; x = Symbol('x'); solve(x**2 - x - 1, x); simplify(sin(x)**2 + cos(x)**2)"
+    "sympy": "from sympy import *; x = Symbol('x'); solve(x**2 - x - 1, x); simplify(sin(x)**2 + cos(x)**2)",
+    "duckdb": """
+import duckdb
+duckdb.prepared = duckdb.connect(":memory:", config={
+    "threads": 1, "enable_external_access": "false", "autoinstall_known_extensions": "false",
+    "autoload_known_extensions": "false", "temp_directory": "",
+})
+duckdb.prepared.execute("SELECT json_serialize_sql('SELECT 1')").fetchall()
+""",
 }
-"""Code that makes a library load the parts that it imports late, which saves each program 0.1 s."""
+"""Code that makes a library load the parts that it imports late, which saves each program 0.1 s. DuckDB reads
+`/proc/self/cgroup` when it connects, which a program may not, so a program gets the connection `duckdb.prepared`."""
 
 
 def serve(readable: Sequence[str], unsafe: bool) -> None:
@@ -45,32 +56,75 @@ def _send(message: dict[str, Any]) -> None:
 
 
 def _run_job(job: Job, readable: Sequence[str], unsafe: bool) -> dict[str, Any]:
-    """Fork, watch the program, end it and reap it. Returns what `results.classify` needs."""
-    began, own_pid = time.monotonic(), os.getpid()
-    pipes = [os.pipe() for _ in range(3)]  # stdout, stderr, notes
-    pid = os.fork()
-    if not pid:
-        try:
-            program_process.run_program(job, readable, unsafe, own_pid, [write for _, write in pipes])
-        finally:
-            os._exit(1)
-    for _, write in pipes:
-        os.close(write)
-    handle, output_pipes = os.pidfd_open(pid), [OutputPipe(read) for read, _ in pipes]
-    stopped = _watch(job, began, pid, handle, output_pipes)
-    _kill(pid)
-    _, status, usage = os.wait4(pid, 0)
-    printed, errors, notes = (pipe.read_rest(job["output"], bool(stopped)) for pipe in output_pipes)
-    os.close(handle)
-    return {
-        "stopped": stopped or ("output" if len(printed) + len(errors) > job["output"] else ""),
-        "status": status,
-        "printed": printed[: job["output"]].decode(errors="replace"),
-        "notes": notes[:MAX_NOTE_BYTES].decode(errors="replace"),
-        "cpu": usage.ru_utime + usage.ru_stime,
-        "peak": usage.ru_maxrss << 10,
-        "milliseconds": (time.monotonic() - began) * 1e3,
-    }
+    """Fork, watch the program, end it and reap it. Returns what `results.classify` needs.
+
+    A job with `tests` has two forks, which are joined by two pipes. It ends when its tests end.
+    """
+    began = time.monotonic()
+    if "tests" not in job:
+        collected = [os.pipe()] if job["mode"] == "calls" else []
+        fork = Fork(job, readable, unsafe, [None, collected[0][1]] if collected else [], [r for r, _ in collected])
+        for _, write in collected:
+            os.close(write)
+        return fork.end(_watch([fork], began), began)
+    (call_read, call_write), (reply_read, reply_write) = os.pipe(), os.pipe()
+    program = Fork(job, readable, unsafe, [call_read, reply_write])
+    tests = Fork(job["tests"], readable, unsafe, [reply_read, call_write])
+    for descriptor in (call_read, call_write, reply_read, reply_write):
+        os.close(descriptor)
+    stopped = _watch([tests, program], began)
+    observed = tests.end(stopped, began)
+    is_running = not select.select([program.handle], [], [], RELEASE_SECONDS)[0]
+    return {**observed, "program": program.end("released" if is_running and not stopped else stopped, began)}
+
+
+class Fork:
+    """A process that runs one program, and the pipes from it."""
+
+    def __init__(
+        self,
+        job: Job,
+        readable: Sequence[str],
+        unsafe: bool,
+        channel: Sequence[int | None] = (),
+        collected: Sequence[int] = (),
+    ) -> None:
+        own_pid = os.getpid()
+        pipes = [os.pipe() for _ in range(3)]  # stdout, stderr, notes
+        self.job, self.pid = job, os.fork()
+        if not self.pid:
+            try:
+                program_process.run_program(job, readable, unsafe, own_pid, [write for _, write in pipes], channel)
+            finally:
+                os._exit(1)
+        for _, write in pipes:
+            os.close(write)
+        self.handle = os.pidfd_open(self.pid)
+        self.pipes = [OutputPipe(read) for read in (*(read for read, _ in pipes), *collected)]
+
+    @property
+    def has_printed_too_much(self) -> bool:
+        """Whether the program printed more than it may, or sent back more."""
+        printed, errors, _, *replies = (len(pipe.data) for pipe in self.pipes)
+        return printed + errors > self.job["output"] or any(size > self.job["output"] for size in replies)
+
+    def end(self, stopped: str, began: float) -> dict[str, Any]:
+        """Kill the process, reap it, and return what was observed of it."""
+        _kill(self.pid)
+        _, status, usage = os.wait4(self.pid, 0)
+        texts = [pipe.read_rest(self.job["output"], bool(stopped)) for pipe in self.pipes]
+        os.close(self.handle)
+        printed, _, notes, *replies = texts
+        return {
+            "stopped": stopped or ("output" if self.has_printed_too_much else ""),
+            "status": status,
+            "printed": printed[: self.job["output"]].decode(errors="replace"),
+            "notes": notes[:MAX_NOTE_BYTES].decode(errors="replace"),
+            "replies": b"".join(replies)[: self.job["output"]].decode(errors="replace"),
+            "cpu": usage.ru_utime + usage.ru_stime,
+            "peak": usage.ru_maxrss << 10,
+            "milliseconds": (time.monotonic() - began) * 1e3,
+        }
 
 
 class OutputPipe:
@@ -98,28 +152,31 @@ class OutputPipe:
         return self.data
 
 
-def _watch(job: Job, began: float, pid: int, handle: int, pipes: Sequence[OutputPipe]) -> str:
-    """Read the output until the program ends (returns "") or must be ended (`timeout`, `output`, `files`)."""
+def _watch(forks: Sequence[Fork], began: float) -> str:
+    """Read the output until the first fork ends (returns "") or must be ended (`timeout`, `output`, `files`)."""
     poller = select.poll()
     poller.register(0, 0)  # ready when the parent is gone
-    for descriptor in (handle, *(pipe.descriptor for pipe in pipes)):
-        poller.register(descriptor, select.POLLIN)
-    deadline, checked_at = began + job["deadline"], began
+    poller.register(forks[0].handle, select.POLLIN)
+    pipes = [(fork, pipe) for fork in forks for pipe in fork.pipes]
+    for _, pipe in pipes:
+        poller.register(pipe.descriptor, select.POLLIN)
+    deadline, checked_at = began + forks[0].job["deadline"], began
     while (remaining := deadline - time.monotonic()) > 0:
         ready = {descriptor for descriptor, _ in poller.poll(min(remaining, FOLDER_CHECK_SECONDS) * 1e3)}
         if 0 in ready:
-            _kill(pid)
-            shutil.rmtree(job["folder"], ignore_errors=True)
+            for fork in forks:
+                _kill(fork.pid)
+                shutil.rmtree(fork.job["folder"], ignore_errors=True)
             os._exit(1)
-        if handle in ready:
+        if forks[0].handle in ready:
             return ""
-        for pipe in pipes:
-            if pipe.descriptor in ready and not pipe.read_chunk(job["output"]) and not pipe.is_open:
+        for fork, pipe in pipes:
+            if pipe.descriptor in ready and not pipe.read_chunk(fork.job["output"]) and not pipe.is_open:
                 poller.unregister(pipe.descriptor)
-        if len(pipes[0].data) + len(pipes[1].data) > job["output"]:
+        if any(fork.has_printed_too_much for fork in forks):
             return "output"
         if time.monotonic() - checked_at > FOLDER_CHECK_SECONDS:
-            if _is_full(job["folder"]):
+            if any(_is_full(fork.job["folder"]) for fork in forks):
                 return "files"
             checked_at = time.monotonic()
     return "timeout"
