@@ -12,13 +12,12 @@ from tasks.verification.equivalence.text_normalization import AFFIRMATIVE_WORDS,
 
 TYPES_BY_DETAIL: Mapping[str, str] = {
     **dict.fromkeys(("options", "choices", "index_base"), "choice"),
-    **dict.fromkeys(("tests", "test_cases", "test_list", "asserts"), "code"),
+    **dict.fromkeys(("tests", "test_list", "entry_point"), "code"),
     **dict.fromkeys(("schema", "json_schema"), "json"),
     **dict.fromkeys(("tools", "functions"), "call"),
     **dict.fromkeys(("constraints", "instruction_id_list"), "constraints"),
-    **dict.fromkeys(("fixture", "tables"), "sql"),
-    **dict.fromkeys(("checker", "program"), "program"),
-    **dict.fromkeys(("function",), "function"),
+    **dict.fromkeys(("fixture", "fixtures"), "sql"),
+    **dict.fromkeys(("checker",), "program"),
     **dict.fromkeys(number.DETAILS, "number"),
     **dict.fromkeys(("aliases",), "text"),
 }

@@ -3,7 +3,11 @@
 from schemas.identity import FrozenModel
 from tasks.verification.answer_types.checker import AnswerChecker
 from tasks.verification.answer_types.choice import ChoiceChecker
+from tasks.verification.answer_types.code import CodeChecker
+from tasks.verification.answer_types.function import FunctionChecker
 from tasks.verification.answer_types.number import NumberChecker
+from tasks.verification.answer_types.program import ProgramChecker
+from tasks.verification.answer_types.sql import SqlChecker
 from tasks.verification.answer_types.text import TextChecker
 
 
@@ -20,6 +24,14 @@ class AnswerCheckers(FrozenModel):
     """How answers of the type `text` are checked: names and other short texts, with aliases."""
     number: NumberChecker = NumberChecker()
     """How answers of the type `number` are checked: within a tolerance, or to so many significant figures."""
+    code: CodeChecker = CodeChecker()
+    """How answers of the type `code` are checked: programs, by the unit tests of their row."""
+    program: ProgramChecker = ProgramChecker()
+    """How answers of the type `program` are checked: by a checker program, the row's or one for all rows."""
+    function: FunctionChecker = FunctionChecker()
+    """How answers of the type `function` are checked: by a Python function of the user's."""
+    sql: SqlChecker = SqlChecker()
+    """How answers of the type `sql` are checked: a query must give the rows of the gold query on a database."""
 
     def checkers(self) -> dict[str, AnswerChecker]:
         """The checkers by answer type."""

@@ -123,7 +123,7 @@ class CodeChecker(SandboxedChecker):
         return results
 
     def _run_input(self, program: Program, test: InputOutput, tolerance: float) -> CaseResult:
-        result = self._run(program.text, sandbox.Work(given=test.given, files=program.files))
+        result = self._run(program.text, sandbox.Work(stdin=test.stdin, files=program.files))
         if failure := _find_failure(result, self.output_kib << 10):
             return failure
         assert isinstance(result, ExecutionResult)

@@ -31,8 +31,9 @@ class FunctionChecker(SandboxedChecker):
 
     answer_type: ClassVar[str] = "function"
 
-    function: str
-    """The function, as `module:name`. Its module must be importable where the run is started."""
+    function: str = ""
+    """The function, as `module:name`. Its module must be importable where the run is started. Without one, rows of this
+    type are `unparseable` by the rule `no_function`."""
     threshold: float = Field(default=1.0, gt=0)
     """Least score that is correct."""
     may_evaluate: bool = False
@@ -59,6 +60,8 @@ class FunctionChecker(SandboxedChecker):
 
     def check(self, case: AnswerCase) -> Verdict:
         """The verdict that the function gives. A function that fails says nothing: `checker_failed`."""
+        if not self.function:
+            return Verdict("unparseable", "no_function")
         try:
             row = write_plain(json.loads(json.dumps(dict(case.details), default=str)))
         except (NotPlain, ValueError, TypeError, RecursionError):
@@ -85,7 +88,9 @@ class FunctionChecker(SandboxedChecker):
 
 
 def digest_source(function: str) -> str:
-    """The sha256, in hex, of the file that holds `module:name`. Raises `ValueError`."""
+    """The sha256, in hex, of the file that holds `module:name`; empty without a function. Raises `ValueError`."""
+    if not function:
+        return ""
     return hashlib.sha256(_find_file(function).read_bytes()).hexdigest()
 
 

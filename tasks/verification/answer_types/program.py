@@ -45,7 +45,7 @@ class ProgramChecker(SandboxedChecker):
             return Verdict("unparseable", "gold_unparseable", answer_parsed="the row has no checker program")
         details = {key: value for key, value in case.details.items() if key != "checker"}
         fields = {"question": case.question, "response": case.response, "answer": case.gold, "details": details}
-        result = self._run(source, sandbox.Work(given=json.dumps(fields, default=str), guarded=not self.may_evaluate))
+        result = self._run(source, sandbox.Work(stdin=json.dumps(fields, default=str), guarded=not self.may_evaluate))
         if isinstance(result, SandboxFailure) or result.reason not in ("ok", "no_output"):
             return explain_failure(result, "checker_failed")
         line = find_last_line(result.printed)

@@ -145,7 +145,7 @@ class SqlChecker(SandboxedChecker):
 
     def _query(self, fixture: str, query: str) -> QueryResult:
         task = {"fixture": fixture, "query": query, "max_rows": self.max_rows, "memory_mb": self.memory_mib // 2}
-        result = self._run(RUNNER, sandbox.Work(given=json.dumps(task)))
+        result = self._run(RUNNER, sandbox.Work(stdin=json.dumps(task)))
         message = _read_message(result)
         if message is None:
             return QueryResult([], verdict=explain_failure(result, "query_failed"))

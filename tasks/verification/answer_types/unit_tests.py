@@ -12,7 +12,7 @@ _TEST_CODE = re.compile(r"(?m)\s*(?:assert |assert\(|def (?:check|test\w*)\(|imp
 class InputOutput(NamedTuple):
     """A case of a program that reads standard input."""
 
-    given: str
+    stdin: str
     expected: str
 
 

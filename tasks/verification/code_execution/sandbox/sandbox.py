@@ -64,7 +64,7 @@ class Work(NamedTuple):
 
     mode: str = "script"
     """One of `program_process.MODES`."""
-    given: str = ""
+    stdin: str = ""
     """Standard input of a script, or the calls to make, a line of JSON each."""
     files: Mapping[str, str] = {}
     """Files beside the program, by name. Python modules among them can be imported."""
@@ -160,7 +160,7 @@ def _write_job(folder: str, program: str, work: Work, limits: Limits) -> dict[st
     """Write a program and its files, and describe the job to the supervisor. Raises `ValueError` for a file's name."""
     if unfit := [name for name in work.files if not FILE_NAME.fullmatch(name) or name in (PROGRAM_FILE, INPUT_FILE)]:
         raise ValueError(f"{unfit[0]!r} cannot be a file of a program; take letters, digits, `_`, `-` and `.`")
-    for name, text in {**work.files, PROGRAM_FILE: program, INPUT_FILE: work.given}.items():
+    for name, text in {**work.files, PROGRAM_FILE: program, INPUT_FILE: work.stdin}.items():
         if name != INPUT_FILE or text:
             Path(folder, name).write_bytes(text.encode(errors="replace"))
     job = {"folder": folder, "mode": work.mode, "guarded": work.guarded, "files": bool(work.files)}
