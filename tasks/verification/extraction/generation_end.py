@@ -11,12 +11,16 @@ _END_TOKEN = re.compile(
 )
 """Tokens with which models of several makers end a turn."""
 # matches "\nQuestion: How", "\n## Exercise 7\n", "\nHuman: And", "\nProblem 2.", not "\nQuestion how", "\nQ is 5"
+# matches "\nuser\nWhat", "\nFollow-up question: Why", "\nNow try this one: 2+2", "\n[Question] 2", not "\nThe user", "\nTry 5"
 _NEW_QUESTION = re.compile(
     r"""^[ \t]*+(?:\#{1,6}[ \t]*+|\*\*[ \t]*+)?
     (?:(?:question|problem|exercise|task|example|q)(?:[ \t]*(?:no\.[ \t]*)?[0-9]{1,3})?[ \t]*(?:\*\*)?[ \t]*[:.]
       |(?:question|problem|exercise|example)[ \t]+[0-9]{1,3}[ \t]*(?:\*\*)?[ \t]*$
       |\#{1,6}[ \t]*(?:(?:instruction|input|human|user)\b|(?:question|problem|exercise)[ \t]*$)
-      |(?:human|user|instruction)[ \t]*:
+      |(?:human|user|instruction|input)[ \t]*:|(?:user|human)[ \t]*$|\[(?:question|problem)\]
+      |(?:(?:follow-?up|next|new|bonus|similar|another|related)[ \t]+)(?:question|problem|exercise|example)\b[^\n]*[:.?]
+      |(?:now[ \t,]+)?(?:try|solve|consider|let's[ \t]+(?:try|solve|do))[ \t]+(?:this|the[ \t]+next|another)[ \t]+
+       (?:one|question|problem|exercise|example)\b
       |(?:问题|题目|例题|問題|質問|문제|вопрос|задача|frage|aufgabe|pregunta|pergunta|domanda)
        [ \t]*[0-9]{0,3}[ \t]*[:\uff1a.])""",
     re.VERBOSE | re.IGNORECASE | re.MULTILINE,
@@ -25,9 +29,17 @@ _NEW_QUESTION = re.compile(
 _WORDS = (
     *("question", "problem", "exercise", "task", "example", "q:", "q.", "q1", "q2", "instruction", "human", "user"),
     *("input", "问题", "题目", "例题", "問題", "質問", "문제", "вопрос", "задача", "frage", "aufgabe", "pregunta"),
-    *("pergunta", "domanda"),
+    *("pergunta", "domanda", "this one", "another one"),
 )
 """Words of which one opens such a line: looking for them is faster than looking at every line."""
+# matches "\n\n2. Compute $2+9$.", "\n\n3) What is", not "\n2. Add", "\n\n2. We add"
+_NEXT_NUMBER = re.compile(
+    r"^[ \t]*\n[ \t*]*[2-9][.)]\**[ \t]+(?:compute|find|solve|evaluate|what|how|determine|calculate|simplify|which)\b",
+    re.IGNORECASE | re.MULTILINE,
+)
+"""A numbered question. It is another one if the text before it has no `1.`, of which it would be the next step."""
+# matches "\n1. Add", "1) Add", not "21. Add", "1.5"
+_FIRST_NUMBER = re.compile(r"^[ \t*#]*(?:step[ \t]+)?1[.):]\**[ \t]", re.IGNORECASE | re.MULTILINE)
 # matches "\n#### 9\n\nHow many are left?\n", not "#### 9\nHow", "#### 9\n\nSo 9 are left.\n"
 _ASKED_AFTER_HASH = re.compile(r"^####[ \t]*[^\s#][^\n]*\n\s*\n(?=[^\n#]+\?[ \t]*\n)", re.MULTILINE)
 """A marked answer with a question below it."""
@@ -41,6 +53,9 @@ def find_end(text: str, has_answer: Callable[[str], bool]) -> int:
     end = token.start() if token and text[: token.start()].strip() else len(text)
     if "####" in text and (asked := _ASKED_AFTER_HASH.search(text, 0, end)):
         end = asked.end()
+    next_number = _NEXT_NUMBER.search(text, 0, end)
+    if next_number and not _FIRST_NUMBER.search(text, 0, end) and has_answer(text[: next_number.start()]):
+        end = next_number.start()
     lowered = text[:end].lower()
     if not any(word in lowered for word in _WORDS):
         return end

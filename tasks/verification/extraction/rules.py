@@ -13,7 +13,13 @@ from typing import NamedTuple
 from tasks.verification.extraction.boxes import MAX_NAME, NEGATED, find_boxes, read_boxes, select_boxes
 from tasks.verification.extraction.formulas import Formula, find_equation, find_formula, find_last_side
 from tasks.verification.extraction.generation_end import find_end
-from tasks.verification.extraction.number_candidates import NO_ANSWER, SEVERAL_NUMBERS, find_doubt
+from tasks.verification.extraction.number_candidates import (
+    HEDGED_NUMBER,
+    NO_ANSWER,
+    SEVERAL_NUMBERS,
+    find_doubt,
+    is_hedged,
+)
 from tasks.verification.extraction.patterns import (
     ANSWER_HEADING,
     ANSWER_IS,
@@ -58,7 +64,7 @@ MARKERS = ("A:",)
 """The marker of the last line in the recorded GSM8K solutions."""
 EXPLICIT_RULES = frozenset({"boxed", "tag", "hash", "json", "marker"})
 """Rules that find an answer marked on purpose. The other rules guess."""
-UNDECIDABLE = frozenset({SEVERAL_NUMBERS, NO_ANSWER})
+UNDECIDABLE = frozenset({SEVERAL_NUMBERS, NO_ANSWER, HEDGED_NUMBER})
 """Doubts with which a response counts neither as right nor as wrong."""
 MAX_MARKS = 8
 """Marks `####` that are looked at, counted from the last one."""
@@ -428,7 +434,8 @@ def _find_last_formula(text: str, formula: Formula, at: int) -> ExtractedAnswer 
         return None
     extracted = extracted._replace(equation=find_equation(text, formula, start, end))
     if not PLAIN_NUMBER.fullmatch(extracted.text):
-        return extracted
+        hedged = is_hedged(text, formula.opening, formula.closing)
+        return extracted._replace(doubt=HEDGED_NUMBER) if hedged else extracted
     return extracted._replace(found_by="last_number", doubt=find_doubt(text, formula.opening, formula.closing))
 
 
