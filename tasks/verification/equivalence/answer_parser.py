@@ -48,6 +48,7 @@ _RELATION_SIGNS = {
     **{"\\ge": "\\ge", "\\geq": "\\ge", "≥": "\\ge", "\\geqslant": "\\ge", "=": "=", "\\in": "\\in", "∈": "\\in"},
     **{"\\ne": "\\ne", "\\neq": "\\ne", "≠": "\\ne"},
 }
+_TIMES = ("\\cdot", "\\times", "*")
 _PLUS_MINUS = ("\\pm", "\\mp", "±")
 _DEGREES = f" \\{DEGREES} "  # for `re.sub`, where a backslash is doubled
 _MATRIX = re.compile(r"(?:[pbB]|small)?matrix")
@@ -143,7 +144,25 @@ def _parse_single(tokens: Sequence[str]) -> Shape:
     pieces = _split(tokens, ("\\cup", "∪"))  # noqa: RUF001
     if len(pieces) > 1:
         return SetUnion(tuple(_parse_single(piece) for piece in pieces))
-    return _parse_bracketed(tokens) or _parse_scalar(tokens)
+    return _parse_bracketed(tokens) or _parse_multiple(tokens) or _parse_scalar(tokens)
+
+
+def _parse_multiple(tokens: Sequence[str]) -> Matrix | None:
+    r"""A number times a matrix, such as `\frac12 \begin{pmatrix}`; None if the tokens are none."""
+    at = tokens.index("\\begin") if "\\begin" in tokens else 0
+    if not at or tokens.count("\\begin") > 1 or any(token in ("+", "=") for token in tokens[:at]):
+        return None
+    matrix = _parse_matrix(tokens[at:])
+    front = list(tokens[: at - 1] if tokens[at - 1] in _TIMES else tokens[:at])
+    factor = expression_parser.parse_expression([*front, "1"] if front in (["-"], ["+"]) else front)
+    if not all(isinstance(cell, Scalar) for row in matrix.rows for cell in row):
+        raise NoExactForm
+    return Matrix(
+        tuple(
+            tuple(Scalar(exact_value.multiply(factor, cell.value)) for cell in row if isinstance(cell, Scalar))
+            for row in matrix.rows
+        )
+    )
 
 
 def _make_relation(signs: Sequence[str], sides: Sequence[Shape]) -> Relation:

@@ -15,6 +15,10 @@ _DECIMAL_COMMA = re.compile(
 )
 # matches "1.000,50", not "1.000", "1,000.50"
 _EUROPEAN = re.compile(r"(?<![0-9.,])([0-9]{1,3}(?:\.[0-9]{3})+),([0-9]+)(?![0-9,.])")
+# matches all of "1.234.567", not of "1.234", "1.23.456"
+_POINTS = re.compile(r"-?[0-9]{1,3}(?:\.[0-9]{3}){2,}")
+# matches all of "1,23,456", "12,34,567", not of "1,234", "1,234,567", "1,2,3"
+_INDIAN = re.compile(r"-?[0-9]{1,2}(?:,[0-9]{2})+,[0-9]{3}(?:\.[0-9]+)?")
 # matches "C(9,2)", "P(5, 3)", not "C(x)", "AC(9,2)"
 _COMBINATIONS = re.compile(r"(?<![A-Za-z])([CP])\s*\(\s*([0-9]+)\s*,\s*([0-9]+)\s*\)")
 # matches "C_{8}^{3}", "A_5^2", not "C_8", "c^3"
@@ -35,6 +39,8 @@ _UNIT_SIGN = re.compile(
 _BINOMIAL = re.compile(r"\\[dt]?binom\s*\{([^{}]*)\}\s*\{([^{}]*)\}")
 # matches "_", "^", r"\mathrm", " ", not "x", r"\pi"
 _LAYOUT = re.compile(r"\\(?:mathrm|text|ce|rm)(?![A-Za-z])|[_^{}\s$]|\\[,;:! ]")
+# matches all of r"\overline{AB}", r"\overline {PQ}", not of r"\vec{AB}", r"\overline{3}"
+_SEGMENT = re.compile(r"\\overline\s*\{\s*([A-Z])\s*([A-Z])\s*\}")
 _LETTER = re.compile("[A-Za-z]")
 MAX_SHIFT = 12
 """Largest number of digits before and after the point of a number that is rounded."""
@@ -76,6 +82,9 @@ def _read_prefixed(text: str) -> str | None:
 
 _READERS: tuple[tuple[str, Callable[[str], str | None]], ...] = (
     ("decimal_comma", _read_decimal_comma),
+    ("thousands", lambda text: text.replace(".", "") if _POINTS.fullmatch(text) else None),
+    ("thousands", lambda text: text.replace(",", "") if _INDIAN.fullmatch(text) else None),
+    ("set", lambda text: text[2:-2].strip() if text.startswith("\\{(") and text.endswith(")\\}") else None),
     ("combinations", _read_combinations),
     ("imaginary_unit", lambda text: _PYTHON_IMAGINARY.sub("i", text)),
     ("base", _read_prefixed),
@@ -93,6 +102,12 @@ def differ_in_layout_only(gold: str, answer: str) -> bool:
     """Whether two texts with letters are the same but for indices, exponents, blanks and case: `CO2` and `CO_2`."""
     one, other = (_LAYOUT.sub("", text) for text in (gold, answer))
     return one.casefold() == other.casefold() and _LETTER.search(one) is not None and gold != answer
+
+
+def are_same_segment(gold: str, answer: str) -> bool:
+    r"""Whether both are the same segment, named from either end: `\overline{AB}` and `\overline{BA}`."""
+    one, other = _SEGMENT.fullmatch(gold), _SEGMENT.fullmatch(answer)
+    return bool(one and other and one.group(1, 2) == other.group(2, 1))
 
 
 def differ_by_rounding(gold: Decimal, answer: Decimal, hints: QuestionHints) -> bool:

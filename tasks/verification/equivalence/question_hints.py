@@ -164,7 +164,7 @@ class QuestionHints(NamedTuple):
     significant_figures: int | None = None
     """Significant figures that the question asks for. None: not asked."""
     names_several: bool = False
-    """Whether the question names several values, such as `p and q`, so that each has its place in a list."""
+    """Whether the question names several values, such as `p and q`, so that each may have its place in a list."""
     target: str = ""
     """The letter or formula that is asked for, as the question writes it."""
     units: frozenset[str] = frozenset()
@@ -203,7 +203,7 @@ def parse_hints(question: str, tolerance: float = 0.0) -> QuestionHints:
         names_base=_BASE_NAME.search(text) is not None,
         tolerance=tolerance,
         significant_figures=_find_significant_figures(text) if _SIGNIFICANT_FIGURES in found else None,
-        names_several=names_several,
+        names_several=names_several or question_target.may_name_several(text),
         target="" if names_several else question_target.find_target(text),
         units=question_units.find_units(text),
         angle_unit=question_units.find_angle_unit(text),

@@ -36,6 +36,8 @@ _AND = re.compile(r"\s*(?:,?\s*\b(?:and|but)\b|\\land(?![A-Za-z])|\\wedge(?![A-Z
 _SET_MINUS = re.compile(r"\s*\\setminus(?![A-Za-z])\s*|(?<=\})\s*-\s*(?=\\\{)")
 # matches all of r"\mathbb{R}", "all real numbers", r"(-\infty, \infty)", not of "R", r"\mathbb{Z}"
 _REALS = re.compile(r"\\mathbb ?\{? ?R ?\}?|\\R(?![A-Za-z])|all real(?: numbers?)?(?: x)?|\(-\\infty, ?\\infty\)")
+# matches all of r"x \in \mathbb{R}", r"x\in\mathbb R", not of r"x \in \mathbb{Z}", "x > 2"
+_MEMBER_OF_REALS = re.compile(r"([A-Za-z]) ?(?:\\in|∈) ?\\mathbb ?\{? ?R ?\}?")
 # matches all of r"\{x : x>2\}", r"\{ x \in \mathbb{R} \mid x>2 \}", not of r"\{1,2\}", r"\{x^2 : x>2\}"
 _BUILDER = re.compile(
     r"\\?\\\{ ?([A-Za-z])(?: ?(?:\\in|∈) ?\\mathbb ?\{? ?R ?\}?)? ?(?:\\?[:|]|\\mid|\\vert|\\,) ?(.+?) ?\\\}"
@@ -70,6 +72,8 @@ def parse_real_set(text: str) -> ParsedSet | None:
 def _parse(text: str) -> ParsedSet | None:
     if _REALS.fullmatch(text):
         return ParsedSet(ALL_REALS, "")
+    if member := _MEMBER_OF_REALS.fullmatch(text):
+        return ParsedSet(ALL_REALS, member[1], False, True)
     if builder := _BUILDER.fullmatch(text):
         inside = _parse(builder[2])
         return inside if inside and inside.letter in ("", builder[1]) else None

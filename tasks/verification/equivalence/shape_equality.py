@@ -61,6 +61,9 @@ def _unwrapped_equal(gold: Shape, answer: Shape, hints: QuestionHints) -> MaybeE
     if isinstance(gold, Matrix) and isinstance(answer, Matrix):
         return _matrices_equal(gold, answer, hints)
     if isinstance(gold, Scalar) or isinstance(answer, Scalar):
+        scalar, other = (gold, answer) if isinstance(gold, Scalar) else (answer, gold)
+        if isinstance(scalar, Scalar) and isinstance(other, Matrix | SetUnion) and scalar.value.letters:
+            raise Undecidable("letter")  # `I` may be the unit matrix
         return None if "base" in (gold.kind, answer.kind) else False
     return _matrix_equals_collection(gold, answer, hints)
 

@@ -11,7 +11,8 @@ _END_TOKEN = re.compile(
 )
 """Tokens with which models of several makers end a turn."""
 # matches "\nQuestion: How", "\n## Exercise 7\n", "\nHuman: And", "\nProblem 2.", not "\nQuestion how", "\nQ is 5"
-# matches "\nuser\nWhat", "\nFollow-up question: Why", "\nNow try this one: 2+2", "\n[Question] 2", not "\nThe user", "\nTry 5"
+# matches "\nuser\nWhat", "\nFollow-up question: Why", "\nNow try this one: 2+2", not "\nThe user", "\nTry 5"
+# matches "\n[Question] 2", "\nInput: 3 4", not "\nThe input: 3"
 _NEW_QUESTION = re.compile(
     r"""^[ \t]*+(?:\#{1,6}[ \t]*+|\*\*[ \t]*+)?
     (?:(?:question|problem|exercise|task|example|q)(?:[ \t]*(?:no\.[ \t]*)?[0-9]{1,3})?[ \t]*(?:\*\*)?[ \t]*[:.]

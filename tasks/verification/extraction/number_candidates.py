@@ -43,8 +43,8 @@ _HEDGED_AFTER = re.compile(
 _AFTER_EQUALS = re.compile(r"=\s*[$€£¥]?\s*-?\Z")
 # matches the start of " apples, or not?", "?", not of ". Is it?"
 _QUESTION = re.compile(r"[^.!?\n]{0,200}\?")
-MAX_HEDGE = 30
-"""Characters before a number that are searched for a bound or a denial."""
+MAX_HEDGE = 60
+"""Characters before and after a number that are searched for a bound or a denial."""
 MAX_LOOK_BACK = 2000
 """Characters before the last number that are searched for others."""
 
@@ -68,7 +68,7 @@ def find_doubt(text: str, start: int, end: int) -> str:
 def is_hedged(text: str, start: int, end: int) -> bool:
     """Whether the value, the text's `[start:end]`, is only a bound, or is said to be no answer."""
     before = text[max(0, start - MAX_HEDGE) : start]
-    return _HEDGED_BEFORE.search(before) is not None or _HEDGED_AFTER.match(text, end) is not None
+    return _HEDGED_BEFORE.search(before) is not None or _HEDGED_AFTER.match(text, end, end + MAX_HEDGE) is not None
 
 
 def _has_other(text: str, start: int, end: int, own: list[str]) -> bool:

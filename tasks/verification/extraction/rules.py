@@ -24,6 +24,7 @@ from tasks.verification.extraction.patterns import (
     ANSWER_HEADING,
     ANSWER_IS,
     ANSWER_LABEL,
+    BOLD_CHOICE,
     BOLD_VALUE,
     BRACKETED_LIST,
     CHOICE_CLAUSE,
@@ -232,6 +233,8 @@ def _undress(text: str, rule: str, start: int, end: int) -> ExtractedAnswer | No
         extracted = _make_extracted(text, rule, extracted.start + inner_start, extracted.start + inner_end)
     if extracted and extracted.text.endswith("**") and extracted.text.count("**") % 2:  # the end of bold type before it
         return _make_extracted(text, rule, extracted.start, extracted.end - 2)
+    if extracted and extracted.text.startswith("**") and extracted.text.count("**") % 2:  # bold type that goes on
+        return _make_extracted(text, rule, extracted.start + 2, extracted.end)
     return extracted
 
 
@@ -298,6 +301,8 @@ def _find_answer_is(text: str) -> ExtractedAnswer | None:
         return None
     if polite := POLITE_END.search(text, start, end):
         end = polite.start() if polite.end() == end else end
+    if choice := BOLD_CHOICE.match(text, start):
+        return _make_extracted(text, "answer_is", *choice.span(1))
     bold = text[start:end].rstrip()
     if bold.endswith("**") and bold.count("**") % 2:
         end = start + len(bold) - 2
