@@ -28,6 +28,8 @@ _WRITTEN_DATE = re.compile(r"[0-9]{1,2}([/.])[0-9]{1,2}\1(?:[0-9]{4}|[0-9]{2})")
 _LABEL = re.compile("[A-Za-z]{1,3}[0-9]{1,4}")
 # matches all of "555-1234", "12-34-56", not of "3-2", "-679"
 _HYPHENATED = re.compile(r"[0-9]{2,}(?:-[0-9]{2,})+")
+# matches the start of r"\frac{1}{2}", r"-\sqrt{3}", r"2\sqrt3", r"\pi", not of r"\text{noon}", "5"
+_FORMULA = re.compile(r"-?[0-9]*\\(?:[dt]?frac|sqrt|pi)(?![A-Za-z])")
 NOON = 12 * 60
 
 
@@ -67,7 +69,9 @@ def _compare_times(gold: str, answer: str, hints: QuestionHints) -> Verdict | No
     if not (hints.asks_time or has_half) or not (left or right):
         return None
     if left is None or right is None:
-        return Verdict("unparseable", "clock", gold, answer)
+        time, other = (left, answer) if left else (right, gold)
+        is_elsewhere = time is not None and _is_no_time(other, time)
+        return Verdict("wrong" if is_elsewhere else "unparseable", "clock", gold, answer)
     is_valid = left.is_valid and right.is_valid
     if is_valid and left.seconds == right.seconds and left.has_half == right.has_half:
         return Verdict("correct", "clock", gold, answer)
@@ -75,6 +79,17 @@ def _compare_times(gold: str, answer: str, hints: QuestionHints) -> Verdict | No
     if same_in_half and left.has_half != right.has_half and is_valid:
         return Verdict("unparseable", "clock", gold, answer)
     return Verdict("wrong", "clock", gold, answer)
+
+
+def _is_no_time(text: str, time: _Time) -> bool:
+    """Whether a text is a number that does not say the time, neither in hours nor in digits as `1630`."""
+    if not _DIGITS.fullmatch(text):
+        return _FORMULA.match(text) is not None
+    hours = Fraction(time.seconds, 3600)
+    whole, minutes = divmod(time.seconds // 60, 60)
+    written = [hours, Fraction(whole), Fraction(100 * whole + minutes)]
+    written += [hours % 12, Fraction(whole % 12), Fraction(100 * (whole % 12) + minutes)]
+    return Fraction(text) not in (*written, hours % 12 + 12, Fraction(minutes))
 
 
 def _compare_dates(gold: str, answer: str, hints: QuestionHints) -> Verdict | None:

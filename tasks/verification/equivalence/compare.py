@@ -23,6 +23,7 @@ from tasks.verification.equivalence.letter_strings import compare_case, compare_
 from tasks.verification.equivalence.notation import unify_commands, unify_signs
 from tasks.verification.equivalence.number_equality import equal_as_percent, nearly_equal
 from tasks.verification.equivalence.number_parser import MAX_ANSWER_CHARACTERS, Numeral, parse_number, split_parsed_unit
+from tasks.verification.equivalence.number_words import SCALES
 from tasks.verification.equivalence.plain_math import has_plain_names, plain_to_latex
 from tasks.verification.equivalence.polynomials import PI, NoExactForm, limit_work
 from tasks.verification.equivalence.question_hints import QuestionHints
@@ -247,7 +248,7 @@ def _decide(left: ParsedAnswer, right: ParsedAnswer, hints: QuestionHints) -> Ve
         or _compare_numbers(left, right, hints)
         or _compare_texts(left, right)
         or _compare_real_sets(left, right, hints)
-        or _refuse_unreadable(left, right)
+        or _refuse_unreadable(left, right, hints)
     ):
         return verdict
     with limit_work():
@@ -426,12 +427,13 @@ def _find_other_reading(left: ParsedAnswer, right: ParsedAnswer, hints: Question
 def _compare_unit_sign(one: ParsedAnswer, other: ParsedAnswer, hints: QuestionHints) -> Verdict | None:
     """Whether `7m^2` is the number of the other side, with its unit or with one that it lacks."""
     number = other_readings.drop_unit_sign(other.plain)
-    if one.numeral is None or number == other.plain:
+    sign = other.plain[len(number) :]
+    if one.numeral is None or not sign or hints.asks_expression or not hints.letters.isdisjoint(sign):
         return None
     verdict = _compare_as_written(one, parse_answer(number), hints)
     if verdict is None or verdict.verdict != "correct":
         return None
-    sign = other.plain[len(number) :].strip()
+    sign = sign.strip()
     for digit, power in (("2", "²"), ("3", "³")):
         sign = sign.replace(f"^{digit}", power).replace(f"^{{{digit}}}", power)
     is_same = bool(one.numeral.unit) and normalize_unit(sign) == one.numeral.unit
@@ -568,13 +570,17 @@ def _may_be_products(one: str, other: str) -> bool:
     return sorted(one) == sorted(other) and one.isalpha() and not set(one) & set("aeiouy")
 
 
-def _refuse_unreadable(left: ParsedAnswer, right: ParsedAnswer) -> Verdict | None:
+def _refuse_unreadable(left: ParsedAnswer, right: ParsedAnswer, hints: QuestionHints) -> Verdict | None:
     """Why the later rules must not decide about two texts that differ; None: they may."""
     reasons = [side.numeral.unread_reason for side in (left, right) if side.numeral and side.numeral.unread_reason]
     scaled = [side.numeral.scaled for side in (left, right) if side.numeral and side.numeral.scaled is not None]
     values = [side.numeral.value for side in (left, right) if side.numeral and side.numeral.value is not None]
     if scaled and scaled[0] in (values or scaled[1:]):
         return Verdict("correct", "number", left.plain, right.plain)
+    is_rounded = hints.tolerance or hints.significant_figures is not None or hints.decimal_places is not None
+    may_be_scaled = any(scaled[0] == scale * other for scale in SCALES for other in values) if scaled else True
+    if not is_rounded and not may_be_scaled and len(values + scaled) == 2:
+        return Verdict("wrong", "number", left.plain, right.plain)
     if reasons and (reasons[0] != "number_letter" or (left.numeral and right.numeral)):  # 18k may be a product
         return Verdict("unparseable", reasons[0])
     if left.is_too_deep or right.is_too_deep:

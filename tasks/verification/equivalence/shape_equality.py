@@ -62,10 +62,14 @@ def _unwrapped_equal(gold: Shape, answer: Shape, hints: QuestionHints) -> MaybeE
         return _matrices_equal(gold, answer, hints)
     if isinstance(gold, Scalar) or isinstance(answer, Scalar):
         scalar, other = (gold, answer) if isinstance(gold, Scalar) else (answer, gold)
-        if isinstance(scalar, Scalar) and isinstance(other, Matrix | SetUnion) and scalar.value.letters:
-            raise Undecidable("letter")  # `I` may be the unit matrix
+        if isinstance(other, Matrix) and isinstance(scalar, Scalar) and _is_unit_matrix(scalar):
+            raise Undecidable("unit_matrix")
         return None if "base" in (gold.kind, answer.kind) else False
     return _matrix_equals_collection(gold, answer, hints)
+
+
+def _is_unit_matrix(scalar: Scalar) -> bool:
+    return any(scalar.value == exact_value.make_symbol(name) for name in ("I", "E", "I_2", "I_3"))
 
 
 def _matrix_equals_collection(gold: Shape, answer: Shape, hints: QuestionHints) -> MaybeEqual:
