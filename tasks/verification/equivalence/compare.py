@@ -348,9 +348,9 @@ def _compare_word_lists(gold: str, answer: str, hints: QuestionHints) -> Verdict
 
 
 def _compare_with_nothing(left: ParsedAnswer, right: ParsedAnswer) -> Verdict | None:
-    """Whether one is the empty set and the other says that there is no solution."""
+    """Whether both say that there is no solution, in words or as the empty set."""
     for one, other in ((left, right), (right, left)):
-        if one.plain in _EMPTY_SETS and _NO_SOLUTION.fullmatch(other.plain):
+        if (one.plain in _EMPTY_SETS or one.normalized == "none") and _NO_SOLUTION.fullmatch(other.plain):
             return Verdict("correct", "set", left.plain, right.plain)
     return None
 
