@@ -31,8 +31,10 @@ _GROUPED_DIGITS = re.compile(r"[0-9],[0-9]{3}(?![0-9])")
 _ASSIGNED_THOUSANDS = re.compile(r"[A-Za-z] ?= ?-?\$?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?")
 """An assignment such as `x = 1,234`, in which the comma separates thousands, as in the number alone."""
 _BRACKET_STARTS = ("(", "[", "\\")
-# matches all of "101_2", "1A3_{16}", not of "x_2", "101_200"
-_BASE_NUMBER = re.compile(r"(-?[0-9.]+|[0-9A-Z]*[0-9][0-9A-Z]*) ?_ ?(?:\{ ?([0-9]{1,2}) ?\}|([0-9]{1,2}))")
+# matches all of "101_2", "1A3_{16}", "FF_{16}", not of "x_2", "101_200"
+_BASE_NUMBER = re.compile(
+    r"(-?[0-9.]+|[0-9A-Z]*[0-9][0-9A-Z]*|[A-F]{1,8}(?= ?_ ?\{? ?1[1-6])) ?_ ?(?:\{ ?([0-9]{1,2}) ?\}|([0-9]{1,2}))"
+)
 BRACKET_DEPTHS = {"(": 1, "[": 1, "{": 1, "\\{": 1, "\\langle": 1, ")": -1, "]": -1, "}": -1, "\\}": -1, "\\rangle": -1}
 _RELATION_SIGNS = {
     **{

@@ -24,8 +24,8 @@ _DIGITS_WITH_HYPHENS = re.compile("[0-9]+(?:[-\u2013][0-9]+)+")
 _BETWEEN_DIGITS = re.compile(r"\s*(?:[-\u2013:/,;]|\bto\b|\band\b)\s*")
 # matches all of "2/5/2020", "12/31/99", "5.2.2020", not of "2/5", "1/2/3"
 _WRITTEN_DATE = re.compile(r"[0-9]{1,2}([/.])[0-9]{1,2}\1(?:[0-9]{4}|[0-9]{2})")
-# matches all of "B7", "e4", "AB12", not of "7B", "B", "x_7"
-_LABEL = re.compile("[A-Za-z]{1,3}[0-9]{1,4}")
+# matches all of "B7", "e4", "AB12", "X-100", not of "7B", "B", "x_7", "x-3"
+_LABEL = re.compile("[A-Za-z]{1,3}[0-9]{1,4}|[A-Z]{1,4}-[0-9]{2,}")
 # matches all of "555-1234", "12-34-56", not of "3-2", "-679"
 _HYPHENATED = re.compile(r"[0-9]{2,}(?:-[0-9]{2,})+")
 # matches the start of r"\frac{1}{2}", r"-\sqrt{3}", r"2\sqrt3", r"\pi", not of r"\text{noon}", "5"
@@ -88,7 +88,13 @@ def _is_no_time(text: str, time: _Time) -> bool:
     hours = Fraction(time.seconds, 3600)
     whole, minutes = divmod(time.seconds // 60, 60)
     written = [hours, Fraction(whole), Fraction(100 * whole + minutes)]
-    written += [hours % 12, Fraction(whole % 12), Fraction(100 * (whole % 12) + minutes)]
+    written += [
+        whole + Fraction(minutes, 100),
+        whole % 12 + Fraction(minutes, 100),
+        hours % 12,
+        Fraction(whole % 12),
+        Fraction(100 * (whole % 12) + minutes),
+    ]
     return Fraction(text) not in (*written, hours % 12 + 12, Fraction(minutes))
 
 
@@ -127,6 +133,8 @@ def _compare_hyphenated(gold: str, answer: str) -> Verdict | None:
     parts = [_BETWEEN_DIGITS.split(text) for text in (gold, answer)]
     if parts[0] == parts[1]:
         return Verdict("correct" if all(written) else "unparseable", "hyphen", gold, answer)
+    if "".join(parts[0]) == "".join(parts[1]):
+        return Verdict("unparseable", "hyphen", gold, answer)
     values = [
         _subtract(text) if is_written else _read_number(text)
         for text, is_written in zip((gold, answer), written, strict=True)
@@ -144,13 +152,17 @@ def _read_number(text: str) -> Fraction | None:
     return Fraction(text) if _DIGITS.fullmatch(text) else None
 
 
+def _drop_hyphen(label: str) -> str:
+    return label.casefold().replace("-", "")
+
+
 def _compare_labels(gold: str, answer: str) -> Verdict | None:
     """`B7` names a seat, a square or a quantity. It is no product, so that `7B` is not surely the same."""
     labels = [_LABEL.fullmatch(text) for text in (gold, answer)]
     if all(labels):
         if gold == answer:
             return Verdict("correct", "label", gold, answer)
-        return Verdict("unparseable" if gold.casefold() == answer.casefold() else "wrong", "label", gold, answer)
+        return Verdict("unparseable" if _drop_hyphen(gold) == _drop_hyphen(answer) else "wrong", "label", gold, answer)
     if any(labels):
         label, other = (gold, answer) if labels[0] else (answer, gold)
         if sorted(label.casefold()) == sorted(other.casefold()):

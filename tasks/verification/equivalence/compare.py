@@ -88,10 +88,16 @@ _STATISTIC = re.compile(
     r"(?:\\right)?[)\]]\s*=\s*(?=[^=]+\Z)"
 )
 """The probability, mean or variance whose value stands behind it."""
+# matches the start of "AB = 12", "XY=5", not of "ABC = 12", "x = 5", "AB + CD = 5"
+_SEGMENT_LENGTH = re.compile(r"[A-Z]{2}\s*=\s*(?=[^=]+\Z)")
+# matches r"3\vec{i}", r"\mathbf{j}", r"\hat k", not r"\vec{v}", "3i"
+_UNIT_VECTOR = re.compile(r"\\(?:vec|hat|mathbf|overrightarrow)\s*\{?\s*\\?[ijk](?:math)?\s*(?:\}|\Z|(?![A-Za-z]))")
 # matches all of "evelyn", "monday", not of "yes", "no solution", "first", "fifth", "infinite", "zero"
 _ORDINARY_WORD = re.compile(
     r"(?!(?:zero|first|second|infinit|unknown|empty|single|once|both|all|null)|[a-z]*th\b)[a-z]{4,20}"
 )
+MIN_STEM = 6
+"""Letters in which two words must agree to be forms of the same word. `northeast` and `northwest` agree in five."""
 _BARE_NUMBER = re.compile(r"-?[0-9.,/]+")
 _BRACKETED_LETTER = re.compile(r"\(([A-J])\)")
 _ALIKE = (text_normalization.NEGATIVE_WORDS, text_normalization.AFFIRMATIVE_WORDS)
@@ -221,6 +227,8 @@ def compare(gold: str, answer: str, hints: QuestionHints = NO_HINTS) -> Verdict 
     left, right = parse_answer(gold), parse_answer(answer)
     if is_equation(left.plain) != is_equation(right.plain):
         left, right = (parse_answer(_STATISTIC.sub("", side.plain, count=1)) for side in (left, right))
+        if not hints.target:
+            left, right = (parse_answer(_SEGMENT_LENGTH.sub("", side.plain, count=1)) for side in (left, right))
     if left.choice_value or right.choice_value:
         left, right = _without_choice_label(left, right), _without_choice_label(right, left)
     if left.has_ellipsis or right.has_ellipsis:
@@ -428,7 +436,8 @@ def _compare_unit_sign(one: ParsedAnswer, other: ParsedAnswer, hints: QuestionHi
     """Whether `7m^2` is the number of the other side, with its unit or with one that it lacks."""
     number = other_readings.drop_unit_sign(other.plain)
     sign = other.plain[len(number) :]
-    if one.numeral is None or not sign or hints.asks_expression or not hints.letters.isdisjoint(sign):
+    is_number = one.numeral is not None or (isinstance(one.shape, Scalar) and not one.shape.value.letters)
+    if not sign or not is_number or hints.asks_expression or not hints.letters.isdisjoint(sign):
         return None
     verdict = _compare_as_written(one, parse_answer(number), hints)
     if verdict is None or verdict.verdict != "correct":
@@ -436,7 +445,7 @@ def _compare_unit_sign(one: ParsedAnswer, other: ParsedAnswer, hints: QuestionHi
     sign = sign.strip()
     for digit, power in (("2", "²"), ("3", "³")):
         sign = sign.replace(f"^{digit}", power).replace(f"^{{{digit}}}", power)
-    is_same = bool(one.numeral.unit) and normalize_unit(sign) == one.numeral.unit
+    is_same = one.numeral is not None and bool(one.numeral.unit) and normalize_unit(sign) == one.numeral.unit
     return Verdict("correct", "unit", one.plain, other.plain) if is_same else Verdict("unparseable", "units")
 
 
@@ -559,15 +568,23 @@ def _compare_texts(left: ParsedAnswer, right: ParsedAnswer) -> Verdict | None:
         return None
     if _may_be_products(left.normalized, right.normalized):
         return Verdict("unparseable", "words", *parsed)
+    if _have_one_stem(left.normalized, right.normalized):
+        return Verdict("unparseable", "words", *parsed)
     words, other_words = set(left.normalized.split()), set(right.normalized.split())
     if words <= other_words or other_words <= words or any(words & alike and other_words & alike for alike in _ALIKE):
         return Verdict("unparseable", "words", *parsed)  # `yes` and `yes, it is`; `none` and `no solution`
     return Verdict("wrong", "text", *parsed)
 
 
+def _have_one_stem(one: str, other: str) -> bool:
+    """Whether both are one word with the same beginning, such as `converges` and `convergent`."""
+    return one.isalpha() and other.isalpha() and one[:MIN_STEM] == other[:MIN_STEM] and len(one) >= MIN_STEM
+
+
 def _may_be_products(one: str, other: str) -> bool:
     """Whether both are the same letters without a vowel, such as `mgh` and `ghm`, which are no words."""
-    return sorted(one) == sorted(other) and one.isalpha() and not set(one) & set("aeiouy")
+    is_product = not set(one) & set("aeiouy") or set(one) <= set("uvwxyz")
+    return sorted(one) == sorted(other) and one.isalpha() and is_product
 
 
 def _refuse_unreadable(left: ParsedAnswer, right: ParsedAnswer, hints: QuestionHints) -> Verdict | None:
@@ -583,6 +600,8 @@ def _refuse_unreadable(left: ParsedAnswer, right: ParsedAnswer, hints: QuestionH
         return Verdict("wrong", "number", left.plain, right.plain)
     if reasons and (reasons[0] != "number_letter" or (left.numeral and right.numeral)):  # 18k may be a product
         return Verdict("unparseable", reasons[0])
+    if bool(_UNIT_VECTOR.search(left.text)) != bool(_UNIT_VECTOR.search(right.text)):
+        return Verdict("unparseable", "vector")
     if left.is_too_deep or right.is_too_deep:
         return Verdict("unparseable", "too_deep")
     if left.has_words or right.has_words:

@@ -32,6 +32,7 @@ _SPACED_ARGUMENT = re.compile(r"(\\(?:ln|log|lg|sin|cos|tan))\s*([A-Za-z0-9]+)\s
 # matches r"5\Omega", r"12m^2", r"8 \frac{m}{s^2}", not r"\Omega", r"x\Omega y", r"8\frac{m}{n}"
 _UNIT_SIGN = re.compile(
     r"(?<=[0-9}])(?:\s|\\[,;: ])*(?:\\Omega|(?:m|s|g|L|N|J|W|V)(?:\s*\^\s*\{?[23]\}?)?"
+    r"|(?:[A-Za-z]{1,3}[\s·]+)+[A-Za-z]{1,3}\s*\^\s*\{?-[1-3]\}?"
     r"|\\[dt]?frac\s*\{\s*(?:m|km|g|kg|J|N)\s*\}\s*\{\s*(?:s|h|L|m|cm|kg)(?:\s*\^\s*\{?[23]\}?)?\s*\})\s*\Z"
 )
 """Letters behind a number that are usually a unit, but may be quantities."""
@@ -41,6 +42,10 @@ _BINOMIAL = re.compile(r"\\[dt]?binom\s*\{([^{}]*)\}\s*\{([^{}]*)\}")
 _LAYOUT = re.compile(r"\\(?:mathrm|text|ce|rm)(?![A-Za-z])|[_^{}\s$]|\\[,;:! ]")
 # matches all of r"\overline{AB}", r"\overline {PQ}", not of r"\vec{AB}", r"\overline{3}"
 _SEGMENT = re.compile(r"\\overline\s*\{\s*([A-Z])\s*([A-Z])\s*\}")
+# matches "A(1,3)", "P (2, 5)", not "f(1,3)", "AB(1,3)", "C(9)"
+_POINT_NAME = re.compile(r"(?<![A-Za-z\\])[ABD-OQ-Z]\s*(?=\([^()]*,[^()]*\))|\AP\s*(?=\()")
+# matches "(1,2), (3,4)", "[1,2) and (3,4]", not "(1,2)", "1,2"
+_BETWEEN_INTERVALS = re.compile(r"(?<=[)\]])\s*(?:,|\band\b|,\s*and\b)\s*(?=[(\[])")
 _LETTER = re.compile("[A-Za-z]")
 MAX_SHIFT = 12
 """Largest number of digits before and after the point of a number that is rounded."""
@@ -89,6 +94,9 @@ _READERS: tuple[tuple[str, Callable[[str], str | None]], ...] = (
     ("imaginary_unit", lambda text: _PYTHON_IMAGINARY.sub("i", text)),
     ("base", _read_prefixed),
     ("argument", lambda text: _SPACED_ARGUMENT.sub(r"\1(\2) \\cdot ", text)),
+    ("point", lambda text: _POINT_NAME.sub("", text)),
+    ("interval_or_point", lambda text: _BETWEEN_INTERVALS.sub(r"\\cup ", text)),
+    ("and_or", lambda text: text.replace(" and ", " or ") if "<" in text or ">" in text else None),
     ("column", lambda text: _BINOMIAL.sub(r"\\begin{pmatrix}\1\\\\\2\\end{pmatrix}", text)),
 )
 

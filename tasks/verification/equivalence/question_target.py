@@ -35,8 +35,9 @@ _SEVERAL_NOUNS = re.compile(
 # matches "How much did Ben and Carl pay", "the number of cows and the number of hens", "radius, height and volume"
 # matches "AB and of BC", not "Find all values of x", "the roots of the equation", "How many apples are left"
 _SEVERAL_QUANTITIES = re.compile(
-    r"""\bhow\s+(?:many|much|old|far|long|tall|heavy|fast)\b[^.?!]{0,60}?\b[a-z]+\s+and\s+(?:how\s+(?:many|much)\s+)?[a-z]+\b
-    |\b(?:ages?|prices?|costs?|lengths?|weights?|heights?|speeds?|numbers?|amounts?|scores?|measures?|probabilities|areas?
+    r"""\bhow\s+(?:many|much|old|far|long|tall|heavy|fast)\b[^.?!]{0,60}?\b[a-z]+,?\s+and\s+(?:how\s+(?:many|much)\s+)?[a-z]+\b
+    |\b[a-z]-\s+and\s+[a-z]-
+    |\b(?:ages?|prices?|costs?|lengths?|weights?|heights?|speeds?|numbers?|amounts?|scores?|measures?|probabilit(?:y|ies)|areas?
        |volumes?|perimeters?|populations?|means?|lengths?)\s+(?:of|for)\s+(?:the\s+|an?\s+|each\s+)?(?:[a-z]+\s+){1,3}?and\s+
        (?!(?:then|find|is|are|it|he|she)\b)(?:of\s+)?(?:the\s+|an?\s+)?[a-z]+
     |\bthe\s+(?:[a-z]+(?:-[a-z]+)?,?\s+){1,2}and\s+(?:the\s+)?[a-z]+(?:-[a-z]+)?(?:\s+(?:values?|numbers?|of)\b|\s*[.?!,]|\s*\Z)

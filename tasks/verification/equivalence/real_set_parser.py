@@ -51,6 +51,10 @@ _ABSOLUTE = re.compile(
 _LAYOUT = re.compile(r"\\(?:left|right|,|;|:|!)(?![A-Za-z])")
 
 
+_PLUS_INFINITY = exact_value.make_symbol(INFINITY)
+_MINUS_INFINITY = exact_value.negate(_PLUS_INFINITY)
+
+
 class ParsedSet(NamedTuple):
     """A set of reals and the letter it is about, if the text names one. `is_pair`: it may be a pair of numbers."""
 
@@ -145,13 +149,17 @@ def _read_relation(relation: Relation) -> ParsedSet | None:
     for left, sign, right in zip(relation.sides, relation.signs, relation.sides[1:], strict=False):
         if not isinstance(left, Scalar) or not isinstance(right, Scalar):
             return None
+        if sign == "<" and (left.value == _MINUS_INFINITY or right.value == _PLUS_INFINITY):
+            continue
         part = _solve(exact_value.add(right.value, exact_value.negate(left.value)), sign)
         if part is None:
             return None
         parts.append(part)
-    letter = _find_letter(parts)
+    letter = _find_letter(parts) if parts else None
+    if letter is None:
+        return None
     real_set = reduce(intersect, (part.real_set for part in parts))
-    return None if letter is None else ParsedSet(real_set, letter, False, relation.signs != ("=",))
+    return ParsedSet(real_set, letter, False, relation.signs != ("=",))
 
 
 def _read_membership(name: Shape, members: Shape) -> ParsedSet | None:

@@ -53,7 +53,7 @@ _KNOWN_UNITS = re.compile(
     r"""(?:square|cubic|sq|cu|per|units?|degrees?|radians?|deg|rad|(?:kilo|centi|milli|nano|micro)?(?:met(?:er|re)|gram)s?
         |(?:milli|centi)?lit(?:er|re)s?|inch(?:es)?|foot|feet|ft|yards?|yd|miles?|mi|seconds?|minutes?|hours?|days?|weeks?
         |months?|years?|cents?|dollars?|euros?|pounds?|ounces?|tons?|tonnes?|gallons?|quarts?|pints?|cups?|mph|rpm
-        |celsius|fahrenheit|kelvin|kph|kmh|[kcm]m|[km]g|ml|lbs?|oz|hrs?|mins?|secs?|yrs?|in|m|g|s|L|m/s|km/h)[²³]?""",
+        |ms|(?:milli|micro|nano)seconds?|celsius|fahrenheit|kelvin|kph|kmh|[kcm]m|[km]g|ml|lbs?|oz|hrs?|mins?|secs?|yrs?|in|m|g|s|L|m/s|km/h)[²³]?""",
     re.VERBOSE | re.IGNORECASE,
 )
 # matches "degrees celsius", "degreesc", "degree f", not "degrees", "celsius"
@@ -70,7 +70,15 @@ _UNIT_NAMES = {
     **{"₹": "rupee", "inr": "rupee", "feet": "foot", "ft": "foot", "inches": "inch", "hr": "hour", "min": "minute"},
     **{"sec": "second", "s": "second", "mm": "millimeter", "cm": "centimeter", "m": "meter", "km": "kilometer"},
     **{"metre": "meter", "kilometre": "kilometer", "centimetre": "centimeter", "g": "gram", "kg": "kilogram"},
-    **{"lb": "lb", "oz": "ounce", "l": "liter", "litre": "liter", "h": "hour", "celsius": "celsius"},
+    **{
+        "lb": "lb",
+        "oz": "ounce",
+        "l": "liter",
+        "litre": "liter",
+        "h": "hour",
+        "ms": "millisecond",
+        "celsius": "celsius",
+    },
 }
 """Other ways to write a unit. None is converted into another unit."""
 # matches "5 dollars an hour", not "5 dollars for an hour"
@@ -129,7 +137,13 @@ UNIT_SIZES = {
         "ton": ("mass", "1000000"),
     },
     **{"week": ("time", "604800"), "day": ("time", "86400"), "hour": ("time", "3600"), "minute": ("time", "60")},
-    **{"second": ("time", "1"), "year": ("years", "12"), "month": ("years", "1"), "dollar": ("money", "100")},
+    **{
+        "second": ("time", "1"),
+        "millisecond": ("time", "1/1000"),
+        "year": ("years", "12"),
+        "month": ("years", "1"),
+        "dollar": ("money", "100"),
+    },
     **{"cent": ("money", "1"), "liter": ("volume", "1000"), "milliliter": ("volume", "1"), "ml": ("volume", "1")},
     **{"degree": ("angle", "1")},
 }

@@ -58,13 +58,15 @@ _CONCLUSION = re.compile(
 """Words before a box that sums up what earlier boxes say."""
 # matches "width", "first", "m", "2", not "=", " "
 _LEAD_WORD = re.compile(r"[A-Za-z0-9]+")
-# matches "(a) ", "Part (b): $", "(ii) the slope is ", "Area: $", "2. $", not "So the answer is ", "Answer: ", "f(a) = "
+# matches "(a) ", "Part (b): $", "(ii) the slope is ", "Area: $", "2. $", not "So the answer is ", "Answer: "
+# matches "**b)** ", "a. $", not "f(a) = ", "a = "
 _LABEL = re.compile(
     r"(?:(?<!\S)\(\s*(?:[a-h]|[ivx]{1,4}|[1-9])\s*\)|\b(?:[Pp]art|[Cc]ase)\s+\(?[A-Za-z0-9]\)?"
     r"|\A\s*[-*]?\s*\**(?!(?:Final|Answer|Result|Solution|Step|Check|Note|Hence|Thus|So|Then)\b)"
     r"[A-Z][a-z]+(?: [a-z]+)?\**\s*:)"
     r"[^.?!\n]{0,80}\Z"
     r"|\A\s*[0-9]+[.)][\s$]*\Z"
+    r"|\A[\s*]*(?:[a-h]|[ivx]{1,4})[.)][\s*:$]*\Z"
 )
 """The name of a part of a question in front of its box."""
 
@@ -147,7 +149,7 @@ def select_boxes(text: str, boxes: Sequence[Box]) -> Boxed:
             chosen, is_sure = [before, *chosen], False
         elif _LIST.fullmatch(between) and "\n\n" not in between:
             chosen = [before, *chosen]
-        elif _LAYOUT_ONLY.fullmatch(between):
+        elif _LAYOUT_ONLY.fullmatch(between) or _LIST.fullmatch(between):
             chosen, is_sure = [before, *chosen], is_sure and "\n\n" not in between
         elif any(sign.search(between) for sign in (_STATEMENT_END, _SAME, _NEXT_STEP)):
             if _NEXT_STEP.search(between) or not _are_parallel(text, before, after):

@@ -7,7 +7,7 @@ from itertools import islice
 # matches "<|im_end|>", "</s>", "<|eot_id|>", not "<answer>", "<|im_start|>assistant"
 _END_TOKEN = re.compile(
     r"<\|(?:im_end|eot_id|end_of_text|endoftext|end|eom_id|end_of_turn)\|>|</s>|<end_of_turn>|<eos>|\[INST\]"
-    r"|<\uff5cend\u2581of\u2581sentence\uff5c>|<\|im_start\|>user"
+    r"|<\uff5cend\u2581of\u2581sentence\uff5c>|<\|im_start\|>user|\n\#{2,3}[ ]Instruction:"
 )
 """Tokens with which models of several makers end a turn."""
 # matches "\nQuestion: How", "\n## Exercise 7\n", "\nHuman: And", "\nProblem 2.", not "\nQuestion how", "\nQ is 5"
@@ -18,10 +18,11 @@ _NEW_QUESTION = re.compile(
     (?:(?:question|problem|exercise|task|example|q)(?:[ \t]*(?:no\.[ \t]*)?[0-9]{1,3})?[ \t]*(?:\*\*)?[ \t]*[:.]
       |(?:question|problem|exercise|example)[ \t]+[0-9]{1,3}[ \t]*(?:\*\*)?[ \t]*$
       |\#{1,6}[ \t]*(?:(?:instruction|input|human|user)\b|(?:question|problem|exercise)[ \t]*$)
-      |(?:human|user|instruction|input)[ \t]*:|(?:user|human)[ \t]*$|\[(?:question|problem)\]
+      |(?:human|user|assistant|instruction|input)[ \t]*:|(?:user|human)[ \t]*$|\[(?:question|problem)\]
       |(?:(?:follow-?up|next|new|bonus|similar|another|related)[ \t]+)(?:question|problem|exercise|example)\b[^\n]*[:.?]
       |(?:now[ \t,]+)?(?:try|solve|consider|let's[ \t]+(?:try|solve|do))[ \t]+(?:this|the[ \t]+next|another)[ \t]+
        (?:one|question|problem|exercise|example)\b
+      |(?:please[ \t]+)?(?:solve|answer)[ \t]+the[ \t]+following\b
       |(?:问题|题目|例题|問題|質問|문제|вопрос|задача|frage|aufgabe|pregunta|pergunta|domanda)
        [ \t]*[0-9]{0,3}[ \t]*[:\uff1a.])""",
     re.VERBOSE | re.IGNORECASE | re.MULTILINE,
@@ -30,7 +31,7 @@ _NEW_QUESTION = re.compile(
 _WORDS = (
     *("question", "problem", "exercise", "task", "example", "q:", "q.", "q1", "q2", "instruction", "human", "user"),
     *("input", "问题", "题目", "例题", "問題", "質問", "문제", "вопрос", "задача", "frage", "aufgabe", "pregunta"),
-    *("pergunta", "domanda", "this one", "another one"),
+    *("pergunta", "domanda", "this one", "another one", "assistant", "the following"),
 )
 """Words of which one opens such a line: looking for them is faster than looking at every line."""
 # matches "\n\n2. Compute $2+9$.", "\n\n3) What is", not "\n2. Add", "\n\n2. We add"

@@ -27,7 +27,7 @@ _HEDGED_BEFORE = re.compile(
     r"\b(?:at\s+(?:least|most)|(?:more|less|fewer|greater|larger|smaller|higher|lower|other|rather|later|earlier)\s+than"
     r"|up\s+to|no\s+(?:more|less|fewer)\s+than|not(?:\s+(?:be|equal(?:\s+to)?|exactly|just|only))?|(?:is|are|was|were|do|does|can)n't"
     r"(?:\s+(?:be|equal))?|cannot(?:\s+(?:be|equal))?|never|neither|except|excluding|reject(?:ed|s)?|discard(?:ed|s)?"
-    r"|exceeds?|below|above|instead\s+of|between)\s+[$€£(\\*]*\Z",
+    r"|exceeds?|below|above|over|under|as\s+(?:many|much|few)\s+as|instead\s+of|between)\s+[$€£(\\*]*\Z",
     re.IGNORECASE,
 )
 # matches the start of " or more", " is wrong", ", which is impossible", " is not a solution", not of " is the answer"
