@@ -46,6 +46,8 @@ _SEGMENT = re.compile(r"\\overline\s*\{\s*([A-Z])\s*([A-Z])\s*\}")
 _POINT_NAME = re.compile(r"(?<![A-Za-z\\])[ABD-OQ-Z]\s*(?=\([^()]*,[^()]*\))|\AP\s*(?=\()")
 # matches "(1,2), (3,4)", "[1,2) and (3,4]", not "(1,2)", "1,2"
 _BETWEEN_INTERVALS = re.compile(r"(?<=[)\]])\s*(?:,|\band\b|,\s*and\b)\s*(?=[(\[])")
+# matches " and ", ", ", not "band"
+_AND = re.compile(r"\s*,?\s*\band\b\s*|\s*,\s*")
 _LETTER = re.compile("[A-Za-z]")
 MAX_SHIFT = 12
 """Largest number of digits before and after the point of a number that is rounded."""
@@ -96,7 +98,7 @@ _READERS: tuple[tuple[str, Callable[[str], str | None]], ...] = (
     ("argument", lambda text: _SPACED_ARGUMENT.sub(r"\1(\2) \\cdot ", text)),
     ("point", lambda text: _POINT_NAME.sub("", text)),
     ("interval_or_point", lambda text: _BETWEEN_INTERVALS.sub(r"\\cup ", text)),
-    ("and_or", lambda text: text.replace(" and ", " or ") if "<" in text or ">" in text else None),
+    ("and_or", lambda text: _AND.sub(" or ", text) if "<" in text or ">" in text else None),
     ("column", lambda text: _BINOMIAL.sub(r"\\begin{pmatrix}\1\\\\\2\\end{pmatrix}", text)),
 )
 
