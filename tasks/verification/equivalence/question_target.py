@@ -47,6 +47,8 @@ _SEVERAL_QUANTITIES = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 """Words that ask for several quantities, each of which has its place in a list."""
+_SEVERAL_WORDS = (" and ", "each ", "sequence", "progression", "pattern")
+"""Words of which one is in every match of the pattern above."""
 # matches "(A) 19", "B. 17\n", r"\textbf{(C) } 5 \qquad", "(a) 5", not "A point", "f(x)"
 _OPTION = re.compile(
     r"(?:\\(?:text|mathrm)(?:bf|rm)?\s*\{)?"
@@ -82,7 +84,8 @@ def names_several(question: str) -> bool:
 
 def may_name_several(question: str) -> bool:
     """Whether the question may ask for several quantities; words of many other questions look like that too."""
-    return _SEVERAL_QUANTITIES.search(question) is not None
+    lowered = question.casefold()
+    return any(word in lowered for word in _SEVERAL_WORDS) and _SEVERAL_QUANTITIES.search(question) is not None
 
 
 def asks_expression(question: str) -> bool:

@@ -36,8 +36,8 @@ _WORDS = (
 """Words of which one opens such a line: looking for them is faster than looking at every line."""
 # matches "\n\n2. Compute $2+9$.", "\n\n3) What is", not "\n2. Add", "\n\n2. We add"
 _NEXT_NUMBER = re.compile(
-    r"^[ \t]*\n[ \t*]*[2-9][.)]\**[ \t]+(?:compute|find|solve|evaluate|what|how|determine|calculate|simplify|which)\b",
-    re.IGNORECASE | re.MULTILINE,
+    r"\n\n[ \t*]*[2-9][.)]\**[ \t]+(?:compute|find|solve|evaluate|what|how|determine|calculate|simplify|which)\b",
+    re.IGNORECASE,
 )
 """A numbered question. It is another one if the text before it has no `1.`, of which it would be the next step."""
 # matches "\n1. Add", "1) Add", not "21. Add", "1.5"
@@ -55,7 +55,7 @@ def find_end(text: str, has_answer: Callable[[str], bool]) -> int:
     end = token.start() if token and text[: token.start()].strip() else len(text)
     if "####" in text and (asked := _ASKED_AFTER_HASH.search(text, 0, end)):
         end = asked.end()
-    next_number = _NEXT_NUMBER.search(text, 0, end)
+    next_number = _NEXT_NUMBER.search(text, 0, end) if "\n\n" in text else None
     if next_number and not _FIRST_NUMBER.search(text, 0, end) and has_answer(text[: next_number.start()]):
         end = next_number.start()
     lowered = text[:end].lower()
