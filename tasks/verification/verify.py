@@ -22,7 +22,9 @@ from schemas.tables import verdicts
 from tasks.verification.equivalence.compare import compare, parse_answer, run_canaries
 from tasks.verification.equivalence.latex_commands import is_equation
 from tasks.verification.equivalence.question_hints import parse_hints
+from tasks.verification.extraction.number_candidates import EARLIER_NUMBERS, SEVERAL_NUMBERS
 from tasks.verification.extraction.rules import EXPLICIT_RULES, MARKERS, UNDECIDABLE, ExtractedAnswer, extract
+from tasks.verification.extraction.stated_numbers import excludes
 from tasks.verification.math_verify import pool
 from tasks.verification.math_verify.verdict import Pair, Verdict, describe_library
 
@@ -49,7 +51,7 @@ class Verify(Stage):
 
     label: ClassVar[str] = "verify"
     table: ClassVar[pa.Schema] = verdicts.VERDICT_SCHEMA
-    version: ClassVar[int] = 6
+    version: ClassVar[int] = 7
 
     markers: tuple[str, ...] = MARKERS
     """Markers that open the line of the final answer, in responses and in golds that are whole solutions; GSM8K's is
@@ -98,6 +100,8 @@ class Verify(Stage):
         response = read_response(row["response"])
         extracted = merge_boxes(extract(response or "", self.markers, takes_words=True))
         gold = extract_gold(row["answer"], self.markers)
+        if extracted and extracted.doubt in (SEVERAL_NUMBERS, EARLIER_NUMBERS) and excludes(response or "", gold):
+            extracted = extracted._replace(doubt="")
         answer = _choose_text(extracted, gold) if extracted else ""
         verdict: Verdict | None = Verdict("unparseable", "no_answer" if response is not None else OPEN_THOUGHT)
         if extracted and extracted.doubt in UNDECIDABLE:

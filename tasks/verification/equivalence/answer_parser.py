@@ -31,8 +31,10 @@ _GROUPED_DIGITS = re.compile(r"[0-9],[0-9]{3}(?![0-9])")
 _ASSIGNED_THOUSANDS = re.compile(r"[A-Za-z] ?= ?-?\$?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?")
 """An assignment such as `x = 1,234`, in which the comma separates thousands, as in the number alone."""
 _BRACKET_STARTS = ("(", "[", "\\")
-# matches all of "101_2", "1A3_{16}", not of "x_2", "101_200"
-_BASE_NUMBER = re.compile(r"(-?[0-9.]+|[0-9A-Z]*[0-9][0-9A-Z]*) ?_ ?(?:\{ ?([0-9]{1,2}) ?\}|([0-9]{1,2}))")
+# matches all of "101_2", "1A3_{16}", "FF_{16}", not of "x_2", "101_200"
+_BASE_NUMBER = re.compile(
+    r"(-?[0-9.]+|[0-9A-Z]*[0-9][0-9A-Z]*|[A-F]{1,8}(?= ?_ ?\{? ?1[1-6])) ?_ ?(?:\{ ?([0-9]{1,2}) ?\}|([0-9]{1,2}))"
+)
 BRACKET_DEPTHS = {"(": 1, "[": 1, "{": 1, "\\{": 1, "\\langle": 1, ")": -1, "]": -1, "}": -1, "\\}": -1, "\\rangle": -1}
 _RELATION_SIGNS = {
     **{
@@ -48,6 +50,7 @@ _RELATION_SIGNS = {
     **{"\\ge": "\\ge", "\\geq": "\\ge", "≥": "\\ge", "\\geqslant": "\\ge", "=": "=", "\\in": "\\in", "∈": "\\in"},
     **{"\\ne": "\\ne", "\\neq": "\\ne", "≠": "\\ne"},
 }
+_TIMES = ("\\cdot", "\\times", "*")
 _PLUS_MINUS = ("\\pm", "\\mp", "±")
 _DEGREES = f" \\{DEGREES} "  # for `re.sub`, where a backslash is doubled
 _MATRIX = re.compile(r"(?:[pbB]|small)?matrix")
@@ -143,7 +146,25 @@ def _parse_single(tokens: Sequence[str]) -> Shape:
     pieces = _split(tokens, ("\\cup", "∪"))  # noqa: RUF001
     if len(pieces) > 1:
         return SetUnion(tuple(_parse_single(piece) for piece in pieces))
-    return _parse_bracketed(tokens) or _parse_scalar(tokens)
+    return _parse_bracketed(tokens) or _parse_multiple(tokens) or _parse_scalar(tokens)
+
+
+def _parse_multiple(tokens: Sequence[str]) -> Matrix | None:
+    r"""A number times a matrix, such as `\frac12 \begin{pmatrix}`; None if the tokens are none."""
+    at = tokens.index("\\begin") if "\\begin" in tokens else 0
+    if not at or tokens.count("\\begin") > 1 or any(token in ("+", "=") for token in tokens[:at]):
+        return None
+    matrix = _parse_matrix(tokens[at:])
+    front = list(tokens[: at - 1] if tokens[at - 1] in _TIMES else tokens[:at])
+    factor = expression_parser.parse_expression([*front, "1"] if front in (["-"], ["+"]) else front)
+    if not all(isinstance(cell, Scalar) for row in matrix.rows for cell in row):
+        raise NoExactForm
+    return Matrix(
+        tuple(
+            tuple(Scalar(exact_value.multiply(factor, cell.value)) for cell in row if isinstance(cell, Scalar))
+            for row in matrix.rows
+        )
+    )
 
 
 def _make_relation(signs: Sequence[str], sides: Sequence[Shape]) -> Relation:

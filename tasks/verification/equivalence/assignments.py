@@ -59,6 +59,18 @@ def find_value(relation: Relation, target: Shape | None) -> tuple[Shape, bool] |
     return (definition[1], target is None or relation.signs == ("\\in",)) if definition else None
 
 
+def states_zeros(relation: Relation, value: Shape) -> bool:
+    """Whether it is an equation for a letter rather than a value: `f(x) = 0`, unlike `f(2) = 0` and `f(x) = 2x`."""
+    if not isinstance(value, Scalar) or value.value.rational is None:
+        return False
+    functions = [
+        exact_value.make_uninterpreted(name, exact_value.make_symbol(letter), is_irrational=True)
+        for name in "fg"
+        for letter in "xtyzn"
+    ]
+    return any(isinstance(side, Scalar) and side.value in functions for side in relation.sides)
+
+
 def _are_same(one: Shape, other: Shape) -> bool:
     if isinstance(one, Scalar) and isinstance(other, Scalar):
         return exact_value.values_equal(one.value, other.value) is True

@@ -18,8 +18,18 @@ _ISO_DATE = re.compile(r"([0-9]{4})([-/])([0-9]{1,2})\2([0-9]{1,2})")
 _SHORT_DATE = re.compile(r"[0-9]{1,2}([-/.])[0-9]{1,2}(?:\1[0-9]{2,4})?")
 # matches all of "0101", "007", "-0.5", "12", not of "1,2", "x"
 _DIGITS = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
+# matches all of "3-2", "10-15", "555-12-34", "3\u20132", not of "-679", "3 - 2", "3-x", "3--2"
+_DIGITS_WITH_HYPHENS = re.compile("[0-9]+(?:[-\u2013][0-9]+)+")
+# matches "-", " to ", ":", "/", not "3", "x"
+_BETWEEN_DIGITS = re.compile(r"\s*(?:[-\u2013:/,;]|\bto\b|\band\b)\s*")
+# matches all of "2/5/2020", "12/31/99", "5.2.2020", not of "2/5", "1/2/3"
+_WRITTEN_DATE = re.compile(r"[0-9]{1,2}([/.])[0-9]{1,2}\1(?:[0-9]{4}|[0-9]{2})")
+# matches all of "B7", "e4", "AB12", "X-100", not of "7B", "B", "x_7", "x-3"
+_LABEL = re.compile("[A-Za-z]{1,3}[0-9]{1,4}|[A-Z]{1,4}-[0-9]{2,}")
 # matches all of "555-1234", "12-34-56", not of "3-2", "-679"
 _HYPHENATED = re.compile(r"[0-9]{2,}(?:-[0-9]{2,})+")
+# matches the start of r"\frac{1}{2}", r"-\sqrt{3}", r"2\sqrt3", r"\pi", not of r"\text{noon}", "5"
+_FORMULA = re.compile(r"-?[0-9]*\\(?:[dt]?frac|sqrt|pi)(?![A-Za-z])")
 NOON = 12 * 60
 
 
@@ -48,6 +58,8 @@ def compare_calendar_texts(gold: str, answer: str, hints: QuestionHints) -> Verd
         _compare_dates(gold, answer, hints)
         or _compare_times(gold, answer, hints)
         or _compare_codes(gold, answer, hints)
+        or _compare_hyphenated(gold, answer)
+        or _compare_labels(gold, answer)
     )
 
 
@@ -57,7 +69,9 @@ def _compare_times(gold: str, answer: str, hints: QuestionHints) -> Verdict | No
     if not (hints.asks_time or has_half) or not (left or right):
         return None
     if left is None or right is None:
-        return Verdict("unparseable", "clock", gold, answer)
+        time, other = (left, answer) if left else (right, gold)
+        is_elsewhere = time is not None and _is_no_time(other, time)
+        return Verdict("wrong" if is_elsewhere else "unparseable", "clock", gold, answer)
     is_valid = left.is_valid and right.is_valid
     if is_valid and left.seconds == right.seconds and left.has_half == right.has_half:
         return Verdict("correct", "clock", gold, answer)
@@ -65,6 +79,23 @@ def _compare_times(gold: str, answer: str, hints: QuestionHints) -> Verdict | No
     if same_in_half and left.has_half != right.has_half and is_valid:
         return Verdict("unparseable", "clock", gold, answer)
     return Verdict("wrong", "clock", gold, answer)
+
+
+def _is_no_time(text: str, time: _Time) -> bool:
+    """Whether a text is a number that does not say the time, neither in hours nor in digits as `1630`."""
+    if not _DIGITS.fullmatch(text):
+        return _FORMULA.match(text) is not None
+    hours = Fraction(time.seconds, 3600)
+    whole, minutes = divmod(time.seconds // 60, 60)
+    written = [hours, Fraction(whole), Fraction(100 * whole + minutes)]
+    written += [
+        whole + Fraction(minutes, 100),
+        whole % 12 + Fraction(minutes, 100),
+        hours % 12,
+        Fraction(whole % 12),
+        Fraction(100 * (whole % 12) + minutes),
+    ]
+    return Fraction(text) not in (*written, hours % 12 + 12, Fraction(minutes))
 
 
 def _compare_dates(gold: str, answer: str, hints: QuestionHints) -> Verdict | None:
@@ -75,6 +106,8 @@ def _compare_dates(gold: str, answer: str, hints: QuestionHints) -> Verdict | No
     if left or right:
         other = answer if left else gold
         return Verdict("wrong" if _DIGITS.fullmatch(other) else "unparseable", "date", gold, answer)
+    if gold != answer and (_WRITTEN_DATE.fullmatch(gold) or _WRITTEN_DATE.fullmatch(answer)):
+        return Verdict("unparseable", "date", gold, answer)  # day and month may be in either order
     if hints.asks_date and (_SHORT_DATE.fullmatch(gold) or _SHORT_DATE.fullmatch(answer)) and gold != answer:
         return Verdict("unparseable", "date", gold, answer)
     return None
@@ -89,4 +122,49 @@ def _compare_codes(gold: str, answer: str, hints: QuestionHints) -> Verdict | No
     if _HYPHENATED.fullmatch(gold) or _HYPHENATED.fullmatch(answer):
         same = re.sub("[- ]", "", gold) == re.sub("[- ]", "", answer)
         return Verdict("correct" if same else "wrong", "code", gold, answer)
+    return None
+
+
+def _compare_hyphenated(gold: str, answer: str) -> Verdict | None:
+    """`3-2` may be a score, a range or a difference: it is no number, and `4-3` is another one."""
+    written = [_DIGITS_WITH_HYPHENS.fullmatch(text) is not None for text in (gold, answer)]
+    if not any(written):
+        return None
+    parts = [_BETWEEN_DIGITS.split(text) for text in (gold, answer)]
+    if parts[0] == parts[1]:
+        return Verdict("correct" if all(written) else "unparseable", "hyphen", gold, answer)
+    if "".join(parts[0]) == "".join(parts[1]):
+        return Verdict("unparseable", "hyphen", gold, answer)
+    values = [
+        _subtract(text) if is_written else _read_number(text)
+        for text, is_written in zip((gold, answer), written, strict=True)
+    ]
+    is_different = None not in values and values[0] != values[1]
+    return Verdict("wrong" if is_different else "unparseable", "hyphen", gold, answer)
+
+
+def _subtract(text: str) -> Fraction:
+    first, *others = (Fraction(part) for part in re.split("[-\u2013]", text))
+    return first - sum(others)
+
+
+def _read_number(text: str) -> Fraction | None:
+    return Fraction(text) if _DIGITS.fullmatch(text) else None
+
+
+def _drop_hyphen(label: str) -> str:
+    return label.casefold().replace("-", "")
+
+
+def _compare_labels(gold: str, answer: str) -> Verdict | None:
+    """`B7` names a seat, a square or a quantity. It is no product, so that `7B` is not surely the same."""
+    labels = [_LABEL.fullmatch(text) for text in (gold, answer)]
+    if all(labels):
+        if gold == answer:
+            return Verdict("correct", "label", gold, answer)
+        return Verdict("unparseable" if _drop_hyphen(gold) == _drop_hyphen(answer) else "wrong", "label", gold, answer)
+    if any(labels):
+        label, other = (gold, answer) if labels[0] else (answer, gold)
+        if sorted(label.casefold()) == sorted(other.casefold()):
+            return Verdict("unparseable", "label", gold, answer)
     return None

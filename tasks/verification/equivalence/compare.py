@@ -23,13 +23,21 @@ from tasks.verification.equivalence.letter_strings import compare_case, compare_
 from tasks.verification.equivalence.notation import unify_commands, unify_signs
 from tasks.verification.equivalence.number_equality import equal_as_percent, nearly_equal
 from tasks.verification.equivalence.number_parser import MAX_ANSWER_CHARACTERS, Numeral, parse_number, split_parsed_unit
+from tasks.verification.equivalence.number_words import SCALES
 from tasks.verification.equivalence.plain_math import has_plain_names, plain_to_latex
 from tasks.verification.equivalence.polynomials import PI, NoExactForm, limit_work
 from tasks.verification.equivalence.question_hints import QuestionHints
 from tasks.verification.equivalence.real_set_parser import SET_SIGN, ParsedSet, parse_real_set
 from tasks.verification.equivalence.real_sets import sets_equal
 from tasks.verification.equivalence.shape_equality import Undecidable, shapes_equal
-from tasks.verification.equivalence.units import NON_UNIT_WORDS, find_ratio, is_known_unit, units_differ
+from tasks.verification.equivalence.units import (
+    GENERIC_UNITS,
+    NON_UNIT_WORDS,
+    find_ratio,
+    is_known_unit,
+    normalize_unit,
+    units_differ,
+)
 from tasks.verification.math_verify.verdict import FORM_CHARACTERS, LATEX_THOUSANDS, Verdict
 
 NO_HINTS = QuestionHints()
@@ -74,10 +82,22 @@ _SET_BUILDER = re.compile(r"\\\{[^{}]*(?:[:|]|\\mid)")
 _CHOICE_NOUN = re.compile(r"\A(?:option|choice|letter)\s+(?=\(?[A-J]\b)", re.IGNORECASE)
 # matches r"8\frac{m}{s}", r"8 \frac{g}{L}", not r"\frac{m}{s}", r"8\frac{\text{m}}{\text{s}}", r"8\frac{km}{h}"
 _LETTER_FRACTION = re.compile(r"(?<=[0-9}])(?:\s|\\[,;: ])*\\[dt]?frac\s*\{\s*[A-Za-z]\s*\}\s*\{\s*[A-Za-z]\s*\}\s*\Z")
+# matches the start of "P(A) = 0.3", r"\Pr(X>2)=1", "E[X] = 4", r"\operatorname{Var}(X) = 2", not of "f(x) = 2", "P = 3"
+_STATISTIC = re.compile(
+    r"(?:\\(?:mathbb|mathrm|operatorname)\{)?(?:\\Pr|P|Pr|E|Var|Cov)\}?\s*(?:\\left)?[(\[][^()\[\]=]{1,40}(?:=[^()\[\]=]{1,10})?"
+    r"(?:\\right)?[)\]]\s*=\s*(?=[^=]+\Z)"
+)
+"""The probability, mean or variance whose value stands behind it."""
+# matches the start of "AB = 12", "XY=5", not of "ABC = 12", "x = 5", "AB + CD = 5"
+_SEGMENT_LENGTH = re.compile(r"[A-Z]{2}\s*=\s*(?=[^=]+\Z)")
+# matches r"3\vec{i}", r"\mathbf{j}", r"\hat k", not r"\vec{v}", "3i"
+_UNIT_VECTOR = re.compile(r"\\(?:vec|hat|mathbf|overrightarrow)\s*\{?\s*\\?[ijk](?:math)?\s*(?:\}|\Z|(?![A-Za-z]))")
 # matches all of "evelyn", "monday", not of "yes", "no solution", "first", "fifth", "infinite", "zero"
 _ORDINARY_WORD = re.compile(
     r"(?!(?:zero|first|second|infinit|unknown|empty|single|once|both|all|null)|[a-z]*th\b)[a-z]{4,20}"
 )
+MIN_STEM = 6
+"""Letters in which two words must agree to be forms of the same word. `northeast` and `northwest` agree in five."""
 _BARE_NUMBER = re.compile(r"-?[0-9.,/]+")
 _BRACKETED_LETTER = re.compile(r"\(([A-J])\)")
 _ALIKE = (text_normalization.NEGATIVE_WORDS, text_normalization.AFFIRMATIVE_WORDS)
@@ -149,6 +169,7 @@ class ParsedAnswer:
     def choice(self) -> str:
         """The capital letter that names a choice; empty if there is none."""
         plain = _CHOICE_NOUN.sub("", self.plain)
+        plain = plain.upper() if plain != self.plain and len(plain) < 4 else plain
         match = text_normalization.CHOICE_LETTER.fullmatch(plain.rstrip(". ")) or _LABELED_CHOICE.fullmatch(plain)
         return match[1] if match and match[1].isupper() else ""
 
@@ -204,6 +225,10 @@ def compare(gold: str, answer: str, hints: QuestionHints = NO_HINTS) -> Verdict 
     if is_exact and _INTEGER.fullmatch(gold) and _INTEGER.fullmatch(answer):
         return Verdict("wrong", "number", gold, answer)
     left, right = parse_answer(gold), parse_answer(answer)
+    if is_equation(left.plain) != is_equation(right.plain):
+        left, right = (parse_answer(_STATISTIC.sub("", side.plain, count=1)) for side in (left, right))
+        if not hints.target:
+            left, right = (parse_answer(_SEGMENT_LENGTH.sub("", side.plain, count=1)) for side in (left, right))
     if left.choice_value or right.choice_value:
         left, right = _without_choice_label(left, right), _without_choice_label(right, left)
     if left.has_ellipsis or right.has_ellipsis:
@@ -231,7 +256,7 @@ def _decide(left: ParsedAnswer, right: ParsedAnswer, hints: QuestionHints) -> Ve
         or _compare_numbers(left, right, hints)
         or _compare_texts(left, right)
         or _compare_real_sets(left, right, hints)
-        or _refuse_unreadable(left, right)
+        or _refuse_unreadable(left, right, hints)
     ):
         return verdict
     with limit_work():
@@ -247,6 +272,7 @@ def _compare_by_question(left: ParsedAnswer, right: ParsedAnswer, hints: Questio
         or compare_calendar_texts(gold, answer, hints)
         or compare_letter_strings(_drop_brackets(gold), _drop_brackets(answer), hints)
         or compare_case(gold, answer, hints)
+        or _compare_word_lists(gold, answer, hints)
         or _compare_with_nothing(left, right)
         or _compare_word_with_number(left, right)
         or _compare_families(gold, answer)
@@ -300,7 +326,8 @@ def _compare_units(left: ParsedAnswer, right: ParsedAnswer, hints: QuestionHints
 
 def _may_be_converted(left: ParsedAnswer, right: ParsedAnswer, unit: str, asked: str) -> bool:
     """Whether the gold may be the answer, as it is or after it is converted from its unit to the one asked for."""
-    ratio = find_ratio(unit, asked)
+    is_generic = not GENERIC_UNITS.isdisjoint((unit, asked))
+    ratio = Fraction(0) if is_generic else find_ratio(unit, asked)
     if ratio is None or not isinstance(left.shape, Scalar) or not isinstance(right.shape, Scalar):
         return True
     gold, answer = left.shape.value, right.shape.value
@@ -317,10 +344,21 @@ def _is_angle_of(in_degrees: ParsedAnswer, in_radians: ParsedAnswer) -> bool:
     return exact_value.values_equal(angle, in_radians.shape.value) is not False
 
 
+def _compare_word_lists(gold: str, answer: str, hints: QuestionHints) -> Verdict | None:
+    """Whether two lists of words, of which the question asks for the order, have the same words in another one."""
+    if not hints.asks_order or "," not in gold or "," not in answer:
+        return None
+    lists = [[" ".join(item.split()).casefold() for item in text.split(",")] for text in (gold, answer)]
+    is_other_order = lists[0] != lists[1] and sorted(lists[0]) == sorted(lists[1])
+    if is_other_order and all(item.isalpha() and len(item) > 1 for item in lists[0]):
+        return Verdict("wrong", "list", gold, answer)
+    return None
+
+
 def _compare_with_nothing(left: ParsedAnswer, right: ParsedAnswer) -> Verdict | None:
-    """Whether one is the empty set and the other says that there is no solution."""
+    """Whether both say that there is no solution, in words or as the empty set."""
     for one, other in ((left, right), (right, left)):
-        if one.plain in _EMPTY_SETS and _NO_SOLUTION.fullmatch(other.plain):
+        if (one.plain in _EMPTY_SETS or one.normalized == "none") and _NO_SOLUTION.fullmatch(other.plain):
             return Verdict("correct", "set", left.plain, right.plain)
     return None
 
@@ -369,8 +407,10 @@ def _find_other_reading(left: ParsedAnswer, right: ParsedAnswer, hints: Question
     gold, answer = left.plain, right.plain
     if gold == answer:
         return Verdict("correct", "text", gold[:FORM_CHARACTERS], answer[:FORM_CHARACTERS])
-    if other_readings.differ_in_layout_only(gold, answer):
+    if other_readings.differ_in_layout_only(gold, answer) or other_readings.are_same_segment(gold, answer):
         return Verdict("unparseable", "layout")
+    if _differ_in_repeats(left.shape, right.shape):
+        return Verdict("unparseable", "repeats")
     if (hints.decimal_places is not None or hints.significant_figures is not None) and (
         left.approximation is not None
         and right.approximation is not None
@@ -379,10 +419,8 @@ def _find_other_reading(left: ParsedAnswer, right: ParsedAnswer, hints: Question
         return Verdict("unparseable", "rounding")
     if hints.asks_percent and _differ_by_hundred(left.numeral, right.numeral):
         return Verdict("unparseable", "percent_unclear")
-    if left.numeral and (number := other_readings.drop_unit_sign(answer)) != answer:
-        verdict = _compare_as_written(left, parse_answer(number), hints)
-        if verdict and verdict.verdict == "correct":
-            return Verdict("unparseable", "units")
+    if verdict := _compare_unit_sign(left, right, hints) or _compare_unit_sign(right, left, hints):
+        return verdict
     if hints.asks_one and _is_item(right.shape, left.shape, hints):
         return Verdict("unparseable", "one_of_several")
     readings = [(rule, text, answer) for one in {gold, left.text} for rule, text in other_readings.find_readings(one)]
@@ -392,6 +430,35 @@ def _find_other_reading(left: ParsedAnswer, right: ParsedAnswer, hints: Question
         if verdict and verdict.verdict == "correct":
             return Verdict("unparseable", rule)
     return None
+
+
+def _compare_unit_sign(one: ParsedAnswer, other: ParsedAnswer, hints: QuestionHints) -> Verdict | None:
+    """Whether `7m^2` is the number of the other side, with its unit or with one that it lacks."""
+    number = other_readings.drop_unit_sign(other.plain)
+    sign = other.plain[len(number) :]
+    is_number = one.numeral is not None or (isinstance(one.shape, Scalar) and not one.shape.value.letters)
+    if not sign or not is_number or hints.asks_expression or not hints.letters.isdisjoint(sign):
+        return None
+    verdict = _compare_as_written(one, parse_answer(number), hints)
+    if verdict is None or verdict.verdict != "correct":
+        return None
+    sign = sign.strip()
+    for digit, power in (("2", "²"), ("3", "³")):
+        sign = sign.replace(f"^{digit}", power).replace(f"^{{{digit}}}", power)
+    is_same = one.numeral is not None and bool(one.numeral.unit) and normalize_unit(sign) == one.numeral.unit
+    return Verdict("correct", "unit", one.plain, other.plain) if is_same else Verdict("unparseable", "units")
+
+
+def _differ_in_repeats(gold: Shape | None, answer: Shape | None) -> bool:
+    """Whether two lists have the same tuples, of which one repeats some."""
+    items = [
+        shape.items if isinstance(shape, Collection) and shape.kind == "list" else (shape,) for shape in (gold, answer)
+    ]
+    if not all(isinstance(item, Collection) for each in items for item in each):
+        return False
+    return len(items[0]) != len(items[1]) and all(
+        item in others for others, those in (items, items[::-1]) for item in those
+    )
 
 
 def _is_item(item: Shape | None, items: Shape | None, hints: QuestionHints) -> bool:
@@ -501,26 +568,40 @@ def _compare_texts(left: ParsedAnswer, right: ParsedAnswer) -> Verdict | None:
         return None
     if _may_be_products(left.normalized, right.normalized):
         return Verdict("unparseable", "words", *parsed)
+    if _have_one_stem(left.normalized, right.normalized):
+        return Verdict("unparseable", "words", *parsed)
     words, other_words = set(left.normalized.split()), set(right.normalized.split())
     if words <= other_words or other_words <= words or any(words & alike and other_words & alike for alike in _ALIKE):
         return Verdict("unparseable", "words", *parsed)  # `yes` and `yes, it is`; `none` and `no solution`
     return Verdict("wrong", "text", *parsed)
 
 
+def _have_one_stem(one: str, other: str) -> bool:
+    """Whether both are one word with the same beginning, such as `converges` and `convergent`."""
+    return one.isalpha() and other.isalpha() and one[:MIN_STEM] == other[:MIN_STEM] and len(one) >= MIN_STEM
+
+
 def _may_be_products(one: str, other: str) -> bool:
     """Whether both are the same letters without a vowel, such as `mgh` and `ghm`, which are no words."""
-    return sorted(one) == sorted(other) and one.isalpha() and not set(one) & set("aeiouy")
+    is_product = not set(one) & set("aeiouy") or set(one) <= set("uvwxyz")
+    return sorted(one) == sorted(other) and one.isalpha() and is_product
 
 
-def _refuse_unreadable(left: ParsedAnswer, right: ParsedAnswer) -> Verdict | None:
+def _refuse_unreadable(left: ParsedAnswer, right: ParsedAnswer, hints: QuestionHints) -> Verdict | None:
     """Why the later rules must not decide about two texts that differ; None: they may."""
     reasons = [side.numeral.unread_reason for side in (left, right) if side.numeral and side.numeral.unread_reason]
     scaled = [side.numeral.scaled for side in (left, right) if side.numeral and side.numeral.scaled is not None]
     values = [side.numeral.value for side in (left, right) if side.numeral and side.numeral.value is not None]
     if scaled and scaled[0] in (values or scaled[1:]):
         return Verdict("correct", "number", left.plain, right.plain)
+    is_rounded = hints.tolerance or hints.significant_figures is not None or hints.decimal_places is not None
+    may_be_scaled = any(scaled[0] == scale * other for scale in SCALES for other in values) if scaled else True
+    if not is_rounded and not may_be_scaled and len(values + scaled) == 2:
+        return Verdict("wrong", "number", left.plain, right.plain)
     if reasons and (reasons[0] != "number_letter" or (left.numeral and right.numeral)):  # 18k may be a product
         return Verdict("unparseable", reasons[0])
+    if bool(_UNIT_VECTOR.search(left.text)) != bool(_UNIT_VECTOR.search(right.text)):
+        return Verdict("unparseable", "vector")
     if left.is_too_deep or right.is_too_deep:
         return Verdict("unparseable", "too_deep")
     if left.has_words or right.has_words:

@@ -13,6 +13,14 @@ _TENS = {
 }
 _SCALES = {"thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
 _HUNDRED = "hundred"
+SCALES = (1, 100, *_SCALES.values())
+"""By how much a word such as `million` may multiply a number."""
+# matches "five", "twenty-one", "hundred", not "often", "fiver"
+NUMBER_WORD = re.compile(
+    rf"\b(?:{'|'.join([*_UNITS, *_TENS, *_SCALES, _HUNDRED])}"
+    r"|half|third|quarter|dozen|twice|double|triple|none|both)s?\b",
+    re.IGNORECASE,
+)
 MAX_WORDS = 20
 """Longest number in words."""
 # matches all of "2.5 million", "5 thousand dollars", "3 hundred", not of "million", "5 millions of"

@@ -15,6 +15,10 @@ _DECIMAL_COMMA = re.compile(
 )
 # matches "1.000,50", not "1.000", "1,000.50"
 _EUROPEAN = re.compile(r"(?<![0-9.,])([0-9]{1,3}(?:\.[0-9]{3})+),([0-9]+)(?![0-9,.])")
+# matches all of "1.234.567", not of "1.234", "1.23.456"
+_POINTS = re.compile(r"-?[0-9]{1,3}(?:\.[0-9]{3}){2,}")
+# matches all of "1,23,456", "12,34,567", not of "1,234", "1,234,567", "1,2,3"
+_INDIAN = re.compile(r"-?[0-9]{1,2}(?:,[0-9]{2})+,[0-9]{3}(?:\.[0-9]+)?")
 # matches "C(9,2)", "P(5, 3)", not "C(x)", "AC(9,2)"
 _COMBINATIONS = re.compile(r"(?<![A-Za-z])([CP])\s*\(\s*([0-9]+)\s*,\s*([0-9]+)\s*\)")
 # matches "C_{8}^{3}", "A_5^2", not "C_8", "c^3"
@@ -28,6 +32,7 @@ _SPACED_ARGUMENT = re.compile(r"(\\(?:ln|log|lg|sin|cos|tan))\s*([A-Za-z0-9]+)\s
 # matches r"5\Omega", r"12m^2", r"8 \frac{m}{s^2}", not r"\Omega", r"x\Omega y", r"8\frac{m}{n}"
 _UNIT_SIGN = re.compile(
     r"(?<=[0-9}])(?:\s|\\[,;: ])*(?:\\Omega|(?:m|s|g|L|N|J|W|V)(?:\s*\^\s*\{?[23]\}?)?"
+    r"|(?:[A-Za-z]{1,3}[\s·]+)+[A-Za-z]{1,3}\s*\^\s*\{?-[1-3]\}?"
     r"|\\[dt]?frac\s*\{\s*(?:m|km|g|kg|J|N)\s*\}\s*\{\s*(?:s|h|L|m|cm|kg)(?:\s*\^\s*\{?[23]\}?)?\s*\})\s*\Z"
 )
 """Letters behind a number that are usually a unit, but may be quantities."""
@@ -35,6 +40,14 @@ _UNIT_SIGN = re.compile(
 _BINOMIAL = re.compile(r"\\[dt]?binom\s*\{([^{}]*)\}\s*\{([^{}]*)\}")
 # matches "_", "^", r"\mathrm", " ", not "x", r"\pi"
 _LAYOUT = re.compile(r"\\(?:mathrm|text|ce|rm)(?![A-Za-z])|[_^{}\s$]|\\[,;:! ]")
+# matches all of r"\overline{AB}", r"\overline {PQ}", not of r"\vec{AB}", r"\overline{3}"
+_SEGMENT = re.compile(r"\\overline\s*\{\s*([A-Z])\s*([A-Z])\s*\}")
+# matches "A(1,3)", "P (2, 5)", not "f(1,3)", "AB(1,3)", "C(9)"
+_POINT_NAME = re.compile(r"(?<![A-Za-z\\])[ABD-OQ-Z]\s*(?=\([^()]*,[^()]*\))|\AP\s*(?=\()")
+# matches "(1,2), (3,4)", "[1,2) and (3,4]", not "(1,2)", "1,2"
+_BETWEEN_INTERVALS = re.compile(r"(?<=[)\]])\s*(?:,|\band\b|,\s*and\b)\s*(?=[(\[])")
+# matches " and ", ", ", not "band"
+_AND = re.compile(r"\s*,?\s*\band\b\s*|\s*,\s*")
 _LETTER = re.compile("[A-Za-z]")
 MAX_SHIFT = 12
 """Largest number of digits before and after the point of a number that is rounded."""
@@ -76,10 +89,16 @@ def _read_prefixed(text: str) -> str | None:
 
 _READERS: tuple[tuple[str, Callable[[str], str | None]], ...] = (
     ("decimal_comma", _read_decimal_comma),
+    ("thousands", lambda text: text.replace(".", "") if _POINTS.fullmatch(text) else None),
+    ("thousands", lambda text: text.replace(",", "") if _INDIAN.fullmatch(text) else None),
+    ("set", lambda text: text[2:-2].strip() if text.startswith("\\{(") and text.endswith(")\\}") else None),
     ("combinations", _read_combinations),
     ("imaginary_unit", lambda text: _PYTHON_IMAGINARY.sub("i", text)),
     ("base", _read_prefixed),
     ("argument", lambda text: _SPACED_ARGUMENT.sub(r"\1(\2) \\cdot ", text)),
+    ("point", lambda text: _POINT_NAME.sub("", text)),
+    ("interval_or_point", lambda text: _BETWEEN_INTERVALS.sub(r"\\cup ", text)),
+    ("and_or", lambda text: _AND.sub(" or ", text) if "<" in text or ">" in text else None),
     ("column", lambda text: _BINOMIAL.sub(r"\\begin{pmatrix}\1\\\\\2\\end{pmatrix}", text)),
 )
 
@@ -93,6 +112,12 @@ def differ_in_layout_only(gold: str, answer: str) -> bool:
     """Whether two texts with letters are the same but for indices, exponents, blanks and case: `CO2` and `CO_2`."""
     one, other = (_LAYOUT.sub("", text) for text in (gold, answer))
     return one.casefold() == other.casefold() and _LETTER.search(one) is not None and gold != answer
+
+
+def are_same_segment(gold: str, answer: str) -> bool:
+    r"""Whether both are the same segment, named from either end: `\overline{AB}` and `\overline{BA}`."""
+    one, other = _SEGMENT.fullmatch(gold), _SEGMENT.fullmatch(answer)
+    return bool(one and other and one.group(1, 2) == other.group(2, 1))
 
 
 def differ_by_rounding(gold: Decimal, answer: Decimal, hints: QuestionHints) -> bool:

@@ -6,8 +6,8 @@ from tasks.verification.equivalence.text_normalization import MATH_NAMES, drop_t
 
 _GREEK = "alpha|beta|gamma|delta|epsilon|theta|lambda|sigma|omega|phi|psi"
 _FUNCTIONS = "arcsin|arccos|arctan|sinh|cosh|tanh|sin|cos|tan|cot|sec|csc|log|ln"
-# matches "2 pi", "infinity", "oo", not r"\pi", "pie", "too"
-_CONSTANT = re.compile(rf"(?<![A-Za-z\\])(?:(pi|{_GREEK})|(?i:inf(?:inity)?)|oo)(?![A-Za-z0-9_'])")
+# matches "2 pi", "2Pi", "infinity", "oo", not r"\pi", "pie", "too"
+_CONSTANT = re.compile(rf"(?<![A-Za-z\\])(?:([pP]i|{_GREEK})|(?i:inf(?:inity)?)|oo)(?![A-Za-z0-9_'])")
 # matches "sin(x)", "sin x", "ln2", "log_2", not r"\sin(x)", "sin xy", "basin(x)"
 _FUNCTION = re.compile(
     rf"(?<![A-Za-z\\])({_FUNCTIONS})(?:(?=\ ?\()|(?=\ (?:[0-9\\]|[A-Za-z](?![A-Za-z])))|(?<=ln)(?=[0-9])"
@@ -28,7 +28,7 @@ _POWER_OF_TEN = re.compile(r"(?<=[0-9]) ?[xX] ?(?=10 ?\^)")
 _INEQUALITY = re.compile(r"(?<![<>=!])([<>])=(?![=>])|(?<= )!=(?= )")
 _LATEX_SIGNS = {"<": "\\le ", ">": "\\ge "}
 # matches "sin x", "2pi", "x <= 3", not "xy", r"\sin"
-_PLAIN_MATH = re.compile(r"(?<![A-Za-z\\])(?:[a-z]{3}|pi|ln|oo|Inf|INF)|[<>!]=|[xX] ?10 ?\^")
+_PLAIN_MATH = re.compile(r"(?<![A-Za-z\\])(?:[a-z]{3}|[pP]i|ln|oo|Inf|INF)|[<>!]=|[xX] ?10 ?\^")
 # matches r"\operatorname{lcm}", r"\sin", not "sin", r"\{"
 _OPERATOR = re.compile(r"\\(?:operatorname\*?|begin|end) ?\{[a-z*]*\}|\\[A-Za-z]+")
 _LETTER_RUN = re.compile("[A-Za-z]{2,}")
@@ -43,13 +43,13 @@ def plain_to_latex(text: str) -> str:
     if not _PLAIN_MATH.search(text) or has_words(text):
         return text
     text = _INEQUALITY.sub(lambda match: _LATEX_SIGNS.get(match[1], "\\ne "), _POWER_OF_TEN.sub(r" \\times ", text))
-    text = _CONSTANT.sub(lambda match: "\\" + (match[1] or "infty"), text)
+    text = _CONSTANT.sub(lambda match: "\\" + (match[1] or "infty").replace("P", "p"), text)
     text = _EXPONENTIAL.sub(r"\\exp", _FUNCTION.sub(_format_function, text))
     return _brace_roots(_ROOT.sub(_format_root, text))
 
 
 def has_plain_names(text: str) -> bool:
-    """Whether a name or short word is left that would be read as a product: `max(1,2)`, `2Pi`, `up to 5`."""
+    """Whether a name or short word is left that would be read as a product: `max(1,2)`, `2PI`, `up to 5`."""
     if _SHORT_WORD.search(text):
         return True
     runs = _LETTER_RUN.findall(_OPERATOR.sub(" ", drop_text_commands(text)))

@@ -115,6 +115,8 @@ _ORDER_REQUEST = re.compile(
     |\bin\s+(?:the\s+)?(?:correct\s+|right\s+)?sequence\b
     |\bordered\b(?!\s+(?:pair|triple|triplet|quadruple|quintuple|tuple|n-tuple|list\s+of\s+all))
     |\b(?!west|east|rest|test|best)[a-z]+est\s+(?:[a-z]+\s+)?(?:is\s+)?first\b
+    |\b(?:larg|small|great|bigg|old|young|tall|short|light|heavi|low|high|fast|slow)er\s+(?:[a-z]+\s+)?first\b
+    |\b(?:alphabetical|chronological)(?:ly)?\b
     |\bfrom\s+(?:the\s+)?(?:(?!west|east|test|rest|forest)[a-z]+est|most|least|first|low|high|small|large|left)\b
       [^.?]{0,40}?\bto\b
     |(?:\A|[.?!:;]\s+|\bplease\s+|\band\s+)(?:arrange|rank|sort|order)\b
@@ -141,7 +143,20 @@ _WORDS = {
     _ONE_OF_SEVERAL: (" one", "both"),
     _REAL_SET: ("inequal", "domain", "interval", "solution", "range", "real"),
     _ORDER_REQUEST: (
-        *("order", "sequence", "respectively", "first", "next", "following", "missing", "from", "arrange", "rank"),
+        *(
+            "order",
+            "sequence",
+            "respectively",
+            "first",
+            "next",
+            "following",
+            "missing",
+            "from",
+            "arrange",
+            "rank",
+            "alphabet",
+            "chronolog",
+        ),
         *("sort", "顺序", "順序", "从小", "从大", "依次", "排列", "порядк", "reihenfolge", "ordre", "orden"),
     ),
 }
@@ -164,7 +179,7 @@ class QuestionHints(NamedTuple):
     significant_figures: int | None = None
     """Significant figures that the question asks for. None: not asked."""
     names_several: bool = False
-    """Whether the question names several values, such as `p and q`, so that each has its place in a list."""
+    """Whether the question names several values, such as `p and q`, so that each may have its place in a list."""
     target: str = ""
     """The letter or formula that is asked for, as the question writes it."""
     units: frozenset[str] = frozenset()
@@ -203,7 +218,7 @@ def parse_hints(question: str, tolerance: float = 0.0) -> QuestionHints:
         names_base=_BASE_NAME.search(text) is not None,
         tolerance=tolerance,
         significant_figures=_find_significant_figures(text) if _SIGNIFICANT_FIGURES in found else None,
-        names_several=names_several,
+        names_several=names_several or question_target.may_name_several(text),
         target="" if names_several else question_target.find_target(text),
         units=question_units.find_units(text),
         angle_unit=question_units.find_angle_unit(text),

@@ -30,6 +30,25 @@ _SEVERAL_NOUNS = re.compile(
     r"(?:the\s+)?[a-z]+(?=\s+(?:of|when|if|in|for|between)\b|[?.,]|\Z)",
     re.IGNORECASE,
 )
+# matches "How old are Tom and Ann?", "How many quarters and how many dimes does", "ages of the father and the son"
+# matches "the x-intercept and the y-intercept", "the smallest and largest values", "does each boy have", "the sequence"
+# matches "How much did Ben and Carl pay", "the number of cows and the number of hens", "radius, height and volume"
+# matches "AB and of BC", not "Find all values of x", "the roots of the equation", "How many apples are left"
+_SEVERAL_QUANTITIES = re.compile(
+    r"""\bhow\s+(?:many|much|old|far|long|tall|heavy|fast)\b[^.?!]{0,60}?\b[a-z]+,?\s+and\s+(?:how\s+(?:many|much)\s+)?[a-z]+\b
+    |\b[a-z]-\s+and\s+[a-z]-
+    |\b(?:ages?|prices?|costs?|lengths?|weights?|heights?|speeds?|numbers?|amounts?|scores?|measures?|probabilit(?:y|ies)|areas?
+       |volumes?|perimeters?|populations?|means?|lengths?)\s+(?:of|for)\s+(?:the\s+|an?\s+|each\s+)?(?:[a-z]+\s+){1,3}?and\s+
+       (?!(?:then|find|is|are|it|he|she)\b)(?:of\s+)?(?:the\s+|an?\s+)?[a-z]+
+    |\bthe\s+(?:[a-z]+(?:-[a-z]+)?,?\s+){1,2}and\s+(?:the\s+)?[a-z]+(?:-[a-z]+)?(?:\s+(?:values?|numbers?|of)\b|\s*[.?!,]|\s*\Z)
+    |\beach\s+(?:of\s+(?:them|these|the)|person|boy|girl|child|friend|one|[a-z]+)\b[^.?!]*\?
+    |\b(?:the|following|next)\s+(?:sequence|progression|pattern)\b
+    |\b[A-Z]{2}\s+and\s+(?:of\s+)?[A-Z]{2}\b""",
+    re.VERBOSE | re.IGNORECASE,
+)
+"""Words that ask for several quantities, each of which has its place in a list."""
+_SEVERAL_WORDS = (" and ", "each ", "sequence", "progression", "pattern")
+"""Words of which one is in every match of the pattern above."""
 # matches "(A) 19", "B. 17\n", r"\textbf{(C) } 5 \qquad", "(a) 5", not "A point", "f(x)"
 _OPTION = re.compile(
     r"(?:\\(?:text|mathrm)(?:bf|rm)?\s*\{)?"
@@ -37,6 +56,7 @@ _OPTION = re.compile(
 )
 # matches r"\quad", r"\\", "  ", "~", not "x", r"\text"
 _LAYOUT = re.compile(r"\\q?quad|\\\\|\\hspace\{[^}]*\}|\\[,;:! ]|[ \t\n]+|~")
+_OPTION_END = re.compile(r"\s(?:or|and)\Z")
 MAX_OPTION_CHARACTERS = 200
 """Longest text of an option."""
 # matches "In terms of", "which expression", "formula for", not "express in meters"
@@ -60,6 +80,12 @@ def find_target(question: str) -> str:
 def names_several(question: str) -> bool:
     """Whether the question asks for several values that it names, so that each has its place in a list."""
     return bool(_SEVERAL_LETTERS.search(question) or _SEVERAL_NOUNS.search(question))
+
+
+def may_name_several(question: str) -> bool:
+    """Whether the question may ask for several quantities; words of many other questions look like that too."""
+    lowered = question.casefold()
+    return any(word in lowered for word in _SEVERAL_WORDS) and _SEVERAL_QUANTITIES.search(question) is not None
 
 
 def asks_expression(question: str) -> bool:
@@ -91,4 +117,4 @@ def _clean_option(text: str) -> str:
     text = _LAYOUT.sub(" ", text.split("\n")[0][:MAX_OPTION_CHARACTERS]).strip()
     if text.count("$") % 2:  # the formula ends behind the last option
         text = text.partition("$")[0].strip()
-    return text.rstrip(".;, ")
+    return _OPTION_END.sub("", text.rstrip(".;,? ")).rstrip(".;, ")

@@ -4,7 +4,7 @@ import re
 
 from tasks.verification.equivalence.units import is_known_unit, normalize_unit
 
-_PHRASE = r"((?:(?:square|cubic)\s+)?[a-z]+(?:\s+per\s+[a-z]+|/[a-z]+)?)"
+_PHRASE = r"(degrees\s+(?:celsius|fahrenheit)|(?:(?:square|cubic)\s+)?[a-z]+(?:\s+per\s+[a-z]+|/[a-z]+)?)"
 # matches "how many meters", "How many square feet", not "how much", "many meters"
 _HOW_MANY = re.compile(rf"\bhow\s+many\s+{_PHRASE}", re.IGNORECASE)
 # matches "in seconds", "in square feet", "in km/h", not "inside", "in 5"

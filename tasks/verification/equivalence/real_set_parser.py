@@ -36,6 +36,8 @@ _AND = re.compile(r"\s*(?:,?\s*\b(?:and|but)\b|\\land(?![A-Za-z])|\\wedge(?![A-Z
 _SET_MINUS = re.compile(r"\s*\\setminus(?![A-Za-z])\s*|(?<=\})\s*-\s*(?=\\\{)")
 # matches all of r"\mathbb{R}", "all real numbers", r"(-\infty, \infty)", not of "R", r"\mathbb{Z}"
 _REALS = re.compile(r"\\mathbb ?\{? ?R ?\}?|\\R(?![A-Za-z])|all real(?: numbers?)?(?: x)?|\(-\\infty, ?\\infty\)")
+# matches all of r"x \in \mathbb{R}", r"x\in\mathbb R", not of r"x \in \mathbb{Z}", "x > 2"
+_MEMBER_OF_REALS = re.compile(r"([A-Za-z]) ?(?:\\in|∈) ?\\mathbb ?\{? ?R ?\}?")
 # matches all of r"\{x : x>2\}", r"\{ x \in \mathbb{R} \mid x>2 \}", not of r"\{1,2\}", r"\{x^2 : x>2\}"
 _BUILDER = re.compile(
     r"\\?\\\{ ?([A-Za-z])(?: ?(?:\\in|∈) ?\\mathbb ?\{? ?R ?\}?)? ?(?:\\?[:|]|\\mid|\\vert|\\,) ?(.+?) ?\\\}"
@@ -47,6 +49,10 @@ _ABSOLUTE = re.compile(
 )
 # matches r"\left", r"\,", not r"\leftarrow", "left"
 _LAYOUT = re.compile(r"\\(?:left|right|,|;|:|!)(?![A-Za-z])")
+
+
+_PLUS_INFINITY = exact_value.make_symbol(INFINITY)
+_MINUS_INFINITY = exact_value.negate(_PLUS_INFINITY)
 
 
 class ParsedSet(NamedTuple):
@@ -70,6 +76,8 @@ def parse_real_set(text: str) -> ParsedSet | None:
 def _parse(text: str) -> ParsedSet | None:
     if _REALS.fullmatch(text):
         return ParsedSet(ALL_REALS, "")
+    if member := _MEMBER_OF_REALS.fullmatch(text):
+        return ParsedSet(ALL_REALS, member[1], False, True)
     if builder := _BUILDER.fullmatch(text):
         inside = _parse(builder[2])
         return inside if inside and inside.letter in ("", builder[1]) else None
@@ -141,13 +149,17 @@ def _read_relation(relation: Relation) -> ParsedSet | None:
     for left, sign, right in zip(relation.sides, relation.signs, relation.sides[1:], strict=False):
         if not isinstance(left, Scalar) or not isinstance(right, Scalar):
             return None
+        if sign == "<" and (left.value == _MINUS_INFINITY or right.value == _PLUS_INFINITY):
+            continue
         part = _solve(exact_value.add(right.value, exact_value.negate(left.value)), sign)
         if part is None:
             return None
         parts.append(part)
-    letter = _find_letter(parts)
+    letter = _find_letter(parts) if parts else None
+    if letter is None:
+        return None
     real_set = reduce(intersect, (part.real_set for part in parts))
-    return None if letter is None else ParsedSet(real_set, letter, False, relation.signs != ("=",))
+    return ParsedSet(real_set, letter, False, relation.signs != ("=",))
 
 
 def _read_membership(name: Shape, members: Shape) -> ParsedSet | None:

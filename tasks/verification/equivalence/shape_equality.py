@@ -14,7 +14,13 @@ from tasks.verification.equivalence.answer_shapes import (
     SetUnion,
     Shape,
 )
-from tasks.verification.equivalence.assignments import collect_assignments, find_value, split_definition, to_interval
+from tasks.verification.equivalence.assignments import (
+    collect_assignments,
+    find_value,
+    split_definition,
+    states_zeros,
+    to_interval,
+)
 from tasks.verification.equivalence.number_equality import scalars_equal
 from tasks.verification.equivalence.question_hints import QuestionHints
 from tasks.verification.equivalence.real_sets import is_surely_interval, read_set, sets_equal
@@ -61,8 +67,15 @@ def _unwrapped_equal(gold: Shape, answer: Shape, hints: QuestionHints) -> MaybeE
     if isinstance(gold, Matrix) and isinstance(answer, Matrix):
         return _matrices_equal(gold, answer, hints)
     if isinstance(gold, Scalar) or isinstance(answer, Scalar):
+        scalar, other = (gold, answer) if isinstance(gold, Scalar) else (answer, gold)
+        if isinstance(other, Matrix) and isinstance(scalar, Scalar) and _is_unit_matrix(scalar):
+            raise Undecidable("unit_matrix")
         return None if "base" in (gold.kind, answer.kind) else False
     return _matrix_equals_collection(gold, answer, hints)
+
+
+def _is_unit_matrix(scalar: Scalar) -> bool:
+    return any(scalar.value == exact_value.make_symbol(name) for name in ("I", "E", "I_2", "I_3"))
 
 
 def _matrix_equals_collection(gold: Shape, answer: Shape, hints: QuestionHints) -> MaybeEqual:
@@ -70,6 +83,13 @@ def _matrix_equals_collection(gold: Shape, answer: Shape, hints: QuestionHints) 
     matrix, other = (gold, answer) if isinstance(gold, Matrix) else (answer, gold)
     if not isinstance(matrix, Matrix) or not isinstance(other, Collection):
         return False if isinstance(other, SetUnion) else None
+    cells = [cell for row in matrix.rows for cell in row]
+    if (
+        other.kind == "list"
+        and 1 in (len(matrix.rows), len(matrix.rows[0]))
+        and _equal_in_order(cells, other.items, hints)
+    ):
+        raise Undecidable("column")
     if other.kind != "tuple" or (other.opening, other.closing) in (("(", "]"), ("[", ")")):
         return False
     if all(isinstance(item, Collection) and item.kind == "tuple" for item in other.items):
@@ -252,7 +272,7 @@ def _relations_equal(gold: Shape, answer: Shape, hints: QuestionHints) -> MaybeE
     if stated := find_value(relation, target):
         value, is_asked = stated
         equal = shapes_equal(value, other, hints) if relation is gold else shapes_equal(other, value, hints)
-        if not is_asked and equal is not False:
+        if (not is_asked or states_zeros(relation, value)) and equal is not False:
             raise Undecidable("equation")  # y = 9 where x is asked for
         return equal
     if isinstance(other, Scalar):

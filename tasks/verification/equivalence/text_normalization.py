@@ -60,6 +60,29 @@ NEGATIVE_WORDS = frozenset(
     {"no", "not", "none", "never", "nothing", "undefined", "empty", "impossible", "nonexistent", "dne", "false", "null"}
 )
 AFFIRMATIVE_WORDS = frozenset({"yes", "true", "correct", "right"})
+MAX_DATE_WORDS = 5
+"""Longer texts are sentences, in which `sun` and `mar` are no names of days and months."""
+_CALENDAR = (
+    *("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"),
+    *(
+        "january",
+        "february",
+        "march",
+        "april",
+        "june",
+        "july",
+        "august",
+        "september",
+        "october",
+        "november",
+        "december",
+    ),
+)
+_ABBREVIATIONS = {
+    **{name[:3]: name for name in _CALENDAR},
+    **{"tues": "tuesday", "wednes": "wednesday", "thur": "thursday", "thurs": "thursday", "sept": "september"},
+}
+"""Short names of days and months: `Sat.` and `Saturday` are the same."""
 CHOICE_LETTER = re.compile(r"\(?([A-Za-z])\)?")
 """A letter that names a choice."""
 
@@ -91,6 +114,7 @@ def normalize(text: str) -> str:
     if not has_words(text):
         return _BLANK.sub("", plain)
     words = [word.strip(",;:!").casefold() for word in plain.split()]
+    words = [_ABBREVIATIONS.get(word.rstrip("."), word) for word in words] if len(words) < MAX_DATE_WORDS else words
     return " ".join(to_singular(word) for word in words if word not in ("a", "an", "the"))
 
 

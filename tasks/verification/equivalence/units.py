@@ -17,7 +17,7 @@ NON_UNIT_WORDS = re.compile(
         |discarded|dismissed|avoid(?:s|ed|ing)?|fails
         |surpass(?:es|ing)?|outside|recurring|repeating|repeated|inverse|transposed?
         |extraneous|invalid|impossible|omitted|ignored|refuted|untrue|inadmissible|undefined|maybe|perhaps|possibly|hardly
-        |divid(?:es?|ing)|approach(?:es|ing)?|tends|versus|vs|modulo|complement|reciprocal|logarithm|sine|cosine|tangent
+        |too|divid(?:es?|ing)|approach(?:es|ing)?|tends|versus|vs|modulo|complement|reciprocal|logarithm|sine|cosine|tangent
         |short|base|step|problem|question|exercise|page|january|february|march|april|may|june|july|august|september
         |october|november|december|jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec|[ap]m|o'clock|(?:mon|tues|wednes|thurs
         |fri|satur|sun)day)(?![A-Za-z'])""",
@@ -53,18 +53,32 @@ _KNOWN_UNITS = re.compile(
     r"""(?:square|cubic|sq|cu|per|units?|degrees?|radians?|deg|rad|(?:kilo|centi|milli|nano|micro)?(?:met(?:er|re)|gram)s?
         |(?:milli|centi)?lit(?:er|re)s?|inch(?:es)?|foot|feet|ft|yards?|yd|miles?|mi|seconds?|minutes?|hours?|days?|weeks?
         |months?|years?|cents?|dollars?|euros?|pounds?|ounces?|tons?|tonnes?|gallons?|quarts?|pints?|cups?|mph|rpm
-        |[kcm]m|[km]g|ml|lbs?|oz|hrs?|mins?|secs?|yrs?|in|m|g|s|L|m/s|km/h)[²³]?""",
+        |ms|(?:milli|micro|nano)seconds?|celsius|fahrenheit|kelvin|kph|kmh|[kcm]m|[km]g|ml|lbs?|oz|hrs?|mins?|secs?|yrs?|in|m|g|s|L|m/s|km/h)[²³]?""",
     re.VERBOSE | re.IGNORECASE,
 )
+# matches "degrees celsius", "degreesc", "degree f", not "degrees", "celsius"
+_TEMPERATURE = re.compile(r"\bdegrees? ?(c|f|celsius|fahrenheit|centigrade)\b")
+_SCALES = {"c": "celsius", "f": "fahrenheit", "centigrade": "celsius"}
+GENERIC_UNITS = frozenset({"unit", "unit²", "unit³"})
+"""Units that stand for any other."""
 _FILLER_WORDS = frozenset(
     {"a", "an", "the", "in", "total", "altogether", "overall", "left", "remaining", "now", "only"}
 )
+_RATES = {"mph": "mile per hour", "kph": "kilometer per hour", "kmh": "kilometer per hour"}
 _UNIT_NAMES = {
     **{"$": "dollar", "usd": "dollar", "€": "euro", "eur": "euro", "£": "sterling", "gbp": "sterling", "¥": "yen"},
     **{"₹": "rupee", "inr": "rupee", "feet": "foot", "ft": "foot", "inches": "inch", "hr": "hour", "min": "minute"},
     **{"sec": "second", "s": "second", "mm": "millimeter", "cm": "centimeter", "m": "meter", "km": "kilometer"},
     **{"metre": "meter", "kilometre": "kilometer", "centimetre": "centimeter", "g": "gram", "kg": "kilogram"},
-    **{"lb": "lb", "oz": "ounce", "l": "liter", "litre": "liter"},
+    **{
+        "lb": "lb",
+        "oz": "ounce",
+        "l": "liter",
+        "litre": "liter",
+        "h": "hour",
+        "ms": "millisecond",
+        "celsius": "celsius",
+    },
 }
 """Other ways to write a unit. None is converted into another unit."""
 # matches "5 dollars an hour", not "5 dollars for an hour"
@@ -81,9 +95,11 @@ def find_currency(words: Sequence[str]) -> str:
 
 def normalize_unit(words: str, currency: str = "") -> str:
     """A unit in its normal form. Words after an amount of money are dropped unless they make it a rate."""
-    if words.strip().casefold() == "in":
-        return "inch"
-    words = _RATE.sub(r"\1 per ", words.casefold())
+    words = words.strip().casefold()
+    if words.rstrip("²³") == "in":
+        return "inch" + words[2:]
+    words = _TEMPERATURE.sub(lambda match: _SCALES.get(match[1], match[1]), _RATE.sub(r"\1 per ", words))
+    words = " ".join(_RATES.get(word, word) for word in words.replace("/", " per ").split())
     names = [to_singular(word) for word in words.split() if word not in _FILLER_WORDS]
     for prefix, power in (("square", "²"), ("sq", "²"), ("cubic", "³")):
         if len(names) > 1 and names[0] == prefix:
@@ -121,7 +137,13 @@ UNIT_SIZES = {
         "ton": ("mass", "1000000"),
     },
     **{"week": ("time", "604800"), "day": ("time", "86400"), "hour": ("time", "3600"), "minute": ("time", "60")},
-    **{"second": ("time", "1"), "year": ("years", "12"), "month": ("years", "1"), "dollar": ("money", "100")},
+    **{
+        "second": ("time", "1"),
+        "millisecond": ("time", "1/1000"),
+        "year": ("years", "12"),
+        "month": ("years", "1"),
+        "dollar": ("money", "100"),
+    },
     **{"cent": ("money", "1"), "liter": ("volume", "1000"), "milliliter": ("volume", "1"), "ml": ("volume", "1")},
     **{"degree": ("angle", "1")},
 }

@@ -47,13 +47,26 @@ _STATEMENT_END = re.compile(
     r"(?<!e\.g)(?<!i\.e)(?<!^[0-9])[.?!](?:\s|\$|\\|\*|\Z)|[。？！]|\n\s*\n|\n(?=\s*(?:[-*(]|[0-9]+[.)]))",  # noqa: RUF001
     re.MULTILINE,
 )
-# matches "(a) ", "Part (b): $", "(ii) the slope is ", "Area: $", "2. $", not "So the answer is ", "Answer: ", "f(a) = "
+# matches all of "$\n- $", ".\n\n2. ", "\\]\n\n\\[", " ", "| ", not of "\nSo ", ", "
+_LAYOUT_ONLY = re.compile(r"[\s$.|;]*(?:\\\][\s.]*)?(?:\n\s*(?:[-*•]|[0-9]+[.)])?)?[\s$|]*(?:\\\[\s*)?")
+"""What stands between the items of a list that has one box in each."""
+# matches "The answer is ", "final result: ", "Altogether ", not "The width is "
+_CONCLUSION = re.compile(
+    r"\b(?:answers?|final|finally|results?|conclu\w+|altogether|overall|in\s+total|total|correct\w*|check|verif\w+)\b",
+    re.IGNORECASE,
+)
+"""Words before a box that sums up what earlier boxes say."""
+# matches "width", "first", "m", "2", not "=", " "
+_LEAD_WORD = re.compile(r"[A-Za-z0-9]+")
+# matches "(a) ", "Part (b): $", "(ii) the slope is ", "Area: $", "2. $", not "So the answer is ", "Answer: "
+# matches "**b)** ", "a. $", not "f(a) = ", "a = "
 _LABEL = re.compile(
     r"(?:(?<!\S)\(\s*(?:[a-h]|[ivx]{1,4}|[1-9])\s*\)|\b(?:[Pp]art|[Cc]ase)\s+\(?[A-Za-z0-9]\)?"
     r"|\A\s*[-*]?\s*\**(?!(?:Final|Answer|Result|Solution|Step|Check|Note|Hence|Thus|So|Then)\b)"
     r"[A-Z][a-z]+(?: [a-z]+)?\**\s*:)"
     r"[^.?!\n]{0,80}\Z"
     r"|\A\s*[0-9]+[.)][\s$]*\Z"
+    r"|\A[\s*]*(?:[a-h]|[ivx]{1,4})[.)][\s*:$]*\Z"
 )
 """The name of a part of a question in front of its box."""
 
@@ -136,8 +149,12 @@ def select_boxes(text: str, boxes: Sequence[Box]) -> Boxed:
             chosen, is_sure = [before, *chosen], False
         elif _LIST.fullmatch(between) and "\n\n" not in between:
             chosen = [before, *chosen]
+        elif _LAYOUT_ONLY.fullmatch(between) or _LIST.fullmatch(between):
+            chosen, is_sure = [before, *chosen], is_sure and "\n\n" not in between
         elif any(sign.search(between) for sign in (_STATEMENT_END, _SAME, _NEXT_STEP)):
-            break
+            if _NEXT_STEP.search(between) or not _are_parallel(text, before, after):
+                break
+            chosen, is_sure = [before, *chosen], False
         elif _LIST_WITH_UNITS.fullmatch(between):
             chosen = [before, *chosen]
         else:
@@ -158,6 +175,27 @@ def read_boxes(text: str, boxes: Sequence[Box]) -> tuple[str, ...]:
 
 def _is_labeled(text: str, box: Box) -> bool:
     """Whether the name of a part stands before a box, in its sentence."""
+    return _LABEL.search(_find_lead(text, box)) is not None
+
+
+def _find_lead(text: str, box: Box) -> str:
+    """The sentence of a box up to it."""
     before = text[max(0, box.opening - MAX_BETWEEN) : box.opening]
     ends = [match.end() for match in _STATEMENT_END.finditer(before)]
-    return _LABEL.search(before[ends[-1] if ends else 0 :]) is not None
+    return before[ends[-1] if ends else 0 :]
+
+
+def _are_parallel(text: str, before: Box, after: Box) -> bool:
+    """Whether two sentences say the same of two things: `The width is`, `The length is`, or `m =`, `n =`.
+
+    One that says it of the same thing replaces the other.
+    """
+    leads = [_find_lead(text, box) for box in (before, after)]
+    if _CONCLUSION.search(leads[1]):
+        return False
+    names = [_NAME.search(lead) for lead in leads]
+    if names[0] and names[1]:
+        return names[0][1] != names[1][1]
+    one, other = (_LEAD_WORD.findall(lead) for lead in leads)
+    differing = sum(left != right for left, right in zip(one, other, strict=False))
+    return len(one) == len(other) > 1 and 0 < differing <= len(one) // 2

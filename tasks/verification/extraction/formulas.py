@@ -9,6 +9,7 @@ from tasks.verification.extraction.patterns import (
     JOINING_WORD,
     LETTER,
     OPERATION,
+    PLAIN_NUMBER,
     PROSE,
     RELATION,
     STRUCTURE,
@@ -105,7 +106,11 @@ def find_last_side(text: str, formula: Formula, at: int) -> tuple[int, int]:
     start += len(text[start:end]) - len(text[start:end].lstrip("& \t\n"))
     row = text[start:end].rstrip(".,; \t\n")
     end = end if row.endswith("\\") else start + len(row)
-    if is_whole_row or not equals or equals[-1] >= at or (len(equals) == 1 and _is_equation(text[start : equals[0]])):
+    if is_whole_row or not equals or equals[-1] >= at:
+        return start, end
+    if len(equals) == 1 and (
+        _is_equation(text[start : equals[0]]) or _is_reversed(text[start : equals[0]], text[equals[0] : end])
+    ):
         return start, end
     return equals[-1], end
 
@@ -114,6 +119,11 @@ def _is_equation(left: str) -> bool:
     """Whether what stands before the only `=` is more than a name or a calculation: `2x = 5` gives `x` no value."""
     left = IN_BRACES.sub("", left.rstrip("&= "))
     return bool(LETTER.search(left)) and OPERATION.search(left) is not None
+
+
+def _is_reversed(left: str, right: str) -> bool:
+    """Whether an equation has only a number on its left: of `0 = x^2 - 4` the right side is no value."""
+    return PLAIN_NUMBER.fullmatch(left.strip("&= ")) is not None and LETTER.search(IN_BRACES.sub("", right)) is not None
 
 
 def find_equation(text: str, formula: Formula, start: int, end: int) -> str:

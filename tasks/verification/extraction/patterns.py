@@ -61,6 +61,8 @@ JSON_ANSWER = re.compile(
 )
 # matches "**12**", "**$5**", not "**cats**"
 BOLD_VALUE = re.compile(r"\*\*((?:(?!\*\*)[^\n])*[0-9](?:(?!\*\*)[^\n])*)\*\*")
+# matches the start of " **C. 12**", "**(B) 5**", not of "**C**", "**Cats. 5**", "C. 12"
+BOLD_CHOICE = re.compile(r"\s*\*\*(\(?[A-J][.)] [^*\n]+)\*\*")
 # matches the start of "13000, which is the total", "5 because it", "72, in total, so", not of "5 and 6", "x, y"
 CLAUSE = re.compile(
     r"([^\n]*?[0-9][^\n]*?)"

@@ -13,11 +13,18 @@ from typing import NamedTuple
 from tasks.verification.extraction.boxes import MAX_NAME, NEGATED, find_boxes, read_boxes, select_boxes
 from tasks.verification.extraction.formulas import Formula, find_equation, find_formula, find_last_side
 from tasks.verification.extraction.generation_end import find_end
-from tasks.verification.extraction.number_candidates import NO_ANSWER, SEVERAL_NUMBERS, find_doubt
+from tasks.verification.extraction.number_candidates import (
+    HEDGED_NUMBER,
+    NO_ANSWER,
+    SEVERAL_NUMBERS,
+    find_doubt,
+    is_hedged,
+)
 from tasks.verification.extraction.patterns import (
     ANSWER_HEADING,
     ANSWER_IS,
     ANSWER_LABEL,
+    BOLD_CHOICE,
     BOLD_VALUE,
     BRACKETED_LIST,
     CHOICE_CLAUSE,
@@ -58,7 +65,7 @@ MARKERS = ("A:",)
 """The marker of the last line in the recorded GSM8K solutions."""
 EXPLICIT_RULES = frozenset({"boxed", "tag", "hash", "json", "marker"})
 """Rules that find an answer marked on purpose. The other rules guess."""
-UNDECIDABLE = frozenset({SEVERAL_NUMBERS, NO_ANSWER})
+UNDECIDABLE = frozenset({SEVERAL_NUMBERS, NO_ANSWER, HEDGED_NUMBER})
 """Doubts with which a response counts neither as right nor as wrong."""
 MAX_MARKS = 8
 """Marks `####` that are looked at, counted from the last one."""
@@ -226,6 +233,8 @@ def _undress(text: str, rule: str, start: int, end: int) -> ExtractedAnswer | No
         extracted = _make_extracted(text, rule, extracted.start + inner_start, extracted.start + inner_end)
     if extracted and extracted.text.endswith("**") and extracted.text.count("**") % 2:  # the end of bold type before it
         return _make_extracted(text, rule, extracted.start, extracted.end - 2)
+    if extracted and extracted.text.startswith("**") and extracted.text.count("**") % 2:  # bold type that goes on
+        return _make_extracted(text, rule, extracted.start + 2, extracted.end)
     return extracted
 
 
@@ -292,6 +301,8 @@ def _find_answer_is(text: str) -> ExtractedAnswer | None:
         return None
     if polite := POLITE_END.search(text, start, end):
         end = polite.start() if polite.end() == end else end
+    if choice := BOLD_CHOICE.match(text, start):
+        return _make_extracted(text, "answer_is", *choice.span(1))
     bold = text[start:end].rstrip()
     if bold.endswith("**") and bold.count("**") % 2:
         end = start + len(bold) - 2
@@ -428,7 +439,8 @@ def _find_last_formula(text: str, formula: Formula, at: int) -> ExtractedAnswer 
         return None
     extracted = extracted._replace(equation=find_equation(text, formula, start, end))
     if not PLAIN_NUMBER.fullmatch(extracted.text):
-        return extracted
+        hedged = is_hedged(text, formula.opening, formula.closing)
+        return extracted._replace(doubt=HEDGED_NUMBER) if hedged else extracted
     return extracted._replace(found_by="last_number", doubt=find_doubt(text, formula.opening, formula.closing))
 
 

@@ -24,7 +24,7 @@ LANGUAGES = {
     "Portuguese": Language(("resposta", "resultado"), r"resposta(?: final| correta)?|resultado(?: final)?", r"é"),
     "Italian": Language(("risposta", "risultato"), r"risposta(?: finale| corretta)?|risultato(?: finale)?", r"è"),
     "Russian": Language(("ответ",), r"ответ(?:ом)?", r"является|равен|это|[-—]"),
-    "Chinese": Language(("答",), r"(?:最终|正确)?答案|答", r"应?[是为]"),
+    "Chinese": Language(("答",), r"(?:最终|正确)?答案|答", r"应?[是为选]"),
     "Japanese": Language(("答",), r"答え|解答", r"は"),
     "Korean": Language(("답",), r"정답|답", r"[은는]"),
     "Arabic": Language(("الجواب", "الإجابة", "الاجابة"), r"الجواب|الإجابة|الاجابة", r"هو|هي"),

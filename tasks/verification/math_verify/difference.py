@@ -34,6 +34,9 @@ def _differ(one: Any, other: Any) -> bool:
     if isinstance(one, Interval) and isinstance(other, Interval):
         sides = (one.left_open, one.right_open) != (other.left_open, other.right_open)
         return sides or _any_differ((one.start, one.end), (other.start, other.end))
+    for form, rest in ((one, other), (other, one)):
+        if isinstance(form, Union) and isinstance(rest, FiniteSet | Tuple):
+            return all(isinstance(item, Expr) for item in rest)  # and no condition
     several = (FiniteSet, Interval, MatrixBase, Tuple, Union)
     for number, rest in ((one, other), (other, one)):
         if isinstance(number, Expr) and isinstance(rest, several):
