@@ -25,7 +25,7 @@ from tasks.verification.equivalence.number_equality import equal_as_percent, nea
 from tasks.verification.equivalence.number_parser import MAX_ANSWER_CHARACTERS, Numeral, parse_number, split_parsed_unit
 from tasks.verification.equivalence.plain_math import has_plain_names, plain_to_latex
 from tasks.verification.equivalence.polynomials import PI, NoExactForm, limit_work
-from tasks.verification.equivalence.question_hints import QuestionHints
+from tasks.verification.equivalence.question_hints import QuestionHints, names_significant_figures, parse_hints
 from tasks.verification.equivalence.real_set_parser import SET_SIGN, ParsedSet, parse_real_set
 from tasks.verification.equivalence.real_sets import sets_equal
 from tasks.verification.equivalence.shape_equality import Undecidable, shapes_equal
@@ -188,6 +188,18 @@ def compare(gold: str, answer: str, hints: QuestionHints = NO_HINTS) -> Verdict 
 
     Math-Verify drops units and reads a word as a product of its letters, so it is not asked about units or words.
     """
+    is_exact = not hints.tolerance and hints.significant_figures is None
+    return _compare_as_texts(gold, answer, is_exact) or _compare_parsed(gold, answer, hints)
+
+
+def compare_for_question(gold: str, answer: str, question: str, tolerance: float = 0.0) -> Verdict | None:
+    """What `compare` says with the hints in `question`, which are read only if the verdict may depend on them."""
+    is_exact = not tolerance and not names_significant_figures(question)
+    return _compare_as_texts(gold, answer, is_exact) or _compare_parsed(gold, answer, parse_hints(question, tolerance))
+
+
+def _compare_as_texts(gold: str, answer: str, is_exact: bool) -> Verdict | None:
+    """The verdict on two texts of which one is not read, or that are the same, or two whole numbers if `is_exact`."""
     if not gold:
         return Verdict("unparseable", "gold_unparseable")
     if len(gold) > MAX_ANSWER_CHARACTERS:
@@ -200,9 +212,13 @@ def compare(gold: str, answer: str, hints: QuestionHints = NO_HINTS) -> Verdict 
         return Verdict("unparseable", "answer_unparseable")
     if gold == answer:
         return Verdict("correct", "identical", gold[:FORM_CHARACTERS], answer[:FORM_CHARACTERS])
-    is_exact = not hints.tolerance and hints.significant_figures is None
     if is_exact and _INTEGER.fullmatch(gold) and _INTEGER.fullmatch(answer):
         return Verdict("wrong", "number", gold, answer)
+    return None
+
+
+def _compare_parsed(gold: str, answer: str, hints: QuestionHints) -> Verdict | None:
+    """The verdict of the first rule that decides on two answers as they are parsed."""
     left, right = parse_answer(gold), parse_answer(answer)
     if left.choice_value or right.choice_value:
         left, right = _without_choice_label(left, right), _without_choice_label(right, left)

@@ -28,6 +28,7 @@ _WORDS = (
     *("pergunta", "domanda"),
 )
 """Words of which one opens such a line: looking for them is faster than looking at every line."""
+_ASCII_WORDS = tuple(word for word in _WORDS if word.isascii())
 # matches "\n#### 9\n\nHow many are left?\n", not "#### 9\nHow", "#### 9\n\nSo 9 are left.\n"
 _ASKED_AFTER_HASH = re.compile(r"^####[ \t]*[^\s#][^\n]*\n\s*\n(?=[^\n#]+\?[ \t]*\n)", re.MULTILINE)
 """A marked answer with a question below it."""
@@ -37,12 +38,12 @@ MAX_CANDIDATES = 4
 
 def find_end(text: str, has_answer: Callable[[str], bool]) -> int:
     """Position behind the response itself. A new question ends it only if the text before it `has_answer`."""
-    token = _END_TOKEN.search(text)
+    token = _END_TOKEN.search(text) if "<" in text or "[INST]" in text else None
     end = token.start() if token and text[: token.start()].strip() else len(text)
     if "####" in text and (asked := _ASKED_AFTER_HASH.search(text, 0, end)):
         end = asked.end()
     lowered = text[:end].lower()
-    if not any(word in lowered for word in _WORDS):
+    if not any(map(lowered.__contains__, _ASCII_WORDS if lowered.isascii() else _WORDS)):
         return end
     for line in islice(_NEW_QUESTION.finditer(text, 0, end), MAX_CANDIDATES):
         if text[: line.start()].strip() and has_answer(text[: line.start()]):
