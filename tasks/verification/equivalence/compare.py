@@ -13,10 +13,9 @@ from functools import cached_property, lru_cache
 
 from schemas.errors import VerifierBroken
 from tasks.verification.equivalence import exact_value, other_readings, text_normalization
-from tasks.verification.equivalence.answer_parser import normalize_digits, parse_shape
+from tasks.verification.equivalence.answer_parser import nests_deeply, normalize_digits, parse_shape
 from tasks.verification.equivalence.answer_shapes import BaseNumber, Collection, Scalar, Shape
 from tasks.verification.equivalence.calendar_texts import compare_calendar_texts
-from tasks.verification.equivalence.expression_parser import MAX_DEPTH
 from tasks.verification.equivalence.families import read_family
 from tasks.verification.equivalence.latex_commands import is_equation, is_malformed
 from tasks.verification.equivalence.letter_strings import compare_case, compare_letter_strings
@@ -51,7 +50,6 @@ CANARIES = (
 CACHED_ANSWERS = 8192
 """Parsed answers that are cached, so that a gold is parsed once for all samples of a question. Some 5 kB each."""
 _INTEGER = re.compile(r"-?[1-9][0-9]{0,17}|0")
-_BRACKET = re.compile(r"[()\[\]{}]")
 _SPACED_DIGITS = re.compile(r"(?<!_)[0-9] [0-9]")
 # matches "1, 2, ..", r"1, \ldots, 9", not "0.5", r"\dotsx"
 _ELLIPSIS = re.compile(r"\\[lcv]?dots[bcimo]?(?![A-Za-z])|\.\.|…")
@@ -134,11 +132,7 @@ class ParsedAnswer:
     @cached_property
     def is_too_deep(self) -> bool:
         """Whether its brackets are nested so deeply that a parser is slow or runs out of stack."""
-        depth, deepest = 0, 0
-        for sign in _BRACKET.findall(self.text) if len(self.text) > 2 * MAX_DEPTH else ():
-            depth += 1 if sign in "([{" else -1
-            deepest = max(deepest, depth)
-        return deepest > MAX_DEPTH
+        return nests_deeply(self.text)
 
     @cached_property
     def is_malformed(self) -> bool:

@@ -197,12 +197,15 @@ class QuestionHints(NamedTuple):
     """Whether an interval or another set of real numbers is asked for."""
 
 
-@lru_cache(maxsize=4096)
 def parse_hints(question: str, tolerance: float = 0.0) -> QuestionHints:
     """The hints in `question`. If it asks for several roundings, the last one counts."""
-    if not question:
+    return _parse_hints(question[-MAX_QUESTION_CHARACTERS:], tolerance)  # a cache must not keep longer texts
+
+
+@lru_cache(maxsize=4096)
+def _parse_hints(text: str, tolerance: float) -> QuestionHints:
+    if not text:
         return QuestionHints(tolerance=tolerance)
-    text = question[-MAX_QUESTION_CHARACTERS:]
     found, names_several = _search_all(text), question_target.names_several(text)
     return QuestionHints(
         asks_percent=_PERCENT_IN_OTHER_LANGUAGES in found
