@@ -31,8 +31,8 @@ BATCH_ROWS = 512
 """Rows judged at once: those of a shard."""
 SLOWEST = 50
 """Attempts that are judged once more, each alone: how long they took the first time depends on who used the core."""
-WARM: Row = {"row_id": "warm", "question": "", "response": r"\boxed{y}", "answer": r"\sin x"}
-"""An attempt that starts the child."""
+WARM: Row = {"row_id": "warm", "question": "", "response": r"\boxed{2\sin m\cos m}", "answer": r"\sin 2m"}
+"""An attempt that starts the child, because no rule of ours decides about it."""
 HARD_LEVEL = "Level 5"
 """Level of the MATH problems that stand for those of colleges and olympiads, which are not at hand."""
 
@@ -126,6 +126,7 @@ def pin() -> None:
 def judge_all(attempts: Sequence[Row]) -> Measured:
     """Judge the attempts in batches, once the child has started."""
     stage = Verify()
+    assert is_passed_on(WARM)
     list(stage.rows([WARM], None))
     began, cpu_before = time.perf_counter(), read_cpu_seconds()
     rows = list[Row]()
