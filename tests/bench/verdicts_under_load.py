@@ -25,13 +25,10 @@ LIMIT_MILLISECONDS = 1e3 * RETRY_FACTOR * pool.DEADLINE_SECONDS
 """CPU time after which a pair is a `timeout` for good."""
 GRADED = (
     *((rf"\sum_{{k=1}}^{{{terms}}}\frac{{1}}{{k^2}}", r"\frac{\pi^2}{6}") for terms in (100, 1000, 10_000)),
-    *((rf"\sum_{{k=1}}^{{{terms}}}\frac{{\sin k}}{{k}}", "1") for terms in (10, 100, 200, 10_000_000)),
-    *((rf"\prod_{{k=1}}^{{{terms}}}(1+\frac{{1}}{{k^2}})", "3") for terms in (100, 400, 700, 1000)),
-    *((rf"\int_0^1 x^{{{power}}}e^{{x}} dx", "e-1") for power in (1, 3, 6)),
-    *((r"\log" * depth + " x", r"\ln" * depth + " x") for depth in (2, 4, 5, 6)),
+    *((rf"\sum_{{k=1}}^{{{terms}}}\frac{{\sin k}}{{k}}", "1") for terms in (10, 100, 10_000_000)),
+    *((rf"\prod_{{k=1}}^{{{terms}}}(1+\frac{{1}}{{k^2}})", "3") for terms in (100, 300, 400, 500, 600, 700, 800, 1000)),
+    *((r"\log" * depth + " x", r"\ln" * depth + " x") for depth in (2, 3, 4, 5, 6)),
     *(("e^{" * depth + "x" + "}" * depth, r"\pi^{" * depth + "x" + "}" * depth) for depth in (2, 3, 4)),
-    (r"\int_0^{\infty} e^{-x^2} dx", r"\frac{\sqrt{\pi}}{2}"),
-    (r"\int_0^1 \ln(1+x) dx", r"2\ln 2-1"),
 )
 """Pairs that take Math-Verify from a tenth of a second to more than its limit."""
 FORMULAS = (
