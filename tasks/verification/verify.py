@@ -19,11 +19,17 @@ from schemas.outcomes import Row
 from schemas.reasoning import split_reasoning
 from schemas.steps import Stage
 from schemas.tables import verdicts
-from tasks.verification.equivalence.compare import compare, parse_answer, run_canaries
+from tasks.verification.equivalence.compare import compare, compare_for_question, parse_answer, run_canaries
 from tasks.verification.equivalence.latex_commands import is_equation
-from tasks.verification.equivalence.question_hints import parse_hints
 from tasks.verification.extraction.number_candidates import EARLIER_NUMBERS, SEVERAL_NUMBERS
-from tasks.verification.extraction.rules import EXPLICIT_RULES, MARKERS, UNDECIDABLE, ExtractedAnswer, extract
+from tasks.verification.extraction.rules import (
+    EXPLICIT_RULES,
+    MARKERS,
+    UNDECIDABLE,
+    ExtractedAnswer,
+    extract,
+    may_be_explicit,
+)
 from tasks.verification.extraction.stated_numbers import excludes
 from tasks.verification.math_verify import pool
 from tasks.verification.math_verify.verdict import Pair, Verdict, describe_library
@@ -107,7 +113,7 @@ class Verify(Stage):
         if extracted and extracted.doubt in UNDECIDABLE:
             verdict = Verdict("unparseable", extracted.doubt)
         elif extracted:
-            verdict = compare(gold, answer, parse_hints(row["question"], self.tolerance))
+            verdict = compare_for_question(gold, answer, row["question"], self.tolerance)
         pair = (
             Pair(gold, answer)
             if verdict
@@ -139,7 +145,7 @@ def read_response(text: str) -> str | None:
 
 def extract_gold(text: str, markers: Sequence[str] = MARKERS) -> str:
     """The final answer of a gold that is a whole solution (boxed, hash or marked), else the whole text."""
-    extracted = merge_boxes(extract(text, markers))
+    extracted = merge_boxes(extract(text, markers)) if may_be_explicit(text, markers) else None
     return extracted.text if extracted and extracted.found_by in EXPLICIT_RULES else text.strip()
 
 

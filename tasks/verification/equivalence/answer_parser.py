@@ -24,6 +24,7 @@ from tasks.verification.math_verify.verdict import LATEX_THOUSANDS
 
 MAX_ITEMS = 60
 """Largest number of items in a list: comparing them in any order takes quadratic time."""
+_BRACKET = re.compile(r"[()\[\]{}]")
 _CONJUNCTION = re.compile(r",?\s*\b(?:and|or)\b\s*,?")
 _TRAILING_PUNCTUATION = re.compile(r"[\s.,;]+\Z")
 _GROUPED_DIGITS = re.compile(r"[0-9],[0-9]{3}(?![0-9])")
@@ -74,6 +75,8 @@ def parse_shape(text: str) -> Shape | None:
         return None  # 1,234x is one product or two answers
     if "=" in text and "," in text and " or " in text:
         text = text.replace(" or ", "; ")  # x=1, y=2 or x=3, y=4
+    if nests_deeply(text):
+        return None  # whether it can be parsed would depend on the stack that is left
     try:
         with limit_work():
             return _parse_list(
@@ -81,6 +84,15 @@ def parse_shape(text: str) -> Shape | None:
             )
     except (NoExactForm, RecursionError):
         return None
+
+
+def nests_deeply(text: str) -> bool:
+    """Whether brackets are nested so deeply that a parser is slow or runs out of stack."""
+    depth, deepest = 0, 0
+    for sign in _BRACKET.findall(text) if len(text) > 2 * expression_parser.MAX_DEPTH else ():
+        depth += 1 if sign in "([{" else -1
+        deepest = max(deepest, depth)
+    return deepest > expression_parser.MAX_DEPTH
 
 
 def split_top_level(text: str, separator: re.Pattern[str]) -> list[str]:

@@ -13,10 +13,9 @@ from functools import cached_property, lru_cache
 
 from schemas.errors import VerifierBroken
 from tasks.verification.equivalence import exact_value, other_readings, text_normalization
-from tasks.verification.equivalence.answer_parser import normalize_digits, parse_shape
+from tasks.verification.equivalence.answer_parser import nests_deeply, normalize_digits, parse_shape
 from tasks.verification.equivalence.answer_shapes import BaseNumber, Collection, Scalar, Shape
 from tasks.verification.equivalence.calendar_texts import compare_calendar_texts
-from tasks.verification.equivalence.expression_parser import MAX_DEPTH
 from tasks.verification.equivalence.families import read_family
 from tasks.verification.equivalence.latex_commands import is_equation, is_malformed
 from tasks.verification.equivalence.letter_strings import compare_case, compare_letter_strings
@@ -26,7 +25,7 @@ from tasks.verification.equivalence.number_parser import MAX_ANSWER_CHARACTERS, 
 from tasks.verification.equivalence.number_words import SCALES
 from tasks.verification.equivalence.plain_math import has_plain_names, plain_to_latex
 from tasks.verification.equivalence.polynomials import PI, NoExactForm, limit_work
-from tasks.verification.equivalence.question_hints import QuestionHints
+from tasks.verification.equivalence.question_hints import QuestionHints, names_significant_figures, parse_hints
 from tasks.verification.equivalence.real_set_parser import SET_SIGN, ParsedSet, parse_real_set
 from tasks.verification.equivalence.real_sets import sets_equal
 from tasks.verification.equivalence.shape_equality import Undecidable, shapes_equal
@@ -59,7 +58,6 @@ CANARIES = (
 CACHED_ANSWERS = 8192
 """Parsed answers that are cached, so that a gold is parsed once for all samples of a question. Some 5 kB each."""
 _INTEGER = re.compile(r"-?[1-9][0-9]{0,17}|0")
-_BRACKET = re.compile(r"[()\[\]{}]")
 _SPACED_DIGITS = re.compile(r"(?<!_)[0-9] [0-9]")
 # matches "1, 2, ..", r"1, \ldots, 9", not "0.5", r"\dotsx"
 _ELLIPSIS = re.compile(r"\\[lcv]?dots[bcimo]?(?![A-Za-z])|\.\.|…")
@@ -154,11 +152,7 @@ class ParsedAnswer:
     @cached_property
     def is_too_deep(self) -> bool:
         """Whether its brackets are nested so deeply that a parser is slow or runs out of stack."""
-        depth, deepest = 0, 0
-        for sign in _BRACKET.findall(self.text) if len(self.text) > 2 * MAX_DEPTH else ():
-            depth += 1 if sign in "([{" else -1
-            deepest = max(deepest, depth)
-        return deepest > MAX_DEPTH
+        return nests_deeply(self.text)
 
     @cached_property
     def is_malformed(self) -> bool:
@@ -209,6 +203,18 @@ def compare(gold: str, answer: str, hints: QuestionHints = NO_HINTS) -> Verdict 
 
     Math-Verify drops units and reads a word as a product of its letters, so it is not asked about units or words.
     """
+    is_exact = not hints.tolerance and hints.significant_figures is None
+    return _compare_as_texts(gold, answer, is_exact) or _compare_parsed(gold, answer, hints)
+
+
+def compare_for_question(gold: str, answer: str, question: str, tolerance: float = 0.0) -> Verdict | None:
+    """What `compare` says with the hints in `question`, which are read only if the verdict may depend on them."""
+    is_exact = not tolerance and not names_significant_figures(question)
+    return _compare_as_texts(gold, answer, is_exact) or _compare_parsed(gold, answer, parse_hints(question, tolerance))
+
+
+def _compare_as_texts(gold: str, answer: str, is_exact: bool) -> Verdict | None:
+    """The verdict on two texts of which one is not read, or that are the same, or two whole numbers if `is_exact`."""
     if not gold:
         return Verdict("unparseable", "gold_unparseable")
     if len(gold) > MAX_ANSWER_CHARACTERS:
@@ -221,9 +227,13 @@ def compare(gold: str, answer: str, hints: QuestionHints = NO_HINTS) -> Verdict 
         return Verdict("unparseable", "answer_unparseable")
     if gold == answer:
         return Verdict("correct", "identical", gold[:FORM_CHARACTERS], answer[:FORM_CHARACTERS])
-    is_exact = not hints.tolerance and hints.significant_figures is None
     if is_exact and _INTEGER.fullmatch(gold) and _INTEGER.fullmatch(answer):
         return Verdict("wrong", "number", gold, answer)
+    return None
+
+
+def _compare_parsed(gold: str, answer: str, hints: QuestionHints) -> Verdict | None:
+    """The verdict of the first rule that decides on two answers as they are parsed."""
     left, right = parse_answer(gold), parse_answer(answer)
     if is_equation(left.plain) != is_equation(right.plain):
         left, right = (parse_answer(_STATISTIC.sub("", side.plain, count=1)) for side in (left, right))

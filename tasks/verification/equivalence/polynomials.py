@@ -20,8 +20,10 @@ ZERO: Terms = {}
 
 MAX_TERMS = 200
 """Largest number of terms of a polynomial: `(x+1)^{100}` is left to other rules."""
-MAX_PRODUCTS = 100_000
-"""Most products of two monomials to parse or compare one answer: some tenths of a second."""
+MAX_STEPS = 100_000
+"""Most steps to parse or compare one answer, some tenths of a second: a step is a product of two monomials, a
+comparison of two items, or `BITS_OF_STEP` bits of coefficients. Steps are the same on every machine."""
+BITS_OF_STEP = 1000
 MAX_BITS = 20_000
 """Largest numerator or denominator, in bits; `2^{2005}` is an answer of MATH."""
 IMAGINARY_UNIT, PI, E, INFINITY = "i", "\\pi", "e", "\\infty"
@@ -34,7 +36,7 @@ class NoExactForm(Exception):
 
 
 class _WorkLimit(threading.local):
-    products_left: float = inf
+    steps_left: float = inf
 
 
 _work_limit = _WorkLimit()
@@ -42,12 +44,19 @@ _work_limit = _WorkLimit()
 
 @contextmanager
 def limit_work() -> Iterator[None]:
-    """Allow `MAX_PRODUCTS` products of monomials in the block; the next one raises `NoExactForm`."""
-    before, _work_limit.products_left = _work_limit.products_left, MAX_PRODUCTS
+    """Allow `MAX_STEPS` steps in the block; the next one raises `NoExactForm`."""
+    before, _work_limit.steps_left = _work_limit.steps_left, MAX_STEPS
     try:
         yield
     finally:
-        _work_limit.products_left = before
+        _work_limit.steps_left = before
+
+
+def count_steps(steps: int) -> None:
+    """Count steps of work. Raises `NoExactForm` if the block of `limit_work` allows no more."""
+    _work_limit.steps_left -= steps
+    if _work_limit.steps_left < 0:
+        raise NoExactForm
 
 
 def add_terms(left: Terms, right: Terms) -> Terms:
@@ -69,8 +78,8 @@ def multiply_terms(left: Terms, right: Terms) -> Terms:
         return right if left is ONE else left
     total = dict[Monomial, Rational]()
     count = len(left) * len(right)
-    _work_limit.products_left -= count
-    if count > MAX_TERMS * 4 or _work_limit.products_left < 0:
+    count_steps(count)
+    if count > MAX_TERMS * 4:
         raise NoExactForm
     for one, first in left.items():
         for other, second in right.items():
@@ -99,8 +108,10 @@ def _multiply_monomials(one: Monomial, other: Monomial) -> tuple[Rational, Monom
 
 
 def _check_size(terms: dict[Monomial, Rational]) -> Terms:
-    if len(terms) > MAX_TERMS or any(_count_bits(number) > MAX_BITS for number in terms.values()):
+    bits = [_count_bits(number) for number in terms.values()]
+    if len(bits) > MAX_TERMS or max(bits, default=0) > MAX_BITS:
         raise NoExactForm
+    count_steps(sum(bits) // BITS_OF_STEP)
     return terms
 
 

@@ -5,6 +5,7 @@ Phrases are data: a language adds its words to the patterns here, and nothing el
 
 import re
 from collections import deque
+from collections.abc import Container
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -134,6 +135,10 @@ _BASE_NAME = re.compile(
 
 
 _WORDS = {
+    _PERCENT: ("%", "cent"),
+    _NEAREST_NAME: ("nearest",),
+    _DECIMAL_PLACES: ("decimal",),
+    _BASE_NAME: ("base", "binary", "_"),
     _PERCENT_IN_OTHER_LANGUAGES: ("rcent", "prozent", "процент", "百分", "パーセント", "퍼센트", "백분", "المئوية"),
     _SIGNIFICANT_FIGURES: ("sig", "s.f", "s. f", " sf", "有效"),
     _PLACES_IN_OTHER_WORDS: ("d.p", "d. p", "小数", "nachkomma", "décimale", "decimales", "decimais"),
@@ -161,6 +166,9 @@ _WORDS = {
     ),
 }
 """Words of which one is in every match of a pattern: looking for them first is several times as fast."""
+_ASCII_WORDS = {pattern: tuple(word for word in words if word.isascii()) for pattern, words in _WORDS.items()}
+MAX_QUESTION_CHARACTERS = 20_000
+"""Characters of a question that are read: the last ones."""
 
 
 class QuestionHints(NamedTuple):
@@ -204,18 +212,22 @@ class QuestionHints(NamedTuple):
     """Whether an interval or another set of real numbers is asked for."""
 
 
-@lru_cache(maxsize=4096)
 def parse_hints(question: str, tolerance: float = 0.0) -> QuestionHints:
     """The hints in `question`. If it asks for several roundings, the last one counts."""
-    if not question:
+    return _parse_hints(question[-MAX_QUESTION_CHARACTERS:], tolerance)  # a cache must not keep longer texts
+
+
+@lru_cache(maxsize=4096)
+def _parse_hints(text: str, tolerance: float) -> QuestionHints:
+    if not text:
         return QuestionHints(tolerance=tolerance)
-    text = question[-20_000:]
     found, names_several = _search_all(text), question_target.names_several(text)
     return QuestionHints(
-        asks_percent=_PERCENT_IN_OTHER_LANGUAGES in found or _asks_percent(text.replace("\\%", "%")),
-        decimal_places=_find_places(text, _PLACES_IN_OTHER_WORDS in found),
+        asks_percent=_PERCENT_IN_OTHER_LANGUAGES in found
+        or (_PERCENT in found and _asks_percent(text.replace("\\%", "%"))),
+        decimal_places=_find_places(text, found),
         asks_order=_ORDER_REQUEST in found,
-        names_base=_BASE_NAME.search(text) is not None,
+        names_base=_BASE_NAME in found,
         tolerance=tolerance,
         significant_figures=_find_significant_figures(text) if _SIGNIFICANT_FIGURES in found else None,
         names_several=names_several or question_target.may_name_several(text),
@@ -233,12 +245,22 @@ def parse_hints(question: str, tolerance: float = 0.0) -> QuestionHints:
     )
 
 
+def names_significant_figures(question: str) -> bool:
+    """Whether the question asks for significant figures, with which whole numbers that differ may be equal."""
+    text = question[-MAX_QUESTION_CHARACTERS:]
+    return _occurs(_SIGNIFICANT_FIGURES, text, text.casefold())
+
+
 def _search_all(text: str) -> set[re.Pattern[str]]:
     """The patterns of `_WORDS` that match somewhere in the text."""
     lowered = text.casefold()
-    return {
-        pattern for pattern, words in _WORDS.items() if any(word in lowered for word in words) and pattern.search(text)
-    }
+    return {pattern for pattern in _WORDS if _occurs(pattern, text, lowered)}
+
+
+def _occurs(pattern: re.Pattern[str], text: str, lowered: str) -> bool:
+    """Whether a pattern of `_WORDS` matches somewhere in the text, which is given in lower case as well."""
+    words = (_ASCII_WORDS if lowered.isascii() else _WORDS)[pattern]
+    return any(map(lowered.__contains__, words)) and pattern.search(text) is not None
 
 
 def _asks_percent(text: str) -> bool:
@@ -252,15 +274,16 @@ def _asks_percent(text: str) -> bool:
     return False
 
 
-def _find_places(text: str, has_other_words: bool) -> int | None:
+def _find_places(text: str, found: Container[re.Pattern[str]]) -> int | None:
+    """The decimal places that the question asks for last; `found` are the patterns that occur in it."""
     places_at = dict[int, int]()
-    for match in _NEAREST_NAME.finditer(text):
+    for match in _NEAREST_NAME.finditer(text) if _NEAREST_NAME in found else ():
         name = match[1].lower().replace(" thousandth", "-thousandth")
         if name in _PLACES_OF_NAME:
             places_at[match.start()] = _PLACES_OF_NAME[name]
-    for match in _DECIMAL_PLACES.finditer(text):
+    for match in _DECIMAL_PLACES.finditer(text) if _DECIMAL_PLACES in found else ():
         places_at[match.start()] = _read_count(match[1])
-    for match in _PLACES_IN_OTHER_WORDS.finditer(text) if has_other_words else ():
+    for match in _PLACES_IN_OTHER_WORDS.finditer(text) if _PLACES_IN_OTHER_WORDS in found else ():
         places_at[match.start()] = _read_count(match[match.lastindex or 1])
     return places_at[max(places_at)] if places_at else None
 

@@ -54,6 +54,8 @@ _OPTION = re.compile(
     r"(?:\\(?:text|mathrm)(?:bf|rm)?\s*\{)?"
     r"(?:\(([A-Ja-j])\)|(?<![A-Za-z$])([A-J])[.):\uff0e\uff1a](?=[ \t$\\\w])|(?<=\n)([a-j])[.)](?=[ \t]))"
 )
+_FIRST_OPTION = ("A)", "A.", "A:", "A\uff0e", "A\uff1a", "(a)", "\na.", "\na)")
+"""The first option in the forms of `_OPTION`: looking for it is many times as fast."""
 # matches r"\quad", r"\\", "  ", "~", not "x", r"\text"
 _LAYOUT = re.compile(r"\\q?quad|\\\\|\\hspace\{[^}]*\}|\\[,;:! ]|[ \t\n]+|~")
 _OPTION_END = re.compile(r"\s(?:or|and)\Z")
@@ -100,6 +102,8 @@ def find_letters(question: str) -> frozenset[str]:
 
 def find_options(question: str) -> tuple[tuple[str, str], ...]:
     """The options of a choice as pairs of letter and text, in order from A; empty if there are fewer than two."""
+    if not any(map(question.__contains__, _FIRST_OPTION)):
+        return ()
     marks = [
         (match.start(), match.end(), (match[1] or match[2] or match[3]).upper()) for match in _OPTION.finditer(question)
     ]

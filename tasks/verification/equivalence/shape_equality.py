@@ -22,6 +22,7 @@ from tasks.verification.equivalence.assignments import (
     to_interval,
 )
 from tasks.verification.equivalence.number_equality import scalars_equal
+from tasks.verification.equivalence.polynomials import count_steps
 from tasks.verification.equivalence.question_hints import QuestionHints
 from tasks.verification.equivalence.real_sets import is_surely_interval, read_set, sets_equal
 
@@ -43,6 +44,7 @@ def shapes_equal(gold: Shape, answer: Shape, hints: QuestionHints) -> MaybeEqual
 
 
 def _unwrapped_equal(gold: Shape, answer: Shape, hints: QuestionHints) -> MaybeEqual:
+    count_steps(1)
     left, right = collect_assignments(gold), collect_assignments(answer)
     if left and right and left.keys() == right.keys():
         return _all_equal(_unwrapped_equal(value, right[letter], hints) for letter, value in left.items())

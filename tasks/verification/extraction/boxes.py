@@ -7,10 +7,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tasks.verification.extraction.patterns import BARE_BOX, BOX, PERCENT_OF_BOX, SPACED_BOX
+from tasks.verification.extraction.patterns import BARE_BOX, BOX, BRACE, PERCENT_OF_BOX, SPACED_BOX
 
 _BOX_SIGN = "\x01"
 """Replaces the opening brace of a box while braces are counted."""
+MAX_SCANNED = 5000
+"""Characters behind the first box up to which its braces are matched one by one."""
 MAX_BOXES = 9
 """Boxes that are looked at, counted from the last one."""
 # matches "x = ", "so $a=", "x_1 = $", not "2x = ", "xy = ", "x "
@@ -92,28 +94,47 @@ def find_boxes(text: str) -> list[Box]:
 
     A percent sign after the box belongs to it: `{5}\%` of `\boxed{5}\%`.
 
-    Depths are computed for the whole text at once: scanning from each box would be quadratic in a text of open boxes.
+    Braces of a long text are counted all at once: scanning from each box would be quadratic in a text of open boxes.
     """
-    first = BOX.search(text)
+    first = BOX.search(text) if "\\boxed" in text or "\\fbox" in text else None
     if first is None:
         return _find_bare_boxes(text)
-    offset = first.start()
+    is_long = len(text) - first.start() > MAX_SCANNED
+    spans = (_match_many_braces if is_long else _match_braces)(text, first.start())
+    return [_make_box(text, start, end) for start, end in spans]
+
+
+def _make_box(text: str, start: int, end: int) -> Box:
+    """The box whose content is the text's `[start:end]`, with the percent sign behind it."""
+    opening = text.rfind("\\", 0, start)
+    if percent := PERCENT_OF_BOX.match(text, end + 1):
+        return Box(opening, start - 1, percent.end(), percent.end())
+    return Box(opening, start, end, end + 1)
+
+
+def _match_braces(text: str, first: int) -> list[tuple[int, int]]:
+    """The contents of the last boxes of the text's `[first:]` that are closed, as spans in ascending order."""
+    openings, spans = list[int](), list[tuple[int, int]]()
+    for brace in BRACE.finditer(text, first):
+        sign = brace[0]
+        if sign == "}":
+            if openings and (start := openings.pop()):
+                spans.append((start, brace.start()))
+        elif sign[-1] == "{" and sign != "\\{":
+            openings.append(brace.end() if sign != "{" else 0)
+    return sorted(spans)[-MAX_BOXES:]
+
+
+def _match_many_braces(text: str, first: int) -> list[tuple[int, int]]:
+    """What `_match_braces` finds; ten times as fast for a long text."""
     codes = np.frombuffer(
-        _mask_escapes(text[offset:]).encode("ascii", "replace"), dtype=np.uint8
+        _mask_escapes(text[first:]).encode("ascii", "replace"), dtype=np.uint8
     )  # one byte a character
     is_box = codes == ord(_BOX_SIGN)
     depth = np.cumsum(((codes == ord("{")) | is_box).astype(np.int32) - (codes == ord("}")), dtype=np.int32)
     lowest_after = np.minimum.accumulate(depth[::-1])[::-1]
-    boxes = list[Box]()
-    for start in map(int, np.flatnonzero(is_box & (lowest_after < depth))[: -MAX_BOXES - 1 : -1]):
-        length = int(np.argmax(depth[start:] < depth[start]))
-        begin, end = offset + start + 1, offset + start + length
-        opening = text.rfind("\\", 0, begin)
-        if percent := PERCENT_OF_BOX.match(text, end + 1):
-            boxes.append(Box(opening, begin - 1, percent.end(), percent.end()))
-        else:
-            boxes.append(Box(opening, begin, end, end + 1))
-    return boxes[::-1]
+    starts = np.flatnonzero(is_box & (lowest_after < depth))[-MAX_BOXES:]
+    return [(first + at + 1, first + at + int(np.argmax(depth[at:] < depth[at]))) for at in map(int, starts)]
 
 
 def _find_bare_boxes(text: str) -> list[Box]:

@@ -10,6 +10,8 @@ _END_TOKEN = re.compile(
     r"|<\uff5cend\u2581of\u2581sentence\uff5c>|<\|im_start\|>user|\n\#{2,3}[ ]Instruction:"
 )
 """Tokens with which models of several makers end a turn."""
+_END_SIGNS = ("<", "[INST]", "# Instruction:")
+"""Signs of which one is in every such token."""
 # matches "\nQuestion: How", "\n## Exercise 7\n", "\nHuman: And", "\nProblem 2.", not "\nQuestion how", "\nQ is 5"
 # matches "\nuser\nWhat", "\nFollow-up question: Why", "\nNow try this one: 2+2", not "\nThe user", "\nTry 5"
 # matches "\n[Question] 2", "\nInput: 3 4", not "\nThe input: 3"
@@ -34,6 +36,7 @@ _WORDS = (
     *("pergunta", "domanda", "this one", "another one", "assistant", "the following"),
 )
 """Words of which one opens such a line: looking for them is faster than looking at every line."""
+_ASCII_WORDS = tuple(word for word in _WORDS if word.isascii())
 # matches "\n\n2. Compute $2+9$.", "\n\n3) What is", not "\n2. Add", "\n\n2. We add"
 _NEXT_NUMBER = re.compile(
     r"\n\n[ \t*]*[2-9][.)]\**[ \t]+(?:compute|find|solve|evaluate|what|how|determine|calculate|simplify|which)\b",
@@ -51,7 +54,7 @@ MAX_CANDIDATES = 4
 
 def find_end(text: str, has_answer: Callable[[str], bool]) -> int:
     """Position behind the response itself. A new question ends it only if the text before it `has_answer`."""
-    token = _END_TOKEN.search(text)
+    token = _END_TOKEN.search(text) if any(map(text.__contains__, _END_SIGNS)) else None
     end = token.start() if token and text[: token.start()].strip() else len(text)
     if "####" in text and (asked := _ASKED_AFTER_HASH.search(text, 0, end)):
         end = asked.end()
@@ -59,7 +62,7 @@ def find_end(text: str, has_answer: Callable[[str], bool]) -> int:
     if next_number and not _FIRST_NUMBER.search(text, 0, end) and has_answer(text[: next_number.start()]):
         end = next_number.start()
     lowered = text[:end].lower()
-    if not any(word in lowered for word in _WORDS):
+    if not any(map(lowered.__contains__, _ASCII_WORDS if lowered.isascii() else _WORDS)):
         return end
     for line in islice(_NEW_QUESTION.finditer(text, 0, end), MAX_CANDIDATES):
         if text[: line.start()].strip() and has_answer(text[: line.start()]):

@@ -4,6 +4,9 @@ import re
 
 BOX = re.compile(r"\\(?:boxed|fbox)\s*+\{")
 SPACED_BOX = re.compile(r"\\((?:boxed|fbox)\s++)\{")
+# matches all of "{", "}", r"\{", r"\boxed {", "\\\\", not of r"\boxed", r"\sqrt{", r"\left\{"
+BRACE = re.compile(r"[{}]|\\(?:[{}]|(?:boxed|fbox)\s*+\{|\\(?!(?:boxed|fbox)\s*+\{))")
+"""A brace, a box with its opening brace, or an escaped sign, which is neither."""
 # matches the start of r"\boxed 5", r"\boxed x\%", not of r"\boxed{5}", r"\boxed ab"
 BARE_BOX = re.compile(r"\\boxed[ \t]++((?:[0-9][0-9.,]*+|[A-Za-z])(?![A-Za-z0-9])(?:\\?%)?)")
 # matches the start of "answer is 5", "answer: 5", "answer:** 5", not of "answers are 5", "answer island"

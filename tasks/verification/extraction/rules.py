@@ -65,6 +65,8 @@ MARKERS = ("A:",)
 """The marker of the last line in the recorded GSM8K solutions."""
 EXPLICIT_RULES = frozenset({"boxed", "tag", "hash", "json", "marker"})
 """Rules that find an answer marked on purpose. The other rules guess."""
+_EXPLICIT_SIGNS = ("boxed", "fbox", "</answer>", "####", '"')
+"""Signs of which one is in every text in which a rule of `EXPLICIT_RULES` finds an answer, unless it has a marker."""
 UNDECIDABLE = frozenset({SEVERAL_NUMBERS, NO_ANSWER, HEDGED_NUMBER})
 """Doubts with which a response counts neither as right nor as wrong."""
 MAX_MARKS = 8
@@ -120,6 +122,11 @@ def _extract_stated(text: str, markers: Sequence[str]) -> ExtractedAnswer | None
         _find_answer_is,
     )
     return next((extracted for rule in rules if (extracted := rule(text))), None)
+
+
+def may_be_explicit(text: str, markers: Sequence[str]) -> bool:
+    """Whether a rule of `EXPLICIT_RULES` may find an answer in `text`; a look at the whole text for a few signs."""
+    return any(map(text.__contains__, _EXPLICIT_SIGNS)) or any(map(text.__contains__, markers))
 
 
 def _make_extracted(text: str, rule: str, start: int, end: int) -> ExtractedAnswer | None:
@@ -346,7 +353,8 @@ def _find_printed(text: str) -> ExtractedAnswer | None:
 
 def _find_right_choice(text: str) -> ExtractedAnswer | None:
     """The letter of `option B is correct`."""
-    span = find_right_choice(text.lower()) if len(text.lower()) == len(text) else None
+    lowered = text.lower()
+    span = find_right_choice(lowered) if len(lowered) == len(text) else None
     return _make_extracted(text, "answer_is", *span) if span else None
 
 

@@ -31,6 +31,7 @@ LANGUAGES = {
 }
 """The languages beside English whose statements are found."""
 _WORDS = ("故", *(word for language in LANGUAGES.values() for word in language.words))
+_ASCII_WORDS = tuple(word for word in _WORDS if word.isascii())
 _OTHER_STATEMENTS = "|".join(
     rf"(?<!\w)(?:{language.nouns})(?:\s*{_COLON}|\s*(?:{language.joins})(?:(?<=[^\W\da-zà-ÿа-я])|(?![A-Za-zà-ÿа-я])))"
     for language in LANGUAGES.values()
@@ -54,7 +55,7 @@ POLITE_END = re.compile(r"\s*(?:です|である|になります|となります
 
 def find_statements(lowered: str) -> Iterator[int]:
     """Where the values of statements in other languages begin, and of those about choices; in no order."""
-    if any(word in lowered for word in _WORDS):
+    if any(map(lowered.__contains__, _ASCII_WORDS if lowered.isascii() else _WORDS)):
         for match in _STATEMENT.finditer(lowered):
             yield match.end()
     if "choice" in lowered or "option" in lowered:
@@ -64,6 +65,8 @@ def find_statements(lowered: str) -> Iterator[int]:
 
 def find_right_choice(lowered: str) -> tuple[int, int] | None:
     """The span of the letter in the last `option B is correct`; None if there is none."""
+    if not (")" in lowered or "option" in lowered or "choice" in lowered):
+        return None
     if "correct" not in lowered and "right" not in lowered and "best" not in lowered:
         return None
     matches = list(_CHOICE_IS_RIGHT.finditer(lowered))

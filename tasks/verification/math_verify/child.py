@@ -78,9 +78,12 @@ def load_comparator() -> Comparator:
     """Load Math-Verify and return a comparator that uses it without its own timeouts, always gold first.
 
     The whole text is read as LaTeX or not at all: Math-Verify's fallback takes any number, such as the 5 of `(3, 5`.
+    Each pair is judged as by a new process: sympy shuffles the facts it deduces from, and remembers what it found.
     """
     from latex2sympy2_extended import NormalizationConfig
     from math_verify import LatexExtractionConfig, parse, verify
+    from sympy.core.cache import clear_cache
+    from sympy.core.random import seed
 
     keep_units = NormalizationConfig(units=False, malformed_operators=True, nits=True)  # `t` is a letter, and no unit
     latex_only = (LatexExtractionConfig(normalization_config=keep_units),)
@@ -97,6 +100,8 @@ def load_comparator() -> Comparator:
             return []
 
     def compare(gold: str, answer: str) -> Verdict:
+        clear_cache()
+        seed(0)
         left, right = parse_forms(gold), parse_forms(answer)
         forms = (_format_form(left), _format_form(right))
         if not left or not right:

@@ -155,9 +155,13 @@ def _receive(child: JsonProcess, seconds: float) -> dict[str, Any]:
 
 
 def _make_environment() -> dict[str, str]:
-    """This process's environment, with the folder of `tasks` on the path, whatever the working directory is."""
+    """This process's environment, with the folder of `tasks` on the path, whatever the working directory is.
+
+    Hashes are those of every other child, because sympy visits the members of sets in their order.
+    """
     root = str(Path(__file__).resolve().parents[3])
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))}
+    path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
+    return {**os.environ, "PYTHONPATH": path, "PYTHONHASHSEED": "0"}
 
 
 _idle_processes = IdlePool(MathVerifyProcess)

@@ -9,7 +9,8 @@ import pytest
 from schemas.errors import VerifierBroken
 from tasks.verification.equivalence import compare as comparison
 from tasks.verification.equivalence import exact_value, expression_parser
-from tasks.verification.equivalence.compare import compare, parse_answer
+from tasks.verification.equivalence.answer_parser import parse_shape
+from tasks.verification.equivalence.compare import compare, compare_for_question, parse_answer
 from tasks.verification.equivalence.latex_commands import is_malformed
 from tasks.verification.equivalence.number_parser import MAX_ANSWER_CHARACTERS
 from tasks.verification.equivalence.plain_math import plain_to_latex
@@ -238,6 +239,36 @@ def test_whatever_a_grammar_makes_has_a_ruling_or_is_passed_on() -> None:
 
 
 _REFUSED = ("gold_unparseable", "answer_unparseable")
+
+
+def test_the_hints_of_a_question_are_read_wherever_the_verdict_depends_on_them() -> None:
+    questions = [
+        "",
+        "Round to 2 significant figures.",
+        "Give a percentage.",
+        "Round to the nearest tenth.",
+        "Find $x$.",
+    ]
+    rows = [(row["gold"], row["answer"], row["question"]) for row in CORPUS if "question" in row]
+    rows += [(row["gold"], row["answer"], question) for row in CORPUS[::5] for question in questions]
+    for gold, answer, question in rows:
+        for tolerance in (0.0, 0.01):
+            found = compare_for_question(gold, answer, question, tolerance)
+            assert found == compare(gold, answer, parse_hints(question, tolerance)), (gold, answer, question)
+
+
+def test_comparisons_of_items_are_counted() -> None:
+    sets = [rf"\{{1,2,3,4,5,6,7,8,9,{number}\}}" for number in range(10, 70)]
+    began = time.process_time()
+    ruling = compare(rf"\{{{','.join(sets)}\}}", rf"\{{{','.join(reversed(sets))}\}}")
+    assert ruling is not None and (ruling.verdict, ruling.rule) == ("unparseable", "too_large")
+    assert time.process_time() - began < 2
+
+
+@pytest.mark.parametrize("depth", [41, 300, 900])
+def test_what_nests_too_deeply_is_not_parsed_whatever_stack_is_left(depth: int) -> None:
+    assert parse_shape("(" * depth + "1,2" + ")" * depth) is None
+    assert parse_shape("(" * 5 + "1" + ")" * 5) is not None
 
 
 def test_a_comparison_of_many_large_expressions_ends_soon() -> None:

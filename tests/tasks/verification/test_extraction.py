@@ -1,12 +1,14 @@
 """The final answer is found where a response says it is, and however degenerate the response, in no time."""
 
 import json
+import random
 import re
 import time
 
 import pytest
 
 from tasks.verification.equivalence.question_hints import parse_hints
+from tasks.verification.extraction import boxes
 from tasks.verification.extraction.rules import extract
 from tasks.verification.verify import Verify, extract_gold
 from tests.support import recorded
@@ -466,6 +468,14 @@ def test_the_markers_can_be_chosen() -> None:
 def test_a_megabyte_takes_milliseconds(text: str) -> None:
     best = min(_seconds(text) for _ in range(5))
     assert best < 0.05 * 2  # on an idle core at most 0.03; twice the promise for one that is shared
+
+
+def test_braces_of_short_and_long_texts_are_matched_alike() -> None:
+    pieces = [r"\boxed{", r"\boxed {", r"\fbox{", *"{}1$%\n\x01", r"\{", r"\}", r"\\", "\\", r"\boxed", "}}", "a "]
+    rng = random.Random(8)
+    for _ in range(5000):
+        text = r"\boxed{" + "".join(rng.choices(pieces, k=rng.randrange(1, 18)))
+        assert boxes._match_braces(text, 0) == boxes._match_many_braces(text, 0), text
 
 
 def _seconds(text: str) -> float:

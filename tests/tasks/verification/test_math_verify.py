@@ -120,6 +120,20 @@ def test_known_pairs_are_judged_as_known(
     assert (ruling.verdict, ruling.rule) == (verdict, rule)
 
 
+def test_a_pair_is_judged_alike_by_every_child_and_after_any_pair(monkeypatch: pytest.MonkeyPatch) -> None:
+    """sympy finds the sign of an end of this interval or not, by the order in which it looks at facts."""
+    pairs = [Pair("x^2+2x+1", r"[0/e48/\pi,\sin(\pi))"), Pair(r"[0/e48/\pi,\sin(\pi))", r"50\%")]
+    found = []
+    for seed in ("1", "4", "random"):
+        monkeypatch.setenv("PYTHONHASHSEED", seed)
+        judge = MathVerifyProcess()
+        for _ in range(3):
+            found += [[(ruling.verdict, ruling.rule) for ruling in judge.compare_pairs(pairs)]]
+            judge.compare_pairs(PROBES)
+        judge.close()
+    assert found == [found[0]] * 9
+
+
 def test_bombs_are_timeouts_and_cost_their_neighbours_nothing(real: MathVerifyProcess) -> None:
     nested = r"\frac{1}{" * 150 + "2" + "}" * 150
     bombs = [Pair("1", r"\sum_{k=1}^{10^{7}}\frac{\sin k}{k}"), Pair("1", nested)]

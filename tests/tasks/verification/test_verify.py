@@ -343,6 +343,12 @@ def test_a_hung_comparison_is_a_timeout_and_never_wrong() -> None:
     assert (row["verdict"], row["rule"], row["found_by"]) == ("timeout", "deadline", "boxed")
 
 
+def test_a_pair_that_takes_longer_than_its_limit_is_judged_at_the_end_with_more() -> None:
+    """It takes some 1.3 seconds of CPU time: more than the limit, and less than four times as much."""
+    row = _verdict(r"\boxed{\prod_{k=1}^{400}(1+\frac{1}{k^2})}", "3", deadline=0.7)
+    assert (row["verdict"], row["rule"]) == ("wrong", "math_verify")
+
+
 @pytest.mark.parametrize("answer", ["$20$%", r"$20$\%", r"\(20\)%", r"$20\%$", "20 %"])
 def test_a_percent_sign_behind_a_formula_is_not_forgiven(answer: str) -> None:
     assert [_judged(gold, answer)[0] for gold in ("20", "0.2", "20%")] == ["wrong", "correct", "correct"]
