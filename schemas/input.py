@@ -126,3 +126,5 @@ class SourceFile(FrozenModel):
     """Number of its rows."""
     types: dict[str, str]
     """Arrow types of the columns other than the required ones, e.g. `{"model": "string", "seed": "int64"}`."""
+    copy_number: int = 0
+    """Number of files of the same bytes before this one, so that equal rows of two files are different rows."""

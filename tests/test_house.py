@@ -21,7 +21,7 @@ MAY_IMPORT = {
     "infra": {"infra", "schemas"},
     "flows": {"flows", "tasks", "infra", "schemas"},
 }
-ONLY_IN = {"prefect": "flows", "prefect_dask": "flows", "great_expectations": "infra/gates.py"}
+ONLY_IN = {"prefect": "flows", "great_expectations": "infra/gates.py"}
 ONLY_FROM = {
     "tasks.pupil": ("tasks.pupil", "flows.pupil"),
     "tasks.proving_ground": (

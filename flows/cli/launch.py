@@ -52,7 +52,7 @@ def run_recipe(flow: Flow[..., Manifest | str], recipe: BaseModel, on_start: Cal
         manifest = flow(recipe)
     except distributed.KilledWorker as error:
         raise QuestmillError(
-            f"{error.task} ended every worker that tried it ({error.last_worker.name} was the last): out of memory? "
+            f"task {error.task} ended every worker that tried it ({error.last_worker.name} the last): out of memory? "
             "Give workers more (cluster.memory_limit in the profile) or shards fewer rows (--shard_rows)"
         ) from error
     if not isinstance(manifest, Manifest):

@@ -4,8 +4,6 @@ from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import dataclass
 
-from prefect.artifacts import create_markdown_artifact
-
 from flows.run.history import receipts_of_published, receipts_of_step
 from flows.run.options import load_active_profile
 from flows.run.run import Run, Table
@@ -53,7 +51,7 @@ def load_published_verdicts(dataset: str) -> PublishedVerdicts:
 
 def report_changes(run: Run, before: str, changed: Table) -> None:
     """Print the number of rows for each change and for each pair of rules; save the same as an artifact."""
-    parts = [part for receipt, _ in changed.shards if isinstance(receipt, Receipt) for part in receipt.parts]
+    parts = [part for shard in changed.shards if (part := shard.part) is not None]
     with closing(catalog.connect(run.store)) as con:
         catalog.create_view(con, "changed", run.store, catalog.unique_parts(parts))
         totals = dict(con.sql("SELECT change, count(*) FROM changed GROUP BY ALL").fetchall())
@@ -66,7 +64,7 @@ def report_changes(run: Run, before: str, changed: Table) -> None:
     run.progress.print_line(f"against {before}: {counts}")
     for change, verdict, rule, verdict_now, rule_now, rows in moves:
         run.progress.print_line(f"  {change:<8} {rows:>9,}  {verdict} by {rule} -> {verdict_now} by {rule_now}")
-    create_markdown_artifact(key="changes", markdown=format_changes(before, counts, moves))
+    run.context.save_artifact("changes", format_changes(before, counts, moves))
 
 
 def format_changes(before: str, counts: str, moves: Iterable[tuple[object, ...]]) -> str:

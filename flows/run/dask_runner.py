@@ -1,93 +1,76 @@
-"""Submits the tasks of a run to Dask: task objects, the task runner, and the resources that a task occupies."""
+"""Runs the steps of a flow on Dask: each is one task of Prefect's, in a thread of the flow, which follows its shards.
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
-from typing import Any, ParamSpec, TypeVar
+Prefect thus sees steps, and Dask sees shards. Workers know nothing of Prefect.
+"""
 
-import dask
-from prefect import Task, task
-from prefect.cache_policies import NO_CACHE
-from prefect_dask import DaskTaskRunner
+import sys
+from contextlib import ExitStack
+from functools import cached_property
+from typing import Any, cast
+
+import distributed
+from prefect.futures import PrefectFuture
+from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
 from flows.run.options import load_active_profile
 from flows.run.progress import Progress
-from infra import engines, gates
-from infra.cluster import budget, dask_cluster, train_worker, worker
-from infra.lake import publish
-from infra.report_data import dataset_summary
+from flows.run.step_task import STEP_TASK, FollowedStep
+from infra import engines
+from infra.cluster import budget, dask_cluster
+from infra.cluster.dask_executor import DaskExecutor
+from infra.cluster.step_execution import StepExecution
 
-P = ParamSpec("P")
-R = TypeVar("R")
-
-PRELOADED_MODULES = ("flows.run.run",)
-"""Modules that a worker process imports at its start: every recipe needs them, and flows reach it by reference."""
+WORKER_MODULES = ("infra.cluster.worker", "infra.cluster.step_call", "infra.engines.http", "distributed.nanny")
+"""Modules that every worker needs; beside them it needs those of the stages that the recipe has imported."""
 
 
-def _make_task(function: Callable[P, R]) -> Task[P, R]:
-    """Make a Prefect task of `function`.
+class DaskRunner(ThreadPoolTaskRunner[Any]):
+    """Owns the cluster, its client and the executor of the steps for the duration of one flow."""
 
-    `task(f)` instead of `@task def f` lets Dask pickle the function by reference, so that a worker keeps one engine.
-    Receipts are the only cache: Prefect's own would outlive a deleted lake.
-    """
-    name = function.__name__.removeprefix("run_")
-    return task(name=name, cache_policy=NO_CACHE, persist_result=False)(function)
+    def __init__(self) -> None:
+        super().__init__(max_workers=sys.maxsize)  # a step that is followed holds a thread and next to no CPU
+        self.progress: Progress | None = None
+        self.futures: list[PrefectFuture[Any]] = []
+        self.open_resources = ExitStack()
 
+    def duplicate(self) -> "DaskRunner":
+        """Return a runner for another run of the flow."""
+        return DaskRunner()
 
-SCAN_TASK = _make_task(worker.check_source)
-SEED_TASK = _make_task(worker.run_seed)
-EMPTY_ROWS_TASK = _make_task(worker.run_empty_rows)
-SHARD_TASK = _make_task(worker.run_shard)
-MERGE_TASK = _make_task(worker.run_merge)
-TRAIN_TASK = _make_task(train_worker.run_train)
-GATE_TASK = _make_task(gates.run_gate)
-PUBLISH_TASK = _make_task(publish.run_publish)
-SUMMARY_TASK = _make_task(dataset_summary.run_summary)
+    @cached_property
+    def client(self) -> distributed.Client:
+        """The client of the cluster, which is opened for the first step."""
+        preload = [*WORKER_MODULES, *sorted(name for name in sys.modules if name.startswith("tasks."))]
+        cluster = self.open_resources.enter_context(dask_cluster.open_cluster(load_active_profile(), preload=preload))
+        client = self.open_resources.enter_context(distributed.Client(cluster, set_as_default=False))
+        if self.progress is not None and (hazard := dask_cluster.hazard(client)):
+            self.progress.print_line(f"warning: {hazard}")
+        return client
 
+    @cached_property
+    def executor(self) -> DaskExecutor:
+        """The executor of the steps of this flow."""
+        return DaskExecutor(self.client)
 
-_is_io_bound: ContextVar[bool] = ContextVar("is_io_bound", default=False)
-
-
-@contextmanager
-def io_bound(value: bool) -> Iterator[None]:
-    """Within this context, if `value` is true, tasks are submitted as those of a stage that only waits for a server."""
-    token = _is_io_bound.set(value)
-    try:
-        yield
-    finally:
-        _is_io_bound.reset(token)
-
-
-@contextmanager
-def _open_cluster() -> Iterator[Any]:
-    with dask_cluster.open_cluster(load_active_profile(), preload=PRELOADED_MODULES) as address:
-        yield address
-
-
-class DaskRunner(DaskTaskRunner):
-    """Runs Dask for the duration of one flow. The progress display ends with the flow, however that ends."""
-
-    progress: Progress | None = None
-    resources: frozenset[str] | None = None
+    def execute(self, step: StepExecution) -> None:
+        """Begin a step: its shards at Dask, and the task that follows them. Returns at once."""
+        self.executor.execute(step)
+        task = STEP_TASK.with_options(task_run_name=step.name)
+        self.futures.append(self.submit(task, {"followed": FollowedStep(step)}))
 
     def __exit__(self, *error: Any) -> None:
-        if self.progress is not None:  # None in the copies that Prefect enters in every task
-            self.progress.close()
-            engines.unload()  # the workers may be threads of this process
-            budget.close_trackers()
-        super().__exit__(*error)
-
-    def submit(self, task: Any, *arguments: Any, **options: Any) -> Any:
-        """Submit one task. It occupies one core of its worker, unless its stage only waits for a server."""
-        if self.resources is None:
-            self.client.run_on_scheduler(budget.register_usage_handler)
-            self.resources = frozenset(dask_cluster.list_resources(self.client))
-            if self.progress is not None and (hazard := dask_cluster.hazard(self.client)):
-                self.progress.print_line(f"warning: {hazard}")
-        needed = dask_cluster.ASK_RESOURCE if _is_io_bound.get() else dask_cluster.COMPUTE_RESOURCE
-        with dask.annotate(**({"resources": {needed: 1}} if needed in self.resources else {})):
-            return super().submit(task, *arguments, **options)
+        """Close what is open; the followers end only once the executor has told them that the run has ended."""
+        with self.open_resources:
+            try:
+                if self.progress is not None:
+                    self.progress.close()
+                if "executor" in self.__dict__:
+                    self.executor.close()
+            finally:
+                super().__exit__(*error)
+                engines.unload()  # the workers may be threads of this process
+                budget.close_trackers()
 
 
-dask_runner = DaskRunner(cluster_class=_open_cluster)
-"""Task runner of every recipe. It opens the cluster of the active profile when the flow runs."""
+dask_runner: TaskRunner[PrefectFuture[Any]] = cast(Any, DaskRunner())
+"""Task runner of every recipe. It opens the cluster of the active profile when the flow runs its first step."""

@@ -7,39 +7,24 @@
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, cast
-
-from prefect.artifacts import create_markdown_artifact
-from prefect.context import FlowRunContext
-from prefect.exceptions import UnfinishedRun
-from prefect.logging import get_logger, get_run_logger
+from typing import Any
 
 from flows.report import storage
-from flows.run.dask_runner import (
-    EMPTY_ROWS_TASK,
-    GATE_TASK,
-    MERGE_TASK,
-    PUBLISH_TASK,
-    SCAN_TASK,
-    SEED_TASK,
-    SHARD_TASK,
-    SUMMARY_TASK,
-    TRAIN_TASK,
-    DaskRunner,
-    dask_runner,
-    io_bound,
-)
+from flows.run.context import find_context
+from flows.run.dask_runner import dask_runner
 from flows.run.history import RunRecord, format_funnel, pinned_manifest, receipts_of_published
 from flows.run.options import load_active_budget, load_active_profile, load_code_policy
-from flows.run.progress import Progress, finished_result
+from flows.run.progress import Progress
 from flows.run.roles import Roles
-from flows.run.table import Future, Table
-from infra import engines
-from infra.cluster import budget
-from infra.lake import input_files, model_store
+from flows.run.table import Table
+from infra import engines, gates
+from infra.cluster import budget, train_worker, worker
+from infra.cluster.step_execution import StepExecution
+from infra.lake import input_files, model_store, publish
 from infra.lake.lake_format import mark_format
 from infra.lake.ledger import count_step, describe_cut_off, describe_earlier_work, find_upstream
 from infra.lake.store import open_store
+from infra.report_data import dataset_summary
 from schemas.budget import Account
 from schemas.errors import BadInput, BudgetSpent, GateFailed, QuestmillError
 from schemas.identity import FrozenModel, fingerprint
@@ -70,7 +55,9 @@ class Run:
         self.counted_receipts: set[str] = set()
         """Keys of receipts whose samples have been checked for those cut off."""
         self.warnings: list[str] = []
+        self.context = find_context()
         self.progress = Progress(self.id)
+        self.context.attach(self.progress)
         self.record = RunRecord(self.store, self.id)
         before = budget.load_earlier_usage(self.store, self.id)
         self.account = Account(run=self.id, start_id=self.record.path, budget=load_active_budget(), spent_before=before)
@@ -84,9 +71,6 @@ class Run:
         """
         check_labels(load_code_policy().redo)
         run = cls(recipe, load_active_profile())
-        context = FlowRunContext.get()
-        if context is not None and isinstance(context.task_runner, DaskRunner):
-            context.task_runner.progress = run.progress
         run.require_roles(*(field for _, field in recipe if isinstance(field, Stage)))
         return run
 
@@ -103,23 +87,30 @@ class Run:
 
         `reserved` names columns that later steps add; an input column of such a name is renamed to `input_<name>`.
         """
+        source = Source(**{name: getattr(source, name) for name in Source.model_fields})  # workers know no recipes
         urls = input_files.resolve_globs(source)
         self.progress.print_line(f"{'read':<18} {len(urls):,} {'file' if len(urls) == 1 else 'files'}")
-        scans = [SCAN_TASK.submit(url, source) for url in urls]
-        files = [scan.result() for scan in scans]
-        types = input_files.merge_types(files)
+        scan = StepExecution("check input", worker.check_source, "url", urls, {"source": source})
+        self.context.execute(scan)
+        files = input_files.number_copies(self._wait_for(scan))
+        constants = {
+            "types": input_files.merge_types(files),
+            "source": source,
+            "reserved_names": [*attempts.SCHEMA.names, *reserved],
+            "lake": self.store.url,
+        }
         self.record_start()
-        copies = [sum(f.digest == file.digest for f in files[:i]) for i, file in enumerate(files)]
-        futures = [
-            SEED_TASK.submit(file, types, copy, source, [*attempts.SCHEMA.names, *reserved], self.store.url)
-            for file, copy in sorted(zip(files, copies, strict=True), key=lambda pair: (pair[0].digest, pair[1]))
-        ]
-        return self._finish("seed", futures, sum(file.rows for file in files))
+        files.sort(key=lambda file: (file.digest, file.copy_number))
+        rows = sum(file.rows for file in files)
+        return self._finish(StepExecution("seed", worker.run_seed, "file", files, constants, rows))
 
     def empty_rows(self, rows: int, shard_rows: int, id_prefix: str = "") -> Table:
         """Make blank rows, the start of a recipe that reads no input. Their ids begin with `id_prefix`."""
         self.record_start()
-        return self._finish("empty_rows", [EMPTY_ROWS_TASK.submit(rows, shard_rows, self.store.url, id_prefix)], rows)
+        constants = {"rows": rows, "shard_rows": shard_rows, "id_prefix": id_prefix}
+        return self._finish(
+            StepExecution("empty_rows", worker.run_empty_rows, "lake", [self.store.url], constants, rows)
+        )
 
     def union(self, *tables: Table) -> Table:
         """Return the rows of several tables of the same columns as one table, without waiting or copying."""
@@ -151,24 +142,37 @@ class Run:
 
     def map(self, stage: Stage, table: Table) -> Table:
         """Apply `stage` to every shard of `table`. Returns at once, without waiting for the results."""
-        submit = SHARD_TASK.with_options(task_run_name=stage.label).submit
         spec = self.roles.find_engine(stage)
-        futures: list[Future] = []
-        self.progress.add_step(stage.label, table.rows, futures, len(table.shards))
-        with io_bound(spec is not None and engines.is_io_bound(spec)):
-            for receipt, index in table.shards:
-                futures.append(
-                    submit(stage, spec, cast(Receipt, receipt), index, self.store.url, self.account, self.code_policy)
-                )
-        return self._register(Table(stage.label, [(future, 0) for future in futures], table.rows))
+        constants = {
+            "stage": stage,
+            "spec": spec,
+            "lake": self.store.url,
+            "account": self.account,
+            "policy": self.code_policy,
+        }
+        step = StepExecution(
+            stage.label,
+            worker.run_shard,
+            "part",
+            list(table.shards),
+            constants,
+            table.rows,
+            waits_for_server=spec is not None and engines.is_io_bound(spec),
+        )
+        self._begin(step)
+        return self._register(Table.from_execution(step))
 
     def merge(self, merge: Merge, *tables: Table, shard_rows: int = 4096) -> Table:
         """Wait for `tables`, merge all of their rows, and cut the result into shards of `shard_rows` rows."""
-        receipts = [self._wait_for_receipts(table) for table in tables]
-        future = MERGE_TASK.with_options(task_run_name=merge.label).submit(
-            merge, receipts, shard_rows, self.store.url, self.code_policy
+        constants = {
+            "merge": merge,
+            "tables": [self._wait_for_receipts(table) for table in tables],
+            "shard_rows": shard_rows,
+            "policy": self.code_policy,
+        }
+        return self._finish(
+            StepExecution(merge.label, worker.run_merge, "lake", [self.store.url], constants, tables[0].rows)
         )
-        return self._finish(merge.label, [future], tables[0].rows)
 
     def train(self, step: TrainingStep, *tables: Table) -> Receipt:
         """Wait for `tables`, then train the model of the step's role on them. The receipt names the trained model.
@@ -176,18 +180,19 @@ class Run:
         Raises `QuestmillError` before the training starts if a table has no row to train on.
         """
         spec = self.roles.find_base_engine(step)
-        receipts = [self._wait_for_receipts(table) for table in tables]
-        for name, table, table_receipts in zip(step.inputs, tables, receipts, strict=True):
+        receipts_by_table = [self._wait_for_receipts(table) for table in tables]
+        for name, table, table_receipts in zip(step.inputs, tables, receipts_by_table, strict=True):
             rows = sum(part.rows for receipt in table_receipts for part in receipt.parts)
             if rows <= (held_out := step.count_held_out(rows)):
                 raise QuestmillError(self._explain_no_training(step, name, table, rows, held_out))
-        future = TRAIN_TASK.with_options(task_run_name=step.label).submit(
-            step, spec, receipts, self.store.url, self.code_policy
+        constants = {"step": step, "spec": spec, "tables": receipts_by_table, "policy": self.code_policy}
+        training = StepExecution(
+            step.label, train_worker.run_train, "lake", [self.store.url], constants, tables[0].rows
         )
-        self.progress.add_step(step.label, tables[0].rows, [future], 1)
-        receipt = self._wait_for_receipt(future)
-        self._note_earlier_work([receipt])
-        return receipt
+        self._begin(training)
+        receipts: list[Receipt] = self._wait_for(training)
+        self._note_earlier_work(receipts)
+        return receipts[0]
 
     def _explain_no_training(self, step: TrainingStep, name: str, table: Table, rows: int, held_out: int) -> str:
         """Say that a table has no rows to train on, and which step kept none of its rows."""
@@ -222,15 +227,12 @@ class Run:
 
         `suite` is the name of the dataset under which the table will be published.
         """
-        future = GATE_TASK.with_options(task_run_name=f"gate {suite}").submit(
-            suite, expectations, self._wait_for_receipts(table), self.store.url
-        )
-        self.progress.add_step("gate", table.rows, [future], 1)
-        receipt = self._wait_for_receipt(future)
+        constants = {"suite": suite, "expectations": expectations, "tables": self._wait_for_receipts(table)}
+        check = StepExecution("gate", gates.run_gate, "lake", [self.store.url], constants, table.rows)
+        self._begin(check)
+        receipt: Receipt = self._wait_for(check)[0]
         report = self.gate_reports[suite] = receipt.details["report"]
-        create_markdown_artifact(
-            key=f"gate-{suite}".replace("_", "-"), markdown=(self.store.read(report) or b"").decode()
-        )
+        self.context.save_artifact(f"gate-{suite}", (self.store.read(report) or b"").decode())
         for line in filter(None, receipt.details["warned"].splitlines()):
             self.progress.print_line(f"warning: {line}")
         if failed := receipt.details["failed"].splitlines():
@@ -257,11 +259,16 @@ class Run:
         A run may publish several datasets. The ledger of each contains only the steps that its rows come from.
         """
         steps = [self._wait_for_receipts(t) for t in self.tables if t is not table] + [self._wait_for_receipts(table)]
-        future = PUBLISH_TASK.with_options(task_run_name=f"publish {dataset}").submit(
-            dataset, steps, self.recipe.model_dump(mode="json"), self.gate_reports.get(dataset), self.store.url
-        )
-        manifest: Manifest = future.result()
-        create_markdown_artifact(key=f"funnel-{dataset}".replace("_", "-"), markdown=format_funnel(manifest.ledger))
+        constants = {
+            "dataset": dataset,
+            "steps": steps,
+            "recipe": self.recipe.model_dump(mode="json"),
+            "report": self.gate_reports.get(dataset),
+        }
+        publication = StepExecution(f"publish {dataset}", publish.run_publish, "lake", [self.store.url], constants)
+        self.context.execute(publication)
+        manifest: Manifest = self._wait_for(publication)[0]
+        self.context.save_artifact(f"funnel-{dataset}", format_funnel(manifest.ledger))
         state = f"published {manifest.dataset} {manifest.version}"
         self.record.record_event(
             f"published-{dataset}",
@@ -272,42 +279,41 @@ class Run:
 
     def _save_report(self, manifest: Manifest) -> None:
         """Store the report of a published version. A report that fails does not undo the publication."""
-        name = manifest.dataset.replace("_", "-")
-        future = SUMMARY_TASK.with_options(task_run_name=f"report {name}").submit(manifest, self.store.url)
+        name, constants = manifest.dataset, {"manifest": manifest}
+        summary = StepExecution(f"report {name}", dataset_summary.run_summary, "lake", [self.store.url], constants)
+        self.context.execute(summary)
         try:
-            markdown = storage.save_report(self.store, future.result())
+            markdown = storage.save_report(self.store, self._wait_for(summary)[0])
         except QuestmillError as error:
-            self.progress.print_line(f"no report of {manifest.dataset}: {error}")
+            self.progress.print_line(f"no report of {name}: {error}")
             return
-        create_markdown_artifact(key=f"report-{name}", markdown=markdown)
+        self.context.save_artifact(f"report-{name}", markdown)
 
-    def _finish(self, step: str, futures: list[Future], rows: int) -> Table:
-        """Wait for a step whose number of parts is not known beforehand, and make a shard of each part."""
-        self.progress.add_step(step, rows, futures, len(futures))
-        receipts = [self._wait_for_receipt(future) for future in futures]
-        shards: list[tuple[Receipt | Future, int]] = [(r, i) for r in receipts for i in range(len(r.parts))]
-        return self._register(Table(step, shards, sum(p.rows for r in receipts for p in r.parts)))
+    def _begin(self, step: StepExecution) -> None:
+        """Begin a step and show its progress."""
+        self.progress.add_step(step)
+        self.context.execute(step)
+
+    def _finish(self, step: StepExecution) -> Table:
+        """Execute a step whose number of parts is not known beforehand, and make a shard of each part."""
+        self._begin(step)
+        return self._register(Table.from_receipts(step.name, self._wait_for(step)))
 
     def _wait_for_receipts(self, table: Table) -> list[Receipt]:
         """Wait for every receipt of `table`; return each once, in order."""
-        receipts = {
-            id(shard): shard if isinstance(shard, Receipt) else self._wait_for_receipt(shard)
-            for shard, _ in table.shards
-        }
-        self._note_earlier_work(list(receipts.values()))
-        own = [
-            shard for shard, _ in table.shards if not isinstance(shard, Receipt)
-        ]  # the others may be of earlier runs
-        self._note_cut_off([receipts[id(shard)] for shard in dict.fromkeys(own)])
-        return list(receipts.values())
+        for step in dict.fromkeys(s.origin for s in table.shards if isinstance(s.origin, StepExecution)):
+            self._wait_for(step)
+        receipts = self._finished_receipts(table)
+        self._note_earlier_work(receipts)
+        own = [shard.receipt for shard in table.shards if isinstance(shard.origin, StepExecution)]
+        self._note_cut_off([receipt for receipt in own if receipt is not None])  # others may be of earlier runs
+        return receipts
 
     def _finished_receipts(self, table: Table) -> list[Receipt]:
         """Every receipt of `table`, each once and in order; empty while one of its shards is not done."""
-        results = {
-            id(shard): shard if isinstance(shard, Receipt) else finished_result(shard) for shard, _ in table.shards
-        }
-        receipts = [result for result in results.values() if isinstance(result, Receipt)]
-        return receipts if len(receipts) == len(results) else []
+        receipts = [shard.receipt for shard in table.shards]
+        finished = {id(receipt): receipt for receipt in receipts if receipt is not None}
+        return [] if None in receipts else list(finished.values())
 
     def _note_earlier_work(self, receipts: list[Receipt]) -> None:
         """Report once for each step that it uses rows produced by other code, or that it is redone."""
@@ -331,23 +337,18 @@ class Run:
         """Report one line on the terminal, in the log and as an artifact; warnings also in the record of the run."""
         self.warnings += [line] if is_warning else []
         self.progress.print_line(f"warning: {line}" if is_warning else line)
-        logger = get_run_logger() if FlowRunContext.get() is not None else get_logger()
-        logger.warning(line)
-        create_markdown_artifact(key=key.replace("_", "-"), markdown=line)
+        self.context.warn(line)
+        self.context.save_artifact(key, line)
 
-    def _wait_for_receipt(self, future: Future) -> Receipt:
-        """Wait for one receipt. If it failed because another task did, raise that task's error, our own errors first.
+    def _wait_for(self, step: StepExecution) -> list[Any]:
+        """Wait for the results of a step; raises the error of its first call that failed.
 
         When the budget is spent, requests in flight still finish: they are already paid for.
         """
         try:
-            return future.result()
-        except Exception as error:
-            errors = [e for e in self.progress.errors(Exception) if not isinstance(e, UnfinishedRun)]
-            cause = next((e for e in errors if isinstance(e, QuestmillError)), errors[0] if errors else error)
-            if not isinstance(cause, BudgetSpent):
-                raise cause from error
-            self.progress.wait()
+            return step.result_list()
+        except BudgetSpent as error:
+            self.context.wait_for_paid_work()
             self.record.record_event("ended", {"state": "stopped: the budget is spent"})
             raise BudgetSpent(
                 f"the budget is spent ({budget.load_earlier_usage(self.store, self.id)}); finished shards are "
@@ -357,8 +358,7 @@ class Run:
     def record_start(self) -> None:
         """Record the start, after the input was checked. Raises `BadInput` if the lake has another format."""
         mark_format(self.store)
-        context = FlowRunContext.get()
-        name = context.flow.name if context is not None and context.flow is not None else type(self.recipe).__name__
+        name = self.context.recipe_name or type(self.recipe).__name__
         self.record.record_event("started", {"recipe": name, "parameters": self.recipe.model_dump(mode="json")})
 
     def _register(self, table: Table) -> Table:

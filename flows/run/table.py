@@ -2,19 +2,16 @@
 
 from dataclasses import dataclass
 
-from prefect.futures import PrefectFuture
-
+from infra.cluster.step_execution import Shard, StepExecution
 from schemas.receipts import Receipt
-
-Future = PrefectFuture[Receipt]
 
 
 @dataclass(frozen=True)
 class Table:
-    """The shards that a step produces: for each, a receipt or its future, and the number of its part."""
+    """The shards that a step produces."""
 
     step: str
-    shards: list[tuple[Receipt | Future, int]]
+    shards: list[Shard]
     rows: int
     """Number of rows; for the table of a running stage, the number of its input's rows."""
 
@@ -22,4 +19,10 @@ class Table:
     def from_receipts(cls, step: str, receipts: list[Receipt]) -> "Table":
         """Make a table of all parts of `receipts`."""
         rows = sum(part.rows for receipt in receipts for part in receipt.parts)
-        return cls(step, [(receipt, index) for receipt in receipts for index in range(len(receipt.parts))], rows)
+        return cls(step, [Shard(receipt, index) for receipt in receipts for index in range(len(receipt.parts))], rows)
+
+    @classmethod
+    def from_execution(cls, execution: StepExecution) -> "Table":
+        """Make a table of what a stage yields, one shard for each of its calls."""
+        shards = [Shard(execution, number) for number in range(len(execution.inputs))]
+        return cls(execution.name, shards, execution.rows)

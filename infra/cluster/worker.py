@@ -39,20 +39,17 @@ def check_source(url: str, source: Source) -> SourceFile:
     return input_files.check_file(url, source)
 
 
-def run_seed(
-    file: SourceFile, types: dict[str, str], copy_number: int, source: Source, reserved_names: list[str], lake: str
-) -> Receipt:
+def run_seed(file: SourceFile, types: dict[str, str], source: Source, reserved_names: list[str], lake: str) -> Receipt:
     """Split one checked file into shards of attempts; rows without question, response or answer are quarantined.
 
-    `types`: types of the user's columns over all files, by name; `copy_number`: how many earlier files have the same
-    bytes.
+    `types`: types of the user's columns over all files, by name.
     """
     store, started = open_store(lake), time.monotonic()
     key = fingerprint(
         "seed",
         input_files.SEED_VERSION,
         file.digest,
-        copy_number,
+        file.copy_number,
         ColumnNames.model_validate(source.columns.names_in(file.url)),
         *filter(None, [source.columns.renamed_in(file.url)]),
         source.shard_rows,
@@ -67,7 +64,7 @@ def run_seed(
     schema = pa.schema([*attempts.SCHEMA, *extra])
     writer = _OutcomeWriter(store, "seed", schema, source.shard_rows)
     for number, ours, others in input_files.read_rows(file, source, types):
-        row = {"row_id": file_row_id(file.digest, copy_number, number)} | ours | dict.fromkeys(names.values())
+        row = {"row_id": file_row_id(file.digest, file.copy_number, number)} | ours | dict.fromkeys(names.values())
         row |= {names[name]: value for name, value in others.items()}
         empty = [n for n in ("question", "response", "answer") if row[n] is None]
         writer.add(Quarantine(row, f"null {empty[0]}", f"column {empty[0]!r} is null", 1) if empty else row)
@@ -92,19 +89,17 @@ def run_empty_rows(rows: int, shard_rows: int, lake: str, id_prefix: str = "") -
 def run_shard(
     stage: Stage,
     spec: Any,
-    upstream: Receipt,
-    index: int,
+    part: Part,
     lake: str,
     account: Account = NO_ACCOUNT,
     policy: CodePolicy = USE_EARLIER_WORK,
 ) -> Receipt:
-    """Run `stage` on part `index` of `upstream`; `spec` is the engine of the stage's role, or None if it has none.
+    """Run `stage` on the rows of `part`; `spec` is the engine of the stage's role, or None if it has none.
 
     A row that makes the stage raise is quarantined; a stage that raises on more than `MAX_FAILED_ROWS` rows of a
     shard fails. Replies that an earlier start received are not requested again.
     """
     store, started = open_store(lake), time.monotonic()
-    part = upstream.parts[index]
     work = find_work(store, stage, fingerprint(stage, spec, part.digest), policy)
     if work.done is not None:
         if journal_key := work.done.details.get("journal"):  # a process may have ended before it could remove it

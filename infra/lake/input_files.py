@@ -134,6 +134,14 @@ def merge_types(files: list[SourceFile]) -> dict[str, str]:
     return {name: "string" if kind == "null" else kind for name, kind in sorted(merged.items())}
 
 
+def number_copies(files: list[SourceFile]) -> list[SourceFile]:
+    """The files with the number of equal files before each; equal files have equal rows, but the rows' ids differ."""
+    return [
+        file.model_copy(update={"copy_number": sum(other.digest == file.digest for other in files[:number])})
+        for number, file in enumerate(files)
+    ]
+
+
 def read_rows(file: SourceFile, source: Source, types: dict[str, str]) -> Iterator[tuple[int, Row, Row]]:
     """Yield the row number, our own columns (three required ones and `reasoning`), and all others.
 

@@ -126,7 +126,7 @@ def _worked(stage: FindOverlaps, table: Receipt, lake: str) -> tuple[list[Receip
 
 def _timed(stage: FindOverlaps, table: Receipt, index: int, lake: str) -> tuple[Receipt, float]:
     before = time.process_time()
-    return worker.run_shard(stage, None, table, index, lake), time.process_time() - before
+    return worker.run_shard(stage, None, table.parts[index], lake), time.process_time() - before
 
 
 def _warm(stage: FindOverlaps) -> None:

@@ -60,14 +60,14 @@ def measure(
         drawn = [library.draw_problem(FIRST_SEED + i) for i in range(learnt + held)]
         rows = [{"row_id": f"{i:06}", "question": p.question, "answer": p.answer} for i, p in enumerate(drawn)]
         known, asked = _put(rows[:learnt], lake), _put(rows[learnt:], lake)
-        rates = _rates(worker.run_shard(PROBE, spec, asked, 0, lake), lake)
+        rates = _rates(worker.run_shard(PROBE, spec, asked.parts[0], lake), lake)
         yield _counted(rates)
         yield from _repeated(spec, rates, rows[learnt:], asked, lake)
-        taught = worker.run_shard(PROBE, spec, known, 0, lake)
+        taught = worker.run_shard(PROBE, spec, known.parts[0], lake)
         made = train_worker.run_train(step.model_copy(update={"held_out": 0.0}), spec, [[taught]], lake)
         place = open_store(lake).locate(f"{made.details['model']}/safetensors")
         scorer = engines.pin_model(RegressorSpec(kind="regressor", path=place))
-        scored = worker.run_shard(ScoreDifficulty(), scorer, asked, 0, lake)
+        scored = worker.run_shard(ScoreDifficulty(), scorer, asked.parts[0], lake)
         yield from _predicted(rates, scored, asked, made, lake)
         engines.unload()
 
@@ -97,7 +97,7 @@ def _repeated(
     """The same problems once more: with other samples, without their answers, and only as far as a band takes."""
 
     def agreement(stage: Stage, table: Receipt) -> float:
-        others = _rates(worker.run_shard(stage, spec, table, 0, lake), lake)
+        others = _rates(worker.run_shard(stage, spec, table.parts[0], lake), lake)
         return _order([rates[i] for i in others], list(others.values()))
 
     again = agreement(PROBE.model_copy(update={"template": "Solve once more."}), asked)
@@ -106,7 +106,7 @@ def _repeated(
     without = agreement(PROBE, _put([row | {"answer": None} for row in rows], lake))
     note = "Spearman between fail rates against the exact answer and against the majority of the same samples"
     yield Figure("majority_correlation", without, "", "", note)
-    banded = _rows(worker.run_shard(PROBE.model_copy(update={"band": BAND}), spec, asked, 0, lake), lake)
+    banded = _rows(worker.run_shard(PROBE.model_copy(update={"band": BAND}), spec, asked.parts[0], lake), lake)
     took = sum(row["samples"] for row in banded)
     sides = [row["side"] for row in banded]
     note = f"of all samples saved by stopping when the band {BAND} is decided; " + ", ".join(

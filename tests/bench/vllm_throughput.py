@@ -74,7 +74,7 @@ def worker() -> float:
         generate(engine, [stage.prompt({})] * SEQUENCES, stage.sampling, [[i] for i in range(SEQUENCES)])
         started = time.monotonic()
         with ThreadPoolExecutor(ASKING) as pool:
-            jobs = [pool.submit(workers.run_shard, stage, spec, blanks, shard, lake) for shard in range(SHARDS)]
+            jobs = [pool.submit(workers.run_shard, stage, spec, blanks.parts[shard], lake) for shard in range(SHARDS)]
             receipts = [job.result() for job in jobs]
         seconds = time.monotonic() - started
         engines.unload()

@@ -61,14 +61,13 @@ def seed(source: Source, lake: str, reserved: Sequence[str] = ()) -> list[Receip
     """Check every file, then cut each into shards."""
     files = [worker.check_source(url, source) for url in input_files.resolve_globs(source)]
     types = input_files.merge_types(files)
-    copies = [sum(f.digest == file.digest for f in files[:i]) for i, file in enumerate(files)]
     taken = [*attempts.SCHEMA.names, *reserved]
-    return [worker.run_seed(f, types, copy, source, taken, lake) for f, copy in zip(files, copies, strict=True)]
+    return [worker.run_seed(file, types, source, taken, lake) for file in input_files.number_copies(files)]
 
 
 def run_stage(stage: Stage, tables: list[Receipt], lake: str) -> list[Receipt]:
     """Work every shard of `tables`."""
-    return [worker.run_shard(stage, None, table, i, lake) for table in tables for i in range(len(table.parts))]
+    return [worker.run_shard(stage, None, table.parts[i], lake) for table in tables for i in range(len(table.parts))]
 
 
 def verify(source: Source, stage: Stage, lake: str, shard_rows: int = 4) -> Manifest:

@@ -116,7 +116,7 @@ def test_a_job_goes_from_nothing_to_solutions(engine: VllmEngine, spec: VllmSpec
 
     def work(stage: Stage, made: list[tuple[Receipt, int]]) -> list[tuple[Receipt, int]]:
         with ThreadPoolExecutor(2) as pool:
-            jobs = [pool.submit(worker.run_shard, stage, pinned, receipt, index, lake) for receipt, index in made]
+            jobs = [pool.submit(worker.run_shard, stage, pinned, receipt.parts[index], lake) for receipt, index in made]
         receipts = [job.result() for job in jobs]
         assert all(receipt.is_balanced for receipt in receipts)
         return [(receipt, index) for receipt in receipts for index in range(len(receipt.parts))]

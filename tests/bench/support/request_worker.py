@@ -96,7 +96,7 @@ def work(job: Job) -> dict[str, Any]:
 
     def shard(index: int) -> Any:
         try:
-            return worker.run_shard(stage(job), spec(job), blanks, index, job.lake, account)
+            return worker.run_shard(stage(job), spec(job), blanks.parts[index], job.lake, account)
         except BudgetSpent as error:
             return error
 

@@ -42,7 +42,7 @@ def work(step: Stage | Merge, lake: str, policy: CodePolicy = USE) -> Receipt:
     blanks = worker.run_empty_rows(4, 10, lake)
     if isinstance(step, Merge):
         return worker.run_merge(step, [[blanks]], 10, lake, policy)
-    return worker.run_shard(step, None, blanks, 0, lake, policy=policy)
+    return worker.run_shard(step, None, blanks.parts[0], lake, policy=policy)
 
 
 def commit_of_other_code(step: Stage | Merge, lake: str, code: str) -> Receipt:

@@ -75,7 +75,9 @@ def asked(
     stub: MockServer | ScriptedServer, lake: str, rows: int = 20, account: Account | None = None, **fields: Any
 ) -> Receipt:
     blanks = worker.run_empty_rows(rows, rows, lake)
-    return worker.run_shard(Tell(template="Tell."), spec(stub, **fields), blanks, 0, lake, account or Account(run="r"))
+    return worker.run_shard(
+        Tell(template="Tell."), spec(stub, **fields), blanks.parts[0], lake, account or Account(run="r")
+    )
 
 
 def test_a_shard_is_asked_once_and_its_receipt_tells_what_it_cost(stub: MockServer, folder: str) -> None:
@@ -91,7 +93,7 @@ def test_a_receipt_counts_the_samples_that_were_cut_off(folder: str) -> None:
     """Replies of the journal count once, however often a stage asks for them."""
     blanks = worker.run_empty_rows(6, 6, folder)
     tell = Tell(template="Tell.", sampling=SAMPLED.model_copy(update={"max_tokens": 4}))
-    receipt = worker.run_shard(tell, EmbeddedSpec(), blanks, 0, folder, Account(run="r"))
+    receipt = worker.run_shard(tell, EmbeddedSpec(), blanks.parts[0], folder, Account(run="r"))
     assert {name: receipt.details[name] for name in ("samples", "max_tokens")} == {"samples": "12", "max_tokens": "4"}
     assert 0 < int(receipt.details["cut_off"]) <= 12
 
@@ -99,7 +101,7 @@ def test_a_receipt_counts_the_samples_that_were_cut_off(folder: str) -> None:
 def test_a_role_that_thinks_has_tokens_for_its_thoughts_in_addition(folder: str) -> None:
     blanks = worker.run_empty_rows(6, 6, folder)
     tell = Tell(template="Tell.", sampling=SAMPLED.model_copy(update={"max_tokens": 4}))
-    receipt = worker.run_shard(tell, EmbeddedSpec(thought_tokens=200), blanks, 0, folder, Account(run="r"))
+    receipt = worker.run_shard(tell, EmbeddedSpec(thought_tokens=200), blanks.parts[0], folder, Account(run="r"))
     assert {name: receipt.details[name] for name in ("samples", "cut_off")} == {"samples": "12", "cut_off": "0"}
 
 
@@ -146,7 +148,7 @@ def test_a_parser_that_raises_costs_nothing_twice(stub: MockServer, folder: str)
             yield from super().parse(row, replies)
 
     blanks = worker.run_empty_rows(20, 20, folder)
-    receipt = worker.run_shard(Picky(template="Tell."), spec(stub), blanks, 0, folder, Account(run="r"))
+    receipt = worker.run_shard(Picky(template="Tell."), spec(stub), blanks.parts[0], folder, Account(run="r"))
     assert (receipt.kept, receipt.quarantined) == (19, {"stage failed": 1})
     assert stub.read_counters().answered_more_than_once == 0
 
@@ -166,7 +168,7 @@ def test_identical_prompts_are_all_asked_each_with_its_own_seed(stub: MockServer
 
     blanks = worker.run_empty_rows(300, 100, folder)
     for i in range(3):
-        worker.run_shard(Blank(template="Tell."), spec(stub), blanks, i, folder, Account(run="r"))
+        worker.run_shard(Blank(template="Tell."), spec(stub), blanks.parts[i], folder, Account(run="r"))
     counts = stub.read_counters()
     assert (counts.requests, counts.seeded) == (300, 300)
 
@@ -209,9 +211,9 @@ def test_probabilities_are_paid_for_limited_and_quarantined_like_other_replies(f
     with MockServer(MockBehaviour(forbidden=0.2), reply=lambda body, sample: "yes") as stub:
         poor = Account(run="rated", budget=Budget(tokens=20))
         with pytest.raises(BudgetSpent):
-            worker.run_shard(Judge(template="Judge."), spec(stub), blanks, 0, folder, poor)
+            worker.run_shard(Judge(template="Judge."), spec(stub), blanks.parts[0], folder, poor)
         first = stub.read_counters().answered
-        receipt = worker.run_shard(Judge(template="Judge."), spec(stub), blanks, 0, folder, Account(run="rated"))
+        receipt = worker.run_shard(Judge(template="Judge."), spec(stub), blanks.parts[0], folder, Account(run="rated"))
         counts = stub.read_counters()
         engines.unload()
     assert 0 < first < 30
@@ -240,7 +242,7 @@ def test_a_row_without_a_score_is_quarantined_with_its_reason_and_never_scored(f
 
     blanks = worker.run_empty_rows(40, 40, folder)
     with ScriptedServer(answer) as server:
-        receipt = worker.run_shard(Judge(template="Judge."), spec(server), blanks, 0, folder, Account(run="r"))
+        receipt = worker.run_shard(Judge(template="Judge."), spec(server), blanks.parts[0], folder, Account(run="r"))
         engines.unload()
     assert (receipt.kept, receipt.quarantined) == (36, {"says neither yes nor no": 4})
 
@@ -261,7 +263,7 @@ def test_shards_of_two_servers_share_a_worker(folder: str) -> None:
     ):
         stage = Tell(template="Tell.")
         shards = [
-            pool.submit(worker.run_shard, stage, spec(stub, max_in_flight=4), blanks, i, folder, Account(run="r"))
+            pool.submit(worker.run_shard, stage, spec(stub, max_in_flight=4), blanks.parts[i], folder, Account(run="r"))
             for i, stub in enumerate((one, other))
         ]
         assert [shard.result(60).kept for shard in shards] == [20, 20]

@@ -58,7 +58,7 @@ def attempts(tmp_path: Path, lake: str) -> Receipt:
 
 
 def tell(behaviour: Callable[[Row], list[Any]], upstream: Receipt, lake: str) -> Receipt:
-    return worker.run_shard(Told(behaviour=behaviour), None, upstream, 0, lake)
+    return worker.run_shard(Told(behaviour=behaviour), None, upstream.parts[0], lake)
 
 
 def is_row(row: Row, *numbers: int) -> bool:
@@ -157,7 +157,7 @@ def test_a_row_whose_samples_are_all_rejected_counts_once_by_its_first_reason(at
 
 def test_an_empty_shard_is_work_done(attempts: Receipt, lake: str) -> None:
     nothing = tell(lambda row: [Reject(row, "all")], attempts, lake)
-    receipt = worker.run_shard(Told(variant="next", behaviour=lambda row: []), None, nothing, 0, lake)
+    receipt = worker.run_shard(Told(variant="next", behaviour=lambda row: []), None, nothing.parts[0], lake)
     assert (receipt.rows_in, receipt.kept) == (0, 0) and receipt.parts[0].rows == 0
 
 
@@ -174,7 +174,7 @@ def test_a_shard_that_is_done_is_not_worked_again(attempts: Receipt, lake: str) 
 
 def test_every_field_counts_for_the_key_except_where(attempts: Receipt, lake: str) -> None:
     def key(**fields: Any) -> str:
-        return worker.run_shard(Told(behaviour=lambda row: [length(row)], **fields), None, attempts, 0, lake).key
+        return worker.run_shard(Told(behaviour=lambda row: [length(row)], **fields), None, attempts.parts[0], lake).key
 
     assert key() == key(role="solver") != key(variant="other")
 
@@ -253,9 +253,9 @@ def test_a_row_that_becomes_several_is_kept_once_in_the_ledger_and_so_are_its_ch
         return [*kept, Reject({**row, "row_id": f"{row['row_id']}/2"}, "one too many")]
 
     stage = Told(behaviour=three)
-    first = worker.run_shard(stage, None, worker.run_empty_rows(3, 10, lake), 0, lake)
+    first = worker.run_shard(stage, None, worker.run_empty_rows(3, 10, lake).parts[0], lake)
     assert (first.rows_in, first.kept, first.parts[0].rows, first.rejected) == (3, 3, 6, {})
-    second = worker.run_shard(stage, None, first, 0, lake)
+    second = worker.run_shard(stage, None, first.parts[0], lake)
     assert (second.rows_in, second.kept, second.parts[0].rows) == (6, 6, 12)
     ids = open_store(lake).get(second.parts[0])["row_id"].to_pylist()
     assert len(set(ids)) == 12
@@ -304,10 +304,10 @@ def test_a_users_column_passes_every_kind_of_step_with_its_type_and_stands_last(
     path = write_jsonl(tmp_path / "a.jsonl", [make_attempt(n) | {"level": n * 1.5} for n in range(12)])
     (attempts,) = seed(Source(input=(path,)), lake)
     store = open_store(lake)
-    steps: list[Receipt] = [worker.run_shard(Measure(), None, attempts, 0, lake)]
-    steps.append(worker.run_shard(KeepShort(), None, steps[-1], 0, lake))
+    steps: list[Receipt] = [worker.run_shard(Measure(), None, attempts.parts[0], lake)]
+    steps.append(worker.run_shard(KeepShort(), None, steps[-1].parts[0], lake))
     steps.append(worker.run_merge(Shorten(), [[steps[-1]]], 4, lake))
-    steps.append(worker.run_shard(Rewrite(behaviour=lambda row: [length(row, 1)]), None, steps[-1], 0, lake))
+    steps.append(worker.run_shard(Rewrite(behaviour=lambda row: [length(row, 1)]), None, steps[-1].parts[0], lake))
     schemas = [store.read_schema(receipt.parts[0]) for receipt in steps]
     assert [schema.names[-1] for schema in schemas] == ["level"] * 4
     assert [schema.field("level").type for schema in schemas] == [pa.float64()] * 4
@@ -336,7 +336,7 @@ def test_a_users_column_that_both_inputs_of_a_merge_bring_is_there_once(tmp_path
 def test_a_stage_names_the_column_that_its_input_lacks(attempts: Receipt, lake: str) -> None:
     told = tell(lambda row: [length(row)], attempts, lake)
     with pytest.raises(SchemaError, match="stage keep_short needs the column 'response'; its input has row_id, n"):
-        worker.run_shard(KeepShort(), None, told, 0, lake)
+        worker.run_shard(KeepShort(), None, told.parts[0], lake)
 
 
 def test_a_filter_that_would_add_a_column_is_refused_where_it_is_written() -> None:
@@ -347,7 +347,7 @@ def test_a_filter_that_would_add_a_column_is_refused_where_it_is_written() -> No
 def test_what_a_model_wrote_is_kept_with_the_rows_that_are_lost(lake: str) -> None:
     spec = engines.pin_model(EmbeddedSpec())
     blanks = worker.run_empty_rows(3, 3, lake)
-    receipt = worker.run_shard(WriteQuestion(sampling=Sampling(max_tokens=4)), spec, blanks, 0, lake)
+    receipt = worker.run_shard(WriteQuestion(sampling=Sampling(max_tokens=4)), spec, blanks.parts[0], lake)
     assert receipt.kept == 0 and receipt.rejects is not None
     lost = open_store(lake).get(receipt.rejects).to_pylist()
     assert [row["reason"] for row in lost] == ["cut_off"] * 3
@@ -362,7 +362,7 @@ def test_the_replies_about_a_row_are_kept_once(lake: str) -> None:
     table = pa.table({"row_id": ["q"], "question": ["What is 2 + 2?"]})
     part = open_store(lake).put(table)
     given = Receipt(step="s", key="k", inputs=(), rows_in=1, kept=1, parts=(part,))
-    receipt = worker.run_shard(stage, engines.pin_model(EmbeddedSpec()), given, 0, lake)
+    receipt = worker.run_shard(stage, engines.pin_model(EmbeddedSpec()), given.parts[0], lake)
     assert receipt.rejects is not None
     first, second = open_store(lake).get(receipt.rejects).to_pylist()
     assert len(first["replies"]) == 2 and second["replies"] is None

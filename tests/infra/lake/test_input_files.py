@@ -156,7 +156,7 @@ def test_rows_of_a_file_that_was_replaced_after_the_check_are_never_committed(tm
     file = worker.check_source(source.input[0], source)
     write_jsonl(tmp_path / "a.jsonl", [make_attempt(3), make_attempt(4)])
     with pytest.raises(BadInput, match=r"a\.jsonl: changed while it was read; run again"):
-        worker.run_seed(file, file.types, 0, source, [], lake)
+        worker.run_seed(file, file.types, source, [], lake)
     assert open_store(lake).read_receipts() == []
 
 

@@ -264,16 +264,16 @@ def test_a_worker_that_does_not_see_the_file_stops_and_quarantines_nothing(lake:
     gone, changed = [FindOverlaps(benchmarks=(exam(benchmark_file, name=name),)) for name in ("gone", "changed")]
     benchmark_file.write_text('{"problem": "Another?"}\n')
     with pytest.raises(QuestmillError, match=r"'changed'.*has changed since the recipe was opened"):
-        worker.run_shard(changed, None, asked(lake, STORY), 0, lake)
+        worker.run_shard(changed, None, asked(lake, STORY).parts[0], lake)
     benchmark_file.unlink()
     with pytest.raises(QuestmillError, match=r"'gone'.*no such file"):
-        worker.run_shard(gone, None, asked(lake, STORY), 0, lake)
+        worker.run_shard(gone, None, asked(lake, STORY).parts[0], lake)
 
 
 def test_every_question_is_kept_or_dropped_with_the_benchmark_as_reason(lake: str, stage: FindOverlaps) -> None:
     swapped = SHORT.replace("3", "7")
     table = asked(lake, "How many?", STORY, swapped, f"Hello! {STORY}")
-    told = worker.run_shard(stage, None, table, 0, lake)
+    told = worker.run_shard(stage, None, table.parts[0], lake)
     assert (told.rows_in, told.kept, told.rejected) == (4, 3, {"clean": 1})
     kept = worker.run_merge(DropOverlaps(), [[table], [told]], 100, lake)
     assert (kept.kept, kept.rejected) == (2, {"contaminated: exam": 2})
@@ -291,7 +291,7 @@ def test_every_question_is_kept_or_dropped_with_the_benchmark_as_reason(lake: st
 
 def test_clean_questions_leave_an_empty_table_of_matches(lake: str, stage: FindOverlaps) -> None:
     table = asked(lake, "How many?", "How much?")
-    told = worker.run_shard(stage, None, table, 0, lake)
+    told = worker.run_shard(stage, None, table.parts[0], lake)
     assert told.rejected == {"clean": 2} and sum(part.rows for part in told.parts) == 0
     assert worker.run_merge(DropOverlaps(), [[table], [told]], 100, lake).kept == 2
 

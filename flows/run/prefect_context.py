@@ -1,0 +1,43 @@
+"""Runs the steps of a recipe as tasks of a Prefect flow, and shows its artifacts there."""
+
+import re
+
+from prefect.artifacts import create_markdown_artifact
+from prefect.context import FlowRunContext
+from prefect.logging import get_run_logger
+
+from flows.run.dask_runner import DaskRunner
+from flows.run.progress import Progress
+from infra.cluster.step_execution import StepExecution
+
+
+class PrefectContext:
+    """See `flows.run.context.RunContext`."""
+
+    def __init__(self) -> None:
+        """Raises RuntimeError outside a flow of Prefect's that runs with `dask_runner`."""
+        context = FlowRunContext.get()
+        if context is None or not isinstance(context.task_runner, DaskRunner):
+            raise RuntimeError("a run is opened in a flow: @flow(task_runner=dask_runner)")
+        self.runner: DaskRunner = context.task_runner
+        self.recipe_name = context.flow.name if context.flow is not None else None
+
+    def attach(self, progress: Progress) -> None:
+        self.runner.progress = progress
+
+    def execute(self, step: StepExecution) -> None:
+        self.runner.execute(step)
+
+    def wait_for_paid_work(self) -> None:
+        self.runner.executor.wait()
+
+    def save_artifact(self, key: str, markdown: str) -> None:
+        create_markdown_artifact(key=format_artifact_key(key), markdown=markdown)
+
+    def warn(self, line: str) -> None:
+        get_run_logger().warning(line)
+
+
+def format_artifact_key(name: str) -> str:
+    """A key that Prefect accepts: lower-case letters, digits and dashes."""
+    return re.sub("[^a-z0-9]+", "-", name.lower()).strip("-")  # matches "_", " ", not "a"

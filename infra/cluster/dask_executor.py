@@ -1,0 +1,202 @@
+"""Executes steps on Dask: submits their calls in a moving frame and collects what they return.
+
+A call whose input is the output of an unfinished call is submitted as its dependent, so the next step begins while
+this one still works. Only a frame of calls is at Dask at a time, and a call that has ended leaves nothing there.
+"""
+
+import queue
+import threading
+import time
+import uuid
+from contextlib import suppress
+from typing import Any
+
+import distributed
+
+from infra.cluster import budget, dask_cluster
+from infra.cluster.step_call import pack_call, run_call
+from infra.cluster.step_execution import POLL_SECONDS, RunEnded, Shard, StepExecution
+from schemas.errors import QuestmillError
+from schemas.receipts import Receipt
+
+LEAST_FRAME = 256
+"""Fewest calls of a step that are at Dask at a time, as far as there are so many."""
+FRAME_PER_THREAD = 4
+"""Calls of a step at Dask for each thread of the cluster: one at work, the others ready to follow at once."""
+REFILL_SHARE = 8
+"""A frame is filled up when an eighth of it is free: one message with many tasks costs less than many messages."""
+THREAD_COUNT_SECONDS = 10.0
+"""Seconds for which the number of the cluster's threads is remembered; workers may join."""
+CONNECTION_LOST = "the connection to Dask's scheduler was lost; the same command continues where it stopped"
+
+Ended = tuple["_SubmittedStep", int, distributed.Future]
+
+
+class _SubmittedStep:
+    """A step with its place among the steps of the run and its calls that are at Dask."""
+
+    def __init__(self, step: StepExecution, number: int) -> None:
+        self.step, self.number = step, number
+        self.packed = pack_call(step)
+        self.key = f"{step.name}-{uuid.uuid4().hex}"
+        """Prefix of the keys of its tasks. Never derived from content: Dask would return results of a deleted lake."""
+        self.next = 0
+        """Number of the first call that was not submitted."""
+        self.futures: dict[int, distributed.Future] = {}
+        """Futures of the calls that are at Dask."""
+
+
+class DaskExecutor:
+    """Executes the steps of one run on a Dask cluster. Later steps go first, so that begun shards are finished."""
+
+    def __init__(self, client: distributed.Client) -> None:
+        self.client = client
+        client.run_on_scheduler(budget.register_usage_handler)
+        self.resources = dask_cluster.list_resources(client)
+        self.steps: dict[StepExecution, _SubmittedStep] = {}
+        self.lock = threading.RLock()
+        self.ended: queue.SimpleQueue[Ended | None] = queue.SimpleQueue()
+        """Calls that Dask reports as ended. None wakes the thread."""
+        self.is_closed = threading.Event()
+        self.frame, self.frame_valid_until = LEAST_FRAME, 0.0
+        self.thread = threading.Thread(target=self._run, name="steps", daemon=True)
+        self.thread.start()
+
+    def execute(self, step: StepExecution) -> None:
+        """Begin a step. Returns at once; its results arrive in `step`."""
+        with self.lock:
+            submitted = self.steps[step] = _SubmittedStep(step, len(self.steps))
+            try:
+                self._fill(submitted)
+            except Exception as error:
+                step.fail(error)
+                raise
+        self.ended.put(None)
+
+    def wait(self) -> None:
+        """Wait until every step has ended, as far as the budget allows."""
+        for step in list(self.steps):
+            while not step.wait(POLL_SECONDS):  # in slices, so that a signal is noticed
+                pass
+
+    def close(self) -> None:
+        """End the steps that have not ended: their calls are cancelled, and whoever waits for them is told."""
+        self.is_closed.set()
+        self.ended.put(None)
+        self.thread.join()
+        with self.lock:
+            left = [future for submitted in self.steps.values() for future in submitted.futures.values()]
+            for submitted in self.steps.values():
+                submitted.futures.clear()
+                if not submitted.step.has_ended:
+                    submitted.step.fail(RunEnded("the run has ended"))
+        if left:
+            with suppress(Exception):  # the scheduler may be gone
+                self.client.cancel(left, force=True, reason="the run has ended")
+
+    # -- the thread -----------------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        while not self.is_closed.is_set():
+            try:
+                self._collect(self._next_batch())
+                self._refresh_frame()
+                with self.lock:
+                    for submitted in list(self.steps.values()):
+                        self._fill(submitted)
+            except Exception as error:  # of Dask; nobody else would ever hear of it
+                for submitted in list(self.steps.values()):
+                    if not submitted.step.has_ended:
+                        submitted.step.fail(error)
+
+    def _next_batch(self) -> list[Ended]:
+        """Wait until a call has ended or the thread is woken; return all calls that have ended by then."""
+        batch = [self.ended.get()]
+        while not self.ended.empty():
+            batch.append(self.ended.get())
+        return [ended for ended in batch if ended is not None]
+
+    def _collect(self, batch: list[Ended]) -> None:
+        """Fetch results and errors of calls that have ended, record them, and let Dask forget them."""
+        finished = {(s, number): future for s, number, future in batch if future.status == "finished"}
+        results = self.client.gather(finished, errors="skip") if finished else {}
+        returned: dict[_SubmittedStep, dict[int, Any]] = {}
+        for submitted, number, future in batch:
+            if (submitted, number) in finished and future.status == "finished":
+                returned.setdefault(submitted, {})[number] = results[submitted, number]
+            else:
+                submitted.step.fail(_error_of(future), number)
+        for submitted, by_number in returned.items():
+            submitted.step.succeed(by_number)
+        with self.lock:
+            for submitted, number, _ in batch:
+                submitted.futures.pop(number, None)
+
+    def _refresh_frame(self) -> None:
+        if time.monotonic() > self.frame_valid_until:
+            self.frame = max(LEAST_FRAME, FRAME_PER_THREAD * sum(self.client.nthreads().values()))
+            self.frame_valid_until = time.monotonic() + THREAD_COUNT_SECONDS
+
+    def _fill(self, submitted: _SubmittedStep) -> None:
+        """Submit calls of a step until its frame is full, or up to an input that was not submitted yet."""
+        step, total = submitted.step, len(submitted.step.inputs)
+        room = self.frame - len(submitted.futures)
+        if submitted.next == total or step.has_ended or (room < self.frame // REFILL_SHARE):
+            return
+        given: dict[int, Any] = {}
+        while len(given) < room and submitted.next < total:
+            value = step.inputs[submitted.next]
+            if isinstance(value, Shard) and (origin := self._running_origin(value)) is not None:
+                if value.index in origin.step.errors or _never_submits(origin, value.index):
+                    step.fail(origin.step.errors.get(value.index) or _first_error(origin.step), submitted.next)
+                    submitted.next += 1
+                    if step.has_ended:
+                        return
+                    continue
+                if value.index >= origin.next:
+                    break
+                value = origin.futures[value.index]
+            elif isinstance(value, Shard):
+                value = value.part
+            given[submitted.next] = value
+            submitted.next += 1
+        if given:
+            self._submit(submitted, given)
+
+    def _running_origin(self, shard: Shard) -> _SubmittedStep | None:
+        """The step that has yet to yield a shard; None if its part is known."""
+        if isinstance(shard.origin, Receipt) or shard.index in shard.origin.results:
+            return None
+        return self.steps[shard.origin]
+
+    def _submit(self, submitted: _SubmittedStep, given: dict[int, Any]) -> None:
+        kind = dask_cluster.ASK_RESOURCE if submitted.step.waits_for_server else dask_cluster.COMPUTE_RESOURCE
+        futures = self.client.map(
+            run_call,
+            list(given.values()),
+            [submitted.packed] * len(given),  # as a keyword Dask would name a large one alike in all steps
+            key=[(submitted.key, number) for number in given],
+            pure=False,
+            priority=submitted.number,
+            resources={kind: 1} if kind in self.resources else None,
+        )
+        submitted.futures.update(zip(given, futures, strict=True))
+        for number, future in zip(given, futures, strict=True):
+            future.add_done_callback(lambda ended, number=number: self.ended.put((submitted, number, ended)))
+
+
+def _never_submits(origin: _SubmittedStep, number: int) -> bool:
+    return origin.step.has_ended and number >= origin.next
+
+
+def _first_error(step: StepExecution) -> BaseException:
+    return step.error or RunEnded(f"step {step.name} has ended")
+
+
+def _error_of(future: distributed.Future) -> BaseException:
+    """The error of a call that ended without a result, with the traceback of the worker."""
+    if future.status == "error":
+        error = future.exception()
+        assert isinstance(error, BaseException)
+        return error.with_traceback(future.traceback())
+    return QuestmillError(CONNECTION_LOST)
