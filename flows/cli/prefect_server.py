@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from flows.cli.migrated_database import keep_database, provide_database
 from infra.cluster.signals import block_interrupts
 
 FLUSH_SECONDS = 5.0
@@ -48,7 +49,7 @@ def ensure_prefect_server() -> Iterator[threading.Event]:
     Yields an event, to be set before a flow runs. If it is not set, our own server ends at once.
     """
     used = threading.Event()
-    home = Path(os.environ.get("PREFECT_HOME", "~/.prefect")).expanduser()
+    home = _prefect_home()
     if os.environ.get("PREFECT_API_URL", _read_configured_url(home)):
         yield used
         return
@@ -70,6 +71,10 @@ def ensure_prefect_server() -> Iterator[threading.Event]:
     finally:
         del os.environ["PREFECT_API_URL"]
         process.communicate(b"" if used.is_set() else EXIT_AT_ONCE)
+
+
+def _prefect_home() -> Path:
+    return Path(os.environ.get("PREFECT_HOME", "~/.prefect")).expanduser()
 
 
 def _read_configured_url(home: Path) -> str:
@@ -96,12 +101,16 @@ def serve(socket_file: int, lock_file: int) -> None:
         os._exit(0)
 
     threading.Thread(target=end_with_parent, daemon=True).start()
+    home = _prefect_home()
+    is_new = not (home / "prefect.db").exists()
     import uvicorn
 
     class Server(uvicorn.Server):
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             begun.set()
+            provide_database(home)
             await super().startup(sockets)
+            keep_database(home, is_new)
             os.close(lock_file)
             ready.set()
 

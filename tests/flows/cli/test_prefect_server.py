@@ -1,6 +1,9 @@
 """Prefect's server: the one that is configured, or one of our own that is gone when it is of no use any more."""
 
+import contextlib
+import importlib.metadata
 import os
+import sqlite3
 import time
 import urllib.request
 from pathlib import Path
@@ -73,3 +76,29 @@ def test_a_working_folder_with_modules_of_the_same_names_is_none_of_the_servers_
         with urllib.request.urlopen(f"{os.environ['PREFECT_API_URL']}/health", timeout=TIMEOUT_SECONDS) as answer:
             assert answer.read() == b"true"
     assert (home / "prefect.db").exists()
+
+
+@pytest.mark.system
+def test_a_new_home_begins_with_the_database_that_the_first_one_migrated(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("QUESTMILL_CACHE", str(tmp_path / "cache"))
+    wait_for_answer()
+    [kept] = (tmp_path / "cache").iterdir()
+    assert kept.name == f"prefect-{importlib.metadata.version('prefect')}.db"
+    with contextlib.closing(sqlite3.connect(kept)) as database:
+        database.execute("CREATE TABLE copied (n)")
+        assert database.execute("SELECT count(*) FROM flow_run").fetchone() == (0,)
+    other = tmp_path / "other"
+    monkeypatch.setenv("PREFECT_HOME", str(other))
+    wait_for_answer()
+    with contextlib.closing(sqlite3.connect(other / "prefect.db")) as database:
+        assert database.execute("SELECT count(*) FROM copied").fetchone() == (0,)
+
+
+def wait_for_answer() -> None:
+    """Start a server of our own and end it once it has answered."""
+    with ensure_prefect_server() as used:
+        used.set()
+        with urllib.request.urlopen(f"{os.environ['PREFECT_API_URL']}/health", timeout=TIMEOUT_SECONDS) as answer:
+            assert answer.read() == b"true"
