@@ -1,6 +1,6 @@
 """Says what a run needs from its surroundings: somebody who executes its steps, and a place for artifacts and warnings.
 
-Under Prefect that is `flows.run.prefect_context`; without it, `flows.run.finished_work`.
+Under Prefect that is `flows.run.prefect_context`.
 """
 
 from contextvars import ContextVar

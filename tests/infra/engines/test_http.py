@@ -1,6 +1,7 @@
 """The http engine against a real server over HTTP: the contract, and every way in which a server fails."""
 
 import hashlib
+import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -307,6 +308,7 @@ def test_only_the_place_of_a_server_is_no_part_of_the_identity() -> None:
 def test_a_server_that_ignores_n_is_asked_for_each_further_sample(
     stage_api: str, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level(logging.WARNING)
     with MockServer(reply=words) as stub, opened(stub, supports_n=False, api=stage_api) as engine:
         one_by_one = asked(engine, 5, n=3)
     with (
