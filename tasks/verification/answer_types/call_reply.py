@@ -45,7 +45,7 @@ _PYTHON_LANGUAGES = ("python", "py", "tool_code", "")
 _CODE_SPAN = re.compile(r"`([^`\n]{3,})`")
 # matches all of "; ", ",\n", not of "and"
 _SEPARATORS = re.compile(r"[\s;,]*")
-# matches "<tool_call", '"arguments"', "f(x=", "[TOOL_CALLS]", not "f(x)", "call me"
+# matches "<tool_call", '{"name"', "f(x=", "[TOOL_CALLS]", not "f(x)", "call me"
 LOOKS_LIKE_CALL = re.compile(
     r"tool_call|function_call|functioncall|<function=|TOOL_CALLS|python_tag|\u2581|\{\s*[\"']|^[ \t]*Action[ \t]*:"
     r"|[A-Za-z_]\w*\((?:\s*\)|\s*[A-Za-z_]\w*\s*=|\s*[\"'\[{])",

@@ -16,7 +16,7 @@ from tasks.verification.math_verify.verdict import FORM_CHARACTERS, Verdict
 _FENCE_SIGNS = "`~"
 
 
-class _Wanted(NamedTuple):
+class _Expectation(NamedTuple):
     """What a row wants: the gold's value and text if it has a gold, and the schema's text if it has one."""
 
     has_gold: bool
@@ -44,7 +44,7 @@ class JsonAnswer(AnswerChecker):
     def check(self, case: AnswerCase) -> Verdict:
         """The verdict on one case."""
         try:
-            wanted = _read_wanted(case)
+            wanted = _read_expectation(case)
         except (JsonFault, ValueError):
             return Verdict("unparseable", "gold_unparseable", _shorten(case.gold))
         if not case.response.strip():
@@ -58,7 +58,7 @@ class JsonAnswer(AnswerChecker):
         verdict = self._decide(wanted, found[-1].value, found[-1].text)
         return verdict._replace(gold_parsed=_shorten(case.gold), answer_parsed=_shorten(found[-1].text.strip()))
 
-    def _decide(self, wanted: _Wanted, value: Any, text: str) -> Verdict:
+    def _decide(self, wanted: _Expectation, value: Any, text: str) -> Verdict:
         try:
             is_equal = not wanted.has_gold or canonical_text(value, wanted.fold, wanted.unordered) == canonical_text(
                 wanted.gold, wanted.fold, wanted.unordered
@@ -69,7 +69,7 @@ class JsonAnswer(AnswerChecker):
             return Verdict("wrong", "json")
         return self._check_schema(wanted, text) if wanted.schema is not None else Verdict("correct", "json")
 
-    def _check_schema(self, wanted: _Wanted, text: str) -> Verdict:
+    def _check_schema(self, wanted: _Expectation, text: str) -> Verdict:
         message = {"schema": wanted.schema, "instance": text.strip(), "formats": wanted.formats}
         try:
             result = run_limited("schema", message, self.deadline)
@@ -82,7 +82,7 @@ class JsonAnswer(AnswerChecker):
         return Verdict("unparseable", "gold_unparseable") if wanted.has_gold else Verdict("wrong", "json_schema")
 
 
-def _read_wanted(case: AnswerCase) -> _Wanted:
+def _read_expectation(case: AnswerCase) -> _Expectation:
     """What the row wants. Raises `ValueError` where that cannot be read."""
     details = case.details
     gold = (case.gold or "").strip()
@@ -91,7 +91,7 @@ def _read_wanted(case: AnswerCase) -> _Wanted:
     schema = _read_schema(details.get("schema"))
     if not gold and schema is None:
         raise ValueError("there is neither a gold nor a schema; give one of them")
-    return _Wanted(
+    return _Expectation(
         bool(gold),
         parse_json(gold) if gold else None,
         schema,
@@ -132,7 +132,7 @@ def _read_paths(unordered: Any) -> bool | tuple[Path, ...]:
     )
 
 
-def _prefers_objects(wanted: _Wanted) -> bool:
+def _prefers_objects(wanted: _Expectation) -> bool:
     return isinstance(wanted.gold, dict) if wanted.has_gold else '"array"' not in (wanted.schema or "")
 
 
