@@ -12,13 +12,14 @@ from tasks.verification.answer_types.strict_json import JsonFault, parse_json
 from tasks.verification.math_verify.verdict import FORM_CHARACTERS, Verdict
 
 
-class CallAnswer(AnswerChecker):
+class CallChecker(AnswerChecker):
     """Compares the function calls of a response with the gold's, a JSON list of calls; `[]` wants no call.
 
     A gold call is `{"name": ..., "arguments": {...}}`, or `{"name of the function": {...}}` with lists of allowed
     values as the Berkeley leaderboard writes it. Details: `values` says what stands for each argument (`one`, `any_of`
     or `bfcl`); `ordered` makes the order of calls count; `optional` names arguments that may be left out; `fold`
-    ignores case and blanks in texts; `tools` are the functions' definitions, which name arguments given by position.
+    ignores case and blanks in texts; `tools` (or `functions`) are the functions' definitions, which name arguments
+    given by position.
     Nothing of a response is ever evaluated.
     """
 
@@ -28,7 +29,7 @@ class CallAnswer(AnswerChecker):
         """The verdict on one case."""
         try:
             golds, rules = _read_gold(case)
-            parameters = _read_parameters(case.details.get("tools"))
+            parameters = _read_parameters(case.details.get("tools") or case.details.get("functions"))
         except (JsonFault, ValueError):
             return Verdict("unparseable", "gold_unparseable", _shorten(case.gold))
         if not case.response.strip():

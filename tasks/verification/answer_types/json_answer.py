@@ -27,12 +27,13 @@ class _Expectation(NamedTuple):
     formats: bool
 
 
-class JsonAnswer(AnswerChecker):
-    """Compares the JSON of a response with the gold's, checks it against `details["schema"]`, or does both.
+class JsonChecker(AnswerChecker):
+    """Compares the JSON of a response with the gold's, checks it against a JSON schema, or does both.
 
-    The order of keys and the spelling of numbers do not count; 1 is not true, and texts are exact. Other details:
-    `fold` ignores case and blanks in texts; `unordered` ignores the order of all lists (true) or of those at JSON
-    pointers in which `*` stands for any index; `formats` checks the schema's formats too.
+    The schema is the detail `schema` (or `json_schema`). The order of keys and the spelling of numbers do not count; 1
+    is not true, and texts are exact. Other details: `fold` ignores case and blanks in texts; `unordered` ignores the
+    order of all lists (true) or of those at JSON pointers in which `*` stands for any index; `formats` checks the
+    schema's formats too.
     """
 
     answer_type: ClassVar[str] = "json"
@@ -88,7 +89,8 @@ def _read_expectation(case: AnswerCase) -> _Expectation:
     gold = (case.gold or "").strip()
     if gold[:3] in ("```", "~~~"):
         gold = gold.strip(_FENCE_SIGNS).partition("\n")[2]
-    schema = _read_schema(details.get("schema"))
+    schema = details.get("schema")
+    schema = _read_schema(details.get("json_schema") if schema is None else schema)
     if not gold and schema is None:
         raise ValueError("there is neither a gold nor a schema; give one of them")
     return _Expectation(

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any, ClassVar
 
 from pydantic import Field, ValidationError
@@ -33,7 +34,7 @@ KINDS: Mapping[str, type[Constraint]] = {
 """All kinds of constraints by their names."""
 
 
-class ConstraintsAnswer(AnswerChecker):
+class ConstraintsChecker(AnswerChecker):
     """Checks a response against the constraints of the row, in the gold or in `details["constraints"]`.
 
     They are a JSON list of objects with `kind` and its arguments, or IFEval's `instruction_id_list` and `kwargs`. The
@@ -79,10 +80,9 @@ class ConstraintsAnswer(AnswerChecker):
 def read_constraints(case: AnswerCase) -> list[Constraint]:
     """The constraints of a row, of its details or else of its gold. Raises `ValueError`."""
     details = case.details
-    if "constraints" in details or "instruction_id_list" in details:
-        stated: Any = details.get("constraints", details)
-    else:
-        stated = case.gold or ""
+    stated: Any = details.get("constraints")
+    if stated is None:
+        stated = details if details.get("instruction_id_list") is not None else case.gold or ""
     if isinstance(stated, str):
         stated = parse_json(stated.strip())
     if isinstance(stated, Mapping) and "instruction_id_list" in stated:
@@ -95,7 +95,15 @@ def read_constraints(case: AnswerCase) -> list[Constraint]:
 def _read_constraint(stated: Any) -> Constraint:
     if not isinstance(stated, Mapping) or stated.get("kind") not in KINDS:
         raise ValueError(f"{stated!r} has no known `kind`; give one of {', '.join(sorted(KINDS))}")
-    return KINDS[stated["kind"]].model_validate({name: value for name, value in stated.items() if name != "kind"})
+    return KINDS[stated["kind"]].model_validate(
+        {name: _read_whole_number(value) for name, value in stated.items() if name != "kind" and value is not None}
+    )
+
+
+def _read_whole_number(value: Any) -> Any:
+    """15.0 as the integer 15, since a column with empty cells holds its numbers as floats."""
+    is_whole = isinstance(value, float | Decimal) and 0 <= value <= MAX_CHARACTERS and value == int(value)
+    return int(value) if is_whole else value
 
 
 def _describe(constraint: Constraint) -> str:

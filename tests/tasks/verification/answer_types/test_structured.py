@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from tasks.verification.answer_types.call import CallAnswer
+from tasks.verification.answer_types.call import CallChecker
 from tasks.verification.answer_types.checker import AnswerCase, AnswerChecker
-from tasks.verification.answer_types.constraints.checker import KINDS, ConstraintsAnswer
+from tasks.verification.answer_types.constraints.checker import KINDS, ConstraintsChecker
 from tasks.verification.answer_types.constraints.ifeval import INSTRUCTIONS
-from tasks.verification.answer_types.json_answer import JsonAnswer
+from tasks.verification.answer_types.json_answer import JsonChecker
 from tasks.verification.math_verify.verdict import Verdict
 from tests.support.response_pairs import find_fault
 
@@ -22,9 +22,9 @@ DATA = Path(__file__).parents[3] / "data" / "answer_types"
 SHORT_DEADLINE = 0.3
 """Seconds of CPU time for what never ends, so that the test does not wait for it."""
 CHECKERS: dict[str, AnswerChecker] = {
-    "json": JsonAnswer(deadline=SHORT_DEADLINE),
-    "call": CallAnswer(),
-    "constraints": ConstraintsAnswer(deadline=SHORT_DEADLINE),
+    "json": JsonChecker(deadline=SHORT_DEADLINE),
+    "call": CallChecker(),
+    "constraints": ConstraintsChecker(deadline=SHORT_DEADLINE),
 }
 HOSTILE_SECONDS = 60.0
 """Far more than a hostile text takes (some seconds), and far less than quadratic work on it would."""
@@ -220,3 +220,14 @@ def test_each_kind_of_constraint_takes_bounded_time_on_hostile_texts(kind: dict[
 
 def test_a_response_that_is_too_long_is_left_open() -> None:
     assert check("constraints", "a" * 1_000_001, constraints=[{"kind": "no_comma"}]).rule == "too_long"
+
+
+def test_details_may_stand_in_columns_with_empty_cells() -> None:
+    ids, words = ["length_constraints:number_words"], {"relation": "at least", "num_words": 2.0, "language": None}
+    details = {"constraints": None, "instruction_id_list": ids, "kwargs": [words], "topic": "rain"}
+    assert check("constraints", "Rain falls.", **details).verdict == "correct"
+    assert check("constraints", "Rain.", **details).verdict == "wrong"
+    assert check("json", "1", schema=None, json_schema={"type": "string"}).verdict == "wrong"
+    definitions = [{"name": "f", "parameters": {"properties": {"x": {}}}}]
+    gold = '[{"name": "f", "arguments": {"x": 1}}]'
+    assert check("call", "f(1)", gold, tools=None, functions=definitions, values=None).verdict == "correct"
