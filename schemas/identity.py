@@ -29,7 +29,10 @@ _ADDED_IN_0_2: Mapping[str, tuple[str, ...]] = {
     "Lemma": ("strategies",),
     "DrawErrorTypes": ("uniform",),
     "Truncate": ("keep_whole_solution",),
-    "Verifiers": ("answer_type", "choice", "text", "number", "code", "program", "function", "sql"),
+    "Verifiers": (
+        *("answer_type", "choice", "text", "number", "code", "program", "function", "sql"),
+        *("json_answer", "call", "constraints"),
+    ),
 }
 ADDED_FIELDS: Mapping[str, str] = {
     f"{model}.{field}": "0.2" for model, fields in _ADDED_IN_0_2.items() for field in fields

@@ -1,10 +1,13 @@
 """The table of answer types: a checker for each type that is no mathematics."""
 
 from schemas.identity import FrozenModel
+from tasks.verification.answer_types.call import CallChecker
 from tasks.verification.answer_types.checker import AnswerChecker
 from tasks.verification.answer_types.choice import ChoiceChecker
 from tasks.verification.answer_types.code import CodeChecker
+from tasks.verification.answer_types.constraints.checker import ConstraintsChecker
 from tasks.verification.answer_types.function import FunctionChecker
+from tasks.verification.answer_types.json_answer import JsonChecker
 from tasks.verification.answer_types.number import NumberChecker
 from tasks.verification.answer_types.program import ProgramChecker
 from tasks.verification.answer_types.sql import SqlChecker
@@ -32,6 +35,13 @@ class AnswerCheckers(FrozenModel):
     """How answers of the type `function` are checked: by a Python function of the user's."""
     sql: SqlChecker = SqlChecker()
     """How answers of the type `sql` are checked: a query must give the rows of the gold query on a database."""
+
+    json_answer: JsonChecker = JsonChecker()
+    """How answers of the type `json` are checked: by their gold, a JSON schema or both."""
+    call: CallChecker = CallChecker()
+    """How answers of the type `call` are checked: the functions, their arguments and the types of these."""
+    constraints: ConstraintsChecker = ConstraintsChecker()
+    """How answers of the type `constraints` are checked: by instructions that a program can verify."""
 
     def checkers(self) -> dict[str, AnswerChecker]:
         """The checkers by answer type."""
