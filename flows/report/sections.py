@@ -36,7 +36,8 @@ def _build_sections(summary: DatasetSummary) -> Iterator[Section]:
     yield Section("Generators", _build_generators(summary.generators))
     for name, ledger in summary.generators.items() if len(summary.generators) > 1 else ():
         yield Section(f"Generator {name}" if name else "Rows of no generator", _build_funnel(ledger))
-    labels = [*_build_error_rates(summary.error_rates), *(Paragraph(line) for line in summary.unmeasured_verifiers)]
+    notes = [*filter(None, [summary.weakest_rule]), *summary.unmeasured_verifiers]
+    labels = [*_build_error_rates(summary.error_rates), *map(Paragraph, notes)]
     yield Section("Measured error rates", labels)
     yield Section("Warnings", [Paragraph(line) for line in manifest.warnings])
     yield Section("Warnings of the gate", [Paragraph(line) for line in summary.warnings])

@@ -19,6 +19,7 @@ from infra.lake import catalog
 from infra.lake.file_errors import root_cause
 from infra.lake.store import Store, open_store
 from infra.report_data import column_profiles, generator_funnels
+from infra.report_data.rule_rates import describe_weakest_rule, read_figures
 from schemas.errors import QuestmillError
 from schemas.outcomes import Row
 from schemas.receipts import Manifest, Receipt, StepCount
@@ -32,6 +33,8 @@ EXAMPLE_ROWS = 2
 """Dropped rows to show for each step and reason."""
 ERROR_RATES_FILE = Path(__file__).parent / "verifier_error_rates.toml"
 """Error rates of the rule-based verifier, as measured by `make bench ONLY=verifier_error_rates`."""
+ANSWER_MATCH_VERIFIER = "questmill.answer_match"
+"""Name of the rule-based verifier in the rows that it judged."""
 ANSWER_MATCH_STEPS: dict[str, tuple[str, ...]] = {
     "verify": ("answer_match",),
     "keep_decided": ("keep_decided", "answer_match"),
@@ -106,6 +109,8 @@ class DatasetSummary:
     """Rows of `schemas.tables.error_rates`: those of the verifier, and those measured in this lake."""
     unmeasured_verifiers: tuple[str, ...] = ()
     """Lines that say which error rates are unknown, and why."""
+    weakest_rule: str = ""
+    """The rule whose false accepts are least excluded among those that accepted published rows; empty: none did."""
 
 
 def run_summary(manifest: Manifest, lake: str) -> DatasetSummary:
@@ -143,6 +148,7 @@ def read_summary(store: Store, manifest: Manifest, measured_rates: Sequence[Row]
                     *(_lake_error_rates(con, store) if measured_rates is None else measured_rates),
                 ),
                 unmeasured_verifiers=tuple(_explain_unmeasured(manifest)),
+                weakest_rule=_describe_weakest_rule(con, "published"),
             )
     except (duckdb.Error, OSError) as error:
         raise QuestmillError(
@@ -242,10 +248,23 @@ def _verifier_error_rates(manifest: Manifest) -> list[Row]:
     judging_steps = [step for step in ANSWER_MATCH_STEPS if step in {count.step for count in manifest.ledger}]
     if not judging_steps:
         return []
-    rows: list[Row] = tomllib.loads(ERROR_RATES_FILE.read_text())["figures"]
+    rows: list[Row] = [*tomllib.loads(ERROR_RATES_FILE.read_text())["figures"], *read_figures()]
     tolerances = [f"{step} allowed {given:g}" for step in judging_steps if (given := _tolerance_of(manifest, step))]
     suffix = f"; measured without a tolerance, but {', '.join(tolerances)}" if tolerances else ""
     return [row | {"note": f"{row['note']}{suffix}"} for row in rows]
+
+
+def _describe_weakest_rule(con: duckdb.DuckDBPyConnection, table: str) -> str:
+    """About the rule-based verifier's weakest rule; empty if the rows have no verdicts of it."""
+    columns = {str(name) for name, *_ in con.execute(f"DESCRIBE {table}").fetchall()}
+    if not columns >= {"verdict", "rule", "verifier"}:
+        return ""
+    verifier = "coalesce(decided_by, verifier)" if "decided_by" in columns else "verifier"
+    accepted = con.execute(
+        f"SELECT rule, count(*) FROM {table} WHERE verdict = 'correct' AND {verifier} = $verifier GROUP BY rule",
+        {"verifier": ANSWER_MATCH_VERIFIER},
+    ).fetchall()
+    return describe_weakest_rule(dict(accepted))
 
 
 def _tolerance_of(manifest: Manifest, step: str) -> float:

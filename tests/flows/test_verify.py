@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from infra.lake.store import Store
+from infra.report_data.dataset_summary import read_summary
 from schemas.errors import LedgerError
 from tests.support.forks import start_forked
 from tests.support.recorded import SKIP_REASON, SOLUTIONS, write_attempts
@@ -33,6 +34,16 @@ def test_a_bad_row_gets_a_verdict_or_goes_to_quarantine_with_the_reason(baseline
     odd = dict(query(baseline.store, "SELECT question, verdict FROM verified WHERE expected IS NULL"))
     assert set(odd) == {"never closed", "a tower"}
     assert set(odd.values()) <= {"wrong", "unparseable", "timeout"}
+
+
+def test_the_report_names_the_weakest_rule_that_accepted_rows(baseline: Lake) -> None:
+    accepted = dict(query(baseline.store, "SELECT rule, count(*) FROM verified WHERE verdict = 'correct' GROUP BY 1"))
+    line = read_summary(baseline.store, baseline.manifest).weakest_rule
+    assert any(
+        line.startswith(f"The weakest rule that accepted rows here is {rule}: {rows:,} of 214 accepted rows.")
+        for rule, rows in accepted.items()
+        if rule != "identical"
+    )
 
 
 def test_the_funnel_accounts_for_every_row(baseline: Lake) -> None:

@@ -5,8 +5,11 @@ import re
 from tasks.verification.equivalence.units import is_known_unit, normalize_unit
 
 _PHRASE = r"(degrees\s+(?:celsius|fahrenheit)|(?:(?:square|cubic)\s+)?[a-z]+(?:\s+per\s+[a-z]+|/[a-z]+)?)"
-# matches "how many meters", "How many square feet", not "how much", "many meters"
-_HOW_MANY = re.compile(rf"\bhow\s+many\s+{_PHRASE}", re.IGNORECASE)
+# matches "how many meters", "How many square feet", "how many more total hours", not "how much", "many meters"
+_HOW_MANY = re.compile(
+    r"\bhow\s+many\s+(?:(?:more|fewer|less|total|additional|extra|combined|full|whole|remaining|other)\s+)*" + _PHRASE,
+    re.IGNORECASE,
+)
 # matches "in seconds", "in square feet", "in km/h", not "inside", "in 5"
 _IN_UNITS = re.compile(rf"\b(?:in|as|number\s+of)\s+{_PHRASE}", re.IGNORECASE)
 MAX_PHRASES = 20

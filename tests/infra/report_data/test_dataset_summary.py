@@ -272,8 +272,10 @@ def test_what_the_ladder_judged_says_what_the_ladder_is_worth(lake: str) -> None
         label: ClassVar[str] = "keep_decided"
 
     told = dataset_summary.read_summary(open_store(lake), published(lake, {"ann": 9}, Grade())).error_rates
-    assert [row["figure"] for row in told] == ["verifier: false accepts", "verifier: false rejects"]
-    assert all(row["low"] <= row["value"] <= row["high"] < 0.01 for row in told)
+    assert [row["figure"] for row in told[:2]] == ["verifier: false accepts", "verifier: false rejects"]
+    assert {f"verifier, real golds: false {what}" for what in ("accepts", "rejects")} <= {row["figure"] for row in told}
+    assert all(row["low"] <= row["value"] <= row["high"] for row in told)
+    assert all(row["high"] < 0.01 for row in told[:2])
 
 
 def judged_by(lake: str, *steps: str, recipe: Row | None = None) -> dataset_summary.DatasetSummary:
