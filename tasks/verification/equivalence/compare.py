@@ -528,9 +528,12 @@ def _compare_numbers(left: ParsedAnswer, right: ParsedAnswer, hints: QuestionHin
     if units_differ(gold.unit, answer.unit):
         return Verdict("unparseable", "units_differ", *parsed)
     if gold.is_percent != answer.is_percent:
-        if gold.unit or answer.unit:  # 15% is neither 15 degrees nor 15 dollars
+        verdict = _compare_percent(_to_scalar(gold), _to_scalar(answer), parsed, hints)
+        if (
+            verdict and verdict.verdict == "correct" and (gold.unit or answer.unit)
+        ):  # 15% is neither 15 degrees nor 15 dollars
             return Verdict("unparseable", "units_differ", *parsed)
-        return _compare_percent(_to_scalar(gold), _to_scalar(answer), parsed, hints)
+        return verdict
     equal = gold.value == answer.value
     if not equal and (gold.is_approximate or answer.is_approximate):
         return Verdict("unparseable", "words", *parsed)

@@ -32,6 +32,7 @@ def rounded() -> Rows:
     return [{"question": f"{n}?", "response": said, "answer": gold} for n, (said, gold) in enumerate(given)]
 
 
+@pytest.mark.system
 def test_another_verifier_judges_what_was_published_and_says_what_it_changed(
     judged: Callable[..., Any], command: Command, tmp_path: Path
 ) -> None:

@@ -93,6 +93,7 @@ def test_a_shard_goes_on_while_another_of_its_step_is_still_at_work(client: dist
     ON_CALL.clear()
 
 
+@pytest.mark.system
 def test_dask_holds_one_frame_of_each_step_and_nothing_of_what_has_ended(
     executor: DaskExecutor, client: distributed.Client
 ) -> None:

@@ -98,6 +98,7 @@ def test_hostile_json_gets_its_verdict_in_bounded_time(name: str) -> None:
     assert time.process_time() - began < HOSTILE_SECONDS
 
 
+@pytest.mark.system
 def test_hostile_json_takes_bounded_memory() -> None:
     check("json", LIST, LIST, unordered=True)
     check("json", "[[]" + ",[]" * 1_600_000 + "]", "[]")
