@@ -23,9 +23,10 @@ def test_the_readme_lists_every_set_with_its_marker() -> None:
     assert listed.keys() == targets
 
 
-def test_continuous_integration_requires_every_set_but_the_one_that_is_run_by_hand() -> None:
+def test_continuous_integration_runs_every_set_but_the_one_that_is_run_by_hand() -> None:
     run = (ROOT / ".ci" / "run").read_text()
     targets = set(re.findall(r"^(test[\w-]*):", MAKEFILE, re.MULTILINE))
-    required = re.findall(r"^(?:make|run \d+|if .*; then run \d+) (test[\w-]*)(?:$|; else echo )", run, re.MULTILINE)
-    assert sorted(required) == sorted(targets)
+    assert set(re.findall(r"(?:^make|\brun \d+) (test[\w-]*)\b", run, re.MULTILINE)) == targets
+    not_required = set(re.findall(r"^run \d+ (test[\w-]*) \|\|", run, re.MULTILINE))
+    assert not_required <= {"test-vllm", "test-real"}, "the other sets need nothing that cannot be had"
     assert run.splitlines()[-1] == "make test", "the last line that continuous integration prints is pytest's"
