@@ -12,7 +12,7 @@ from infra.cluster.step_execution import StepExecution
 
 
 class PrefectContext:
-    """See `flows.run.context.RunContext`."""
+    """What executes the steps of a run, and where its artifacts and warnings are shown."""
 
     def __init__(self) -> None:
         """Raises RuntimeError outside a flow of Prefect's that runs with `dask_runner`."""
@@ -23,18 +23,23 @@ class PrefectContext:
         self.recipe_name = context.flow.name if context.flow is not None else None
 
     def attach(self, progress: Progress) -> None:
+        """Take over the display of the run, to close it when the run ends."""
         self.runner.progress = progress
 
     def execute(self, step: StepExecution) -> None:
+        """Begin a step. Returns at once; its results arrive in `step`."""
         self.runner.execute(step)
 
     def wait_for_paid_work(self) -> None:
+        """Wait until every step has ended that a spent budget lets end."""
         self.runner.executor.wait()
 
     def save_artifact(self, key: str, markdown: str) -> None:
+        """Show a text beside the run."""
         create_markdown_artifact(key=format_artifact_key(key), markdown=markdown)
 
     def warn(self, line: str) -> None:
+        """Write one line to the log of the run."""
         get_run_logger().warning(line)
 
 

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from flows.report import storage
-from flows.run.context import find_context
 from flows.run.dask_runner import dask_runner
 from flows.run.history import RunRecord, format_funnel, pinned_manifest, receipts_of_published
 from flows.run.options import load_active_budget, load_active_profile, load_code_policy
+from flows.run.prefect_context import PrefectContext
 from flows.run.progress import Progress
 from flows.run.roles import Roles
 from flows.run.table import Table
@@ -55,7 +55,7 @@ class Run:
         self.counted_receipts: set[str] = set()
         """Keys of receipts whose samples have been checked for those cut off."""
         self.warnings: list[str] = []
-        self.context = find_context()
+        self.context = PrefectContext()
         self.progress = Progress(self.id)
         self.context.attach(self.progress)
         self.record = RunRecord(self.store, self.id)

@@ -33,7 +33,7 @@ class AnswerChecker(FrozenModel):
 
     def check(self, case: AnswerCase) -> Verdict:
         """The verdict on one case."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} must define check()")
 
     def check_many(self, cases: Sequence[AnswerCase]) -> Iterator[Verdict]:
         """One verdict for each case, in order, with the milliseconds that it took. Checkers with a pool override it."""

@@ -6,16 +6,15 @@ a fault of the schema.
 
 import json
 import os
-import queue
 import re
-import resource
 import signal
 import sys
-import threading
 import warnings
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
+
+from tasks.verification.json_child import ParentPipe, limit_resources
 
 MEMORY_BYTES = 2 << 30
 """Largest address space of a child, in bytes: 5 MB of JSON take some 500 MB."""
@@ -84,48 +83,26 @@ def _parse_number(text: str) -> int | Decimal:
 def serve() -> None:
     """Answer checks from stdin until it closes. Runs in the child and never returns.
 
-    A thread reads stdin, so that the child also ends if its parent dies. A timer of CPU time ends it by SIGPROF, whose
-    default action works even inside C code.
+    A timer of CPU time ends it by SIGPROF, whose default action works even inside C code.
     """
     signal.signal(signal.SIGPROF, signal.SIG_DFL)
-    replies = os.dup(1)
-    null_device = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null_device, 1)
-    os.dup2(null_device, 2)
-    messages: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
-    threading.Thread(target=_read_messages, args=(messages,), daemon=True).start()
-    _send(replies, {})
+    parent = ParentPipe()
+    parent.send({})
     while True:
-        message = messages.get()
+        message = parent.receive()
         signal.setitimer(signal.ITIMER_PROF, message["cpu_seconds"])
         try:
             reply = CHECKS[message["check"]](message)
         except BaseException as error:
-            _send(replies, {"died": f"{type(error).__name__}: {error}"[:FAULT_CHARACTERS]})
+            parent.send({"died": f"{type(error).__name__}: {error}"[:FAULT_CHARACTERS]})
             os._exit(1)  # after a MemoryError nothing in this process can be trusted
         signal.setitimer(signal.ITIMER_PROF, 0)
-        _send(replies, reply)
-
-
-def _read_messages(messages: "queue.SimpleQueue[dict[str, Any]]") -> None:
-    for line in sys.stdin.buffer:
-        messages.put(json.loads(line))
-    os._exit(0)
-
-
-def _send(pipe: int, message: dict[str, Any]) -> None:
-    data = memoryview(json.dumps(message).encode() + b"\n")
-    while data:
-        data = data[os.write(pipe, data) :]
+        parent.send(reply)
 
 
 def main() -> None:
     """Set the child's limits, import the library, and serve."""
-    hard_limit = resource.getrlimit(resource.RLIMIT_AS)[1]
-    memory = MEMORY_BYTES if hard_limit == resource.RLIM_INFINITY else min(MEMORY_BYTES, hard_limit)
-    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    sys.setrecursionlimit(RECURSION_FRAMES)
+    limit_resources(MEMORY_BYTES, RECURSION_FRAMES)
     sys.set_int_max_str_digits(0)
     warnings.simplefilter("ignore")
     import jsonschema  # noqa: F401  # so that no check pays for it

@@ -57,7 +57,7 @@ class SandboxedChecker(AnswerChecker):
     @field_validator("interpreter")
     @classmethod
     def _check_installed(cls, interpreter: str, info: ValidationInfo) -> str:
-        if mismatch := _describe_mismatch(interpreter, info.data.get("libraries", ())):
+        if mismatch := sandbox.describe_mismatch(interpreter, info.data.get("libraries", ())):
             raise ValueError(mismatch)
         return interpreter
 
@@ -69,7 +69,7 @@ class SandboxedChecker(AnswerChecker):
     def check_many(self, cases: Sequence[AnswerCase]) -> Iterator[Verdict]:
         """One verdict for each case, in order. `parallel` cases are checked at a time."""
         # a worker may have other versions than the caller
-        if mismatch := _describe_mismatch(self.interpreter, self.libraries):
+        if mismatch := sandbox.describe_mismatch(self.interpreter, self.libraries):
             raise VerifierBroken(f"the checker of {self.answer_type} {mismatch}")
         with ThreadPoolExecutor(self.parallel) as executor:
             yield from executor.map(self._check_timed, cases)
@@ -89,10 +89,3 @@ def explain_failure(result: ExecutionResult | SandboxFailure, otherwise: str) ->
         return Verdict("unparseable", "sandbox_died", answer_parsed=result.error[:FORM_CHARACTERS])
     verdict, rule = FAILURES.get(result.reason, ("unparseable", otherwise))
     return Verdict(verdict, rule, answer_parsed=": ".join(filter(None, (result.reason, result.detail))))
-
-
-def _describe_mismatch(interpreter: str, libraries: Sequence[str]) -> str:
-    installed = sandbox.describe_interpreter(libraries)
-    if interpreter == installed:
-        return ""
-    return f"was asked for {interpreter}, but this machine has {installed}; install the former"

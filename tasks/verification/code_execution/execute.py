@@ -99,13 +99,13 @@ class Execute(Stage):
     @field_validator("interpreter")
     @classmethod
     def _check_installed(cls, interpreter: str, info: ValidationInfo) -> str:
-        if mismatch := _describe_mismatch(interpreter, info.data.get("libraries", ())):
+        if mismatch := sandbox.describe_mismatch(interpreter, info.data.get("libraries", ())):
             raise ValueError(mismatch)
         return interpreter
 
     def rows(self, batch: Sequence[Row], engine: Any) -> Iterator[Row | Quarantine]:
         """One verdict, in the order of `batch`, for each row with `row_id`, `answer` and `column`."""
-        if mismatch := _describe_mismatch(
+        if mismatch := sandbox.describe_mismatch(
             self.interpreter, self.libraries
         ):  # a worker may have other versions than the caller
             raise VerifierBroken(f"{self.label} {mismatch}")
@@ -190,11 +190,3 @@ def _choose_outcome(output: OutputReadings, outcomes: Sequence[Row | Quarantine]
 
 def _get_verdict(outcome: Row | Quarantine) -> str:
     return "" if isinstance(outcome, Quarantine) else str(outcome["verdict"])
-
-
-def _describe_mismatch(interpreter: str, libraries: Sequence[str]) -> str:
-    """How `interpreter` differs from the installed one; empty if it does not."""
-    installed = sandbox.describe_interpreter(libraries)
-    if interpreter == installed:
-        return ""
-    return f"was asked for {interpreter}, but this machine has {installed}; install the former"

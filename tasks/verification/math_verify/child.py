@@ -3,18 +3,14 @@
 It runs the library in its main thread, with limits on memory and recursion, and never outlives its parent.
 """
 
-import json
 import logging
 import os
-import queue
-import resource
 import signal
-import sys
-import threading
 import time
 import warnings
 from typing import Any
 
+from tasks.verification.json_child import ParentPipe, limit_resources
 from tasks.verification.math_verify.difference import prove_different
 from tasks.verification.math_verify.verdict import (
     FORM_CHARACTERS,
@@ -35,43 +31,26 @@ PRECISION_DIGITS = 50
 def serve(comparator: Comparator, library: str) -> None:
     """Answer batches from stdin with `comparator` until stdin closes. Runs in the child and never returns.
 
-    A thread reads stdin, so that the child also ends if the parent dies in the middle of a pair. A timer of the CPU
-    time that a pair takes ends the child by SIGPROF, whose default action works even inside a long operation of C code
-    that lets no thread run. Unlike RLIMIT_CPU it counts fractions of a second and starts anew for every pair.
+    A timer of the CPU time that a pair takes ends the child by SIGPROF, whose default action works even inside a long
+    operation of C code that lets no thread run. Unlike RLIMIT_CPU it counts fractions of a second and starts anew for
+    every pair.
     """
     signal.signal(signal.SIGPROF, signal.SIG_DFL)
-    replies = os.dup(1)
-    null_device = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null_device, 1)  # output of libraries must not reach the pipe
-    os.dup2(null_device, 2)
-    batches: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
-    threading.Thread(target=_read_batches, args=(batches,), daemon=True).start()
-    _send_reply(replies, {"library": library})
+    parent = ParentPipe()
+    parent.send({"library": library})
     while True:
-        batch = batches.get()
+        batch = parent.receive()
         for gold, answer in batch["pairs"]:
             signal.setitimer(signal.ITIMER_PROF, batch["cpu_seconds"])
             began = time.perf_counter()
             try:
                 verdict = comparator(gold, answer)
             except BaseException as error:
-                _send_reply(replies, {"died": f"{type(error).__name__}: {error}"[:FORM_CHARACTERS]})
+                parent.send({"died": f"{type(error).__name__}: {error}"[:FORM_CHARACTERS]})
                 os._exit(1)  # after a MemoryError nothing in this process can be trusted
             milliseconds = (time.perf_counter() - began) * 1e3
-            _send_reply(replies, {"verdict": verdict._replace(milliseconds=milliseconds)})
+            parent.send({"verdict": verdict._replace(milliseconds=milliseconds)})
         signal.setitimer(signal.ITIMER_PROF, 0)
-
-
-def _read_batches(batches: "queue.SimpleQueue[dict[str, Any]]") -> None:
-    for line in sys.stdin.buffer:
-        batches.put(json.loads(line))
-    os._exit(0)
-
-
-def _send_reply(pipe: int, message: dict[str, Any]) -> None:
-    data = memoryview(json.dumps(message).encode() + b"\n")
-    while data:
-        data = data[os.write(pipe, data) :]
 
 
 def load_comparator() -> Comparator:
@@ -153,11 +132,7 @@ def _format_form(forms: list[Any]) -> str | None:
 
 def main() -> None:
     """Set the child's limits, import the library, and serve."""
-    hard_limit = resource.getrlimit(resource.RLIMIT_AS)[1]
-    memory = MEMORY_BYTES if hard_limit == resource.RLIM_INFINITY else min(MEMORY_BYTES, hard_limit)
-    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    sys.setrecursionlimit(RECURSION_FRAMES)
+    limit_resources(MEMORY_BYTES, RECURSION_FRAMES)
     logging.disable(logging.CRITICAL)
     warnings.simplefilter("ignore")
     serve(load_comparator(), describe_library())

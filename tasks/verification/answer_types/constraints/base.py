@@ -57,7 +57,7 @@ class Constraint(FrozenModel):
 
     def check(self, text: ConstraintText, cpu_seconds: float) -> Outcome:
         """Whether the constraint holds for a response."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} must define check()")
 
 
 class Counted(Constraint):
@@ -97,7 +97,7 @@ class Counted(Constraint):
 
     def count(self, text: ConstraintText) -> tuple[int, int]:
         """The lowest and the highest count of all defensible ways to count."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} must define count()")
 
     def check(self, text: ConstraintText, cpu_seconds: float) -> Outcome:
         """Whether the limit holds for all ways to count, for none, or for some."""

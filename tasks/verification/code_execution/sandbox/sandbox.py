@@ -199,6 +199,14 @@ def describe_interpreter(libraries: Sequence[str]) -> str:
     return ", ".join(names)
 
 
+def describe_mismatch(interpreter: str, libraries: Sequence[str]) -> str:
+    """How `interpreter` differs from the installed one; empty if it does not."""
+    installed = describe_interpreter(libraries)
+    if interpreter == installed:
+        return ""
+    return f"was asked for {interpreter}, but this machine has {installed}; install the former"
+
+
 _idle_sandboxes = IdlePool(Sandbox)
 
 
