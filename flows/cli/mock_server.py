@@ -22,9 +22,9 @@ def serve(port: int, arguments: Sequence[str]) -> int:
             server = opened.enter_context(MockServer(behaviour, port=port))
         except (OSError, OverflowError) as error:
             raise BadInput(f"--port {port}: {error}; give another, or leave it out for a free one") from error
-        print(server.url, flush=True)
-        gc.freeze()  # imported modules live as long as the server, so garbage collection can skip them
-        with suppress(KeyboardInterrupt):
+        with suppress(KeyboardInterrupt):  # from the first moment on: whoever reads the URL may interrupt
+            print(server.url, flush=True)
+            gc.freeze()  # imported modules live as long as the server, so garbage collection can skip them
             threading.Event().wait()
     return 0
 

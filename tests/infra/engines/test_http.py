@@ -93,6 +93,7 @@ def test_what_may_pass_is_tried_again_until_it_passes(fault: str) -> None:
     assert len(replies) == 40 and not any(isinstance(reply, Failure) for reply in replies.values())
 
 
+@pytest.mark.early
 def test_a_request_that_hangs_is_given_up_at_our_own_deadline_and_asked_again() -> None:
     with (
         MockServer(MockBehaviour(fault_hang=0.5, hang_seconds=600)) as stub,

@@ -106,6 +106,7 @@ def test_a_conflict_is_looked_into_and_the_write_is_tried_again(gate: Gateway, s
     assert store.read("pins/a") == b"one"
 
 
+@pytest.mark.early
 def test_a_busy_server_is_asked_again_whatever_its_words(gate: Gateway, s3_lake: str) -> None:
     store = Store(s3_lake)
     gate.refused = [("PUT", 503), ("PUT", 500), ("PUT", 429), ("GET", 503), ("GET", 502), ("HEAD", 503)]
@@ -113,6 +114,7 @@ def test_a_busy_server_is_asked_again_whatever_its_words(gate: Gateway, s3_lake:
     assert gate.refused == []
 
 
+@pytest.mark.early
 @pytest.mark.parametrize(
     ("status", "way_out"),
     [

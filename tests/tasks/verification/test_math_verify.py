@@ -120,6 +120,7 @@ def test_known_pairs_are_judged_as_known(
     assert (ruling.verdict, ruling.rule) == (verdict, rule)
 
 
+@pytest.mark.early
 def test_a_pair_is_judged_alike_by_every_child_and_after_any_pair(monkeypatch: pytest.MonkeyPatch) -> None:
     """sympy finds the sign of an end of this interval or not, by the order in which it looks at facts."""
     pairs = [Pair("x^2+2x+1", r"[0/e48/\pi,\sin(\pi))"), Pair(r"[0/e48/\pi,\sin(\pi))", r"50\%")]
@@ -134,6 +135,7 @@ def test_a_pair_is_judged_alike_by_every_child_and_after_any_pair(monkeypatch: p
     assert found == [found[0]] * 9
 
 
+@pytest.mark.early
 def test_bombs_are_timeouts_and_cost_their_neighbours_nothing(real: MathVerifyProcess) -> None:
     nested = r"\frac{1}{" * 150 + "2" + "}" * 150
     bombs = [Pair("1", r"\sum_{k=1}^{10^{7}}\frac{\sin k}{k}"), Pair("1", nested)]
@@ -308,6 +310,7 @@ def test_a_child_that_has_grown_is_replaced_between_pairs(monkeypatch: pytest.Mo
         assert judge.pid not in (first, None)
 
 
+@pytest.mark.early
 def test_a_child_that_somebody_ended_and_waited_for_is_replaced() -> None:
     with contextlib.closing(MathVerifyProcess(recheck_after=1)) as judge:
         assert _verdicts(judge.compare_pairs([Pair("1", "1")])) == ["correct"]

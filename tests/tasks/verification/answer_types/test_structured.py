@@ -46,6 +46,7 @@ def test_the_cases_of_a_type_are_many_and_go_both_ways(name: str) -> None:
     assert expected.total() >= 150 and expected["correct"] >= 60 and expected["wrong"] + expected["not-correct"] >= 60
 
 
+@pytest.mark.early
 @pytest.mark.parametrize("name", CHECKERS)
 def test_each_case_gets_the_verdict_that_it_asks_for(name: str) -> None:
     cases = load_cases(name)
@@ -90,6 +91,7 @@ HOSTILE_JSON = {
 }
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("name", HOSTILE_JSON)
 def test_hostile_json_gets_its_verdict_in_bounded_time(name: str) -> None:
     response, gold, expected = HOSTILE_JSON[name]
@@ -166,6 +168,7 @@ HOSTILE_CALLS = {
 }
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("name", HOSTILE_CALLS)
 def test_hostile_calls_are_not_read_and_cost_bounded_time(name: str) -> None:
     began = time.process_time()
@@ -226,11 +229,12 @@ ALL_KINDS = [
 ]
 
 
+@pytest.mark.parametrize("characters", [10_000, pytest.param(1_000_000, marks=pytest.mark.system)])
 @pytest.mark.parametrize("kind", ALL_KINDS, ids=lambda kind: kind["kind"])
-def test_each_kind_of_constraint_takes_bounded_time_on_hostile_texts(kind: dict[str, Any]) -> None:
+def test_each_kind_of_constraint_takes_bounded_time_on_hostile_texts(kind: dict[str, Any], characters: int) -> None:
     began = time.process_time()
     for text in HOSTILE_TEXTS:
-        assert check("constraints", text, constraints=[kind]).rule != "gold_unparseable"
+        assert check("constraints", text[-characters:], constraints=[kind]).rule != "gold_unparseable"
     assert time.process_time() - began < HOSTILE_SECONDS
 
 
