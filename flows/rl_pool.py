@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 from prefect import flow
 from pydantic import Field, model_validator
 
-from flows.parts.verification import Verifiers, verify_attempts
+from flows.parts.verification import Verifiers, report_gold_doubts, verify_attempts
 from flows.run.options import load_active_profile
 from flows.run.run import Run, Table, dask_runner
 from infra.lake.store import open_store
@@ -71,19 +71,16 @@ def rl_pool(recipe: RlPool) -> Manifest:
     run = Run.open(with_dataset_version(recipe).without_idle_roles().model_copy(update={"solve": solvers[0]}))
     problems = load_problems(run, recipe)
     attempts = [run.map(solver, problems) for solver in solvers]
-    rates = [
-        compute_pass_rates(run, recipe, solver, problems, table)
-        for solver, table in zip(solvers, attempts, strict=True)
-    ]
+    rates, verdicts = list[Table](), list[Table]()
+    for solver, table in zip(solvers, attempts, strict=True):
+        verdicts.append(verify_attempts(run, recipe, table))
+        rate = PassRate(model=solver.model, samples_requested=solver.sampling.n)
+        rates.append(run.merge(rate, problems, table, verdicts[-1]))
+    audited = recipe.model_copy(update={"gold_doubts": recipe.gold_doubts.model_copy(update={"without_cut_off": True})})
+    report_gold_doubts(run, audited, recipe.dataset, run.union(*attempts), run.union(*verdicts))
     pool = run.merge(recipe.keep_band, run.union(*rates))
     run.gate(recipe.dataset, rl_pool_table.expectations(), pool)
     return run.publish(recipe.dataset, pool)
-
-
-def compute_pass_rates(run: Run, recipe: RlPool, solver: SampleResponses, problems: Table, attempts: Table) -> Table:
-    """Return the pass rate of every problem for one model."""
-    rate = PassRate(model=solver.model, samples_requested=solver.sampling.n)
-    return run.merge(rate, problems, attempts, verify_attempts(run, recipe, attempts))
 
 
 def with_dataset_version(recipe: RlPool) -> RlPool:

@@ -6,7 +6,7 @@ from prefect import flow
 from pydantic import model_validator
 
 from flows.parts.rejudge import PublishedVerdicts, load_published_verdicts, report_changes
-from flows.parts.verification import Verifiers, verify_attempts
+from flows.parts.verification import Verifiers, report_gold_doubts, verify_attempts
 from flows.run.run import Run, Table, dask_runner
 from schemas.names import DatasetName
 from schemas.receipts import Manifest
@@ -65,6 +65,7 @@ def verify(recipe: Verification) -> Manifest:
     run = Run.open((Reverification.from_published(recipe, published) if published else recipe).without_idle_roles())
     attempted = published.load_attempts(run) if published else run.seed(recipe, reserved=recipe.added_columns())
     new_verdicts = verify_attempts(run, recipe, attempted)
+    report_gold_doubts(run, recipe, recipe.dataset, attempted, new_verdicts)
     verified = run.merge(AttachVerdicts(), attempted, new_verdicts)
     run.gate(recipe.dataset, attempts.expectations() + verdicts.expectations(), verified)
     if published:

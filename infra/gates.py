@@ -123,11 +123,21 @@ def _check_not_constant(column: Any, arguments: Mapping[str, Any]) -> dict[str, 
     return {"success": bool(few or values > 1), "result": {"observed_value": observed}}
 
 
+def _check_golds(column: Any, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Whether every gold is in no doubt; rows without a value belong to the gold of another row."""
+    counts = column.value_counts()
+    total, doubted = int(counts.sum()), counts[counts.index != arguments["no_doubt"]].sort_index()
+    kinds = ", ".join(f"{doubt} {golds:,}" for doubt, golds in doubted.items())
+    observed = f"{doubted.sum():,} of {total:,} golds are in doubt ({kinds}); {arguments['query']} shows them"
+    return {"success": not len(doubted), "result": {"observed_value": observed}}
+
+
 FEWEST_ROWS = 20
 """Rows from which on a check of how values are spread says anything."""
 OWN_CHECKS: Mapping[str, Callable[[Any, Mapping[str, Any]], dict[str, Any]]] = {
     "expect_column_most_common_value_share_to_be_at_most": _check_most_common,
     "expect_column_values_to_vary": _check_not_constant,
+    "expect_column_golds_to_be_in_no_doubt": _check_golds,
 }
 """Checks that Great Expectations lacks, by the name that an `Expectation` gives; each takes a column and arguments."""
 

@@ -31,7 +31,7 @@ _ADDED_IN_0_2: Mapping[str, tuple[str, ...]] = {
     "Truncate": ("keep_whole_solution",),
     "Verifiers": (
         *("answer_type", "choice", "text", "number", "code", "program", "function", "sql"),
-        *("json_answer", "call", "constraints"),
+        *("json_answer", "call", "constraints", "gold_doubts"),
     ),
 }
 ADDED_FIELDS: Mapping[str, str] = {

@@ -6,7 +6,7 @@ from pydantic import AfterValidator, Field
 
 DATASET_NAME_PATTERN = r"^[a-z][a-z0-9_]*$"
 """Pattern of a dataset's name, which is also the name of a folder, a view and an artifact."""
-RESERVED_VIEWS = frozenset({"funnel", "quarantine", "receipts", "rejects", "step"})
+RESERVED_VIEWS = frozenset({"funnel", "gold_doubts", "quarantine", "receipts", "rejects", "step"})
 """Views and schemas of every lake. A dataset of the same name would hide them."""
 
 

@@ -184,6 +184,9 @@ class Merge(Step):
 
     inputs: ClassVar[tuple[str, ...]]
     """Names of the tables in `sql`, in the order in which the flow passes them."""
+    carries_user_columns: ClassVar[bool] = True
+    """Whether the user's columns of the first input are added to the result. A table that is never joined to later
+    rows, such as a report about them, does not need them."""
 
     def prepare(self, con: Any) -> None:
         """Prepare whatever `sql` needs but SQL cannot compute. `con` is a DuckDB connection with the inputs as views.

@@ -8,11 +8,12 @@ from flows.run.run import Run, Table
 from schemas.input import Source
 from schemas.recipe import Recipe
 from schemas.steps import Stage
-from schemas.tables import verdicts
+from schemas.tables import gold_doubts, verdicts
 from tasks.verification.answer_types.check import CheckAnswerType, check_answer_type
 from tasks.verification.answer_types.checkers import MATH, AnswerCheckers
 from tasks.verification.code_execution.execute import Execute
 from tasks.verification.combine import CombineMode, CombineVerdicts, KeepUndecided
+from tasks.verification.gold_doubts import FindGoldDoubts
 from tasks.verification.llm_judge import JudgeResponse
 from tasks.verification.majority_vote import ExtractAnswerKey, MajorityVote, WeightedVote
 from tasks.verification.oracle import VerifyByOracle
@@ -37,6 +38,8 @@ MODEL_FIELDS = {
     "pairwise_judge": ("pairwise_judge",),
 }
 """Fields whose stage needs a model, with the verifiers that use it."""
+GOLD_VERIFIERS = frozenset({"answer_match", "execute"})
+"""Verifiers that compare answers with the gold by rules, so that it matters whether the gold can be read."""
 
 
 class Verifiers(Recipe, Source, AnswerCheckers):
@@ -70,6 +73,8 @@ class Verifiers(Recipe, Source, AnswerCheckers):
     """How `llm_judge` works: a model gives a reason and a verdict. Several samples vote."""
     pairwise_judge: JudgePair = JudgePair()
     """How `pairwise_judge` works: a model compares a response with a rival, in both orders."""
+    gold_doubts: FindGoldDoubts = FindGoldDoubts()
+    """When a gold is in doubt: how many responses must agree against it. Doubts are reported and change no verdict."""
 
     @field_validator("answer_type")
     @classmethod
@@ -109,6 +114,17 @@ def verify_attempts(run: Run, recipe: Verifiers, attempts: Table) -> Table:
         result = run.merge(combine, attempts, result, _run_verifier(run, recipe, name, undecided))
         names = f"{recipe.combine}({names}, {name})"
     return result
+
+
+def report_gold_doubts(run: Run, recipe: Verifiers, dataset: str, attempts: Table, verdicts: Table) -> None:
+    """Find the golds that are in doubt, for the view `gold_doubts`, and warn if there are any.
+
+    Does nothing if no verifier of the recipe compares answers with the gold by rules.
+    """
+    if GOLD_VERIFIERS.isdisjoint(recipe.verifiers):
+        return
+    step = recipe.gold_doubts.model_copy(update={"dataset": dataset, "markers": recipe.answer_match.markers})
+    run.gate(f"{dataset}_golds", gold_doubts.expectations(dataset), run.merge(step, attempts, verdicts))
 
 
 def _make_answer_check(recipe: Verifiers) -> Stage:

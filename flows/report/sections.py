@@ -39,6 +39,7 @@ def _build_sections(summary: DatasetSummary) -> Iterator[Section]:
     notes = [*filter(None, [summary.weakest_rule]), *summary.unmeasured_verifiers]
     labels = [*_build_error_rates(summary.error_rates), *map(Paragraph, notes)]
     yield Section("Measured error rates", labels)
+    yield Section("Golds in doubt", _build_gold_doubts(summary))
     yield Section("Warnings", [Paragraph(line) for line in manifest.warnings])
     yield Section("Warnings of the gate", [Paragraph(line) for line in summary.warnings])
     small = len(summary.samples) == manifest.rows and _chart_rows(summary.samples)
@@ -127,6 +128,26 @@ def _build_error_rates(rows: Iterable[Row]) -> list[Block]:
     ]
     columns = ["metric", "measured", "95 % interval", "of rows", "note"]
     return [Table(columns, cells, frozenset({"metric", "note"}))] if cells else []
+
+
+def _build_gold_doubts(summary: DatasetSummary) -> list[Block]:
+    """List golds in doubt with the evidence, and say how many there are."""
+    if not summary.gold_doubts:
+        return []
+    counts = ", ".join(f"{doubt} {golds:,}" for doubt, golds in summary.gold_doubt_counts)
+    golds = sum(golds for _, golds in summary.gold_doubt_counts)
+    cells = [
+        [
+            row["doubt"] + (f" ({row['reason']})" if row["reason"] else ""),
+            *(_shorten(row[name] or "", MAX_LABEL_CHARACTERS) for name in ("question", "gold", "other_answer")),
+            *(f"{row[name] or 0:,}" for name in ("agreeing", "correct", "attempts")),
+        ]
+        for row in summary.gold_doubts
+    ]
+    names = ["doubt", "question", "gold", "other answer", "agreeing", "correct", "attempts"]
+    query = f"questmill query \"SELECT * FROM gold_doubts WHERE dataset = '{summary.manifest.dataset}'\""
+    text = f"{golds:,} in doubt: {counts}. A gold in doubt may be right; the verdicts do not depend on it. All: {query}"
+    return [Paragraph(text), Table(names, cells, frozenset(names[:4]))]
 
 
 def _build_columns(columns: Iterable[Distribution | TopValues]) -> list[Block]:

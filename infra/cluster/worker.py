@@ -191,6 +191,8 @@ def _user_columns(schema: pa.Schema) -> list[str]:
 
 def _with_user_columns(con: Any, merge: Merge, first: pa.Schema) -> str:
     """Return the merge's SQL, extended by the user columns of its first input that it leaves out; keeps the order."""
+    if not merge.carries_user_columns:
+        return merge.sql()
     own = con.sql(f"DESCRIBE ({merge.sql()})").fetchall()
     left_out = [name for name in _user_columns(first) if name not in {column[0] for column in own}]
     if not left_out:

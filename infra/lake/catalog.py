@@ -5,6 +5,7 @@ step.<name>             every committed row of each step, e.g. `step.verify`
 receipts                one row for each receipt
 funnel                  one row for each step of each current dataset; if nothing is published under a name, of the last
                         run that a gate stopped (without a version)
+gold_doubts             golds in doubt of each current dataset; if nothing is published under a name, of every run
 rejects, quarantine     rows that were rejected or failed for good, with the reason
 """
 
@@ -20,7 +21,7 @@ from infra.lake.file_errors import root_cause
 from infra.lake.store import Store
 from schemas.errors import QuestmillError
 from schemas.receipts import Manifest, Part, Receipt, StepCount
-from schemas.tables import quarantine, rejects
+from schemas.tables import gold_doubts, quarantine, rejects
 
 USAGE_COLUMNS = [
     ("prompt_tokens", pa.int64()),
@@ -126,12 +127,42 @@ def open_catalog(store: Store) -> duckdb.DuckDBPyConnection:
             create_view(con, name, store, parts)
         else:
             con.register(name, schema.empty_table())
+    create_gold_doubts_view(con, store, receipts, manifests)
     for manifest in manifests:
         folder = f"datasets/{manifest.dataset}/{manifest.version}"
         create_files_view(
             con, quote_identifier(manifest.dataset), [store.locate(f"{folder}/{name}") for name in manifest.files]
         )
     return con
+
+
+def create_gold_doubts_view(
+    con: duckdb.DuckDBPyConnection, store: Store, receipts: Iterable[Receipt], manifests: Iterable[Manifest]
+) -> None:
+    """Create the view `gold_doubts`: golds in doubt of the datasets of `manifests`, and of runs whose dataset is not
+    among them. Those of earlier versions are in `step.gold_doubts`."""
+    receipts, manifests = list(receipts), list(manifests)
+    found = [receipt for receipt in receipts if receipt.step == gold_doubts.STEP]
+    if not found:
+        con.register("gold_doubts", gold_doubts.SCHEMA.empty_table())
+        return
+    names = ", ".join(f"'{manifest.dataset}'" for manifest in manifests)
+    parts_by_condition = {f"dataset NOT IN ({names})" if names else "true": found} | {
+        f"dataset = '{manifest.dataset}'": _select_doubts(found, receipts, manifest) for manifest in manifests
+    }
+    selects = []
+    for condition, chosen in parts_by_condition.items():
+        if parts := unique_parts(part for receipt in chosen for part in receipt.parts):
+            rows = read_parquet_sql([store.object_url(part) for part in parts])
+            selects.append(f"SELECT * FROM {rows} WHERE doubt <> '{gold_doubts.NO_DOUBT}' AND {condition}")
+    con.execute(f"CREATE VIEW gold_doubts AS {' UNION BY NAME '.join(selects)}")
+
+
+def _select_doubts(found: Iterable[Receipt], receipts: Iterable[Receipt], manifest: Manifest) -> list[Receipt]:
+    """The receipts of `found` that read attempts and verdicts of a published version."""
+    names = set(manifest.receipts)
+    written = {part.digest for r in receipts if f"{r.step}/{r.key}" in names for part in r.parts}
+    return [receipt for receipt in found if written.issuperset((*receipt.inputs, *receipt.other_inputs))]
 
 
 def unique_parts(parts: Iterable[Part]) -> list[Part]:

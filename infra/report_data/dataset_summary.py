@@ -29,6 +29,10 @@ SAMPLE_ROWS = 8
 """Number of published rows to show as samples."""
 SMALL_TABLE_ROWS = 16
 """A table of at most this many rows is shown completely."""
+DOUBT_ROWS = 12
+"""Most golds in doubt that are shown."""
+DOUBT_CHARACTERS = 200
+"""Characters of a gold or question in doubt that are shown."""
 EXAMPLE_ROWS = 2
 """Dropped rows to show for each step and reason."""
 ERROR_RATES_FILE = Path(__file__).parent / "verifier_error_rates.toml"
@@ -109,6 +113,10 @@ class DatasetSummary:
     """Rows of `schemas.tables.error_rates`: those of the verifier, and those measured in this lake."""
     unmeasured_verifiers: tuple[str, ...] = ()
     """Lines that say which error rates are unknown, and why."""
+    gold_doubts: tuple[Row, ...] = ()
+    """Golds in doubt, at most `DOUBT_ROWS`, those first against which most responses agree. Long texts are cut."""
+    gold_doubt_counts: tuple[tuple[str, int], ...] = ()
+    """The number of golds in doubt by `schemas.tables.gold_doubts.Doubt`."""
     weakest_rule: str = ""
     """The rule whose false accepts are least excluded among those that accepted published rows; empty: none did."""
 
@@ -132,6 +140,7 @@ def read_summary(store: Store, manifest: Manifest, measured_rates: Sequence[Row]
     try:
         with contextlib.closing(catalog.connect(store)) as con:
             _create_published_view(con, "published", store, manifest)
+            catalog.create_gold_doubts_view(con, store, all_receipts, [manifest])
             return DatasetSummary(
                 manifest=manifest,
                 run=_find_run(store, manifest),
@@ -148,6 +157,8 @@ def read_summary(store: Store, manifest: Manifest, measured_rates: Sequence[Row]
                     *(_lake_error_rates(con, store) if measured_rates is None else measured_rates),
                 ),
                 unmeasured_verifiers=tuple(_explain_unmeasured(manifest)),
+                gold_doubts=tuple(_find_gold_doubts(con, manifest.dataset)),
+                gold_doubt_counts=tuple(_count_gold_doubts(con, manifest.dataset)),
                 weakest_rule=_describe_weakest_rule(con, "published"),
             )
     except (duckdb.Error, OSError) as error:
@@ -265,6 +276,21 @@ def _describe_weakest_rule(con: duckdb.DuckDBPyConnection, table: str) -> str:
         {"verifier": ANSWER_MATCH_VERIFIER},
     ).fetchall()
     return describe_weakest_rule(dict(accepted))
+
+
+def _find_gold_doubts(con: duckdb.DuckDBPyConnection, dataset: str) -> list[Row]:
+    short = ", ".join(f"left({name}, {DOUBT_CHARACTERS}) AS {name}" for name in ("question", "gold", "other_answer"))
+    rows = con.execute(
+        f"SELECT row_id, doubt, reason, {short}, agreeing, correct, attempts FROM gold_doubts WHERE dataset = $dataset "
+        f"ORDER BY agreeing DESC NULLS LAST, doubt, row_id LIMIT {DOUBT_ROWS}",
+        {"dataset": dataset},
+    )
+    return list(rows.to_arrow_table().to_pylist())
+
+
+def _count_gold_doubts(con: duckdb.DuckDBPyConnection, dataset: str) -> list[tuple[str, int]]:
+    sql = "SELECT doubt, count(*) FROM gold_doubts WHERE dataset = $dataset GROUP BY doubt ORDER BY doubt"
+    return con.execute(sql, {"dataset": dataset}).fetchall()
 
 
 def _tolerance_of(manifest: Manifest, step: str) -> float:
