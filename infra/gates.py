@@ -124,11 +124,14 @@ def _check_not_constant(column: Any, arguments: Mapping[str, Any]) -> dict[str, 
 
 
 def _check_golds(column: Any, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Whether every gold is in no doubt; rows without a value belong to the gold of another row."""
+    """Whether no gold is in doubt; rows without a value belong to the gold of another row."""
     counts = column.value_counts()
-    total, doubted = int(counts.sum()), counts[counts.index != arguments["no_doubt"]].sort_index()
+    doubted = counts[counts.index.isin(arguments["doubts"])].sort_index()
     kinds = ", ".join(f"{doubt} {golds:,}" for doubt, golds in doubted.items())
-    observed = f"{doubted.sum():,} of {total:,} golds are in doubt ({kinds}); {arguments['query']} shows them"
+    observed = (
+        f"{doubted.sum():,} of {counts.sum():,} golds are in doubt ({kinds}), and responses agree with "
+        f"{counts.get(arguments['confirmed'], 0):,}; {arguments['query']} shows those in doubt"
+    )
     return {"success": not len(doubted), "result": {"observed_value": observed}}
 
 

@@ -154,7 +154,7 @@ def create_gold_doubts_view(
     for condition, chosen in parts_by_condition.items():
         if parts := unique_parts(part for receipt in chosen for part in receipt.parts):
             rows = read_parquet_sql([store.object_url(part) for part in parts])
-            selects.append(f"SELECT * FROM {rows} WHERE doubt <> '{gold_doubts.NO_DOUBT}' AND {condition}")
+            selects.append(f"SELECT * FROM {rows} WHERE doubt IN {gold_doubts.DOUBTS} AND {condition}")
     con.execute(f"CREATE VIEW gold_doubts AS {' UNION BY NAME '.join(selects)}")
 
 

@@ -17,14 +17,16 @@ is a text and no answer; `disagreement`: several responses have the same other a
 DOUBTS: tuple[Doubt, ...] = ("unreadable", "prose", "disagreement")
 STEP = "gold_doubts"
 """Label of the step that writes the table."""
-NO_DOUBT = "none"
-"""The `doubt` of a gold that is in no doubt."""
+CONFIRMED, NO_DOUBT = "confirmed", "none"
+"""The `doubt` of a gold that as many responses have as would put it in doubt if they had another; and of the others."""
 
 SCHEMA = pa.schema(
     [
         required("row_id", pa.string()),  # row_id of the attempt
         required("dataset", pa.string()),  # the dataset that the run publishes
-        optional("doubt", pa.string()),  # one of DOUBTS or NO_DOUBT; null for all but the first attempt of a gold
+        optional(
+            "doubt", pa.string()
+        ),  # one of DOUBTS, CONFIRMED, NO_DOUBT; null for all but the first attempt of a gold
         optional("reason", pa.string()),  # of unreadable and prose: the verifier's rule, e.g. gold_unparseable
         optional("question", pa.string()),  # this and the columns below are null where there is no doubt
         optional("gold", pa.string()),
@@ -41,5 +43,5 @@ SCHEMA = pa.schema(
 def expectations(dataset: str) -> list[Expectation]:
     """The check of golds. It only warns, because a gold in doubt may be right."""
     query = f"questmill query \"SELECT * FROM gold_doubts WHERE dataset = '{dataset}'\""
-    arguments = {"column": "doubt", "no_doubt": NO_DOUBT, "query": query}
+    arguments = {"column": "doubt", "doubts": DOUBTS, "confirmed": CONFIRMED, "query": query}
     return [Expectation(kind="expect_column_golds_to_be_in_no_doubt", severity="warning", arguments=arguments)]

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from schemas.names import DatasetName
 from schemas.steps import Merge
-from schemas.tables.gold_doubts import NO_DOUBT, STEP
+from schemas.tables.gold_doubts import CONFIRMED, NO_DOUBT, STEP
 from tasks.answers.final_answer import answer_key
 from tasks.verification.extraction.rules import MARKERS
 from tasks.verification.gold_faults import MISSING_VALUES, find_faults
@@ -121,20 +121,20 @@ class FindGoldDoubts(Merge):
                 FROM judged JOIN keys USING (answer_parsed) WHERE {is_counted}
                 GROUP BY gold_row, key HAVING agreeing >= {self.least_responses}
             ),
-            leading AS (
+            frequent AS (
                 SELECT same.* FROM same JOIN golds USING (gold_row)
                 WHERE agreeing > correct AND agreeing >= {self.least_agreement} * attempts
             ),
             texts AS (
                 SELECT gold_row, key, count(DISTINCT response)::INTEGER AS distinct_responses
-                FROM (SELECT gold_row, key, unnest(row_ids) AS row_id FROM leading)
+                FROM (SELECT gold_row, key, unnest(row_ids) AS row_id FROM frequent)
                     JOIN (SELECT row_id, response FROM attempts) USING (row_id) GROUP BY gold_row, key
             ),
             ranked AS (
-                SELECT leading.* EXCLUDE (row_ids), distinct_responses,
+                SELECT frequent.* EXCLUDE (row_ids), distinct_responses,
                     row_number() OVER (PARTITION BY gold_row ORDER BY agreeing DESC, key) AS place,
                     count(*) OVER (PARTITION BY gold_row, agreeing) AS equals
-                FROM leading JOIN texts USING (gold_row, key) JOIN golds USING (gold_row)
+                FROM frequent JOIN texts USING (gold_row, key) JOIN golds USING (gold_row)
                 WHERE distinct_responses >= {self.least_responses} AND distinct_responses > correct
             )
             SELECT * FROM ranked WHERE place = 1 AND equals = 1
@@ -145,6 +145,7 @@ class FindGoldDoubts(Merge):
         return f"""
             WITH doubted AS (
                 SELECT gold_row, attempts, correct, other_answer, agreeing, distinct_responses, examples,
+                    correct >= {self.least_responses} AND correct >= {self.least_agreement} * attempts AS is_confirmed,
                     coalesce(readings.reason, unreadable_rule) AS reason, CASE
                         WHEN readings.doubt IS NOT NULL THEN readings.doubt
                         WHEN NOT is_math AND NOT is_decided AND unreadable_rule IS NOT NULL THEN 'unreadable'
@@ -153,7 +154,8 @@ class FindGoldDoubts(Merge):
                 FROM golds LEFT JOIN readings USING (gold_row) LEFT JOIN agreed USING (gold_row)
             )
             SELECT attempts.row_id AS row_id, '{self.dataset}' AS dataset,
-                CASE WHEN gold_row IS NOT NULL THEN coalesce(doubt, '{NO_DOUBT}') END AS doubt,
+                CASE WHEN doubt IS NOT NULL THEN doubt WHEN is_confirmed THEN '{CONFIRMED}'
+                    WHEN gold_row IS NOT NULL THEN '{NO_DOUBT}' END AS doubt,
                 CASE WHEN doubt <> 'disagreement' THEN reason END AS reason,
                 CASE WHEN doubt IS NOT NULL THEN question END AS question,
                 CASE WHEN doubt IS NOT NULL THEN answer END AS gold,

@@ -81,9 +81,10 @@ def is_prose(text: str) -> bool:
 def _read(gold: str, markers: Sequence[str]) -> GoldFault | Pair | None:
     """The fault of a gold; a pair if only Math-Verify can say whether it has one."""
     answer = extract_gold(gold, markers)
-    if answer.casefold() in MISSING_VALUES or is_placeholder(answer):
-        return GoldFault("unreadable", "placeholder" if answer else "gold_unparseable")
-    if len(answer) > COMPARED_CHARACTERS:
+    if len(answer) <= COMPARED_CHARACTERS:
+        if answer and (answer.casefold() in MISSING_VALUES or is_placeholder(answer)):
+            return GoldFault("unreadable", "placeholder")
+    else:
         verdict = Verdict("unparseable", "words" if len(answer) <= MAX_ANSWER_CHARACTERS else "gold_too_long")
         if (fault := _find_fault(answer, verdict)) and fault.doubt == "prose":
             return fault
