@@ -73,8 +73,8 @@ class FindGoldDoubts(Merge):
                 SELECT row_id, min(row_id) OVER (PARTITION BY question, answer) AS gold_row, {cut_off} AS cut_off
                 FROM attempts
             )
-            SELECT grouped.row_id, gold_row, verdict, rule, verifier, answer_parsed
-            FROM grouped LEFT JOIN decided ON grouped.row_id = decided.row_id AND NOT cut_off
+            SELECT row_id, gold_row, CASE WHEN NOT cut_off THEN verdict END AS verdict, rule, verifier, answer_parsed
+            FROM grouped LEFT JOIN decided USING (row_id)
         """)
         con.execute(f"""
             CREATE TEMP TABLE golds AS

@@ -71,6 +71,8 @@ def test_files_of_problems_need_no_responses_and_every_model_has_a_rate_of_its_o
     found = query(store, "SELECT model, count(*), min(answer) FROM rl_pool GROUP BY model ORDER BY model")
     assert found == [("judge", 3, "1"), ("solver", 3, "1")]
     assert query(store, "SELECT count(DISTINCT row_id) FROM step.sample_responses") == [(24,)]
+    golds = query(store, "SELECT count(DISTINCT row_id), count(*), count(doubt) FROM step.gold_doubts")
+    assert golds == [(24, 24, 3)], "the golds of both models are the same"
 
 
 def test_a_dataset_of_problems_that_is_not_there_is_told(command: Command, tmp_path: Path) -> None:

@@ -104,9 +104,7 @@ def test_the_same_command_again_works_no_shard_and_publishes_the_same_version(ba
     assert again.code == 0, again.err
     assert [line.split(maxsplit=1)[1] for line in again.err.splitlines()[2:]] == [
         "300 / 300 rows, 300 found done",
-        "297 / 297 rows, 297 found done",
-        "297 / 297 rows, 297 found done",
-        "297 / 297 rows, 297 found done",
+        *["297 / 297 rows, 297 found done"] * 5,  # verify, gold_doubts and its gate, attach_verdicts and its gate
     ]
     assert _objects(store) == before
     assert store.datasets.version_history("verified") == [baseline.manifest.version]
@@ -160,6 +158,39 @@ def test_a_warning_is_reported_and_published(command: Command, tmp_path: Path) -
     [report] = (lake / "reports/verified").glob("*.md")
     assert "| warn | warning |" in report.read_text()
     assert "verified" in command("status", "--store", lake).out
+
+
+def test_golds_in_doubt_are_reported_with_the_evidence_and_stop_nothing(command: Command, tmp_path: Path) -> None:
+    agreeing = [{"question": "2 + 3?", "response": f"{way}\nA: 5", "answer": "6"} for way in ("So", "Thus", "Hm")]
+    prose = {"question": "How many?", "response": "A: 2", "answer": "There are many of them, as one can see"}
+    unreadable = {"question": "How much?", "response": "A: 2", "answer": "\\frac{1}{"}
+    right = {"question": "1 + 1?", "response": "A: 2", "answer": "2"}
+    lake = ("--store", tmp_path / "lake")
+    source = write_jsonl(tmp_path / "a.jsonl", [row | {"mine": 1} for row in (*agreeing, prose, unreadable, right)])
+    done = command("run", "verify", "--input", source, *lake)
+    assert done.code == 0, done.err
+    assert (
+        "3 of 4 golds are in doubt (disagreement 1, prose 1, unreadable 1), and responses agree with 0; questmill "
+        "query \"SELECT * FROM gold_doubts WHERE dataset = 'verified'\" shows those in doubt"
+    ) in done.err
+    store = Store(str(tmp_path / "lake"))
+    found = query(store, "SELECT doubt, gold, other_answer, agreeing, len(examples) FROM gold_doubts ORDER BY row_id")
+    assert found == [
+        ("disagreement", "6", "5", 3, 3),
+        ("prose", prose["answer"], None, None, None),
+        ("unreadable", unreadable["answer"], None, None, None),
+    ]
+    assert query(store, "SELECT count(*), count(mine) FROM verified") == [(6, 6)]
+    assert "mine" not in [name for name, *_ in query(store, "DESCRIBE step.gold_doubts")]
+    report = command("report", "verified", *lake, "--out", tmp_path / "report.html")
+    assert report.code == 0, report.err
+    page = (tmp_path / "report.html").read_text()
+    assert "3 in doubt: disagreement 1, prose 1, unreadable 1." in page and "unreadable (gold_unparseable)" in page
+
+    corrected = [row | {"answer": "5"} for row in agreeing] + [right]
+    again = command("run", "verify", "--input", write_jsonl(tmp_path / "b.jsonl", corrected), *lake)
+    assert again.code == 0 and "in doubt" not in again.err
+    assert query(store, "SELECT * FROM gold_doubts") == [], "those of an earlier version are not shown"
 
 
 def test_publish_refuses_a_dataset_that_lost_a_shard(api: str, tmp_path: Path) -> None:

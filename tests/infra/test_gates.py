@@ -12,7 +12,7 @@ from infra.lake.store import open_store
 from schemas.errors import QuestmillError
 from schemas.receipts import Receipt
 from schemas.steps import Expectation
-from schemas.tables import attempts, verdicts
+from schemas.tables import attempts, gold_doubts, verdicts
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # of the modules that Great Expectations imports
@@ -53,6 +53,19 @@ def test_the_shards_are_checked_as_one_dataset_and_failures_are_told_by_severity
     assert report.startswith("# Gate `verified`\n\n4 rows, 3 expectations.\n")
     assert "| FAIL | critical | `expect_column_values_to_be_unique` column='row_id' |" in report
     assert "| warn | warning |" in report and "| pass | critical | `expect_table_row_count" in report
+
+
+def test_golds_in_doubt_are_counted_once_and_only_warn(lake: str) -> None:
+    [expectation] = gold_doubts.expectations("mine")
+    doubts = ["prose", None, "disagreement", "disagreement", None, "none", "confirmed"]
+    receipt = checked(lake, [expectation], [pa.table({"doubt": doubts[:3]}), pa.table({"doubt": doubts[3:]})])
+    assert receipt.details["failed"] == ""
+    assert receipt.details["warned"] == (
+        "doubt: golds to be in no doubt: observed 3 of 5 golds are in doubt (disagreement 2, prose 1), and responses "
+        "agree with 1; questmill query \"SELECT * FROM gold_doubts WHERE dataset = 'mine'\" shows those in doubt"
+    )
+    for sure in (["none", None, "confirmed"], pa.array([None, None], pa.string()), pa.array([], pa.string())):
+        assert checked(lake, [expectation], [pa.table({"doubt": sure})]).details["warned"] == ""
 
 
 def test_a_gate_that_passed_before_is_not_run_again(lake: str) -> None:

@@ -12,6 +12,7 @@ from infra.lake.store import Store, open_store
 from schemas.errors import QuestmillError
 from schemas.input import Source
 from schemas.receipts import Manifest, Receipt, StepCount
+from schemas.tables import gold_doubts
 from tests.support.pipeline import Compare, make_attempt, read_rows, verify, write_jsonl
 
 pytestmark = [pytest.mark.filterwarnings("ignore::DeprecationWarning")]
@@ -25,7 +26,7 @@ def commit(store: Store, step: str, key: str, table: pa.Table, **more: Any) -> R
 
 def test_an_empty_lake_has_empty_tables(lake: str) -> None:
     con = catalog.open_catalog(open_store(lake))
-    for table in ("receipts", "funnel", "rejects", "quarantine"):
+    for table in ("receipts", "funnel", "rejects", "quarantine", "gold_doubts"):
         assert con.sql(f"SELECT count(*) FROM {table}").fetchall() == [(0,)]
 
 
@@ -165,3 +166,32 @@ def test_rows_of_a_receipt_are_those_of_its_view(lake: str) -> None:
     receipt = commit(store, "solve", "k", pa.table({"row_id": ["a", "b"]}))
     shown = catalog.open_catalog(store).sql("FROM step.solve").fetchall()
     assert shown == [(row["row_id"],) for row in read_rows(store, [receipt])]
+
+
+def test_golds_in_doubt_are_those_of_current_versions_and_of_runs_that_published_nothing(
+    lake: str, tmp_path: Path
+) -> None:
+    store = open_store(lake)
+
+    def commit_doubt(key: str, dataset: str, inputs: tuple[str, ...]) -> None:
+        rows = [dict.fromkeys(gold_doubts.SCHEMA.names) | {"row_id": key, "dataset": dataset, "doubt": "prose"}]
+        rows += [rows[0] | {"row_id": f"{key}-{doubt}", "doubt": doubt} for doubt in ("none", "confirmed", None)]
+        part = store.put(pa.Table.from_pylist(rows, gold_doubts.SCHEMA))
+        receipt = Receipt(step="gold_doubts", key=key, inputs=inputs[:1], rows_in=4, kept=4, parts=(part,))
+        store.commit(receipt.model_copy(update={"other_inputs": inputs[1:]}))
+
+    commit_doubt("stopped", "pool", ("gone", "verdicts"))
+    con = catalog.open_catalog(store)
+    assert con.sql("SELECT dataset, row_id FROM gold_doubts").fetchall() == [("pool", "stopped")]
+    source = Source(input=(write_jsonl(tmp_path / "a.jsonl", [make_attempt(n) for n in range(3)]),), shard_rows=4)
+    verify(source, Compare(), lake)
+    parts = {r.step: r.parts[0].digest for r in store.read_receipts() if r.parts}
+    commit_doubt("current", "verified", (parts["seed"], parts["compare"]))
+    commit_doubt("of_others", "another", (parts["seed"], parts["compare"]))
+    commit_doubt("earlier", "verified", (parts["seed"], "other verdicts"))
+    con = catalog.open_catalog(store)
+    assert con.sql("SELECT dataset, row_id FROM gold_doubts ORDER BY ALL").fetchall() == [
+        ("another", "of_others"),
+        ("pool", "stopped"),
+        ("verified", "current"),
+    ]
