@@ -116,14 +116,17 @@ def verify_attempts(run: Run, recipe: Verifiers, attempts: Table) -> Table:
     return result
 
 
-def report_gold_doubts(run: Run, recipe: Verifiers, dataset: str, attempts: Table, verdicts: Table) -> None:
+def report_gold_doubts(
+    run: Run, recipe: Verifiers, dataset: str, attempts: Table, verdicts: Table, without_cut_off: bool = False
+) -> None:
     """Find the golds that are in doubt, for the view `gold_doubts`, and warn if there are any.
 
-    Does nothing if no verifier of the recipe compares answers with the gold by rules.
+    With `without_cut_off`, attempts whose column `cut_off` is true do not count. Does nothing if no verifier of the recipe compares answers with the gold by rules.
     """
     if GOLD_VERIFIERS.isdisjoint(recipe.verifiers):
         return
-    step = recipe.gold_doubts.model_copy(update={"dataset": dataset, "markers": recipe.answer_match.markers})
+    places = {"dataset": dataset, "markers": recipe.answer_match.markers, "without_cut_off": without_cut_off}
+    step = recipe.gold_doubts.model_copy(update=places)
     run.gate(f"{dataset}_golds", gold_doubts.expectations(dataset), run.merge(step, attempts, verdicts))
 
 
