@@ -76,7 +76,8 @@ def rl_pool(recipe: RlPool) -> Manifest:
         verdicts.append(verify_attempts(run, recipe, table))
         rate = PassRate(model=solver.model, samples_requested=solver.sampling.n)
         rates.append(run.merge(rate, problems, table, verdicts[-1]))
-    report_gold_doubts(run, recipe, recipe.dataset, run.union(*attempts), run.union(*verdicts), without_cut_off=True)
+    samples = {"without_cut_off": True, "counts_repeats": recipe.solve.sampling.temperature > 0}
+    report_gold_doubts(run, recipe, recipe.dataset, run.union(*attempts), run.union(*verdicts), **samples)
     pool = run.merge(recipe.keep_band, run.union(*rates))
     run.gate(recipe.dataset, rl_pool_table.expectations(), pool)
     return run.publish(recipe.dataset, pool)

@@ -117,16 +117,23 @@ def verify_attempts(run: Run, recipe: Verifiers, attempts: Table) -> Table:
 
 
 def report_gold_doubts(
-    run: Run, recipe: Verifiers, dataset: str, attempts: Table, verdicts: Table, without_cut_off: bool = False
+    run: Run,
+    recipe: Verifiers,
+    dataset: str,
+    attempts: Table,
+    verdicts: Table,
+    without_cut_off: bool = False,
+    counts_repeats: bool = False,
 ) -> None:
     """Find the golds that are in doubt, for the view `gold_doubts`, and warn if there are any.
 
-    With `without_cut_off`, attempts whose column `cut_off` is true do not count. Does nothing if no verifier of the recipe compares answers with the gold by rules.
+    `without_cut_off` and `counts_repeats` are fields of `FindGoldDoubts` that the recipe decides. Does nothing if no
+    verifier of the recipe compares answers with the gold by rules.
     """
     if GOLD_VERIFIERS.isdisjoint(recipe.verifiers):
         return
-    places = {"dataset": dataset, "markers": recipe.answer_match.markers, "without_cut_off": without_cut_off}
-    step = recipe.gold_doubts.model_copy(update=places)
+    facts = {"dataset": dataset, "without_cut_off": without_cut_off, "counts_repeats": counts_repeats}
+    step = recipe.gold_doubts.model_copy(update={**facts, "markers": recipe.answer_match.markers})
     run.gate(f"{dataset}_golds", gold_doubts.expectations(dataset), run.merge(step, attempts, verdicts))
 
 

@@ -44,10 +44,13 @@ class FindGoldDoubts(Merge):
     carries_user_columns: ClassVar[bool] = False
 
     least_responses: int = Field(default=3, ge=2)
-    """Smallest number of different wrong responses with the same answer that puts a gold in doubt. It must also be
-    larger than the number of correct ones."""
+    """Smallest number of wrong responses with the same answer that puts a gold in doubt; a text that is repeated counts
+    once. It must also be larger than the number of correct responses."""
     least_agreement: float = Field(default=0.5, ge=0, le=1)
     """Smallest share of all attempts at a question that must have the same wrong answer to put its gold in doubt."""
+    counts_repeats: bool = False
+    """Whether a text that is repeated counts each time: that of a model's own samples does, that of copies in a file
+    does not. The recipe sets it."""
     without_cut_off: bool = False
     """Whether responses that were cut off do not count; the attempts then have a column `cut_off`. The recipe sets
     it."""
@@ -126,7 +129,8 @@ class FindGoldDoubts(Merge):
                 WHERE agreeing > correct AND agreeing >= {self.least_agreement} * attempts
             ),
             texts AS (
-                SELECT gold_row, key, count(DISTINCT response)::INTEGER AS distinct_responses
+                SELECT gold_row, key, count(DISTINCT response)::INTEGER AS distinct_responses,
+                    {"count(*)" if self.counts_repeats else "distinct_responses"} AS counted
                 FROM (SELECT gold_row, key, unnest(row_ids) AS row_id FROM frequent)
                     JOIN (SELECT row_id, response FROM attempts) USING (row_id) GROUP BY gold_row, key
             ),
@@ -135,7 +139,7 @@ class FindGoldDoubts(Merge):
                     row_number() OVER (PARTITION BY gold_row ORDER BY agreeing DESC, key) AS place,
                     count(*) OVER (PARTITION BY gold_row, agreeing) AS equals
                 FROM frequent JOIN texts USING (gold_row, key) JOIN golds USING (gold_row)
-                WHERE distinct_responses >= {self.least_responses} AND distinct_responses > correct
+                WHERE counted >= {self.least_responses} AND counted > correct
             )
             SELECT * FROM ranked WHERE place = 1 AND equals = 1
         """)

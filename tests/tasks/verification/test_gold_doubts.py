@@ -81,6 +81,15 @@ def test_the_recipe_says_how_many_must_agree() -> None:
     assert (found["doubt"], found["other_answer"], found["agreeing"]) == ("disagreement", "7", 3)
 
 
+def test_a_text_that_a_model_samples_again_counts_each_time_where_the_recipe_says_so() -> None:
+    attempts = make_attempts("5", *answer("6", "a", "a", "a"), *answer("5", "b", "c"))
+    assert find_doubts(attempts)["r00"]["doubt"] == "none"
+    found = find_doubts(attempts, counts_repeats=True)["r00"]
+    assert (found["doubt"], found["agreeing"], found["distinct_responses"]) == ("disagreement", 3, 1)
+    attempts += make_attempts("5", "d #### 5", first=5)
+    assert find_doubts(attempts, counts_repeats=True)["r00"]["doubt"] == "confirmed"
+
+
 def test_a_gold_that_enough_responses_have_is_confirmed() -> None:
     assert find_doubts(make_attempts("5", *answer("5", "a", "b", "c")))["r00"]["doubt"] == "confirmed"
     assert find_doubts(make_attempts("5", *answer("5", "a", "b")))["r00"]["doubt"] == "none"
