@@ -96,7 +96,7 @@ def _read(gold: str, markers: Sequence[str]) -> GoldFault | Pair | None:
 
 def _find_fault(answer: str, verdict: Verdict) -> GoldFault | None:
     """What a verdict on the probe says of the gold `answer`. Texts are compared as texts unless they are prose."""
-    if verdict.verdict in ("correct", "wrong") and verdict.rule != "text":
+    if verdict.verdict in ("correct", "wrong"):
         return None
     if len(answer) <= MAX_ANSWER_CHARACTERS and parse_answer(answer).choice:
         return None

@@ -64,11 +64,20 @@ def test_several_responses_that_agree_put_a_gold_in_doubt_with_the_evidence() ->
         answer("6", "a", "b"),
         answer("6", "a", "a", "a", "a"),
         [*answer("6", "a", "b", "c"), *answer("5", "d", "e", "f")],
+        [*answer("6", "a", "b", "c", "c"), *answer("5", "d", "e", "f")],
         [*answer("6", "a", "b", "c"), *answer("7", "d", "e", "f")],
         [*answer("6", "a", "b", "c"), *answer("7", "d"), *answer("8", "e"), *answer("9", "f"), *answer("1", "g")],
         [*answer("6", "a", "b"), "perhaps 6, or 7", "I do not know."],
     ],
-    ids=["too few", "one text repeated", "as many right", "two camps", "no majority", "no answers"],
+    ids=[
+        "too few",
+        "one text repeated",
+        "as many right",
+        "as many texts right",
+        "two camps",
+        "no majority",
+        "no answers",
+    ],
 )
 def test_less_agreement_leaves_a_gold_alone(responses: list[str]) -> None:
     assert find_doubts(make_attempts("5", *responses))["r00"]["doubt"] in ("none", "confirmed")
@@ -177,6 +186,13 @@ def test_a_gold_that_can_be_compared_is_in_no_doubt_whatever_the_responses_are(g
     for responses in (["I do not know."], [gold], ["a #### 987"]):
         found = find_doubts(make_attempts(gold, *responses))["r00"]
         assert (found["doubt"], found["reason"]) == ("none", None), responses
+
+
+def test_an_identical_text_does_not_show_that_a_gold_can_be_read() -> None:
+    attempts = make_attempts(r"\frac{1}{", r"a #### \frac{1}{")
+    for stage in (Verify(), CheckAnswerType(answer_type="auto")):
+        assert [row["verdict"] for row in stage.rows(attempts, None)] == ["correct"]
+        assert find_doubts(attempts, stage)["r00"]["doubt"] == "unreadable"
 
 
 def test_a_gold_that_is_null_is_unreadable() -> None:
