@@ -61,7 +61,7 @@ def test_problems_of_the_proving_ground_become_a_pool_with_rates_and_intervals(
 def test_files_of_problems_need_no_responses_and_every_model_has_a_rate_of_its_own(
     command: Command, tmp_path: Path
 ) -> None:
-    problems = [{"task": f"What is {n} + 1?", "gold": gold} for n, gold in enumerate((1, 2, "see page 3 of the book"))]
+    problems = [{"task": f"What is {n} + 1?", "gold": gold} for n, gold in enumerate((1, 2, "see page 3 of the book of solutions"))]
     source, lake = write_jsonl(tmp_path / "p.jsonl", problems), ("--store", tmp_path / "lake")
     columns = ("--columns.question", "task", "--columns.answer", "gold")
     models = ("--models", json.dumps(["solver", "judge"]))
@@ -74,7 +74,7 @@ def test_files_of_problems_need_no_responses_and_every_model_has_a_rate_of_its_o
     golds = query(store, "SELECT count(DISTINCT row_id), count(*), count(doubt) FROM step.gold_doubts")
     assert golds == [(24, 24, 3)], "the golds of both models are the same"
     doubts = query(store, "SELECT dataset, gold, correct FROM gold_doubts WHERE doubt = 'prose'")
-    assert doubts == [("rl_pool", "see page 3 of the book", 0)]
+    assert doubts == [("rl_pool", "see page 3 of the book of solutions", 0)]
 
 
 def test_a_dataset_of_problems_that_is_not_there_is_told(command: Command, tmp_path: Path) -> None:
