@@ -61,7 +61,10 @@ def test_problems_of_the_proving_ground_become_a_pool_with_rates_and_intervals(
 def test_files_of_problems_need_no_responses_and_every_model_has_a_rate_of_its_own(
     command: Command, tmp_path: Path
 ) -> None:
-    problems = [{"task": f"What is {n} + 1?", "gold": gold} for n, gold in enumerate((1, 2, "see page 3 of the book of solutions"))]
+    problems = [
+        {"task": f"What is {n} + 1?", "gold": gold}
+        for n, gold in enumerate((1, 2, "see page 3 of the book of solutions"))
+    ]
     source, lake = write_jsonl(tmp_path / "p.jsonl", problems), ("--store", tmp_path / "lake")
     columns = ("--columns.question", "task", "--columns.answer", "gold")
     models = ("--models", json.dumps(["solver", "judge"]))
