@@ -322,7 +322,7 @@ def test_a_bad_query_is_told_with_the_views_that_there_are(command: Command, bas
     done = command("query", "SELECT * FROM verifed", "--store", baseline.store.url)
     assert (done.code, done.out) == (2, "")
     assert "Table with name verifed does not exist" in done.err
-    assert done.err.splitlines()[-1].startswith("views: funnel, quarantine, receipts, rejects, verified")
+    assert done.err.splitlines()[-1].startswith("views: funnel, gold_doubts, quarantine, receipts, rejects, verified")
     assert "Traceback" not in done.err
 
 
@@ -345,7 +345,8 @@ def test_status_shows_runs_datasets_and_the_funnel(command: Command, baseline: L
 
 def test_progress_into_a_file_is_one_plain_line_a_step(baseline: Lake) -> None:
     lines = baseline.outcome.err.splitlines()
-    assert [line.split()[0] for line in lines] == ["run", "read", "seed", "verify", "attach_verdicts", "gate"]
+    steps = ["seed", "verify", "gold_doubts", "gate", "attach_verdicts", "gate"]
+    assert [line.split()[0] for line in lines] == ["run", "read", *steps]
     assert "297 / 297 rows, " in lines[3] and lines[3].endswith("rows/s")
     assert "\x1b" not in baseline.outcome.err
 
