@@ -41,3 +41,6 @@ class Profile(FrozenModel):
     """The engine that plays each role, e.g. `solver`. Several roles may share one model."""
     cluster: LocalCluster | RemoteCluster = Field(default_factory=LocalCluster, discriminator="kind")
     """The Dask cluster that runs the tasks."""
+    stall_seconds: float = Field(default=600.0, ge=0)
+    """Seconds without a new row or reply after which a run names the shard that makes no progress and keeps what every
+    thread of its process is doing. The run goes on. 0: never."""

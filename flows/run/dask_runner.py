@@ -6,6 +6,7 @@ Prefect thus sees steps, and Dask sees shards. Workers know nothing of Prefect.
 import sys
 from contextlib import ExitStack
 from functools import cached_property
+from tempfile import NamedTemporaryFile
 from typing import Any, cast
 
 import distributed
@@ -16,7 +17,7 @@ from flows.run.options import load_active_profile
 from flows.run.progress import Progress
 from flows.run.step_task import STEP_TASK, FollowedStep
 from infra import engines
-from infra.cluster import budget, dask_cluster
+from infra.cluster import budget, dask_cluster, stall_watch
 from infra.cluster.dask_executor import DaskExecutor
 from infra.cluster.step_execution import StepExecution
 
@@ -50,13 +51,23 @@ class DaskRunner(ThreadPoolTaskRunner[Any]):
     @cached_property
     def executor(self) -> DaskExecutor:
         """The executor of the steps of this flow."""
-        return DaskExecutor(self.client)
+        stall_watch.subscribe(self.client, self._tell_of_stall)
+        return DaskExecutor(self.client, load_active_profile().stall_seconds)
 
     def execute(self, step: StepExecution) -> None:
         """Begin a step: its shards at Dask, and the task that follows them. Returns at once."""
         self.executor.execute(step)
         task = STEP_TASK.with_options(task_run_name=step.name)
         self.futures.append(self.submit(task, {"followed": FollowedStep(step)}))
+
+    def _tell_of_stall(self, stall: stall_watch.Stall) -> None:
+        """Print which shard stalls; keep the stacks of its process in a file on this machine."""
+        with NamedTemporaryFile(
+            "w", prefix=f"questmill-stall-{stall.pid}-", suffix=".txt", delete=False, encoding="utf-8"
+        ) as file:
+            file.write(f"{stall.describe()}\n\n{stall.stacks}")
+        if self.progress is not None:
+            self.progress.print_line(f"warning: {stall.describe()}; what its threads do is in {file.name}")
 
     def __exit__(self, *error: Any) -> None:
         """Close what is open; the followers end only once the executor has told them that the run has ended."""

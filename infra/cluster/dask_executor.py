@@ -35,9 +35,9 @@ Ended = tuple["_SubmittedStep", int, distributed.Future]
 class _SubmittedStep:
     """A step with its place among the steps of the run and its calls that are at Dask."""
 
-    def __init__(self, step: StepExecution, number: int) -> None:
+    def __init__(self, step: StepExecution, number: int, stall_seconds: float) -> None:
         self.step, self.number = step, number
-        self.packed = pack_call(step)
+        self.packed = pack_call(step, stall_seconds)
         self.key = f"{step.name}-{uuid.uuid4().hex}"
         """Prefix of the keys of its tasks. Never derived from content: Dask would return results of a deleted lake."""
         self.next = 0
@@ -49,8 +49,9 @@ class _SubmittedStep:
 class DaskExecutor:
     """Executes the steps of one run on a Dask cluster. Later steps go first, so that begun shards are finished."""
 
-    def __init__(self, client: distributed.Client) -> None:
-        self.client = client
+    def __init__(self, client: distributed.Client, stall_seconds: float = 0.0) -> None:
+        """`stall_seconds`: after so many seconds without progress a call is reported; 0: never."""
+        self.client, self.stall_seconds = client, stall_seconds
         client.run_on_scheduler(budget.register_usage_handler)
         self.resources = dask_cluster.list_resources(client)
         self.steps: dict[StepExecution, _SubmittedStep] = {}
@@ -65,7 +66,7 @@ class DaskExecutor:
     def execute(self, step: StepExecution) -> None:
         """Begin a step. Returns at once; its results arrive in `step`."""
         with self.lock:
-            submitted = self.steps[step] = _SubmittedStep(step, len(self.steps))
+            submitted = self.steps[step] = _SubmittedStep(step, len(self.steps), self.stall_seconds)
             try:
                 self._fill(submitted)
             except Exception as error:

@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Any
 
 from infra.cluster.budget import BudgetTracker
+from infra.cluster.stall_watch import WATCH
 from infra.engines.common.request_window import RequestWindow
 from infra.lake.reply_journal import Journal
 from schemas.engine import NO_OBSERVER, Completion, Failure, Reply, Request, RequestObserver
@@ -137,6 +138,7 @@ class JournaledEngine(RequestObserver):
         for row in [row for row in requests_by_row if row not in pending]:
             yield requests_by_row[row], self.failures.get(row) or self._get_reply(requests_by_row[row])
         for request, reply in ask(missing):
+            WATCH.note_progress()
             pending.discard(request.reply_key)
             yield (
                 requests_by_row[request.reply_key],

@@ -23,6 +23,7 @@ import pyarrow.parquet as pq
 
 from infra import engines
 from infra.cluster.earlier_work import find_work
+from infra.cluster.stall_watch import WATCH
 from infra.engines.common import child_processes
 from infra.engines.no_model import NoModelSpec
 from infra.lake import catalog, model_store
@@ -34,6 +35,8 @@ from schemas.identity import fingerprint
 from schemas.receipts import Part, Receipt
 from schemas.steps import TrainingJob, TrainingStep
 
+LOG_LOOK_SECONDS = 5.0
+"""Seconds between two looks at the log of a training."""
 NO_PROGRESS_BARS = {"TQDM_DISABLE": "1", "HF_DATASETS_DISABLE_PROGRESS_BARS": "1"}
 """Environment variables that keep progress bars out of the log."""
 USE_EARLIER_WORK = CodePolicy()
@@ -131,7 +134,7 @@ def _train(
     log = work_dir / "log.txt"
     with engines.borrow(NoModelSpec()), log.open("a") as log_file, _spawn(step, work_dir, log_file, lock) as child:
         try:
-            code = child.wait()
+            code = _wait_for_end(child, log)
         finally:
             child_processes.kill(child_processes.process_tree([child]))
     if code or not (work_dir / "measured.json").is_file():
@@ -141,6 +144,18 @@ def _train(
             f"step {step.label}: the training ended with code {code}: {last_line}; its log is {log}, "
             f"and the same command continues from its last checkpoint"
         )
+
+
+def _wait_for_end(child: "subprocess.Popen[bytes]", log: Path) -> int:
+    """Wait for the training process; whatever it writes to its log is progress. Returns its exit status."""
+    size = 0
+    while True:
+        try:
+            return child.wait(LOG_LOOK_SECONDS)
+        except subprocess.TimeoutExpired:
+            if (size_now := log.stat().st_size) != size:
+                size = size_now
+                WATCH.note_progress()
 
 
 def _spawn(step: TrainingStep, work_dir: Path, log_file: IO[str], lock: IO[str]) -> "subprocess.Popen[bytes]":

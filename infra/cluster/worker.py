@@ -12,6 +12,7 @@ from typing import Any
 import pyarrow as pa
 
 from infra.cluster.earlier_work import find_work
+from infra.cluster.stall_watch import WATCH
 from infra.lake import catalog, input_files
 from infra.lake.store import Store, open_store
 from schemas.arrow import conform, is_user_column, user_column
@@ -223,6 +224,7 @@ class _OutcomeWriter:
 
     def add(self, outcome: Outcome, input_row_id: str | None = None) -> None:
         """Add one outcome of the input row `input_row_id`; None: the outcome's own row id."""
+        WATCH.note_progress()
         row_id = input_row_id or _row_of(outcome)["row_id"]
         if isinstance(outcome, Reject):
             replies = None if row_id in self.rejects_by_id else self.replies_about(row_id) or None
@@ -291,7 +293,7 @@ def _run_stage(stage: Stage, rows: list[Row], engine: Any, failures_left: list[i
     if not rows:
         return
     try:
-        yield from list(stage.rows(rows, engine))
+        yield from [_note_progress(outcome) for outcome in stage.rows(rows, engine)]
     except QuestmillError:
         raise
     except Exception as error:
@@ -304,6 +306,11 @@ def _run_stage(stage: Stage, rows: list[Row], engine: Any, failures_left: list[i
         if failures_left[0] < 0:
             raise
         yield Quarantine(rows[0], "stage failed", f"{type(error).__name__}: {error}", 1)
+
+
+def _note_progress(outcome: Outcome) -> Outcome:
+    WATCH.note_progress()
+    return outcome
 
 
 def _row_of(outcome: Outcome) -> Row:
