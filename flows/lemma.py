@@ -2,10 +2,10 @@
 
 from typing import ClassVar
 
-from prefect import flow
 from pydantic import Field, model_validator
 
-from flows.run.run import Run, Table, dask_runner
+from flows.run.recipe_flow import flow
+from flows.run.run import Run, Table
 from schemas.input import ColumnNames, Source
 from schemas.names import DatasetName
 from schemas.receipts import Manifest
@@ -133,7 +133,7 @@ class Lemma(Recipe):
         return self
 
 
-@flow(name="lemma", task_runner=dask_runner)
+@flow(name="lemma")
 def lemma(recipe: Lemma) -> Manifest:
     """Collect and inject errors, correct each by both strategies, and verify every solution before it is used."""
     run = Run.open(recipe)

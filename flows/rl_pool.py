@@ -2,12 +2,12 @@
 
 from typing import Any, ClassVar
 
-from prefect import flow
 from pydantic import Field, model_validator
 
 from flows.parts.verification import Verifiers, report_gold_doubts, verify_attempts
 from flows.run.options import load_active_profile
-from flows.run.run import Run, Table, dask_runner
+from flows.run.recipe_flow import flow
+from flows.run.run import Run, Table
 from infra.lake.store import open_store
 from schemas.errors import BadInput
 from schemas.input import Source
@@ -64,7 +64,7 @@ class PinnedRlPool(RlPool):
     version: str
 
 
-@flow(name="rl_pool", task_runner=dask_runner)
+@flow(name="rl_pool")
 def rl_pool(recipe: RlPool) -> Manifest:
     """Sample, verify, filter and publish. Whole responses are verified, so one without an answer counts as failed."""
     solvers = [recipe.solve.model_copy(update={"role": model, "model": model}) for model in recipe.models]

@@ -2,12 +2,12 @@
 
 from typing import ClassVar, Literal, Self
 
-from prefect import flow
 from pydantic import Field, model_validator
 
 from flows.parts.train_questioner import QuestionerTraining, train_questioner
 from flows.parts.train_scorer import ScorerTraining, check_scorer, train_scorer
-from flows.run.run import Run, Table, dask_runner
+from flows.run.recipe_flow import flow
+from flows.run.run import Run, Table
 from schemas.input import ColumnNames, Source
 from schemas.names import DatasetName
 from schemas.prompts import Sampling
@@ -158,7 +158,7 @@ class ScaleQuest(Recipe):
         return self.model_copy(update={f: getattr(self, f).model_copy(update={"role": None}) for f in idle})
 
 
-@flow(name="scalequest", task_runner=dask_runner)
+@flow(name="scalequest")
 def scalequest(recipe: ScaleQuest) -> Manifest:
     """Write, filter, answer and publish. Cheap filters run first, so that dropped questions cost no model calls."""
     writers = [recipe.synthesize.model_copy(update={"role": role}) for role in recipe.generators]

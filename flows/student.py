@@ -2,10 +2,10 @@
 
 from typing import ClassVar
 
-from prefect import flow
 from pydantic import Field, field_validator
 
-from flows.run.run import Run, Table, dask_runner
+from flows.run.recipe_flow import flow
+from flows.run.run import Run, Table
 from schemas.input import ColumnNames, Source
 from schemas.names import DatasetName
 from schemas.prompts import Sampling
@@ -79,7 +79,7 @@ class Student(Recipe):
         return attempt
 
 
-@flow(name="student", task_runner=dask_runner)
+@flow(name="student")
 def student(recipe: Student) -> Manifest:
     """Train students on each kind of rows, all on the same number of tokens, and publish their scores."""
     run = Run.open(recipe)

@@ -2,10 +2,10 @@
 
 from typing import ClassVar
 
-from prefect import flow
 from pydantic import Field
 
-from flows.run.run import Run, dask_runner
+from flows.run.recipe_flow import flow
+from flows.run.run import Run
 from schemas.names import DatasetName
 from schemas.receipts import Manifest
 from schemas.recipe import Recipe
@@ -36,7 +36,7 @@ class TemplateProblems(Recipe):
     """Name under which the rows are published."""
 
 
-@flow(name="templates", task_runner=dask_runner)
+@flow(name="templates")
 def templates(recipe: TemplateProblems) -> Manifest:
     """Draw problems with worked solutions and exact answers, and publish them. A seed always gives the same problem."""
     run = Run.open(recipe)

@@ -2,12 +2,12 @@
 
 from typing import Any, ClassVar, Self
 
-from prefect import flow
 from pydantic import model_validator
 
 from flows.parts.rejudge import PublishedVerdicts, load_published_verdicts, report_changes
 from flows.parts.verification import Verifiers, report_gold_doubts, verify_attempts
-from flows.run.run import Run, Table, dask_runner
+from flows.run.recipe_flow import flow
+from flows.run.run import Run, Table
 from schemas.names import DatasetName
 from schemas.receipts import Manifest
 from schemas.tables import attempts, verdict_changes, verdicts
@@ -58,7 +58,7 @@ class Reverification(Verification):
         return cls(**dict(recipe), version=published.version)
 
 
-@flow(name="verify", task_runner=dask_runner)
+@flow(name="verify")
 def verify(recipe: Verification) -> Manifest:
     """Give every attempt a verdict and keep all input columns. Attempts of a published dataset come from the lake."""
     published = None if recipe.input else load_published_verdicts(recipe.dataset)

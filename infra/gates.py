@@ -34,6 +34,7 @@ def run_gate(suite: str, expectations: list[Expectation], tables: list[Receipt],
     key = fingerprint("gate", suite, expectations, [part.digest for part in parts])
     if done := store.read_receipt("gate", key):
         return done
+    store.begin_work("gate")
     results = _validate(_load_columns(store, expectations, parts), expectations)
     for expect, result in results:
         if expect.severity == "critical" and _find_exception(result.get("exception_info") or {}):

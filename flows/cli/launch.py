@@ -1,17 +1,20 @@
-"""Starts a recipe from the command line. Store and input are checked before Prefect and Dask start."""
+"""Starts a recipe from the command line. Prefect and Dask start only if the lake lacks something that it asks for."""
 
+import contextlib
 import importlib
 import inspect
 from collections.abc import Callable
+from typing import Any
 
-import distributed
-from prefect import Flow
 from pydantic import BaseModel
 
 from flows.report import storage
+from flows.run import dry_run
 from flows.run.history import format_funnel
 from flows.run.options import load_active_profile
+from flows.run.recipe_flow import is_recipe
 from infra.lake import input_files
+from infra.lake.dry_store import WorkOwed
 from infra.lake.lake_format import check_format
 from infra.lake.store import open_store
 from schemas.errors import BadInput, QuestmillError
@@ -23,8 +26,8 @@ EXTRA_OF_PACKAGE = {"torch": "train", "transformers": "train", "trl": "train", "
 """Packages that only some recipes need, with the extra that installs them."""
 
 
-def load_recipe(name: str) -> tuple[Flow[..., Manifest | str], type[BaseModel]]:
-    """Return the flow of a recipe and the class of its parameter; raises `BadInput` if a package is missing."""
+def load_recipe(name: str) -> tuple[Any, type[BaseModel]]:
+    """Return the flow of a recipe, and the class of its parameter; raises `BadInput` if a package is missing."""
     try:
         flow = getattr(importlib.import_module(f"flows.{name}"), name)
     except ModuleNotFoundError as error:
@@ -37,8 +40,12 @@ def load_recipe(name: str) -> tuple[Flow[..., Manifest | str], type[BaseModel]]:
     return flow, inspect.signature(flow.fn).parameters["recipe"].annotation
 
 
-def run_recipe(flow: Flow[..., Manifest | str], recipe: BaseModel, on_start: Callable[[], None]) -> int:
-    """Check store and input, call `on_start`, run the flow, and print what was published. Returns the exit code."""
+def run_recipe(flow: Any, recipe: BaseModel, on_start: Callable[[], None]) -> int:
+    """Check store and input, run the recipe, and print what was published. Returns the exit code.
+
+    If the lake holds all that the recipe asks for, nothing is started. Otherwise `on_start` is called before the flow
+    runs.
+    """
     profile = load_active_profile()
     store = open_store(profile.store)
     if store.is_memory and not (isinstance(profile.cluster, LocalCluster) and not profile.cluster.processes):
@@ -47,14 +54,13 @@ def run_recipe(flow: Flow[..., Manifest | str], recipe: BaseModel, on_start: Cal
     check_format(store)
     if isinstance(recipe, Source):
         input_files.resolve_globs(recipe)
-    on_start()
-    try:
-        manifest = flow(recipe)
-    except distributed.KilledWorker as error:
-        raise QuestmillError(
-            f"task {error.task} ended every worker that tried it ({error.last_worker.name} the last): out of memory? "
-            "Give workers more (cluster.memory_limit in the profile) or shards fewer rows (--shard_rows)"
-        ) from error
+    manifest, is_found = None, False
+    if is_recipe(flow) and store.has_receipts():
+        with contextlib.suppress(WorkOwed):
+            manifest, is_found = dry_run.find_result(flow, recipe, store.url), True
+    if not is_found:
+        on_start()
+        manifest = _run_flow(flow, recipe)
     if not isinstance(manifest, Manifest):
         print(manifest)
         return 0
@@ -64,3 +70,16 @@ def run_recipe(flow: Flow[..., Manifest | str], recipe: BaseModel, on_start: Cal
     if store.read(storage.report_path(manifest)) is not None:
         print(f"report {store.locate(storage.report_path(manifest))}")
     return 0
+
+
+def _run_flow(flow: Any, recipe: BaseModel) -> Any:
+    """Run the recipe as a flow of Prefect's; returns its result."""
+    import distributed
+
+    try:
+        return flow(recipe)
+    except distributed.KilledWorker as error:
+        raise QuestmillError(
+            f"task {error.task} ended every worker that tried it ({error.last_worker.name} the last): out of memory? "
+            "Give workers more (cluster.memory_limit in the profile) or shards fewer rows (--shard_rows)"
+        ) from error

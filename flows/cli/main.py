@@ -4,6 +4,7 @@ Exit codes: 0 done, 1 the run failed, 2 bad usage or input, 3 a gate stopped it,
 """
 
 import argparse
+import functools
 import os
 import signal
 import sys
@@ -11,7 +12,7 @@ import textwrap
 import threading
 import traceback
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from flows.cli.old_words import OLD_VERBS, suggest
@@ -178,11 +179,15 @@ def _run(options: argparse.Namespace, rest: list[str]) -> int:
     _set_code_policy(options)
     from flows.cli.prefect_server import ensure_prefect_server
 
-    with ensure_prefect_server() as server_used:  # first, so that it starts while the rest is imported
+    with ExitStack() as at_the_end:
+        start_server = functools.cache(lambda: at_the_end.enter_context(ensure_prefect_server()))
+        if len(os.sched_getaffinity(0)) > 1:  # at once, so that it starts while the rest is imported and looked up
+            start_server()
         from flows.cli import launch
 
         flow, model = launch.load_recipe(options.recipe)
-        return launch.run_recipe(flow, recipe_arguments.parse(model, rest, RUN_FLAGS), on_start=server_used.set)
+        recipe = recipe_arguments.parse(model, rest, RUN_FLAGS)
+        return launch.run_recipe(flow, recipe, on_start=lambda: start_server().set())
 
 
 def _describe(name: str, text: str, every_field: bool) -> int:

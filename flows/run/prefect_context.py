@@ -14,17 +14,20 @@ from infra.cluster.step_execution import StepExecution
 class PrefectContext:
     """What executes the steps of a run, and where its artifacts and warnings are shown."""
 
+    shows_artifacts = True
+
     def __init__(self) -> None:
-        """Raises RuntimeError outside a flow of Prefect's that runs with `dask_runner`."""
+        """Raises RuntimeError outside a flow of Prefect's that runs with `dask_runner`, as every recipe does."""
         context = FlowRunContext.get()
         if context is None or not isinstance(context.task_runner, DaskRunner):
-            raise RuntimeError("a run is opened in a flow: @flow(task_runner=dask_runner)")
+            raise RuntimeError("a run is opened in a recipe: @flow(name=...) of flows.run.recipe_flow")
         self.runner: DaskRunner = context.task_runner
         self.recipe_name = context.flow.name if context.flow is not None else None
 
-    def attach(self, progress: Progress) -> None:
-        """Take over the display of the run, to close it when the run ends."""
-        self.runner.progress = progress
+    def open_progress(self, run: str) -> Progress:
+        """Open the display of the run, which is closed when the flow ends."""
+        self.runner.progress = Progress(run)
+        return self.runner.progress
 
     def execute(self, step: StepExecution) -> None:
         """Begin a step. Returns at once; its results arrive in `step`."""

@@ -87,14 +87,15 @@ class Progress:
         if not self.closed.is_set():
             self.closed.set()
             self.thread.join()
-            self._refresh()
+            self.refresh()
             self.bars.stop()
 
     def _watch(self) -> None:
         while not self.closed.wait(REFRESH_SECONDS):
-            self._refresh()
+            self.refresh()
 
-    def _refresh(self) -> None:
+    def refresh(self) -> None:
+        """Show the present state of every step."""
         with self.lock:
             for progress, bar in self.steps:
                 if bar in self.shown_done:

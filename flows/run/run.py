@@ -7,14 +7,12 @@
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from flows.report import storage
-from flows.run.dask_runner import dask_runner
+from flows.run.dry_run import active_dry_run
 from flows.run.history import RunRecord, format_funnel, pinned_manifest, receipts_of_published
 from flows.run.options import load_active_budget, load_active_profile, load_code_policy
-from flows.run.prefect_context import PrefectContext
-from flows.run.progress import Progress
 from flows.run.roles import Roles
 from flows.run.table import Table
 from infra import engines, gates
@@ -34,7 +32,43 @@ from schemas.receipts import Manifest, Receipt
 from schemas.steps import Expectation, Merge, Stage, Step, TrainingStep
 from schemas.tables import attempts
 
-__all__ = ["Run", "Table", "dask_runner"]
+__all__ = ["Run", "Table"]
+
+
+class Display(Protocol):
+    """Where the progress of a run is shown."""
+
+    def add_step(self, step: StepExecution) -> None:
+        """Show another step."""
+
+    def print_line(self, text: str) -> None:
+        """Print one line."""
+
+    def remaining(self) -> str:
+        """Describe the rows left to do."""
+
+
+class Context(Protocol):
+    """What executes the steps of a run: a flow of Prefect's, or a dry run."""
+
+    recipe_name: str | None
+    shows_artifacts: bool
+    """Whether somebody sees the texts that are saved."""
+
+    def open_progress(self, run: str) -> Display:
+        """Open the display of the run."""
+
+    def execute(self, step: StepExecution) -> None:
+        """Begin a step. Returns at once; its results arrive in `step`."""
+
+    def wait_for_paid_work(self) -> None:
+        """Wait until every step has ended that a spent budget lets end."""
+
+    def save_artifact(self, key: str, markdown: str) -> None:
+        """Show a text beside the run."""
+
+    def warn(self, line: str) -> None:
+        """Write one line to the log of the run."""
 
 
 class Run:
@@ -55,9 +89,8 @@ class Run:
         self.counted_receipts: set[str] = set()
         """Keys of receipts whose samples have been checked for those cut off."""
         self.warnings: list[str] = []
-        self.context = PrefectContext()
-        self.progress = Progress(self.id)
-        self.context.attach(self.progress)
+        self.context = _find_context()
+        self.progress = self.context.open_progress(self.id)
         self.record = RunRecord(self.store, self.id)
         before = budget.load_earlier_usage(self.store, self.id)
         self.account = Account(run=self.id, start_id=self.record.path, budget=load_active_budget(), spent_before=before)
@@ -90,7 +123,9 @@ class Run:
         source = Source(**{name: getattr(source, name) for name in Source.model_fields})  # workers know no recipes
         urls = input_files.resolve_globs(source)
         self.progress.print_line(f"{'read':<18} {len(urls):,} {'file' if len(urls) == 1 else 'files'}")
-        scan = StepExecution("check input", worker.check_source, "url", urls, {"source": source})
+        scan = StepExecution(
+            "check input", worker.check_source, "url", urls, {"source": source, "lake": self.store.url}
+        )
         self.context.execute(scan)
         files = input_files.number_copies(self._wait_for(scan))
         constants = {
@@ -279,6 +314,8 @@ class Run:
 
     def _save_report(self, manifest: Manifest) -> None:
         """Store the report of a published version. A report that fails does not undo the publication."""
+        if not self.context.shows_artifacts and self.store.read(storage.report_path(manifest)) is not None:
+            return
         name, constants = manifest.dataset, {"manifest": manifest}
         summary = StepExecution(f"report {name}", dataset_summary.run_summary, "lake", [self.store.url], constants)
         self.context.execute(summary)
@@ -364,6 +401,14 @@ class Run:
     def _register(self, table: Table) -> Table:
         self.tables.append(table)
         return table
+
+
+def _find_context() -> Context:
+    if (dry_run := active_dry_run()) is not None:
+        return dry_run
+    from flows.run.prefect_context import PrefectContext  # late: a dry run does without Prefect
+
+    return PrefectContext()
 
 
 def check_labels(labels: Iterable[str]) -> None:

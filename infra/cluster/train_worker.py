@@ -65,6 +65,7 @@ def run_train(
     if work.done is not None:  # a process may have ended before it could remove the folder
         shutil.rmtree(work_dir, ignore_errors=True)
         return work.done
+    store.begin_work(step.label)
     work_dir.mkdir(parents=True, exist_ok=True)
     with _lock_folder(work_dir) as lock:
         if done := store.read_receipt(step.label, work.key):

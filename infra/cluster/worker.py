@@ -35,9 +35,9 @@ NO_ACCOUNT, NO_USAGE, USE_EARLIER_WORK = Account(), Usage(), CodePolicy()
 Outcome = Row | Reject | Quarantine
 
 
-def check_source(url: str, source: Source) -> SourceFile:
-    """Check every row of one input file; writes nothing. Raises `BadInput`."""
-    return input_files.check_file(url, source)
+def check_source(url: str, source: Source, lake: str) -> SourceFile:
+    """Check every row of one input file, unless equal bytes were checked before; writes nothing. Raises `BadInput`."""
+    return input_files.check_once(open_store(lake), url, source)
 
 
 def run_seed(file: SourceFile, types: dict[str, str], source: Source, reserved_names: list[str], lake: str) -> Receipt:
@@ -58,7 +58,10 @@ def run_seed(file: SourceFile, types: dict[str, str], source: Source, reserved_n
         reserved_names,
     )
     if done := store.read_receipt("seed", key):
+        if done.rows_in == file.rows:
+            input_files.remember_checked(store, file, source)
         return done
+    store.begin_work("seed")
     own = {input_files.REASONING} if input_files.has_reasoning(types) else set()
     names = input_files.resolve_name_clashes([n for n in types if n not in own], [*reserved_names, "reject"])
     extra = [user_column(new, input_files.TYPE_OF_NAME.get(types[n], pa.string())) for n, new in names.items()]
@@ -69,6 +72,7 @@ def run_seed(file: SourceFile, types: dict[str, str], source: Source, reserved_n
         row |= {names[name]: value for name, value in others.items()}
         empty = [n for n in ("question", "response", "answer") if row[n] is None]
         writer.add(Quarantine(row, f"null {empty[0]}", f"column {empty[0]!r} is null", 1) if empty else row)
+    input_files.remember_checked(store, file, source)
     return store.commit(writer.finish(key, (file.digest,), file.rows, started, {"source": file.url}))
 
 
@@ -81,6 +85,7 @@ def run_empty_rows(rows: int, shard_rows: int, lake: str, id_prefix: str = "") -
     key = fingerprint("empty_rows", str(empty_rows.SCHEMA), rows, shard_rows, id_prefix)
     if done := store.read_receipt("empty_rows", key):
         return done
+    store.begin_work("empty_rows")
     writer = _OutcomeWriter(store, "empty_rows", empty_rows.SCHEMA, shard_rows)
     for number in range(rows):
         writer.add({"row_id": empty_row_id(id_prefix, number), "number": number})
@@ -106,6 +111,7 @@ def run_shard(
         if journal_key := work.done.details.get("journal"):  # a process may have ended before it could remove it
             store.remove(f"journal/{journal_key}")
         return work.done
+    store.begin_work(stage.label)
     table = store.get(part)
     writer = _OutcomeWriter(store, stage.label, stage.output_schema(table.schema), shard_rows=None)
     if spec is None:
@@ -165,6 +171,7 @@ def run_merge(
     )
     if work.done is not None:
         return work.done
+    store.begin_work(merge.label)
     con = catalog.connect(store)
     for name, table in zip(merge.inputs, parts, strict=True):
         catalog.create_view(con, name, store, table)

@@ -18,7 +18,9 @@ import pyarrow.parquet as pq
 
 from infra.lake.file_errors import root_cause
 from infra.lake.file_store import call_with_timeout
+from infra.lake.store import Store
 from schemas.errors import BadInput
+from schemas.identity import fingerprint
 from schemas.input import OPTIONAL_COLUMNS, Source, SourceFile, matches
 from schemas.outcomes import Row
 from schemas.reasoning import split_reasoning
@@ -117,6 +119,31 @@ def check_file(url: str, source: Source) -> SourceFile:
     return SourceFile(url=url, digest=_hash_file(url), rows=rows, types=types)
 
 
+def check_once(store: Store, url: str, source: Source) -> SourceFile:
+    """Like `check_file`, but the lake is asked first whether the same bytes were checked before, in the same way."""
+    digest = _hash_file(url)
+    if (checked := store.read_record(SourceFile, _checked_path(digest, url, source))) is not None:
+        return checked.model_copy(update={"url": url})
+    store.begin_work("check input")
+    file = check_file(url, source)
+    if file.digest != digest:
+        raise _changed(url)
+    return file
+
+
+def remember_checked(store: Store, file: SourceFile, source: Source) -> None:
+    """Keep in the lake what the check of a file has found. Called once its rows were read and nothing had changed."""
+    path = _checked_path(file.digest, file.url, source)
+    store.write(path, file.model_copy(update={"copy_number": 0}).model_dump_json().encode())
+
+
+def _checked_path(digest: str, url: str, source: Source) -> str:
+    """Path of what is known of a file. Its ending counts, because it names the format and the compression."""
+    columns, ending = source.columns, url.rpartition("/")[2].partition(".")[2]
+    key = fingerprint("check", SEED_VERSION, digest, ending, columns.names_in(url), columns.renamed_in(url))
+    return f"inputs/{key}.json"
+
+
 def merge_types(files: list[SourceFile]) -> dict[str, str]:
     """The types of the columns to keep, over all files. Raises `BadInput` if two files disagree."""
     merged: dict[str, str] = {}
@@ -155,11 +182,10 @@ def read_rows(file: SourceFile, source: Source, types: dict[str, str]) -> Iterat
     required = source.columns.names_in(file.url)
     theirs, rows, renamed = set(required.values()), 0, source.columns.renamed_in(file.url)
     given_reasoning = has_reasoning(types)
-    changed = BadInput(f"{file.url}: changed while it was read; run again when it is no longer written to")
     for number, row in _read_file(file.url):
         rows += 1
         if not {renamed.get(name, name) for name in row.keys() - theirs} <= types.keys():
-            raise changed
+            raise _changed(file.url)
         ours = {
             o: _require_text(row.get(t), f"{file.url}: row {number}: column {t!r}", True) for o, t in required.items()
         }
@@ -167,7 +193,11 @@ def read_rows(file: SourceFile, source: Source, types: dict[str, str]) -> Iterat
         others = {n: _cast(value, types[n]) for n, value in kept.items()}
         yield number, _split_response(ours, others.pop(REASONING, None) if given_reasoning else None), others
     if rows != file.rows or _hash_file(file.url) != file.digest:
-        raise changed
+        raise _changed(file.url)
+
+
+def _changed(url: str) -> BadInput:
+    return BadInput(f"{url}: changed while it was read; run again when it is no longer written to")
 
 
 def has_reasoning(types: dict[str, str]) -> bool:

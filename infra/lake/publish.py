@@ -11,8 +11,11 @@ import pyarrow as pa
 from infra.lake.ledger import balance, describe_cut_off, describe_earlier_work, find_upstream
 from infra.lake.store import Store, encode_parquet, open_store
 from schemas.arrow import is_measured
+from schemas.identity import fingerprint
 from schemas.receipts import Manifest, Part, Receipt
 
+CONTENT_VERSION = 1
+"""Part of the key of every remembered content. Raise it when `hash_content` reads rows in another way than before."""
 PART_ROWS = 100_000
 """Rows in a published file. Few large files are faster: 20 files of 5,000 rows answer a query 30 times faster than
 2,000 files of 50."""
@@ -31,10 +34,11 @@ def run_publish(
     steps = find_upstream(steps)
     ledger = balance(steps)
     parts = [part for receipt in steps[-1] for part in receipt.parts]
-    content = hash_content(table for table in map(store.get, parts))
+    content = _find_content(store, parts)
     version = content[:12]
     if (published := store.datasets.read_manifest(dataset, version)) is not None:
         return store.datasets.publish(published)
+    store.begin_work(f"publish {dataset}")
     files = list(_compact(store, dataset, version, parts))
     manifest = Manifest(
         dataset=dataset,
@@ -55,6 +59,17 @@ def run_publish(
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     )
     return store.datasets.publish(manifest)
+
+
+def _find_content(store: Store, parts: list[Part]) -> str:
+    """The digest of the rows of `parts`. It is remembered by their digests, because reading all rows takes long."""
+    path = f"contents/{fingerprint('content', CONTENT_VERSION, [part.digest for part in parts])}"
+    if (remembered := store.read(path)) is not None:
+        return remembered.decode()
+    store.begin_work("the digest of the rows")
+    content = hash_content(table for table in map(store.get, parts))
+    store.write(path, content.encode())
+    return content
 
 
 def hash_content(tables: Iterator[pa.Table]) -> str:

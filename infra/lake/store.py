@@ -3,6 +3,8 @@
     objects/<sha256>.parquet            rows, named by their own bytes; written first
     receipts/<step>/<key>.json          the commit: written second, by exclusive create
     journal/<key>/...                   replies of an unfinished shard; removed once its receipt is written
+    inputs/<key>.json                   what the check of an input file has found, so that it is checked once
+    contents/<key>                      the digest of rows that were published, by the digests of their parts
     reports/<suite>/<key>.md            the results of a gate
     reports/<name>/<version>.html       the report of a published version
     runs/<run>/...                      records of a run: what was run, when, and how it ended
@@ -13,10 +15,12 @@ Nothing is renamed, locked or overwritten, so a rerun completes a lake after a c
 """
 
 import contextlib
+import contextvars
 import ctypes
 import functools
 import hashlib
 import io
+from collections.abc import Iterator
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -39,6 +43,9 @@ class Store(FileStore):
     def __init__(self, url: str) -> None:
         super().__init__(url)
         self.datasets = Datasets(self)
+
+    def begin_work(self, what: str) -> None:
+        """Called before work begins that no receipt or record has shown to be done. A dry run refuses it."""
 
     # -- objects ------------------------------------------------------------------------------------------------
 
@@ -109,7 +116,25 @@ def encode_parquet(table: pa.Table) -> bytes:
     return buffer.getvalue()
 
 
-@functools.cache
+_replacement: contextvars.ContextVar[Store | None] = contextvars.ContextVar("store", default=None)
+
+
 def open_store(url: str) -> Store:
     """The store at `url`. Each process opens it only once."""
+    replacement = _replacement.get()
+    return replacement if replacement is not None and replacement.url == url.rstrip("/") else _open_once(url)
+
+
+@contextlib.contextmanager
+def replace_store(store: Store) -> Iterator[None]:
+    """Let `open_store` return `store` for its url, inside `with` and in this thread."""
+    before = _replacement.set(store)
+    try:
+        yield
+    finally:
+        _replacement.reset(before)
+
+
+@functools.cache
+def _open_once(url: str) -> Store:
     return Store(url)

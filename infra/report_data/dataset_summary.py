@@ -123,7 +123,9 @@ class DatasetSummary:
 
 def run_summary(manifest: Manifest, lake: str) -> DatasetSummary:
     """Summarize a published version of the lake at the url `lake`. Raises as `read_summary` does."""
-    return read_summary(open_store(lake), manifest)
+    store = open_store(lake)
+    store.begin_work(f"report {manifest.dataset}")
+    return read_summary(store, manifest)
 
 
 def read_summary(store: Store, manifest: Manifest, measured_rates: Sequence[Row] | None = None) -> DatasetSummary:

@@ -196,7 +196,8 @@ def test_golds_in_doubt_are_reported_with_the_evidence_and_stop_nothing(command:
 def test_publish_refuses_a_dataset_that_lost_a_shard(api: str, tmp_path: Path) -> None:
     from prefect import flow
 
-    from flows.run.run import Run, dask_runner
+    from flows.run.dask_runner import dask_runner
+    from flows.run.run import Run
     from flows.verify import Verification
     from schemas.tables import verdicts
     from tasks.verification.attach_verdicts import AttachVerdicts
@@ -218,7 +219,8 @@ def test_publish_refuses_a_dataset_that_lost_a_shard(api: str, tmp_path: Path) -
 def test_a_stage_that_loses_a_row_is_told_which(api: str, tmp_path: Path) -> None:
     from prefect import flow
 
-    from flows.run.run import Run, dask_runner
+    from flows.run.dask_runner import dask_runner
+    from flows.run.run import Run
     from flows.verify import Verification
     from tasks.verification.verify import Verify
 

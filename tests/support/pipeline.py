@@ -59,7 +59,7 @@ def write_jsonl(path: Path, rows: Sequence[Any]) -> str:
 
 def seed(source: Source, lake: str, reserved: Sequence[str] = ()) -> list[Receipt]:
     """Check every file, then cut each into shards."""
-    files = [worker.check_source(url, source) for url in input_files.resolve_globs(source)]
+    files = [worker.check_source(url, source, lake) for url in input_files.resolve_globs(source)]
     types = input_files.merge_types(files)
     taken = [*attempts.SCHEMA.names, *reserved]
     return [worker.run_seed(file, types, source, taken, lake) for file in input_files.number_copies(files)]

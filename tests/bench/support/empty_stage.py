@@ -3,7 +3,8 @@
 from prefect import flow
 from pydantic import Field
 
-from flows.run.run import Run, dask_runner
+from flows.run.dask_runner import dask_runner
+from flows.run.run import Run
 from schemas.identity import FrozenModel
 from schemas.outcomes import Row
 from schemas.steps import Filter

@@ -37,7 +37,9 @@ def ask(api: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ask:
     """Run the recipe against a server; `lake` names the lake, `budget` the tokens."""
     from prefect import flow
 
-    @flow(name="ask", task_runner=running.dask_runner)
+    from flows.run.dask_runner import dask_runner
+
+    @flow(name="ask", task_runner=dask_runner)
     def ask(recipe: Recipe) -> Manifest:
         run = running.Run.open(recipe)
         drawn = run.map(recipe.draw, run.empty_rows(120, 30))

@@ -47,8 +47,8 @@ def run(api: str, command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     """Write the stage with a factor, load it anew, and run it."""
     from prefect import flow
 
+    from flows.run.dask_runner import dask_runner
     from flows.run.run import Run as Runs
-    from flows.run.run import dask_runner
 
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setenv("QUESTMILL_PROFILE", "ci")

@@ -34,11 +34,13 @@ class Recipe(FrozenModel):
 def write_questions(api: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     from prefect import flow
 
+    from flows.run.dask_runner import dask_runner
+
     monkeypatch.chdir(ROOT)
     monkeypatch.setenv("QUESTMILL_PROFILE", "ci")
     monkeypatch.setenv("QUESTMILL_STORE", str(tmp_path / "lake"))
 
-    @flow(name="write-questions", task_runner=running.dask_runner)
+    @flow(name="write-questions", task_runner=dask_runner)
     def write_questions(recipe: Recipe) -> Manifest:
         run = running.Run.open(recipe)
         written = run.map(recipe.write, run.empty_rows(64, 32))

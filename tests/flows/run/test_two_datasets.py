@@ -24,7 +24,8 @@ def test_two_datasets_of_one_run_are_published_and_told(
 ) -> None:
     from prefect import flow
 
-    from flows.run.run import Run, dask_runner
+    from flows.run.dask_runner import dask_runner
+    from flows.run.run import Run
     from flows.verify import Verification
     from tasks.verification.attach_verdicts import AttachVerdicts
 
@@ -61,7 +62,8 @@ def test_a_dataset_whose_last_step_occurs_twice_is_read_back_as_it_was_published
 ) -> None:
     from prefect import flow
 
-    from flows.run.run import Run, dask_runner
+    from flows.run.dask_runner import dask_runner
+    from flows.run.run import Run
     from flows.templates import TemplateProblems
     from tasks.questions.language import KeepLanguage
 

@@ -153,7 +153,7 @@ def test_an_empty_input_is_told() -> None:
 
 def test_rows_of_a_file_that_was_replaced_after_the_check_are_never_committed(tmp_path: Path, lake: str) -> None:
     source = Source(input=(write_jsonl(tmp_path / "a.jsonl", [make_attempt(1), make_attempt(2)]),))
-    file = worker.check_source(source.input[0], source)
+    file = worker.check_source(source.input[0], source, lake)
     write_jsonl(tmp_path / "a.jsonl", [make_attempt(3), make_attempt(4)])
     with pytest.raises(BadInput, match=r"a\.jsonl: changed while it was read; run again"):
         worker.run_seed(file, file.types, source, [], lake)
