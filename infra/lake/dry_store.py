@@ -11,7 +11,7 @@ import pyarrow as pa
 from infra.lake.store import Store, replace_store
 from schemas.receipts import Part, Receipt
 
-LISTED_FROM = 8
+LISTED_FROM = 4
 """Look-ups of a step from which on its receipts are listed, if the lake is remote; a missing one then costs nothing."""
 
 
