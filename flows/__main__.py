@@ -1,8 +1,6 @@
 """`python -m flows` is `questmill`."""
 
-import sys
-
-from flows.cli.main import main
+from flows.cli.main import run_command
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command()

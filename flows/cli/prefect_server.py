@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from flows.cli.migrated_database import keep_database, provide_database
+from flows.run.timings import TIMINGS
 from infra.cluster.signals import block_interrupts
 
 FLUSH_SECONDS = 5.0
@@ -39,6 +40,8 @@ SERVER_ENVIRONMENT = {
     "PREFECT_SERVER_SERVICES_FOREMAN_ENABLED": "false",
     "PREFECT_SERVER_SERVICES_TRIGGERS_ENABLED": "false",
 }
+
+_own_urls: set[str] = set()
 
 
 @contextmanager
@@ -65,12 +68,19 @@ def ensure_prefect_server() -> Iterator[threading.Event]:
             process = subprocess.Popen(
                 command, stdin=subprocess.PIPE, pass_fds=inherited_files, env=os.environ | SERVER_ENVIRONMENT
             )
-        os.environ["PREFECT_API_URL"] = f"http://127.0.0.1:{listening.getsockname()[1]}/api"
+        os.environ["PREFECT_API_URL"] = url = f"http://127.0.0.1:{listening.getsockname()[1]}/api"
+        _own_urls.add(url)
     try:
         yield used
     finally:
         del os.environ["PREFECT_API_URL"]
-        process.communicate(b"" if used.is_set() else EXIT_AT_ONCE)
+        with TIMINGS.measure("end of the server"):
+            process.communicate(b"" if used.is_set() else EXIT_AT_ONCE)
+
+
+def is_own_server() -> bool:
+    """Whether Prefect uses a server that this process has started, and that ends with it."""
+    return os.environ.get("PREFECT_API_URL") in _own_urls
 
 
 def _prefect_home() -> Path:

@@ -82,6 +82,9 @@ class DryRun:
         with replace_store(self.store):
             return call()
 
+    def expect_gate(self) -> None:
+        """Prepare nothing: a gate is looked up like any other step."""
+
     def wait_for_paid_work(self) -> None:
         """Wait for nothing: nothing is being paid for."""
 

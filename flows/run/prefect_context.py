@@ -33,6 +33,10 @@ class PrefectContext:
         """Begin a step. Returns at once; its results arrive in `step`."""
         self.runner.execute(step)
 
+    def expect_gate(self) -> None:
+        """Prepare for a gate, because one is near."""
+        self.runner.expect_gate()
+
     def wait_for_paid_work(self) -> None:
         """Wait until every step has ended that a spent budget lets end."""
         self.runner.executor.wait()

@@ -34,6 +34,9 @@ from schemas.tables import attempts
 
 __all__ = ["Run", "Table"]
 
+FEW_ROWS = 2_000
+"""Rows that a step without a model works in a second or two, so that a gate may be as near as that."""
+
 
 class Display(Protocol):
     """Where the progress of a run is shown."""
@@ -60,6 +63,9 @@ class Context(Protocol):
 
     def execute(self, step: StepExecution) -> None:
         """Begin a step. Returns at once; its results arrive in `step`."""
+
+    def expect_gate(self) -> None:
+        """Prepare for a gate, because one is near."""
 
     def wait_for_paid_work(self) -> None:
         """Wait until every step has ended that a spent budget lets end."""
@@ -262,6 +268,7 @@ class Run:
 
         `suite` is the name of the dataset under which the table will be published.
         """
+        self.context.expect_gate()
         constants = {"suite": suite, "expectations": expectations, "tables": self._wait_for_receipts(table)}
         check = StepExecution("gate", gates.run_gate, "lake", [self.store.url], constants, table.rows)
         self._begin(check)
@@ -328,6 +335,8 @@ class Run:
 
     def _begin(self, step: StepExecution) -> None:
         """Begin a step and show its progress."""
+        if step.rows <= FEW_ROWS and step.constants.get("spec") is None:
+            self.context.expect_gate()
         self.progress.add_step(step)
         self.context.execute(step)
 

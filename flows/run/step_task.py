@@ -1,5 +1,6 @@
 """The task of Prefect's that stands for one step of a run: it follows the step's shards and ends as they do."""
 
+import time
 from typing import cast
 from uuid import UUID
 
@@ -11,6 +12,7 @@ from prefect.logging import get_run_logger
 from prefect.states import Cancelled, Completed
 
 from flows.run.progress import StepProgress
+from flows.run.timings import TIMINGS
 from infra.cluster.step_execution import RunEnded, StepExecution
 
 REPORT_SECONDS = 5.0
@@ -26,11 +28,12 @@ class FollowedStep:
 
 def follow_step(followed: FollowedStep) -> State[None]:
     """Wait until the step has ended, and report its progress; raises the error of its first shard that failed."""
-    step, logger = followed.step, get_run_logger()
+    step, logger, began = followed.step, get_run_logger(), time.time()
     progress, artifact = StepProgress(step), None
     while not step.wait(REPORT_SECONDS):
         logger.info(progress.format_line())
         artifact = _report_share(progress, artifact)
+    TIMINGS.record(step.name, began)
     if artifact is not None:
         _report_share(progress, artifact)
     if isinstance(step.error, RunEnded):
