@@ -3,6 +3,7 @@
 In a worker the import would begin only when the gate does, and its 250 MB would stay until the end of the run.
 """
 
+import contextlib
 import os
 import pickle
 import subprocess
@@ -50,9 +51,15 @@ class GateProcess:
         """End the child, also in the middle of a check."""
         with self.starting:
             self.is_closed = True
-            if self.child is not None:
-                self.child.kill()
-                self.child.wait()
+            if self.child is None:
+                return
+            self.child.kill()
+            self.child.wait()
+        with self.checking:  # a check that was under way has been told by now
+            for pipe in (self.child.stdin, self.child.stdout):
+                with contextlib.suppress(OSError):  # of what nobody will read
+                    if pipe is not None:
+                        pipe.close()
 
     def _check(self, step: StepExecution) -> None:
         try:
@@ -71,7 +78,7 @@ class GateProcess:
                 child.stdin.write(pickle.dumps(arguments))
                 child.stdin.flush()
                 error, receipt = pickle.load(child.stdout)
-            except (EOFError, OSError, pickle.UnpicklingError) as broken:
+            except (EOFError, OSError, ValueError, pickle.UnpicklingError) as broken:
                 raise QuestmillError(
                     f"the process that checks gates ended with code {child.wait()}: out of memory? "
                     "The same command continues where it stopped"

@@ -208,8 +208,9 @@ def _run(options: argparse.Namespace, rest: list[str]) -> int:
     _set_profile_and_store(options)
     _set_budget(options)
     _set_code_policy(options)
-    from flows.run.timings import show_timings
+    from flows.run.timings import TIMINGS, show_timings
 
+    TIMINGS.forget()
     try:
         return _start(options.recipe, rest)
     finally:

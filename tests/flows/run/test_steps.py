@@ -115,7 +115,9 @@ def test_an_interrupt_cancels_the_steps_and_hangs_nowhere(run_steps: Steps) -> N
 
 
 @pytest.mark.system
-def test_workers_know_nothing_of_prefect(api: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_workers_know_nothing_of_prefect_and_great_expectations(
+    api: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from prefect import flow
     from prefect.context import FlowRunContext
 
@@ -133,7 +135,7 @@ def test_workers_know_nothing_of_prefect(api: str, tmp_path: Path, monkeypatch: 
     def imported() -> list[str]:
         import sys
 
-        return sorted({"prefect", "flows"} & set(sys.modules))
+        return sorted({"prefect", "flows", "great_expectations"} & set(sys.modules))
 
     @flow(name="ignorant", task_runner=dask_runner)
     def ignorant(recipe: Verification) -> Any:
