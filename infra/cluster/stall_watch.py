@@ -15,9 +15,10 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import distributed
+if TYPE_CHECKING:
+    import distributed
 
 TOPIC = "questmill-stalls"
 """Topic of Dask under which workers tell of stalls."""
@@ -145,14 +146,16 @@ def watch_task(step: str, limit: float) -> Iterator[None]:
     if not limit:
         yield
         return
-    worker = distributed.get_worker()
+    from distributed import get_worker  # late: a run with nothing to do needs no Dask
+
+    worker = get_worker()
     key = worker.get_current_task()
     shard = key[1] if isinstance(key, tuple) else 0
     with WATCH.watch(step, shard, limit, lambda stall: worker.log_event(TOPIC, {"stall": stall})):
         yield
 
 
-def subscribe(client: distributed.Client, on_stall: Callable[[Stall], None]) -> None:
+def subscribe(client: "distributed.Client", on_stall: Callable[[Stall], None]) -> None:
     """Call `on_stall` for every stall on the cluster, in a thread of the client's."""
 
     def pass_on(event: tuple[float, dict[str, Any]]) -> None:
