@@ -6,6 +6,7 @@ In a worker the import would begin only when the gate does, and its 250 MB would
 import contextlib
 import os
 import pickle
+import signal
 import subprocess
 import sys
 import threading
@@ -33,7 +34,7 @@ class GateProcess:
         """Start the child, unless it runs. Returns at once; Great Expectations takes some seconds to import."""
         with self.starting:
             if self.child is None and not self.is_closed:
-                modules = os.pathsep.join(filter(None, sys.path))
+                modules = os.pathsep.join(path or os.getcwd() for path in sys.path)
                 with block_interrupts():  # a gate that is being checked ends with the run, not before it
                     self.child = subprocess.Popen(
                         [sys.executable, "-P", "-m", __name__],
@@ -79,9 +80,11 @@ class GateProcess:
                 child.stdin.flush()
                 error, receipt = pickle.load(child.stdout)
             except (EOFError, OSError, ValueError, pickle.UnpicklingError) as broken:
+                code = child.wait()
+                cause = ": out of memory?" if code == -signal.SIGKILL else ""
                 raise QuestmillError(
-                    f"the process that checks gates ended with code {child.wait()}: out of memory? "
-                    "The same command continues where it stopped"
+                    f"the process that checks gates ended with code {code}{cause}; the same command continues where it "
+                    "stopped"
                 ) from broken
         if error is not None:
             raise error

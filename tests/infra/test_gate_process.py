@@ -82,7 +82,7 @@ def test_a_process_that_was_killed_is_told(process: GateProcess, tmp_path: Path)
     process.child.kill()
     gate = make_gate(str(tmp_path), "a")
     process.execute(gate)
-    with pytest.raises(QuestmillError, match=r"^the process that checks gates ended with code -9: out of memory\? "):
+    with pytest.raises(QuestmillError, match=r"^the process that checks gates ended with code -9: out of memory\?; "):
         gate.result_list()
 
 
