@@ -58,7 +58,10 @@ class Store(FileStore):
                 f"object {part.digest} of {self.url} {problem}; restore it, or delete it and the receipts that name it "
                 f"and run again"
             )
-        return pq.read_table(io.BytesIO(data), columns=columns)
+        # Not `read_table`, which plans a scan of a dataset: 0.5 ms for a small object, where reading it takes 0.15.
+        with pq.ParquetFile(pa.BufferReader(data)) as file:
+            table = file.read(columns, use_threads=False)
+        return table if columns is None else table.select(columns)
 
     def read_schema(self, part: Part) -> pa.Schema:
         """The columns of one object, with their metadata."""

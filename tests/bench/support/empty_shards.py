@@ -13,7 +13,7 @@ if __name__ == "__main__":
     shards, stages, lake = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
     os.environ |= QUIET_ENVIRONMENT | {"QUESTMILL_STORE": lake}
     with ensure_prefect_server() as server_used:
-        from tests.bench.support.empty_stage import keep_all
+        from tests.bench.support.empty_run import keep_all
 
         server_used.set()
         print(keep_all(shards, stages))
