@@ -28,8 +28,8 @@ LOOK_SECONDS, BRIEF_LOOK_SECONDS = 0.1, 0.005
 """Most and fewest seconds between two looks at the calls at Dask. One message fetches all that ended in between; one
 for each call would cost more than a small shard itself."""
 MESSAGE_SECONDS = 0.02
-"""Seconds between two messages of a worker to the scheduler. Dask's 2 ms make a message of each small shard, which costs
-worker and scheduler 0.5 ms."""
+"""Seconds between two messages of a worker to the scheduler. Dask's 2 ms make a message of each small shard, which
+costs worker and scheduler 0.5 ms."""
 FEW_CALLS = 16
 """So few calls are looked at often, at first, because whoever waits for the step may wait for one of them."""
 QUIET_SHARE = 0.05
