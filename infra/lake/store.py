@@ -17,6 +17,7 @@ import ctypes
 import functools
 import hashlib
 import io
+from collections.abc import Sequence
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -91,6 +92,15 @@ class Store(FileStore):
     def read_receipts(self) -> list[Receipt]:
         """Every receipt of the lake, sorted by step and key."""
         return [self.parse_record(Receipt, path, data) for path, data in self.read_all("receipts")]
+
+    def read_receipts_by_name(self, names: Sequence[str]) -> list[Receipt]:
+        """The receipts with these names (`step/key`), in order. Raises `QuestmillError` if one is missing."""
+        paths = [_receipt_path(*name.split("/")) for name in names]
+        receipts = [self.parse_record(Receipt, path, data) for path, data in self.read_many(paths)]
+        if len(receipts) < len(names):
+            (missing, *_) = set(names) - {receipt.name for receipt in receipts}
+            raise QuestmillError(f"receipt {missing} of {self.url} is missing; run again, which works its shard again")
+        return receipts
 
     def has_receipts(self) -> bool:
         """Whether any work has been committed to this lake."""

@@ -22,7 +22,7 @@ def run_empty_shards(recipe: EmptyShards) -> int:
     table = run.empty_rows(recipe.shards, 1)
     for number in range(recipe.stages):
         table = run.map(KeepAll(number=number), table)
-    return len(run._wait_for_receipts(table))
+    return len(run._wait_for_committed(table))
 
 
 def keep_all(shards: int, stages: int) -> int:
