@@ -11,7 +11,7 @@ version and table. Receipts depend on it.
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict
 
@@ -55,6 +55,15 @@ class FrozenModel(BaseModel):
     def identity_facts(self) -> dict[str, Any]:
         """What counts for the identity in addition to the fields."""
         return {}
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """Copy with other values, which are not validated. Raises `TypeError` if there is no field of a name.
+
+        Pydantic's own takes any name, so a change of a field that was renamed would do nothing, without a word.
+        """
+        if unknown := sorted(set(update or ()) - type(self).model_fields.keys()):
+            raise TypeError(f"{type(self).__name__} has no field {unknown[0]!r}")
+        return super().model_copy(update=update, deep=deep)
 
 
 def identity(thing: Any, added: Mapping[str, str] = ADDED_FIELDS) -> Any:

@@ -4,7 +4,7 @@
 `publish` are barriers, and each is visible in the recipe. Tasks exchange receipts, never rows.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
@@ -20,7 +20,7 @@ from infra.cluster import budget, train_worker, worker
 from infra.cluster.step_execution import StepExecution
 from infra.lake import input_files, model_store, publish
 from infra.lake.lake_format import mark_format
-from infra.lake.ledger import count_step, describe_cut_off, describe_earlier_work, find_upstream
+from infra.lake.ledger import SampleCount, count_step, describe_earlier_work, find_upstream
 from infra.lake.store import open_store
 from infra.report_data import dataset_summary
 from schemas.budget import Account
@@ -28,7 +28,7 @@ from schemas.errors import BadInput, BudgetSpent, GateFailed, QuestmillError
 from schemas.identity import FrozenModel, fingerprint
 from schemas.input import Source
 from schemas.profile import Profile
-from schemas.receipts import Manifest, Receipt
+from schemas.receipts import Committed, Manifest, Receipt
 from schemas.steps import Expectation, Merge, Stage, Step, TrainingStep
 from schemas.tables import attempts
 
@@ -92,8 +92,8 @@ class Run:
         self.code_policy = load_code_policy()
         self.noted_receipts: set[str] = set()
         """Keys of receipts whose earlier work has been reported."""
-        self.counted_receipts: set[str] = set()
-        """Keys of receipts whose samples have been checked for those cut off."""
+        self.counted_steps: set[StepExecution] = set()
+        """Steps whose samples have been checked for those cut off."""
         self.warnings: list[str] = []
         self.context = _find_context()
         self.progress = self.context.open_progress(self.id)
@@ -198,6 +198,7 @@ class Run:
             list(table.shards),
             constants,
             table.rows,
+            is_stage=True,
             waits_for_server=spec is not None and engines.is_io_bound(spec),
         )
         self._begin(step)
@@ -207,7 +208,7 @@ class Run:
         """Wait for `tables`, merge all of their rows, and cut the result into shards of `shard_rows` rows."""
         constants = {
             "merge": merge,
-            "tables": [self._wait_for_receipts(table) for table in tables],
+            "tables": [self._wait_for_committed(table) for table in tables],
             "shard_rows": shard_rows,
             "policy": self.code_policy,
         }
@@ -221,12 +222,12 @@ class Run:
         Raises `QuestmillError` before the training starts if a table has no row to train on.
         """
         spec = self.roles.find_base_engine(step)
-        receipts_by_table = [self._wait_for_receipts(table) for table in tables]
-        for name, table, table_receipts in zip(step.inputs, tables, receipts_by_table, strict=True):
-            rows = sum(part.rows for receipt in table_receipts for part in receipt.parts)
+        committed_by_table = [self._wait_for_committed(table) for table in tables]
+        for name, table, committed in zip(step.inputs, tables, committed_by_table, strict=True):
+            rows = sum(part.rows for each in committed for part in each.parts)
             if rows <= (held_out := step.count_held_out(rows)):
                 raise QuestmillError(self._explain_no_training(step, name, table, rows, held_out))
-        constants = {"step": step, "spec": spec, "tables": receipts_by_table, "policy": self.code_policy}
+        constants = {"step": step, "spec": spec, "tables": committed_by_table, "policy": self.code_policy}
         training = StepExecution(
             step.label, train_worker.run_train, "lake", [self.store.url], constants, tables[0].rows
         )
@@ -269,7 +270,7 @@ class Run:
         `suite` is the name of the dataset under which the table will be published.
         """
         self.context.expect_gate()
-        constants = {"suite": suite, "expectations": expectations, "tables": self._wait_for_receipts(table)}
+        constants = {"suite": suite, "expectations": expectations, "tables": self._wait_for_committed(table)}
         check = StepExecution("gate", gates.run_gate, "lake", [self.store.url], constants, table.rows)
         self._begin(check)
         receipt: Receipt = self._wait_for(check)[0]
@@ -289,10 +290,13 @@ class Run:
 
     def _count_steps(self, table: Table) -> list[dict[str, Any]]:
         """The funnel of the steps that the rows of `table` come from; reports those whose samples were cut off."""
-        finished = [self._finished_receipts(each) for each in self.tables if each is not table]
-        steps = find_upstream([*filter(None, finished), self._wait_for_receipts(table)])
-        for step in steps:
-            self._note_cut_off(step)
+        others = [each for each in self.tables if each is not table and self._committed(each)]
+        self._wait_for_committed(table)
+        receipts_by_table = [(each, self._read_receipts(each)) for each in [*others, table]]
+        steps = find_upstream([receipts for _, receipts in receipts_by_table])
+        for each, receipts in receipts_by_table:
+            if any(receipts is step for step in steps):
+                self._note_cut_off(_executions(each))
         return [count_step(step).model_dump(mode="json") for step in steps]
 
     def publish(self, dataset: str, table: Table) -> Manifest:
@@ -300,14 +304,18 @@ class Run:
 
         A run may publish several datasets. The ledger of each contains only the steps that its rows come from.
         """
-        steps = [self._wait_for_receipts(t) for t in self.tables if t is not table] + [self._wait_for_receipts(table)]
+        tables = [*(each for each in self.tables if each is not table), table]
+        steps = [self._wait_for_committed(each) for each in tables]
         constants = {
             "dataset": dataset,
-            "steps": steps,
+            "steps": [[each.name for each in step] for step in steps],
+            "used": {each.name for step in steps for each in step if each.earlier_work == "used"},
             "recipe": self.recipe.model_dump(mode="json"),
             "report": self.gate_reports.get(dataset),
         }
-        publication = StepExecution(f"publish {dataset}", publish.run_publish, "lake", [self.store.url], constants)
+        publication = StepExecution(
+            f"publish {dataset}", publish.run_publish_by_name, "lake", [self.store.url], constants
+        )
         self.context.execute(publication)
         manifest: Manifest = self._wait_for(publication)[0]
         self.context.save_artifact(f"funnel-{dataset}", format_funnel(manifest.ledger))
@@ -345,39 +353,42 @@ class Run:
         self._begin(step)
         return self._register(Table.from_receipts(step.name, self._wait_for(step)))
 
-    def _wait_for_receipts(self, table: Table) -> list[Receipt]:
-        """Wait for every receipt of `table`; return each once, in order."""
-        for step in dict.fromkeys(s.origin for s in table.shards if isinstance(s.origin, StepExecution)):
+    def _wait_for_committed(self, table: Table) -> list[Committed]:
+        """Wait until every shard of `table` is done; return the work that holds them, each once and in order."""
+        for step in _executions(table):
             self._wait_for(step)
-        receipts = self._finished_receipts(table)
-        self._note_earlier_work(receipts)
-        own = [shard.receipt for shard in table.shards if isinstance(shard.origin, StepExecution)]
-        self._note_cut_off([receipt for receipt in own if receipt is not None])  # others may be of earlier runs
-        return receipts
+        committed = self._committed(table)
+        self._note_earlier_work(committed)
+        self._note_cut_off(_executions(table))
+        return committed
 
-    def _finished_receipts(self, table: Table) -> list[Receipt]:
-        """Every receipt of `table`, each once and in order; empty while one of its shards is not done."""
-        receipts = [shard.receipt for shard in table.shards]
-        finished = {id(receipt): receipt for receipt in receipts if receipt is not None}
-        return [] if None in receipts else list(finished.values())
+    def _committed(self, table: Table) -> list[Committed]:
+        """The work that holds the shards of `table`, each once and in order; empty while one of them is not done."""
+        committed = [shard.committed for shard in table.shards]
+        finished = {id(each): each for each in committed if each is not None}
+        return [] if None in committed else list(finished.values())
 
-    def _note_earlier_work(self, receipts: list[Receipt]) -> None:
+    def _read_receipts(self, table: Table) -> list[Receipt]:
+        """The receipts of a table that is done."""
+        return self.store.read_receipts_by_name([each.name for each in self._committed(table)])
+
+    def _note_earlier_work(self, committed: Sequence[Committed]) -> None:
         """Report once for each step that it uses rows produced by other code, or that it is redone."""
-        if {receipt.key for receipt in receipts} & self.noted_receipts:
+        if {each.key for each in committed} & self.noted_receipts:
             return
-        self.noted_receipts |= {receipt.key for receipt in receipts if receipt.earlier_work}
-        for what, line in describe_earlier_work(receipts).items():
-            self._report(line, f"{what}-{receipts[0].step}", is_warning=what == "used")
+        self.noted_receipts |= {each.key for each in committed if each.earlier_work}
+        for what, line in describe_earlier_work(committed).items():
+            self._report(line, f"{what}-{committed[0].step}", is_warning=what == "used")
 
-    def _note_cut_off(self, receipts: list[Receipt]) -> None:
-        """Report once for each step that many of its samples were cut off."""
-        for step in dict.fromkeys(receipt.step for receipt in receipts):
-            group = [receipt for receipt in receipts if receipt.step == step]
-            if {receipt.key for receipt in group} <= self.counted_receipts:
+    def _note_cut_off(self, steps: list[StepExecution]) -> None:
+        """Report once for each step of this run that many of its samples were cut off."""
+        for name in dict.fromkeys(step.name for step in steps):
+            group = {step for step in steps if step.name == name}
+            if group <= self.counted_steps:
                 continue
-            self.counted_receipts |= {receipt.key for receipt in group}
-            if (line := describe_cut_off(group)) is not None:
-                self._report(line, f"cut-off-{step}", is_warning=True)
+            self.counted_steps |= group
+            if (line := sum((step.samples for step in group), SampleCount()).describe(name)) is not None:
+                self._report(line, f"cut-off-{name}", is_warning=True)
 
     def _report(self, line: str, key: str, is_warning: bool) -> None:
         """Report one line on the terminal, in the log and as an artifact; warnings also in the record of the run."""
@@ -418,6 +429,11 @@ def _find_context() -> Context:
     from flows.run.prefect_context import PrefectContext  # late: a dry run does without Prefect
 
     return PrefectContext()
+
+
+def _executions(table: Table) -> list[StepExecution]:
+    """The steps of this run that yield shards of `table`."""
+    return list(dict.fromkeys(shard.origin for shard in table.shards if isinstance(shard.origin, StepExecution)))
 
 
 def check_labels(labels: Iterable[str]) -> None:

@@ -4,7 +4,6 @@ A call whose input is the output of an unfinished call is submitted as its depen
 this one still works. Only a frame of calls is at Dask at a time, and a call that has ended leaves nothing there.
 """
 
-import queue
 import threading
 import time
 import uuid
@@ -25,6 +24,16 @@ FRAME_PER_THREAD = 4
 """Calls of a step at Dask for each thread of the cluster: one at work, the others ready to follow at once."""
 REFILL_SHARE = 8
 """A frame is filled up when an eighth of it is free: one message with many tasks costs less than many messages."""
+LOOK_SECONDS, BRIEF_LOOK_SECONDS = 0.1, 0.005
+"""Most and fewest seconds between two looks at the calls at Dask. One message fetches all that ended in between; one
+for each call would cost more than a small shard itself."""
+MESSAGE_SECONDS = 0.02
+"""Seconds between two messages of a worker to the scheduler. Dask's 2 ms make a message of each small shard, which
+costs worker and scheduler 0.5 ms."""
+FEW_CALLS = 16
+"""So few calls are looked at often, at first, because whoever waits for the step may wait for one of them."""
+QUIET_SHARE = 0.05
+"""Share of the time without an ended call after which few calls are looked at again."""
 THREAD_COUNT_SECONDS = 10.0
 """Seconds for which the number of the cluster's threads is remembered; workers may join."""
 CONNECTION_LOST = "the connection to Dask's scheduler was lost; the same command continues where it stopped"
@@ -46,6 +55,16 @@ class _SubmittedStep:
         """Futures of the calls that are at Dask."""
 
 
+class BatchMessages(distributed.WorkerPlugin):
+    """Makes workers report shards together that end within `MESSAGE_SECONDS`; one that ends alone is not delayed."""
+
+    name = "questmill-batch-messages"
+
+    def setup(self, worker: distributed.Worker) -> None:
+        """Set the pause between two messages to the scheduler, for which Dask has no setting."""
+        worker.batched_stream.interval = MESSAGE_SECONDS
+
+
 class DaskExecutor:
     """Executes the steps of one run on a Dask cluster. Later steps go first, so that begun shards are finished."""
 
@@ -53,11 +72,14 @@ class DaskExecutor:
         """`stall_seconds`: after so many seconds without progress a call is reported; 0: never."""
         self.client, self.stall_seconds = client, stall_seconds
         client.run_on_scheduler(budget.register_usage_handler)
+        client.register_plugin(BatchMessages())
         self.resources = dask_cluster.list_resources(client)
         self.steps: dict[StepExecution, _SubmittedStep] = {}
         self.lock = threading.RLock()
-        self.ended: queue.SimpleQueue[Ended | None] = queue.SimpleQueue()
-        """Calls that Dask reports as ended. None wakes the thread."""
+        self.woken = threading.Event()
+        """Set when a step was added or the executor is closed."""
+        self.last_ended = time.monotonic()
+        """When a call ended or a step was added, in seconds of the monotonic clock."""
         self.is_closed = threading.Event()
         self.frame, self.frame_valid_until = LEAST_FRAME, 0.0
         self.thread = threading.Thread(target=self._run, name="steps", daemon=True)
@@ -67,12 +89,13 @@ class DaskExecutor:
         """Begin a step. Returns at once; its results arrive in `step`."""
         with self.lock:
             submitted = self.steps[step] = _SubmittedStep(step, len(self.steps), self.stall_seconds)
+            self.last_ended = time.monotonic()
             try:
                 self._fill(submitted)
             except Exception as error:
                 step.fail(error)
                 raise
-        self.ended.put(None)
+        self.woken.set()
 
     def wait(self) -> None:
         """Wait until every step has ended, as far as the budget allows."""
@@ -83,7 +106,7 @@ class DaskExecutor:
     def close(self) -> None:
         """End the steps that have not ended: their calls are cancelled, and whoever waits for them is told."""
         self.is_closed.set()
-        self.ended.put(None)
+        self.woken.set()
         self.thread.join()
         with self.lock:
             left = [future for submitted in self.steps.values() for future in submitted.futures.values()]
@@ -100,7 +123,7 @@ class DaskExecutor:
     def _run(self) -> None:
         while not self.is_closed.is_set():
             try:
-                self._collect(self._next_batch())
+                self._collect(self._find_ended())  # no name here holds a future: Dask keeps what is held
                 self._refresh_frame()
                 with self.lock:
                     for submitted in list(self.steps.values()):
@@ -109,16 +132,34 @@ class DaskExecutor:
                 for submitted in list(self.steps.values()):
                     if not submitted.step.has_ended:
                         submitted.step.fail(error)
+            self.woken.wait(self._seconds_to_next_look())
+            self.woken.clear()
 
-    def _next_batch(self) -> list[Ended]:
-        """Wait until a call has ended or the thread is woken; return all calls that have ended by then."""
-        batch = [self.ended.get()]
-        while not self.ended.empty():
-            batch.append(self.ended.get())
-        return [ended for ended in batch if ended is not None]
+    def _find_ended(self) -> list[Ended]:
+        """The calls that have ended. A look costs next to nothing; Dask's own callbacks take a thread's turn each."""
+        with self.lock:
+            return [
+                (submitted, number, future)
+                for submitted in self.steps.values()
+                for number, future in submitted.futures.items()
+                if future.done()
+            ]
+
+    def _seconds_to_next_look(self) -> float | None:
+        """None while no call is at Dask."""
+        with self.lock:
+            calls = sum(len(submitted.futures) for submitted in self.steps.values())
+        if not calls:
+            return None
+        if calls > FEW_CALLS:
+            return LOOK_SECONDS
+        return min(LOOK_SECONDS, max(BRIEF_LOOK_SECONDS, QUIET_SHARE * (time.monotonic() - self.last_ended)))
 
     def _collect(self, batch: list[Ended]) -> None:
         """Fetch results and errors of calls that have ended, record them, and let Dask forget them."""
+        if not batch:
+            return
+        self.last_ended = time.monotonic()
         finished = {(s, number): future for s, number, future in batch if future.status == "finished"}
         results = self.client.gather(finished, errors="skip") if finished else {}
         returned: dict[_SubmittedStep, dict[int, Any]] = {}
@@ -182,8 +223,6 @@ class DaskExecutor:
             resources={kind: 1} if kind in self.resources else None,
         )
         submitted.futures.update(zip(given, futures, strict=True))
-        for number, future in zip(given, futures, strict=True):
-            future.add_done_callback(lambda ended, number=number: self.ended.put((submitted, number, ended)))
 
 
 def _never_submits(origin: _SubmittedStep, number: int) -> bool:

@@ -8,8 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from infra.lake.ledger import SampleCount
 from schemas.errors import BudgetSpent
-from schemas.receipts import Part, Receipt
+from schemas.receipts import Committed, CommittedShard, Part, Receipt
 
 POLL_SECONDS = 1.0
 """Most seconds that a waiting thread sleeps without looking for an end."""
@@ -24,8 +25,8 @@ class Shard:
     """Number of the part in its receipt, or of the call in its step."""
 
     @property
-    def receipt(self) -> Receipt | None:
-        """The receipt that holds the part; None if its call has not succeeded yet."""
+    def committed(self) -> Committed | None:
+        """The work that holds the part; None if its call has not succeeded yet."""
         return self.origin if isinstance(self.origin, Receipt) else self.origin.results.get(self.index)
 
     @property
@@ -33,8 +34,8 @@ class Shard:
         """The part itself, if it is known. A stage yields one part for each call."""
         if isinstance(self.origin, Receipt):
             return self.origin.parts[self.index]
-        receipt = self.receipt
-        return None if receipt is None else receipt.parts[0]
+        committed = self.committed
+        return None if committed is None else committed.parts[0]
 
 
 class RunEnded(Exception):
@@ -57,11 +58,15 @@ class StepExecution:
     """Arguments that are the same in every call."""
     rows: int = 0
     """Rows that all calls together work on."""
+    is_stage: bool = False
+    """Whether each call works one shard. Of its receipt only a `CommittedShard` is kept, as there may be very many."""
     waits_for_server: bool = False
     """Whether calls only wait for a server, so that many of them fit on one core."""
 
     results: dict[int, Any] = field(default_factory=dict)
-    """What calls have returned, by their number."""
+    """What calls have returned, by their number; of a stage, a `CommittedShard`."""
+    samples: SampleCount = field(default_factory=SampleCount)
+    """What became of the samples of all calls."""
     errors: dict[int, BaseException] = field(default_factory=dict)
     """What calls have raised, by their number."""
     error: BaseException | None = None
@@ -90,11 +95,12 @@ class StepExecution:
     def succeed(self, results: Mapping[int, Any]) -> None:
         """Record what calls have returned."""
         with self.changed:
-            self.results.update(results)
-            for result in results.values():
+            for number, result in results.items():
+                self.results[number] = CommittedShard.from_receipt(result) if self.is_stage else result
                 if isinstance(result, Receipt):
                     self.rows_done += result.rows_in
                     self.rows_found += result.rows_in if result.was_cached else 0
+                    self.samples.add(result)
             self.changed.notify_all()
 
     def fail(self, error: BaseException, *numbers: int) -> None:

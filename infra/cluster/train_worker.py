@@ -14,7 +14,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -32,7 +32,7 @@ from schemas.code_policy import CodePolicy
 from schemas.engine_specs import EngineSpec
 from schemas.errors import QuestmillError
 from schemas.identity import fingerprint
-from schemas.receipts import Part, Receipt
+from schemas.receipts import Committed, Part, Receipt
 from schemas.steps import TrainingJob, TrainingStep
 
 LOG_LOOK_SECONDS = 5.0
@@ -47,7 +47,7 @@ LOG_LINE_CHARACTERS = 300
 def run_train(
     step: TrainingStep,
     spec: EngineSpec,
-    tables: list[list[Receipt]],
+    tables: Sequence[Sequence[Committed]],
     lake: str,
     policy: CodePolicy = USE_EARLIER_WORK,
 ) -> Receipt:

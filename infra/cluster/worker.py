@@ -6,7 +6,7 @@ workers finish together, the first receipt counts.
 
 import json
 import time
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -22,7 +22,7 @@ from schemas.errors import LedgerError, QuestmillError
 from schemas.identity import fingerprint
 from schemas.input import ColumnNames, Source, SourceFile
 from schemas.outcomes import Quarantine, Reject, Row
-from schemas.receipts import Part, Receipt, Usage
+from schemas.receipts import Committed, Part, Receipt, Usage
 from schemas.row_ids import empty_row_id, file_row_id, parent_id
 from schemas.steps import Merge, Stage
 from schemas.tables import attempts, empty_rows, quarantine, rejects
@@ -161,7 +161,11 @@ def _record_outcomes(stage: Stage, rows: list[Row], engine: Any, writer: "_Outco
 
 
 def run_merge(
-    merge: Merge, tables: list[list[Receipt]], shard_rows: int, lake: str, policy: CodePolicy = USE_EARLIER_WORK
+    merge: Merge,
+    tables: Sequence[Sequence[Committed]],
+    shard_rows: int,
+    lake: str,
+    policy: CodePolicy = USE_EARLIER_WORK,
 ) -> Receipt:
     """Run the merge's SQL over whole tables; the result is split into shards as it streams out of DuckDB."""
     store, started = open_store(lake), time.monotonic()

@@ -4,7 +4,7 @@ import contextlib
 import os
 import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO, Any, TypeVar, cast
@@ -140,7 +140,10 @@ class FileStore:
 
     def read_all(self, folder: str) -> Iterator[tuple[str, bytes]]:
         """Path and bytes of every file below `folder`, sorted by path. Files deleted meanwhile are left out."""
-        paths = self.list_paths(folder)
+        return self.read_many(self.list_paths(folder))
+
+    def read_many(self, paths: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+        """Path and bytes of each file, in order; many are read at a time. Files that are missing are left out."""
         contents = self.fs.cat_ranges([*map(self._full_path, paths)], None, None, on_error="return") if paths else []
         for path, data in zip(paths, contents, strict=True):
             if isinstance(data, BaseException):

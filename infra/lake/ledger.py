@@ -1,9 +1,11 @@
 """The ledger of a published version: checks that every row of each of its steps is accounted for exactly once."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Literal
 
 from schemas.errors import LedgerError
-from schemas.receipts import Receipt, StepCount, Usage
+from schemas.receipts import Committed, Receipt, StepCount, Usage
 
 MAX_CUT_OFF_SHARE = 0.2
 """Share of a step's samples that may be cut off before the run warns: such replies are lost, and paid for."""
@@ -36,7 +38,7 @@ def balance(steps: list[list[Receipt]]) -> tuple[StepCount, ...]:
     return tuple(count_step(step) for step in steps)
 
 
-def describe_earlier_work(step: list[Receipt]) -> dict[Literal["used", "redone"], str]:
+def describe_earlier_work(step: Sequence[Committed]) -> dict[Literal["used", "redone"], str]:
     """Messages about a step whose rows other code made, or that was worked again; empty if neither is the case."""
     used, redone = (sum(receipt.earlier_work == what for receipt in step) for what in ("used", "redone"))
     lines: dict[Literal["used", "redone"], str] = {}
@@ -50,17 +52,44 @@ def describe_earlier_work(step: list[Receipt]) -> dict[Literal["used", "redone"]
     return lines
 
 
+@dataclass
+class SampleCount:
+    """How many samples of a step were cut off."""
+
+    samples: int = 0
+    """Samples that the step was given."""
+    cut_off: int = 0
+    """Samples that were cut off."""
+    limits: set[int] = field(default_factory=set)
+    """The step's `max_tokens`."""
+
+    def add(self, receipt: Receipt) -> None:
+        """Add the samples of one receipt."""
+        self.samples += int(receipt.details.get("samples", 0))
+        self.cut_off += int(receipt.details.get("cut_off", 0))
+        if "max_tokens" in receipt.details:
+            self.limits.add(int(receipt.details["max_tokens"]))
+
+    def __add__(self, other: "SampleCount") -> "SampleCount":
+        return SampleCount(self.samples + other.samples, self.cut_off + other.cut_off, self.limits | other.limits)
+
+    def describe(self, step: str) -> str | None:
+        """A message about a step of which more than `MAX_CUT_OFF_SHARE` of the samples were cut off; else None."""
+        if not self.samples or (share := self.cut_off / self.samples) <= MAX_CUT_OFF_SHARE:
+            return None
+        limit = f" at max_tokens {' or '.join(map(str, sorted(self.limits)))}" if self.limits else ""
+        return (
+            f"step {step}: {self.cut_off:,} of {self.samples:,} samples ({share:.0%}) were cut off{limit}; "
+            "raise its sampling.max_tokens"
+        )
+
+
 def describe_cut_off(step: list[Receipt]) -> str | None:
     """A message about a step of which more than `MAX_CUT_OFF_SHARE` of the samples were cut off; else None."""
-    samples, cut_off = (sum(int(receipt.details.get(name, 0)) for receipt in step) for name in ("samples", "cut_off"))
-    if not samples or cut_off / samples <= MAX_CUT_OFF_SHARE:
-        return None
-    limits = sorted({receipt.details["max_tokens"] for receipt in step if "max_tokens" in receipt.details}, key=int)
-    limit = f" at max_tokens {' or '.join(limits)}" if limits else ""
-    return (
-        f"step {step[0].step}: {cut_off:,} of {samples:,} samples ({cut_off / samples:.0%}) were cut off{limit}; "
-        "raise its sampling.max_tokens"
-    )
+    count = SampleCount()
+    for receipt in step:
+        count.add(receipt)
+    return count.describe(step[0].step)
 
 
 def find_upstream(steps: list[list[Receipt]]) -> list[list[Receipt]]:

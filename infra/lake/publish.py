@@ -21,6 +21,30 @@ PART_ROWS = 100_000
 2,000 files of 50."""
 
 
+def run_publish_by_name(
+    dataset: str,
+    steps: list[list[str]],
+    used: set[str],
+    recipe: dict[str, Any],
+    report: str | None,
+    lake: str,
+) -> Manifest:
+    """Like `run_publish`, for receipts by their names (`step/key`): those of a long run are too many to send.
+
+    `used` names the receipts whose rows other code made, which the lake does not keep. Raises `QuestmillError` if a
+    receipt is missing.
+    """
+    store = open_store(lake)
+    receipts = [
+        [
+            receipt.model_copy(update={"earlier_work": "used"}) if receipt.name in used else receipt
+            for receipt in store.read_receipts_by_name(names)
+        ]
+        for names in steps
+    ]
+    return run_publish(dataset, receipts, recipe, report, lake)
+
+
 def run_publish(
     dataset: str, steps: list[list[Receipt]], recipe: dict[str, Any], report: str | None, lake: str
 ) -> Manifest:

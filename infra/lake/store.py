@@ -20,7 +20,7 @@ import ctypes
 import functools
 import hashlib
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -65,7 +65,10 @@ class Store(FileStore):
                 f"object {part.digest} of {self.url} {problem}; restore it, or delete it and the receipts that name it "
                 f"and run again"
             )
-        return pq.read_table(io.BytesIO(data), columns=columns)
+        # Not `read_table`, which plans a scan of a dataset: 0.5 ms for a small object, where reading it takes 0.15.
+        with pq.ParquetFile(pa.BufferReader(data)) as file:
+            table = file.read(columns, use_threads=False)
+        return table if columns is None else table.select(columns)
 
     def read_schema(self, part: Part) -> pa.Schema:
         """The columns of one object, with their metadata."""
@@ -95,6 +98,15 @@ class Store(FileStore):
     def read_receipts(self) -> list[Receipt]:
         """Every receipt of the lake, sorted by step and key."""
         return [self.parse_record(Receipt, path, data) for path, data in self.read_all("receipts")]
+
+    def read_receipts_by_name(self, names: Sequence[str]) -> list[Receipt]:
+        """The receipts with these names (`step/key`), in order. Raises `QuestmillError` if one is missing."""
+        paths = [_receipt_path(*name.split("/")) for name in names]
+        receipts = [self.parse_record(Receipt, path, data) for path, data in self.read_many(paths)]
+        if len(receipts) < len(names):
+            (missing, *_) = set(names) - {receipt.name for receipt in receipts}
+            raise QuestmillError(f"receipt {missing} of {self.url} is missing; run again, which works its shard again")
+        return receipts
 
     def has_receipts(self) -> bool:
         """Whether any work has been committed to this lake."""

@@ -80,7 +80,7 @@ def teacher(store: Store) -> Iterator[Figure]:
         "diagnose": one_reply(recipe.diagnose),
         "inject": one_reply(recipe.inject, tries=1),
         "fix_continue": one_reply(recipe.fix_continue, tries=1),
-        "fresh_restart": one_reply(recipe.fresh_restart, tries=1, most_overlap=1.0),
+        "fresh_restart": one_reply(recipe.fresh_restart, tries=1, max_overlap=1.0),
     }
     engine = engines.load(EmbeddedSpec(path=str(ROOT / "data" / "models" / "pupil" / "int8")))
     for step, (name, right, least) in MEASURED.items():

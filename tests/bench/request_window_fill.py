@@ -9,7 +9,7 @@ import aiohttp
 import orjson
 
 from infra.cluster import worker
-from infra.engines.http import HttpEngine
+from infra.engines.common.chat_requests import build_body
 from infra.lake.store import open_store
 from schemas.engine import Request
 from schemas.identity import fingerprint
@@ -50,11 +50,10 @@ async def _bare(url: str) -> list[float]:
         job = Job(url=url, lake=lake, rows=ROWS, shard_rows=SHARD_ROWS)
         blanks = worker.run_empty_rows(ROWS, SHARD_ROWS, lake)
         rows = [row for part in blanks.parts for row in open_store(lake).get(part).to_pylist()]
-    asks, engine = stage(job), HttpEngine(spec(job))
+    asks = stage(job)
     key = fingerprint(asks)
     requests = [Request(row["row_id"], asks.prompt(row), derive_seeds(key, row["row_id"], 1)) for row in rows]
-    bodies = iter([orjson.dumps(engine._build_body(request, asks.sampling)) for request in requests])
-    engine.close()
+    bodies = iter([orjson.dumps(build_body(spec(job), request, asks.sampling, ())) for request in requests])
     latencies: list[float] = []
 
     async def slot(session: aiohttp.ClientSession) -> None:
@@ -64,6 +63,7 @@ async def _bare(url: str) -> list[float]:
                 await reply.read()
             latencies.append(time.perf_counter() - began)
 
-    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
+    headers = {"Content-Type": "application/json"}
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0), headers=headers) as session:
         await asyncio.gather(*(slot(session) for _ in range(SLOTS)))
     return latencies

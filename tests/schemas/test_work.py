@@ -139,3 +139,8 @@ def test_usage_that_is_added_and_subtracted_again_leaves_nothing() -> None:
     earlier = Usage(prompt_tokens=1, completion_tokens=2, estimated_tokens=3, usd=0.5, gpu_seconds=4)
     later = Usage(prompt_tokens=10, completion_tokens=20, estimated_tokens=30, usd=8, gpu_seconds=40)
     assert earlier + later - earlier == later and later - later == Usage()
+
+
+def test_a_copy_with_a_field_that_does_not_exist_is_refused() -> None:
+    with pytest.raises(TypeError, match="Knobs has no field 'tries'"):
+        Knobs().model_copy(update={"tries": 1})

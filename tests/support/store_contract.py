@@ -108,6 +108,18 @@ class StoreContract:
             store.commit(make_receipt(key))
         assert [r.key for r in store.read_receipts()] == ["k1", "k2", "k3"]
 
+    def test_receipts_are_read_by_name_in_order_and_a_missing_one_is_named(self, store: Store) -> None:
+        for key in ("k1", "k2", "k3"):
+            store.commit(make_receipt(key))
+        assert [r.key for r in store.read_receipts_by_name(["solve/k3", "solve/k1"])] == ["k3", "k1"]
+        with pytest.raises(QuestmillError, match=r"receipt solve/k9 of .* is missing; run again"):
+            store.read_receipts_by_name(["solve/k1", "solve/k9", "solve/k3"])
+
+    def test_a_column_is_not_taken_for_another_whose_name_begins_alike(self, store: Store) -> None:
+        part = store.put(pa.table({"a": [1], "a.b": [2]}))
+        assert store.get(part, ["a"]).column_names == ["a"]
+        assert store.get(part, ["a.b", "a"]).to_pylist() == [{"a.b": 2, "a": 1}]
+
     def test_a_dataset_is_invisible_before_its_manifest_and_pointer(self, store: Store) -> None:
         store.datasets.write_part("verified", "v1", "verified-00001-of-00001.parquet", b"rows")
         assert (

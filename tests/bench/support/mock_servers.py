@@ -16,8 +16,8 @@ from tests.bench.support.results import ROOT
 class Served:
     """A stub that runs."""
 
-    def __init__(self, url: str) -> None:
-        self.url = url
+    def __init__(self, url: str, pid: int) -> None:
+        self.url, self.pid = url, pid
 
     def counts(self) -> dict[str, Any]:
         """See `infra.mock_server.counters.CounterSnapshot`."""
@@ -40,7 +40,7 @@ def served(core: int | None = None, **behaviour: Any) -> Iterator[Served]:
         os.sched_setaffinity(process.pid, {core})
     try:
         assert process.stdout is not None
-        yield Served(process.stdout.readline().split()[-1])
+        yield Served(process.stdout.readline().split()[-1], process.pid)
     finally:
         process.terminate()
         process.communicate()

@@ -6,7 +6,7 @@ import resource
 import subprocess
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
@@ -33,6 +33,24 @@ class TreeCost:
     """Most memory at a time, in MiB; a page that several processes share counts once."""
     peak_rss: float
     """The same, in MiB, but every process counts each of its pages."""
+    cpu_by_role: dict[str, float]
+    """Seconds of CPU of each kind of process, without what it took after it was last read."""
+
+
+@dataclass
+class _Readings:
+    """What the processes of a tree took, as far as they were read."""
+
+    peak_pss: float = 0.0
+    peak_rss: float = 0.0
+    cpu: dict[tuple[str, int], float] = field(default_factory=dict)
+    """By role and process id."""
+
+    def sum_by_role(self) -> dict[str, float]:
+        sums: dict[str, float] = {}
+        for (role, _), seconds in self.cpu.items():
+            sums[role] = sums.get(role, 0.0) + seconds
+        return sums
 
 
 def run_measured(
@@ -40,21 +58,24 @@ def run_measured(
 ) -> TreeCost:
     """Run `command` to its end and wait for all of its descendants; `cores` are those that they may use."""
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    others = {child.pid for child in psutil.Process().children()}
     before, started = _children_cpu(), time.monotonic()
     process = subprocess.Popen(
         command, env=env, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     )
     if cores is not None:
         os.sched_setaffinity(process.pid, cores)
-    ended, peaks = threading.Event(), [0.0, 0.0]
-    sampler = threading.Thread(target=_sample_memory, args=(process.pid, peaks, ended), daemon=True)
+    ended, readings = threading.Event(), _Readings()
+    sampler = threading.Thread(target=_read_tree, args=(process.pid, readings, ended), daemon=True)
     sampler.start()
     out, err = process.communicate()
     wall = time.monotonic() - started
     ended.set()
     sampler.join()
-    _reap_orphans()
-    return TreeCost(process.returncode, out, err, wall, _children_cpu() - before, *peaks)
+    _reap_orphans(others)
+    cpu = _children_cpu() - before
+    peaks = (readings.peak_pss, readings.peak_rss)
+    return TreeCost(process.returncode, out, err, wall, cpu, *peaks, readings.sum_by_role())
 
 
 def _children_cpu() -> float:
@@ -62,19 +83,19 @@ def _children_cpu() -> float:
     return usage.ru_utime + usage.ru_stime
 
 
-def _reap_orphans() -> None:
-    """Wait for what the command left behind. Other children of this process must have ended before."""
-    mine = {child.pid for child in psutil.Process().children() if child.name() != "mock-server"}
+def _reap_orphans(others: set[int]) -> None:
+    """Wait for what the command left behind; `others` are children of this process that it did not start."""
+    mine = {child.pid for child in psutil.Process().children()} - others
     for pid in mine:
         try:
             os.waitpid(pid, 0)
         except ChildProcessError:
             continue
     if any(psutil.pid_exists(pid) for pid in mine):
-        _reap_orphans()
+        _reap_orphans(others)
 
 
-def _sample_memory(pid: int, peaks: list[float], ended: threading.Event) -> None:
+def _read_tree(pid: int, readings: _Readings, ended: threading.Event) -> None:
     while not ended.wait(SAMPLE_SECONDS):
         try:
             root = psutil.Process(pid)
@@ -84,8 +105,25 @@ def _sample_memory(pid: int, peaks: list[float], ended: threading.Event) -> None
         pss = rss = 0
         for process in tree:
             try:
-                memory = process.memory_full_info()
+                memory, times = process.memory_full_info(), process.cpu_times()
+                readings.cpu[find_role(process, pid), process.pid] = times.user + times.system
             except (psutil.Error, OSError):
                 continue
             pss, rss = pss + memory.pss, rss + memory.rss
-        peaks[:] = max(peaks[0], pss / MIB), max(peaks[1], rss / MIB)
+        readings.peak_pss = max(readings.peak_pss, pss / MIB)
+        readings.peak_rss = max(readings.peak_rss, rss / MIB)
+
+
+def find_role(process: psutil.Process, root: int) -> str:
+    """What a process of a run's tree does: `driver`, `prefect`, `worker`, or `others`, such as Math-Verify's."""
+    if process.pid == root:
+        return "driver"
+    if any("prefect_server" in word for word in process.cmdline()):
+        return "prefect"
+    parent = process.parent()
+    is_worker = _is_fork_server(process) and parent is not None and _is_fork_server(parent)
+    return "worker" if is_worker else "others"
+
+
+def _is_fork_server(process: psutil.Process) -> bool:
+    return any("forkserver" in word for word in process.cmdline())

@@ -9,12 +9,12 @@ import distributed
 import pytest
 
 from infra.cluster import dask_cluster
-from infra.cluster.dask_executor import LEAST_FRAME, DaskExecutor
+from infra.cluster.dask_executor import LEAST_FRAME, MESSAGE_SECONDS, DaskExecutor
 from infra.cluster.step_call import pack_call
 from infra.cluster.step_execution import RunEnded, Shard, StepExecution
 from schemas.errors import BudgetSpent
 from schemas.profile import LocalCluster, Profile
-from schemas.receipts import Part, Receipt
+from schemas.receipts import CommittedShard, Part, Receipt
 from tests.support.runs import wait_until
 
 SECONDS = 30.0
@@ -182,3 +182,23 @@ def test_who_waits_for_a_run_that_has_ended_is_told(executor: DaskExecutor) -> N
     hold.set()
     assert [str(error) for error in told] == ["the run has ended"]
     assert len(CALLED) <= 2
+
+
+def test_of_a_stage_only_what_leads_to_its_rows_is_kept(executor: DaskExecutor) -> None:
+    parts = tuple(Part(digest=f"{number}", rows=1, size=1) for number in range(3))
+    receipt = Receipt(step="blank", key="blank", inputs=(), rows_in=3, kept=3, parts=parts)
+    step = StepExecution(
+        "first", work, "part", [Shard(receipt, n) for n in range(3)], {"name": "first"}, rows=3, is_stage=True
+    )
+    executor.execute(step)
+    assert step.result_list() == [CommittedShard("first", f"{n}", f"{n}", 1, 1, None) for n in range(3)]
+    assert (step.rows_done, [Shard(step, n).part for n in range(3)]) == (3, list(parts))
+
+
+def test_workers_report_shards_that_end_together_in_one_message(
+    executor: DaskExecutor, client: distributed.Client
+) -> None:
+    def pause(dask_worker: Any) -> float:
+        return float(dask_worker.batched_stream.interval)
+
+    assert set(client.run(pause).values()) == {MESSAGE_SECONDS}

@@ -184,7 +184,7 @@ def test_at_the_limit_asking_stops_and_a_higher_budget_pays_for_the_rest_only(st
     assert before.completion_tokens == asked_first * 2 * TOKENS
 
     with pytest.raises(BudgetSpent):
-        asked(stub, folder, account=poor.model_copy(update={"before": before}))
+        asked(stub, folder, account=poor.model_copy(update={"spent_before": before}))
     assert stub.read_counters().answered == asked_first, "the same budget buys nothing more"
 
     rich = Account(run="r", budget=Budget(tokens=10**6), spent_before=before)
