@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -67,6 +68,12 @@ def records(store: Store) -> list[tuple[str, dict[str, Any]]]:
     ]
 
 
+def read_progress(err: str) -> list[tuple[str, ...]]:
+    """Each step with its rows that are done, its rows, and its rows that were found done."""
+    lines = re.findall(r"^([a-z_]+) +([0-9,]+) / ([0-9,]+) rows(?:, ([0-9,]+) found done)?", err, re.MULTILINE)
+    return [tuple(line) for line in lines]
+
+
 def others(store: Store) -> list[str]:
     return [path for path in store.list_paths("") if not path.startswith("runs/")]
 
@@ -117,7 +124,10 @@ def test_it_makes_its_version_the_current_one_again(again: Any, lake: Store, flo
     ("folder", "redone"),
     [
         ("receipts/seed", ["seed"]),
-        ("receipts/verify", ["verify", "attach_verdicts", "gate"]),  # new milliseconds are new bytes
+        (
+            "receipts/verify",
+            ["verify", "gold_doubts", "attach_verdicts", "gate"],
+        ),  # new milliseconds are new bytes
         ("receipts/attach_verdicts", ["attach_verdicts"]),
         ("receipts/gate", ["gate"]),
         ("inputs", []),
@@ -136,9 +146,7 @@ def test_what_is_missing_is_done_and_nothing_else(
     assert done.code == 0, done.err
     assert flows_started == ["verify"]
     assert set(before) <= set(others(lake)) and (len(redone) > 1 or others(lake) == before)
-    rows = {line.split()[0]: line.split(maxsplit=1)[1] for line in done.err.splitlines() if "found done" in line}
-    all_found = {"seed": "300", "verify": "297", "attach_verdicts": "297", "gate": "297"}
-    assert [step for step, count in all_found.items() if f"{count} found done" not in rows.get(step, "")] == redone
+    assert [step for step, *counts in read_progress(done.err) if len({*counts}) > 1] == redone
     assert again().code == 0 and flows_started == ["verify"], "now there is nothing to do"
 
 
