@@ -61,6 +61,9 @@ def run_publish(
     content = _find_content(store, parts)
     version = content[:12]
     if (published := store.datasets.read_manifest(dataset, version)) is not None:
+        folder = f"datasets/{dataset}/{version}"
+        if not {f"{folder}/{name}" for name in published.files} <= {*store.list_paths(folder)}:
+            store.begin_work(f"a look at {folder}, of which a file is gone")
         return store.datasets.publish(published)
     store.begin_work(f"publish {dataset}")
     files = list(_compact(store, dataset, version, parts))
