@@ -45,8 +45,11 @@ class Store(FileStore):
 
     def put(self, table: pa.Table) -> Part:
         """Write `table` as one object, unless an object with the same bytes exists."""
-        data = encode_parquet(table)
-        part = Part(digest=hashlib.sha256(data).hexdigest(), rows=table.num_rows, size=len(data))
+        return self.put_bytes(encode_parquet(table), table.num_rows)
+
+    def put_bytes(self, data: bytes, rows: int) -> Part:
+        """Write the Parquet bytes `data`, which hold `rows` rows, as one object."""
+        part = Part(digest=hashlib.sha256(data).hexdigest(), rows=rows, size=len(data))
         self.write(_object_path(part), data)
         return part
 
