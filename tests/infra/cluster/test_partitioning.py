@@ -69,8 +69,8 @@ def lakes() -> Callable[[], list[str]]:
     return lambda: [f"memory://partitioned-{next(numbers)}" for _ in range(2)]
 
 
-@settings(max_examples=60, deadline=None)
-@given(st.lists(TEXTS, max_size=14), st.integers(1, 5), st.randoms(use_true_random=False))
+@settings(max_examples=12, deadline=None)
+@given(st.lists(TEXTS, max_size=14), st.integers(3, 6), st.randoms(use_true_random=False))
 def test_partitions_give_the_same_objects_as_one_pass(
     lakes: Callable[[], list[str]], texts: list[str], partition_rows: int, rng: Any
 ) -> None:
@@ -86,8 +86,8 @@ def test_partitions_give_the_same_objects_as_one_pass(
     assert not open_store(other).list_paths("partitions")
 
 
-@settings(max_examples=40, deadline=None)
-@given(st.lists(TEXTS, max_size=10), st.lists(TEXTS, max_size=10), st.integers(1, 5))
+@settings(max_examples=8, deadline=None)
+@given(st.lists(TEXTS, max_size=10), st.lists(TEXTS, max_size=10), st.integers(5, 8))
 def test_published_questions_are_found_in_partitions_too(
     lakes: Callable[[], list[str]], new: list[str], old: list[str], partition_rows: int
 ) -> None:
@@ -190,3 +190,19 @@ def test_parts_are_grouped_by_their_rows() -> None:
         (2, "a", [0, 1]),
         (3, "b", [3]),
     ]
+
+
+@pytest.mark.system
+@settings(max_examples=100, deadline=None)
+@given(st.lists(TEXTS, max_size=40), st.integers(1, 10), st.randoms(use_true_random=False))
+def test_any_number_of_partitions_gives_the_same_clusters(texts: list[str], partition_rows: int, rng: Any) -> None:
+    """Like the first test, for more rows, more partitions and texts in any order."""
+    ids = [f"{n:03}" for n in range(len(texts))]
+    receipts = []
+    for merge in (DropNearDuplicates(), DropNearDuplicates(partition_rows=partition_rows)):
+        lake = f"memory://any-{rng.random()}"
+        shuffled = rng.sample([*zip(ids, texts, strict=True)], len(ids))
+        table = put_table(open_store(lake), [i for i, _ in shuffled], [text for _, text in shuffled], "write")
+        receipts.append(merge_partitioned(merge, [table], lake))
+    one, other = receipts
+    assert (one.parts, one.rejects, one.rejected) == (other.parts, other.rejects, other.rejected)
