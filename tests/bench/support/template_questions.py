@@ -46,14 +46,15 @@ def write_question(number: int) -> str:
     """The question of a row. A near-copy is that of an earlier row with one word exchanged, dropped or added."""
     rng = Random(number)
     if number and rng.random() < COPIES:
-        words = _write_original(rng.randrange(number)).split()
+        words = write_original(rng.randrange(number)).split()
         place = rng.choice([n for n, word in enumerate(words) if word.isalpha()])
         words[place : place + 1] = rng.choice([["some"], [], [words[place], "then"]])
         return " ".join(words)
-    return _write_original(number)
+    return write_original(number)
 
 
-def _write_original(number: int) -> str:
+def write_original(number: int) -> str:
+    """A question that is no copy, drawn with the seed `number`."""
     rng = Random(f"original {number}")
     if rng.random() < WITHOUT_NUMBERS:
         return WITHOUT_NUMBER.format(**dict(zip("abcdef", rng.choices(WORDS.split(), k=6), strict=True)))
