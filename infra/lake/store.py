@@ -3,6 +3,7 @@
     objects/<sha256>.parquet            rows, named by their own bytes; written first
     receipts/<step>/<key>.json          the commit: written second, by exclusive create
     journal/<key>/...                   replies of an unfinished shard; removed once its receipt is written
+    partitions/<key>/...                rows of an unfinished merge by partition; removed once its receipt is written
     reports/<suite>/<key>.md            the results of a gate
     reports/<name>/<version>.html       the report of a published version
     runs/<run>/...                      records of a run: what was run, when, and how it ended
