@@ -32,9 +32,10 @@ def measure() -> Iterator[Figure]:
         measured.append(told)
         yield from figures(told)
     for one, other in pairwise(measured):
-        growth = (other["seconds"] / one["seconds"]) / (other["rows"] / one["rows"])
-        note = f"wall time from {one['rows']:,} to {other['rows']:,} rows, by linear growth"
-        yield Figure(f"slope.rows_{other['rows']}", round(growth, 3), "times", "<= 1.1", note)
+        for what, name in (("seconds", "wall time"), ("cpu", "CPU time"), ("bytes", "bytes"), ("messages", "messages")):
+            growth = (other[what] / one[what]) / (other["rows"] / one["rows"])
+            note = f"{name} from {one['rows']:,} to {other['rows']:,} rows, by linear growth"
+            yield Figure(f"slope.{what}.rows_{other['rows']}", round(growth, 3), "times", "<= 1.1", note)
 
 
 def figures(told: dict[str, Any]) -> Iterator[Figure]:
@@ -43,6 +44,7 @@ def figures(told: dict[str, Any]) -> Iterator[Figure]:
     row_steps = rows * STEPS
     note = f"{rows:,} blank rows x {STEPS} steps, shards of {told['shard_rows']} rows, {told['published']:,} published"
     yield Figure(f"speed.{name}", round(rows / told["seconds"]), "rows/s", "", f"{note}; wall time of the whole flow")
+    yield Figure(f"cpu.{name}", round(told["cpu"] / row_steps * 1e6), "us", "", "per row and step, of all processes")
     yield Figure(f"bytes.{name}", round(told["bytes"] / row_steps, 1), "B", "", f"per row and step; {told['largest']}")
     yield Figure(f"objects.{name}", round(told["objects"] / row_steps, 5), "objects", "", "per row and step")
     yield Figure(f"messages.{name}", round(told["messages"] / row_steps, 5), "messages", "", "per row and step, sent")
@@ -55,7 +57,7 @@ def figures(told: dict[str, Any]) -> Iterator[Figure]:
 def run_at(rows: int, shard_rows: int) -> dict[str, Any]:
     """Run `rows` rows in a lake of their own; what it took."""
     with tempfile.TemporaryDirectory() as folder:
-        _, peaks = run_sampled([sys.executable, "-m", MODULE, str(rows), str(shard_rows), folder], cwd=ROOT)
+        run = run_sampled([sys.executable, "-m", MODULE, str(rows), str(shard_rows), folder], cwd=ROOT)
         told = json.loads(Path(folder, "run.json").read_text())
         sizes, counts = Counter[str](), Counter[str]()
         for path in Path(folder).rglob("*"):
@@ -74,5 +76,6 @@ def run_at(rows: int, shard_rows: int) -> dict[str, Any]:
         "objects": sum(counts.values()),
         "largest": ", ".join(f"{kind} {size / rows:.0f} B a row" for kind, size in sizes.most_common(3)),
         "slowest": ", ".join(f"{step} {round(value)}" for value, step in seconds),
-        "peaks": peaks,
+        "peaks": run.peaks,
+        "cpu": run.cpu_seconds,
     }

@@ -1,8 +1,10 @@
-"""The memory of each kind of process below a command: its driver, its workers, Prefect's server."""
+"""The memory and CPU of each kind of process below a command: its driver, its workers, Prefect's server."""
 
 import subprocess
 import threading
-from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import psutil
 
@@ -12,21 +14,32 @@ KINDS = {"prefect": "prefect server", "uvicorn": "prefect server", "resource_tra
 """The kind of a process by a word of its command line."""
 
 
-class MemoryByKind:
-    """Samples the resident memory of a command and its descendants until it is left; `peaks` has MiB by kind.
+@dataclass
+class SampledRun:
+    """What a command printed and took. It is the `driver`, and Dask's scheduler is part of it."""
 
-    Of several processes of a kind, the largest counts. The command itself is the `driver`, and Dask's scheduler is part
-    of it.
-    """
+    out: str = ""
+    peaks: dict[str, float] = field(default_factory=dict)
+    """Most resident memory in MiB by kind of process; of several processes of a kind, the largest counts."""
+    cpu: dict[tuple[str, int], float] = field(default_factory=dict)
+    """Seconds of CPU by kind and process id, as they were last read."""
 
-    def __init__(self, process: "subprocess.Popen[str]") -> None:
-        self.root, self.peaks = psutil.Process(process.pid), dict[str, float]()
+    @property
+    def cpu_seconds(self) -> float:
+        """Seconds of CPU of all processes together."""
+        return sum(self.cpu.values())
+
+
+class _Sampler:
+    """Reads the memory and CPU time of a command and its descendants until it is left."""
+
+    def __init__(self, process: "subprocess.Popen[str]", sampled: SampledRun) -> None:
+        self.root, self.sampled = psutil.Process(process.pid), sampled
         self.ended = threading.Event()
         self.thread = threading.Thread(target=self._sample, daemon=True)
 
-    def __enter__(self) -> "MemoryByKind":
+    def __enter__(self) -> None:
         self.thread.start()
-        return self
 
     def __exit__(self, *error: object) -> None:
         self.ended.set()
@@ -34,19 +47,18 @@ class MemoryByKind:
 
     def _sample(self) -> None:
         while not self.ended.wait(SAMPLE_SECONDS):
-            for kind, rss in self._read():
-                self.peaks[kind] = max(self.peaks.get(kind, 0.0), rss / MIB)
-
-    def _read(self) -> Iterator[tuple[str, int]]:
-        try:
-            tree = [self.root, *self.root.children(recursive=True)]
-        except psutil.Error:
-            return
-        for process in tree:
             try:
-                yield self._kind(process), process.memory_info().rss
+                tree = [self.root, *self.root.children(recursive=True)]
             except psutil.Error:
-                continue
+                return
+            for process in tree:
+                with suppress(psutil.Error):  # it has ended
+                    self._read(process)
+
+    def _read(self, process: psutil.Process) -> None:
+        kind, rss, times = self._kind(process), process.memory_info().rss / MIB, process.cpu_times()
+        self.sampled.peaks[kind] = max(self.sampled.peaks.get(kind, 0.0), rss)
+        self.sampled.cpu[kind, process.pid] = times.user + times.system
 
     def _kind(self, process: psutil.Process) -> str:
         if process.pid == self.root.pid:
@@ -57,14 +69,15 @@ class MemoryByKind:
         return next((kind for word, kind in KINDS.items() if word in words), "other")
 
 
-def run_sampled(command: list[str], **options: object) -> tuple[str, dict[str, float]]:
-    """Run `command` to its end; returns what it prints and the peaks in MiB by kind of process.
-
-    Raises `CalledProcessError` where it fails.
-    """
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, **options)  # type: ignore[call-overload]
-    with MemoryByKind(process) as memory:
-        out, _ = process.communicate()
+def run_sampled(command: list[str], cwd: Path) -> SampledRun:
+    """Run `command` to its end. Raises `CalledProcessError` where it fails."""
+    sampled = SampledRun()
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=cwd)
+    try:
+        with _Sampler(process, sampled):
+            sampled.out, _ = process.communicate()
+    finally:
+        process.terminate()  # if this process was interrupted
     if process.returncode:
-        raise subprocess.CalledProcessError(process.returncode, command, out)
-    return out, memory.peaks
+        raise subprocess.CalledProcessError(process.returncode, command, sampled.out)
+    return sampled

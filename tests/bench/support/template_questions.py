@@ -9,6 +9,7 @@ import pyarrow as pa
 from prefect import flow
 
 from flows.run.run import Run, dask_runner
+from infra.cluster.step_execution import StepExecution
 from schemas.arrow import required
 from schemas.identity import FrozenModel
 from schemas.outcomes import Row
@@ -76,8 +77,11 @@ def deduplicate(recipe: Deduplication) -> Found:
     """Write the questions, and drop their near-duplicates."""
     run = Run.open(recipe)
     written = run.map(recipe.write, run.empty_rows(recipe.rows, SHARD_ROWS))
-    run._wait_for_receipts(written)
+    writing = written.shards[0].origin
+    assert isinstance(writing, StepExecution)
+    writing.result_list()
     started = time.monotonic()
-    (receipt,) = run._wait_for_receipts(run.merge(recipe.drop, written, shard_rows=SHARD_ROWS))
+    receipt = run.merge(recipe.drop, written, shard_rows=SHARD_ROWS).shards[0].receipt
     seconds = time.monotonic() - started
+    assert receipt is not None
     return Found(parts=receipt.parts, rejected=receipt.rejected, seconds=seconds)
