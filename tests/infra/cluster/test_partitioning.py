@@ -1,6 +1,7 @@
 """A merge whose inputs are partitioned among workers gives the same objects as the merge in one worker."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -131,6 +132,13 @@ def test_the_number_of_rows_of_a_worker_changes_no_key(questions: list[list[Rece
 
 def test_calls_that_are_made_twice_change_nothing(questions: list[list[Receipt]], lake: str) -> None:
     assert merge_partitioned(MERGE, questions, lake, repeats=2).kept == 7
+
+
+def test_partitions_may_lie_in_a_bucket_or_in_a_folder(s3_lake: str, tmp_path: Path) -> None:
+    for lake in (s3_lake, str(tmp_path / "lake")):
+        tables = [put_table(open_store(lake), [f"{n:03}" for n in range(10)], TEN, "write")]
+        assert merge_partitioned(MERGE, tables, lake).rejected == {"near duplicate": 3}
+        assert not open_store(lake).list_paths("partitions")
 
 
 def test_a_run_that_was_killed_continues_where_it_stopped(questions: list[list[Receipt]], lake: str) -> None:
