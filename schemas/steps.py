@@ -203,6 +203,39 @@ class Merge(Step):
         raise NotImplementedError(f"{type(self).__name__} must define sql()")
 
 
+class PartitionedMerge(Merge):
+    """A merge whose preparation can be divided among workers, because rows of different hashes have nothing to do with
+    each other.
+
+    Large inputs are partitioned by `hash_rows`: all rows of one hash are in one partition. Workers prepare the
+    partitions, and one worker joins what they found. Small inputs are one partition. The result is the same.
+    """
+
+    partition_columns: ClassVar[tuple[str, ...]]
+    """Columns of the inputs that `prepare_partition` reads."""
+
+    partition_rows: Annotated[int, NotIdentity] = Field(default=250_000, ge=1)
+    """Number of rows that one worker compares at a time, about. Larger inputs are partitioned among the workers, which
+    does not change the result."""
+
+    def hash_rows(self, rows: pa.RecordBatch) -> pa.Array:
+        """The hash of each of n rows with the columns `partition_columns`: (n,) uint64."""
+        raise NotImplementedError(f"{type(self).__name__} must define hash_rows()")
+
+    def prepare_partition(self, con: Any) -> pa.Table:
+        """Prepare one partition. `con` is a DuckDB connection with the partition of each input as a view."""
+        raise NotImplementedError(f"{type(self).__name__} must define prepare_partition()")
+
+    def combine_partitions(self, con: Any) -> None:
+        """Create what `sql` needs from the view `partitions`, the rows of `prepare_partition` for all partitions."""
+        raise NotImplementedError(f"{type(self).__name__} must define combine_partitions()")
+
+    def prepare(self, con: Any) -> None:
+        """Prepare the inputs as one partition."""
+        con.register("partitions", self.prepare_partition(con))
+        self.combine_partitions(con)
+
+
 class TrainingJob(NamedTuple):
     """What a training reads and where it writes."""
 

@@ -16,7 +16,8 @@ from flows.run.options import load_active_budget, load_active_profile, load_code
 from flows.run.roles import Roles
 from flows.run.table import Table
 from infra import engines, gates
-from infra.cluster import budget, train_worker, worker
+from infra.cluster import budget, partitioning, train_worker, worker
+from infra.cluster.partitioning import Partitioning
 from infra.cluster.step_execution import StepExecution
 from infra.lake import input_files, model_store, publish
 from infra.lake.lake_format import mark_format
@@ -29,7 +30,7 @@ from schemas.identity import FrozenModel, fingerprint
 from schemas.input import Source
 from schemas.profile import Profile
 from schemas.receipts import Committed, Manifest, Receipt
-from schemas.steps import Expectation, Merge, Stage, Step, TrainingStep
+from schemas.steps import Expectation, Merge, PartitionedMerge, Stage, Step, TrainingStep
 from schemas.tables import attempts
 
 __all__ = ["Run", "Table"]
@@ -205,16 +206,39 @@ class Run:
         return self._register(Table.from_execution(step))
 
     def merge(self, merge: Merge, *tables: Table, shard_rows: int = 4096) -> Table:
-        """Wait for `tables`, merge all of their rows, and cut the result into shards of `shard_rows` rows."""
+        """Wait for `tables`, merge all of their rows, and cut the result into shards of `shard_rows` rows.
+
+        Inputs that are too large for one worker are partitioned among all of them, if the merge can be.
+        """
         constants = {
             "merge": merge,
             "tables": [self._wait_for_committed(table) for table in tables],
             "shard_rows": shard_rows,
             "policy": self.code_policy,
         }
+        if partitioning.is_partitioned(merge, sum(table.rows for table in tables)):
+            constants["partitioning"] = self._prepare_partitions(merge, constants)
         return self._finish(
             StepExecution(merge.label, worker.run_merge, "lake", [self.store.url], constants, tables[0].rows)
         )
+
+    def _prepare_partitions(self, merge: PartitionedMerge, merging: dict[str, Any]) -> Partitioning | None:
+        """Partition the inputs of a merge and prepare all partitions; None if the merge has no need of it."""
+        plan = StepExecution(f"plan {merge.label}", partitioning.plan_partitioning, "lake", [self.store.url], merging)
+        self.context.execute(plan)
+        planned: Partitioning | None = self._wait_for(plan)[0]
+        if planned is None:
+            return None
+        self.progress.print_line(f"{merge.label:<18} {planned.partitions:,} partitions")
+        shared = {"merge": merge, "partitioning": planned.without_parts(), "lake": self.store.url}
+        numbers = range(planned.partitions)
+        for step in (
+            StepExecution(f"partition {merge.label}", partitioning.distribute_rows, "group", planned.groups, shared),
+            StepExecution(f"prepare {merge.label}", partitioning.prepare_partition, "number", numbers, shared),
+        ):
+            self.context.execute(step)
+            self._wait_for(step)
+        return planned.without_parts()
 
     def train(self, step: TrainingStep, *tables: Table) -> Receipt:
         """Wait for `tables`, then train the model of the step's role on them. The receipt names the trained model.

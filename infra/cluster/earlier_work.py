@@ -5,15 +5,17 @@ earlier key combined with the digest of the code. So the same run, started again
 and so does every later run with that code.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from infra.cluster.code_digest import digest_of_step
+from infra.lake import catalog
 from infra.lake.store import Store
 from schemas.code_policy import CodePolicy
 from schemas.errors import CodeChanged
 from schemas.identity import fingerprint
-from schemas.receipts import Receipt
-from schemas.steps import Step
+from schemas.receipts import Committed, Part, Receipt
+from schemas.steps import Merge, Step
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,15 @@ def find_work(store: Store, step: Step, key: str, policy: CodePolicy) -> Work:
                 f"step {step.label}: shard {key[:12]} was done by other code ({done.code}, now {code}); "
                 "keep its rows with --on-changed-code use, or redo it with --on-changed-code redo"
             )
+
+
+def find_merge_work(
+    store: Store, merge: Merge, tables: Sequence[Sequence[Committed]], shard_rows: int, policy: CodePolicy
+) -> tuple[list[list[Part]], Work]:
+    """The parts of each input of a merge, each once, and its work; raises `CodeChanged` as `find_work` does."""
+    parts = [catalog.unique_parts(part for receipt in table for part in receipt.parts) for table in tables]
+    key = fingerprint(merge, shard_rows, [[part.digest for part in table] for table in parts])
+    return parts, find_work(store, merge, key, policy)
 
 
 def _is_of_other_code(receipt: Receipt, code: str) -> bool:

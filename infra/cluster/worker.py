@@ -7,11 +7,13 @@ workers finish together, the first receipt counts.
 import json
 import time
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, cast
 
 import pyarrow as pa
 
-from infra.cluster.earlier_work import find_work
+from infra.cluster.earlier_work import find_merge_work, find_work
+from infra.cluster.merge_writer import MergeWriter
+from infra.cluster.partitioning import Partitioning, load_partitions
 from infra.cluster.stall_watch import WATCH
 from infra.lake import catalog, input_files
 from infra.lake.store import Store, open_store
@@ -24,7 +26,7 @@ from schemas.input import ColumnNames, Source, SourceFile
 from schemas.outcomes import Quarantine, Reject, Row
 from schemas.receipts import Committed, Part, Receipt, Usage
 from schemas.row_ids import empty_row_id, file_row_id, parent_id
-from schemas.steps import Merge, Stage
+from schemas.steps import Merge, PartitionedMerge, Stage
 from schemas.tables import attempts, empty_rows, quarantine, rejects
 
 MAX_FAILED_ROWS = 8
@@ -86,10 +88,21 @@ def run_empty_rows(rows: int, shard_rows: int, lake: str, id_prefix: str = "") -
     if done := store.read_receipt("empty_rows", key):
         return done
     store.begin_work("empty_rows")
-    writer = _OutcomeWriter(store, "empty_rows", empty_rows.SCHEMA, shard_rows)
-    for number in range(rows):
-        writer.add({"row_id": empty_row_id(id_prefix, number), "number": number})
-    return store.commit(writer.finish(key, (), rows, started))
+    parts = []
+    for begin in range(0, max(rows, 1), shard_rows):
+        numbers = range(begin, min(begin + shard_rows, rows))
+        ids = [empty_row_id(id_prefix, number) for number in numbers]
+        parts.append(store.put(pa.Table.from_arrays([pa.array(ids), pa.array(numbers)], schema=empty_rows.SCHEMA)))
+    receipt = Receipt(
+        step="empty_rows",
+        key=key,
+        inputs=(),
+        rows_in=rows,
+        kept=rows,
+        parts=tuple(parts),
+        seconds=round(time.monotonic() - started, 3),
+    )
+    return store.commit(receipt)
 
 
 def run_shard(
@@ -166,35 +179,38 @@ def run_merge(
     shard_rows: int,
     lake: str,
     policy: CodePolicy = USE_EARLIER_WORK,
+    partitioning: Partitioning | None = None,
 ) -> Receipt:
-    """Run the merge's SQL over whole tables; the result is split into shards as it streams out of DuckDB."""
+    """Run the merge's SQL over whole tables; the result is split into shards as it streams out of DuckDB.
+
+    `partitioning`: how the merge was prepared by other workers; None: it is prepared here.
+    """
     store, started = open_store(lake), time.monotonic()
-    parts = [catalog.unique_parts(p for receipt in table for p in receipt.parts) for table in tables]
-    work = find_work(
-        store, merge, fingerprint(merge, shard_rows, [[p.digest for p in table] for table in parts]), policy
-    )
+    parts, work = find_merge_work(store, merge, tables, shard_rows, policy)
     if work.done is not None:
         return work.done
     store.begin_work(merge.label)
     con = catalog.connect(store)
     for name, table in zip(merge.inputs, parts, strict=True):
         catalog.create_view(con, name, store, table)
-    merge.prepare(con)
+    if partitioning is None:
+        merge.prepare(con)
+    elif not load_partitions(con, cast(PartitionedMerge, merge), partitioning, store):
+        return cast(Receipt, store.read_receipt(merge.label, work.key))
     input_fields = {f.name: f for table in parts for f in store.read_schema(table[0])}
-    result = con.sql(_with_user_columns(con, merge, store.read_schema(parts[0][0]))).to_arrow_reader(shard_rows)
+    query = _with_user_columns(con, merge, store.read_schema(parts[0][0]))
+    result = con.sql(query).to_arrow_reader(shard_rows)
     columns = [_restore_metadata(f, input_fields) for f in result.schema]
     kept = [i for i, f in enumerate(columns) if not (is_user_column(f) and f.name in {g.name for g in columns[:i]})]
-    fields = [columns[i] for i in kept if columns[i].name != "reject"]
-    fields.sort(key=is_user_column)  # stable: user columns come after the merge's own
-    writer = _OutcomeWriter(store, merge.label, pa.schema(fields), shard_rows)
+    writer = MergeWriter(store, merge.label, [columns[i] for i in kept], shard_rows)
     for batch in result:
-        for row in batch.select(kept).to_pylist():
-            reason = row.pop("reject", None)
-            writer.add(Reject(row, reason) if reason else row)
-    rows_in = sum(p.rows for p in parts[0])
+        writer.add(batch.select(kept))
     first, *others = [tuple(p.digest for p in table) for table in parts]
-    receipt = work.sign(writer.finish(work.key, first, rows_in, started))
-    return store.commit(receipt.model_copy(update={"other_inputs": tuple(d for other in others for d in other)}))
+    receipt = writer.finish(work.key, first, sum(p.rows for p in parts[0]), started, con, query)
+    receipt = store.commit(work.sign(receipt.model_copy(update={"other_inputs": tuple(d for o in others for d in o)})))
+    if partitioning is not None:
+        store.remove(partitioning.folder)
+    return receipt
 
 
 def _user_columns(schema: pa.Schema) -> list[str]:

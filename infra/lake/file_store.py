@@ -160,6 +160,10 @@ class FileStore:
             return []
         return sorted(p[len(self.root) + 1 :] for p in map(str, paths) if "/.tmp-" not in p)
 
+    def has_file(self, path: str) -> bool:
+        """Whether a file is at `path`."""
+        return bool(self.fs.exists(self._full_path(path)))
+
     def exists(self) -> bool:
         """Whether anything was ever written here."""
         return bool(self.fs.exists(self.root))

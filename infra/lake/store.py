@@ -5,6 +5,7 @@
     journal/<key>/...                   replies of an unfinished shard; removed once its receipt is written
     inputs/<key>.json                   what the check of an input file has found, so that it is checked once
     contents/<key>                      the digest of rows that were published, by the digests of their parts
+    partitions/<key>/...                rows of an unfinished merge by partition; removed once its receipt is written
     reports/<suite>/<key>.md            the results of a gate
     reports/<name>/<version>.html       the report of a published version
     runs/<run>/...                      records of a run: what was run, when, and how it ended
@@ -51,8 +52,11 @@ class Store(FileStore):
 
     def put(self, table: pa.Table) -> Part:
         """Write `table` as one object, unless an object with the same bytes exists."""
-        data = encode_parquet(table)
-        part = Part(digest=hashlib.sha256(data).hexdigest(), rows=table.num_rows, size=len(data))
+        return self.put_bytes(encode_parquet(table), table.num_rows)
+
+    def put_bytes(self, data: bytes, rows: int) -> Part:
+        """Write the Parquet bytes `data`, which hold `rows` rows, as one object."""
+        part = Part(digest=hashlib.sha256(data).hexdigest(), rows=rows, size=len(data))
         self.write(_object_path(part), data)
         return part
 

@@ -4,17 +4,16 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 from pydantic import Field
 
-from schemas.steps import Merge
-from tasks.dedup.minhash import Indices, QuestionSketches, candidate_pairs, sort_unique
+from schemas.steps import PartitionedMerge
+from tasks.dedup.minhash import Indices, QuestionSketches, candidate_pairs
 
 BATCH_ROWS = 10_000
 """Questions that are read from a table at once."""
 
 
-class NearDuplicates(Merge):
+class NearDuplicates(PartitionedMerge):
     """The base class of merges that look for near-duplicates.
 
     Two questions are near-duplicates if they have the same numbers and signs in the same order, the same
@@ -26,6 +25,8 @@ class NearDuplicates(Merge):
     """
 
     label: ClassVar[str] = "near_duplicates"
+    partition_columns: ClassVar[tuple[str, ...]] = ("row_id", "question")
+
     threshold: float = Field(default=0.5, gt=0, le=1)
     """Least Jaccard similarity, in (0, 1], of the n-gram sets of two near-duplicates."""
     ngram: int = Field(default=3, ge=1)
@@ -33,6 +34,10 @@ class NearDuplicates(Merge):
     common."""
     bands: int = Field(default=32, ge=1)
     """Number of MinHash bands of 2 hashes each. With 32, all but one in 10,000 pairs of similarity 0.5 share a band."""
+
+    def hash_rows(self, rows: pa.RecordBatch) -> pa.Array:
+        """A hash of the numbers, signs and answer-changing words of each question, which near-duplicates share."""
+        return pa.array(QuestionSketches.from_texts(rows.column("question"), self.ngram).number_hashes)
 
     def _load_sketches(self, con: Any, table: str) -> tuple[pa.ChunkedArray, QuestionSketches]:
         """The ids of a table in ascending order, and the sketches of its questions; some 0.3 kB per question."""
@@ -55,20 +60,35 @@ class DropNearDuplicates(NearDuplicates):
     version: ClassVar[int] = 3
     inputs: ClassVar[tuple[str, ...]] = ("questions",)
 
-    def prepare(self, con: Any) -> None:
-        """Register the table `near(row_id, cluster, same_template)`, with a row for each question.
+    def prepare_partition(self, con: Any) -> pa.Table:
+        """The columns `row_id`, `cluster`, `template` and `numbers` of each question; the last two are hashes.
 
         It takes 0.3 kB of memory per question, and another 0.3 kB for each with the same numbers as another one.
         """
         ids, sketches = self._load_sketches(con, "questions")
         _, group, sizes = np.unique(sketches.number_hashes, return_inverse=True, return_counts=True)
         rows = np.flatnonzero(sizes[group] > 1)
-        one, other = candidate_pairs(sketches.band_keys(rows, self.bands), sketches.tie_break_hash(rows))
-        is_near = sketches.jaccard(rows[one], rows[other]) >= self.threshold
-        cluster = _cluster_leaders(len(sketches), rows[one[is_near]], rows[other[is_near]])
-        is_single = np.bincount(cluster, minlength=len(sketches))[cluster] == 1
-        columns = [ids, ids.take(pa.array(cluster, mask=is_single)), _count_variants(sketches)]
-        con.register("near", pa.table(columns, ["row_id", "cluster", "same_template"]))
+        leader = np.arange(len(sketches))
+        for one, other in candidate_pairs(sketches.band_keys(rows, self.bands), sketches.tie_break_hash(rows)):
+            left_rows, right_rows = rows[one], rows[other]
+            is_apart = leader[left_rows] != leader[right_rows]
+            left_rows, right_rows = left_rows[is_apart], right_rows[is_apart]
+            is_near = sketches.jaccard(left_rows, right_rows) >= self.threshold
+            _connect(leader, left_rows[is_near], right_rows[is_near])
+        is_single = np.bincount(leader, minlength=len(sketches))[leader] == 1
+        hashes = [each.view(np.int64) for each in (sketches.template_hashes, sketches.number_hashes)]  # DuckDB's joins
+        # with an Arrow table fail on large unsigned numbers
+        columns = [ids, ids.take(pa.array(leader, mask=is_single)), *hashes]
+        return pa.table(columns, ["row_id", "cluster", "template", "numbers"])
+
+    def combine_partitions(self, con: Any) -> None:
+        """Create the view `near(row_id, cluster, same_template)`, with a row for each question."""
+        con.execute("""
+            CREATE OR REPLACE TEMP VIEW near AS SELECT row_id, cluster, same_template FROM partitions JOIN (
+                SELECT template, count(*) AS same_template
+                FROM (SELECT DISTINCT template, numbers FROM partitions) GROUP BY template
+            ) USING (template)
+        """)
 
     def sql(self) -> str:
         """`cluster` is the row id of the first row of the cluster; null for a question that is like no other.
@@ -82,28 +102,15 @@ class DropNearDuplicates(NearDuplicates):
         """
 
 
-def _cluster_leaders(count: int, left_rows: Indices, right_rows: Indices) -> Indices:
-    """For each of `count` rows, the lowest row that it is connected to by pairs: (count,) int64.
+def _connect(leader: Indices, left_rows: Indices, right_rows: Indices) -> None:
+    """Join the clusters of each pair of rows, in place. `left_rows` and `right_rows` are (pairs,) int64.
 
-    `left_rows` and `right_rows` are (pairs,) int64.
+    `leader` is (n,) int64: for each row the lowest row of its cluster.
     """
-    leader = list(range(count))
-
-    def find_leader(row: int) -> int:
-        while leader[row] != row:
-            leader[row] = leader[leader[row]]
-            row = leader[row]
-        return row
-
-    for one, other in zip(left_rows.tolist(), right_rows.tolist(), strict=True):
-        first, second = sorted((find_leader(one), find_leader(other)))
-        leader[second] = first
-    return np.array([find_leader(row) for row in range(count)], np.int64)
-
-
-def _count_variants(sketches: QuestionSketches) -> NDArray[np.int64]:
-    """For each of n questions, how many distinct number sequences occur with its template: (n,) int64."""
-    _, template = np.unique(sketches.template_hashes, return_inverse=True)
-    _, numbers = np.unique(sketches.number_hashes, return_inverse=True)
-    pairs = sort_unique(template.astype(np.int64) * len(sketches) + numbers)
-    return np.bincount(pairs // max(1, len(sketches)), minlength=1)[template]
+    while len(left_rows):
+        left, right = leader[left_rows], leader[right_rows]
+        is_apart = left != right
+        left_rows, right_rows = left_rows[is_apart], right_rows[is_apart]
+        np.minimum.at(leader, np.maximum(left, right), np.minimum(left, right))
+        while not np.array_equal(leader, leader[leader]):
+            leader[:] = leader[leader]

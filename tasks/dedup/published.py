@@ -21,9 +21,8 @@ class DropPublished(NearDuplicates):
     dataset: DatasetName
     """Name of the published dataset, as reject reasons give it. It needs the columns `row_id` and `question`."""
 
-    def prepare(self, con: Any) -> None:
-        """Register `known(row_id, known_as)`: for each near-duplicate, the most similar published row (the first of
-        several).
+    def prepare_partition(self, con: Any) -> pa.Table:
+        """For each near-duplicate its `row_id` and `known_as`, the most similar published row (the first of several).
 
         It takes 0.6 kB of memory per row of either table, and another 0.3 kB for each whose numbers occur in both.
         """
@@ -34,14 +33,20 @@ class DropPublished(NearDuplicates):
         )
         rows = np.flatnonzero(np.isin(sketches.number_hashes, shared_numbers))
         known_count = int(np.searchsorted(rows, len(old)))
-        one, other = candidate_pairs(sketches.band_keys(rows, self.bands), sketches.tie_break_hash(rows), known_count)
+        keys, tie_break = sketches.band_keys(rows, self.bands), sketches.tie_break_hash(rows)
+        codes = [one * len(rows) + other for one, other in candidate_pairs(keys, tie_break, known_count)]
+        one, other = np.divmod(sort_unique(np.concatenate(codes)), max(1, len(rows)))
         old_rows, new_rows = rows[one], rows[other]
         similarity = sketches.jaccard(old_rows, new_rows)
         best = np.lexsort((old_rows, -similarity, new_rows))
         best = best[similarity[best] >= self.threshold]
         best = best[np.unique(new_rows[best], return_index=True)[1]]
         columns = [ids.take(pa.array(new_rows[best] - len(old))), old_ids.take(pa.array(old_rows[best]))]
-        con.register("known", pa.table(columns, ["row_id", "known_as"]))
+        return pa.table(columns, ["row_id", "known_as"])
+
+    def combine_partitions(self, con: Any) -> None:
+        """Create the view `known(row_id, known_as)`, with a row for each near-duplicate."""
+        con.execute("CREATE OR REPLACE TEMP VIEW known AS SELECT * FROM partitions")
 
     def sql(self) -> str:
         """`known_as` is the row id of the published question; null for a question that is kept."""

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from infra import engines
-from infra.cluster import worker
+from infra.cluster import merge_writer, worker
 from infra.lake.store import open_store
 from schemas.arrow import is_measured, measured, required
 from schemas.engine_specs import EmbeddedSpec
@@ -220,6 +220,34 @@ def test_a_merge_that_loses_or_doubles_rows_fails(lengths: list[Receipt], lake: 
         merged("SELECT * FROM given ORDER BY row_id LIMIT 11", lengths, lake)
     with pytest.raises(LedgerError, match="step select: 12 rows in, but 24 kept"):
         merged("SELECT given.* REPLACE (row_id || i AS row_id) FROM given, (VALUES (1), (2)) t(i)", lengths, lake)
+
+
+@pytest.mark.parametrize("order", ["", "DESC"])
+def test_rejects_are_counted_by_reason_in_whatever_order_the_rows_come(
+    lengths: list[Receipt], lake: str, order: str
+) -> None:
+    query = (
+        "SELECT *, CASE WHEN row_id LIKE '%2' THEN 'two' WHEN row_id LIKE '%3' THEN 'three' END AS reject FROM given"
+    )
+    receipt = merged(f"{query} ORDER BY row_id {order}", lengths, lake)
+    assert (receipt.kept, receipt.rejected) == (9, {"three": 1, "two": 2}) and receipt.rejects is not None
+    told = open_store(lake).get(receipt.rejects).to_pylist()
+    assert sorted(row["reason"] for row in told) == ["three", "two", "two"]
+    assert [json.loads(row["row"])["row_id"] for row in told] == [row["row_id"] for row in told]
+
+
+def test_a_row_that_a_merge_keeps_and_rejects_counts_once(lengths: list[Receipt], lake: str) -> None:
+    query = "SELECT *, CASE WHEN i = 2 THEN 'again' END AS reject FROM given, (VALUES (1), (2)) t(i) ORDER BY row_id, i"
+    receipt = merged(query, lengths, lake)
+    assert (receipt.kept, receipt.rejected) == (12, {})
+
+
+def test_many_rejects_are_one_object(lengths: list[Receipt], lake: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(merge_writer, "REJECTS_PER_GROUP", 5)
+    receipt = merged("SELECT *, 'all' AS reject FROM given ORDER BY row_id", lengths, lake)
+    assert (receipt.kept, receipt.rejected, [part.rows for part in receipt.parts]) == (0, {"all": 12}, [0])
+    assert receipt.rejects is not None and receipt.rejects.rows == 12
+    assert len(set(open_store(lake).get(receipt.rejects)["row_id"].to_pylist())) == 12
 
 
 def test_measurements_stay_measurements_through_a_merge(lengths: list[Receipt], lake: str) -> None:
