@@ -1,6 +1,8 @@
 """Every test belongs to a set that somebody runs: marker, target of the Makefile and its line in the README agree."""
 
 import re
+import subprocess
+from pathlib import Path
 
 from tests.support.runs import ROOT
 
@@ -29,3 +31,17 @@ def test_continuous_integration_runs_every_set_but_the_one_that_is_run_by_hand()
     assert set(re.findall(r"(?:^make|\brun \d+) (test[\w-]*)\b", run, re.MULTILINE)) == targets
     assert not re.search(r"\brun \d+ test[\w-]* *\|\|", run), "every set is required"
     assert run.splitlines()[-1] == "make test", "the last line that continuous integration prints is pytest's"
+
+
+def test_continuous_integration_tells_what_cannot_be_made_from_what_can(tmp_path: Path) -> None:
+    """A target may lie in a folder that is not there yet, such as `.venv/train`."""
+    run = (ROOT / ".ci" / "run").read_text()
+    function = run[run.index("run() {") : run.index("\n}\n") + 3]
+    (tmp_path / "Makefile").write_text(
+        "folder/made:\n\t@echo made it\nfolder/broken:\n\t@echo no such package; false\n"
+    )
+    script = f"set -eu\n{function}if run 60 folder/made; then echo yes; fi\nrun 60 folder/broken || echo left out\n"
+    told = subprocess.run(["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True)
+    lines = told.stdout.splitlines()
+    assert lines[:3] == ["made it", "yes", "no such package"] and lines[-1] == "left out"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["Makefile"]
