@@ -3,7 +3,7 @@
 import os
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import pyarrow as pa
@@ -32,6 +32,8 @@ class DryStore(Store):
         """Receipts that were looked for, by step."""
         self.listings: dict[str, frozenset[str]] = {}
         """Paths below a folder that was listed once."""
+        self.receipts: dict[str, Receipt] = {}
+        """Receipts that were found in a remote lake, by name: a publication reads those of its steps again."""
         self.lock = threading.Lock()
 
     @property
@@ -79,7 +81,15 @@ class DryStore(Store):
             folder = f"receipts/{step}"
             if f"{folder}/{key}.json" not in self._list_once(folder):
                 return None
-        return super().read_receipt(step, key)
+        receipt = super().read_receipt(step, key)
+        if self.is_remote and receipt is not None:
+            self.receipts[receipt.name] = receipt
+        return receipt
+
+    def read_receipts_by_name(self, names: Sequence[str]) -> list[Receipt]:
+        """The receipts with these names, in order. Raises `QuestmillError` if one is missing."""
+        missing = iter(super().read_receipts_by_name([name for name in names if name not in self.receipts]))
+        return [self.receipts.get(name) or next(missing) for name in names]
 
     def write_held_back(self) -> None:
         """Write and remove all that was held back, records of the run last.

@@ -35,8 +35,8 @@ def test_a_run_survives_the_death_of_a_referee_and_of_a_worker(baseline: Lake, t
         assert _receipts(store) < SHARDS, "the run was over too soon to show anything"
         outcome = wait_for_exit(run)
     assert outcome.code == 0, outcome.err
-    assert len(outcome.err.splitlines()) == 6, (
-        "run, read, seed, verify, judged, gate: a death is no business of the user's"
+    assert len(outcome.err.splitlines()) == 8, (
+        "run, read, seed, verify, doubts, their gate, verdicts, gate: a death is no business of the user's"
     )
     _assert_same(store, baseline)
 

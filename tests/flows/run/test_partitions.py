@@ -26,7 +26,8 @@ def test_a_merge_that_all_workers_prepare_publishes_the_same_rows(
 ) -> None:
     from prefect import flow
 
-    from flows.run.run import Run, dask_runner
+    from flows.run.dask_runner import dask_runner
+    from flows.run.run import Run
 
     @flow(name="near", task_runner=dask_runner)
     def drop(recipe: Recipe) -> Manifest:
