@@ -44,7 +44,7 @@ IN_PARALLEL := --dist load --maxschedchunk 1
 BYTE_CODE := PYTHONDONTWRITEBYTECODE=
 
 test: $(READY)
-	@$(BYTE_CODE) $(BIN)/python -m pytest -n 3 $(IN_PARALLEL) -m "not (system or real or train or vllm or soak)"
+	@$(BYTE_CODE) $(BIN)/python -m pytest -n 4 $(IN_PARALLEL) -m "not (system or real or train or vllm or soak)"
 
 # What `make test` leaves out because it is slow: real servers, kills, whole recipes in a bucket, documented commands.
 test-system: $(READY)

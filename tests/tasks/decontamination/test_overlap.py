@@ -311,6 +311,7 @@ def real(*files: tuple[str, Path, str]) -> FindOverlaps:
     return FindOverlaps(benchmarks=tuple(Benchmark(name=n, path=str(path), column=c) for n, path, c in files))
 
 
+@pytest.mark.system
 def test_of_real_questions_exactly_those_that_share_13_words_are_told() -> None:
     train, test = column(GSM8K / "train.jsonl", "question"), column(GSM8K / "test.jsonl", "question")
     problems = column(MATH / "test.jsonl", "problem")
@@ -324,6 +325,7 @@ def test_of_real_questions_exactly_those_that_share_13_words_are_told() -> None:
     assert shared == [sorted({question for question, _ in TRUE_OVERLAPS}), []]
 
 
+@pytest.mark.system
 def test_every_item_of_a_real_benchmark_is_found_in_its_own_words() -> None:
     problems = column(MATH / "test.jsonl", "problem")
     stage = real(("math", MATH / "test.jsonl", "problem"))

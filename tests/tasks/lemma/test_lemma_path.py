@@ -31,6 +31,9 @@ from tests.support.staged import StageRunner, make_empty_rows
 from tests.support.teacher import reply
 
 
+pytestmark = pytest.mark.system  # each process that tests would make all tables anew
+
+
 @pytest.fixture(scope="module")
 def made() -> dict[str, Any]:
     """Every table of a run over 60 problems of the proving ground."""

@@ -361,6 +361,7 @@ def test_no_wrapping_and_no_answer_is_ever_published(question: str, before: str,
     assert read_question(f"{before}{question}{after}") in (question, Fault("solution"))
 
 
+@pytest.mark.system
 @pytest.mark.parametrize(("path", "column", "source"), [(GSM8K, "question", "gsm8k"), (MATH, "problem", "math")])
 def test_real_questions_pass_unchanged(path: Path, column: str, source: str) -> None:
     if not path.exists():
