@@ -30,7 +30,6 @@ from tests.support.recorded import SKIP_REASON, SOLUTIONS
 from tests.support.staged import StageRunner, make_empty_rows
 from tests.support.teacher import reply
 
-
 pytestmark = pytest.mark.system  # each process that tests would make all tables anew
 
 

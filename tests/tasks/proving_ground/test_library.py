@@ -43,6 +43,7 @@ def test_there_are_sixty_templates_over_ten_topics_with_names_of_their_own() -> 
     assert max(Counter(t.name for t in library.TEMPLATES).values()) == 1
 
 
+@pytest.mark.system
 def test_there_are_a_thousand_million_distinct_problems() -> None:
     assert library.count_questions() >= 10**9
 

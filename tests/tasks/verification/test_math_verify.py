@@ -120,7 +120,7 @@ def test_known_pairs_are_judged_as_known(
     assert (ruling.verdict, ruling.rule) == (verdict, rule)
 
 
-@pytest.mark.early
+@pytest.mark.system
 def test_a_pair_is_judged_alike_by_every_child_and_after_any_pair(monkeypatch: pytest.MonkeyPatch) -> None:
     """sympy finds the sign of an end of this interval or not, by the order in which it looks at facts."""
     pairs = [Pair("x^2+2x+1", r"[0/e48/\pi,\sin(\pi))"), Pair(r"[0/e48/\pi,\sin(\pi))", r"50\%")]

@@ -338,13 +338,13 @@ def _judged(gold: str, answer: str) -> tuple[str, str]:
     return ruling.verdict, ruling.rule
 
 
-@pytest.mark.early
+@pytest.mark.system
 def test_a_hung_comparison_is_a_timeout_and_never_wrong() -> None:
     row = _verdict(r"\boxed{\sum_{k=1}^{10^{7}}\frac{\sin k}{k}}", "1", deadline=0.5)
     assert (row["verdict"], row["rule"], row["found_by"]) == ("timeout", "deadline", "boxed")
 
 
-@pytest.mark.early
+@pytest.mark.system
 def test_a_pair_that_takes_longer_than_its_limit_is_judged_at_the_end_with_more() -> None:
     """It takes some 1.3 seconds of CPU time: more than the limit, and less than four times as much."""
     row = _verdict(r"\boxed{\prod_{k=1}^{400}(1+\frac{1}{k^2})}", "3", deadline=0.7)

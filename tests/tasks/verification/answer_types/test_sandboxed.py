@@ -52,7 +52,7 @@ def is_slow(row: dict[str, Any]) -> bool:
     return row["expect"] == "timeout"
 
 
-@pytest.mark.early
+@pytest.mark.system
 def test_programs_are_judged_by_their_unit_tests() -> None:
     rows = [row for row in read_cases("code") if not is_slow(row)]
     assert len(rows) >= 150
@@ -81,7 +81,7 @@ def test_functions_decide() -> None:
         assert list(find_mismatches(checker, list(group))) == []
 
 
-@pytest.mark.early
+@pytest.mark.system
 def test_queries_are_judged_by_their_rows() -> None:
     rows = read_cases("sql")
     assert len(rows) >= 150
