@@ -116,6 +116,7 @@ def assert_whole_or_nothing(store: Store, expected: Manifest) -> None:
             assert store.get(part).num_rows == part.rows
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_every_single_write_of_a_run_may_be_its_last(source: Source, when: When) -> None:
     stage = Compare()

@@ -374,6 +374,7 @@ def test_real_questions_pass_unchanged(path: Path, column: str, source: str) -> 
     assert rejected < 0.005 * len(questions)
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("solvable", [True, False])
 def test_questions_of_the_proving_ground_pass_unchanged(solvable: bool) -> None:
     empty = [{"row_id": str(number), "number": number} for number in range(2500)]

@@ -80,6 +80,7 @@ def test_the_rungs_do_not_care_which_side_a_plain_answer_stands_on() -> None:
             assert turned.verdict == row["verdict"], row
 
 
+@pytest.mark.system
 def test_mutants_of_right_answers_are_not_right() -> None:
     rng, alive, count = random.Random(1), [], 0
     rows = [row for row in CORPUS if row["verdict"] == "correct" and "question" not in row and row["rung"] != "choice"]

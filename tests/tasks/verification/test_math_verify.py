@@ -135,7 +135,7 @@ def test_a_pair_is_judged_alike_by_every_child_and_after_any_pair(monkeypatch: p
     assert found == [found[0]] * 9
 
 
-@pytest.mark.early
+@pytest.mark.system
 def test_bombs_are_timeouts_and_cost_their_neighbours_nothing(real: MathVerifyProcess) -> None:
     nested = r"\frac{1}{" * 150 + "2" + "}" * 150
     bombs = [Pair("1", r"\sum_{k=1}^{10^{7}}\frac{\sin k}{k}"), Pair("1", nested)]
