@@ -10,8 +10,16 @@ pytest_plugins = ("tests.support.skips",)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Puts tests with the marker `early` first, whatever process takes the next test."""
-    items.sort(key=lambda item: item.get_closest_marker("early") is None)
+    """Puts tests with the marker `early` first, and spreads those of flows evenly among the others.
+
+    Several processes share the tests, and each takes the next one. Tests of flows mostly wait for Prefect's server, so
+    the cores would be idle if all processes were at them at the same time.
+    """
+    groups: dict[bool, list[pytest.Item]] = {True: [], False: []}
+    for item in items:
+        groups[item.nodeid.startswith("tests/flows/")].append(item)
+    place = {id(item): number / len(group) for group in groups.values() for number, item in enumerate(group)}
+    items.sort(key=lambda item: (item.get_closest_marker("early") is None, place[id(item)]))
 
 
 @pytest.fixture
