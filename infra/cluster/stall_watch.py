@@ -36,7 +36,9 @@ class Stall(NamedTuple):
     """A call that makes no progress."""
 
     step: str
+    """Label of the step."""
     shard: int
+    """Number of the shard in the step, from 0."""
     seconds: float
     """Seconds since it last made progress."""
     host: str
@@ -75,9 +77,8 @@ class StallWatch:
         self.current = threading.local()
         self.calls: set[_Call] = set()
         self.changed = threading.Condition()
-        self.thread: threading.Thread | None = None
         self.pid = 0
-        """The process that the thread runs in: a fork has none."""
+        """The process that the thread which looks runs in: a fork has none."""
 
     @contextmanager
     def watch(self, step: str, shard: int, limit: float, report: Callable[[Stall], None]) -> Iterator[None]:
@@ -86,8 +87,7 @@ class StallWatch:
         with self.changed:
             if self.pid != os.getpid():
                 self.pid, self.calls = os.getpid(), set()
-                self.thread = threading.Thread(target=self._run, name="stall watch", daemon=True)
-                self.thread.start()
+                threading.Thread(target=self._run, name="stall watch", daemon=True).start()
             self.calls.add(call)
             self.changed.notify()
         self.current.call = call

@@ -70,6 +70,7 @@ def run_seed(file: SourceFile, types: dict[str, str], source: Source, reserved_n
     schema = pa.schema([*attempts.SCHEMA, *extra])
     writer = _OutcomeWriter(store, "seed", schema, source.shard_rows)
     for number, ours, others in input_files.read_rows(file, source, types):
+        WATCH.note_progress()
         row = {"row_id": file_row_id(file.digest, file.copy_number, number)} | ours | dict.fromkeys(names.values())
         row |= {names[name]: value for name, value in others.items()}
         empty = [n for n in ("question", "response", "answer") if row[n] is None]
@@ -204,6 +205,7 @@ def run_merge(
     kept = [i for i, f in enumerate(columns) if not (is_user_column(f) and f.name in {g.name for g in columns[:i]})]
     writer = MergeWriter(store, merge.label, [columns[i] for i in kept], shard_rows)
     for batch in result:
+        WATCH.note_progress()
         writer.add(batch.select(kept))
     first, *others = [tuple(p.digest for p in table) for table in parts]
     receipt = writer.finish(work.key, first, sum(p.rows for p in parts[0]), started, con, query)
@@ -251,7 +253,6 @@ class _OutcomeWriter:
 
     def add(self, outcome: Outcome, input_row_id: str | None = None) -> None:
         """Add one outcome of the input row `input_row_id`; None: the outcome's own row id."""
-        WATCH.note_progress()
         row_id = input_row_id or _row_of(outcome)["row_id"]
         if isinstance(outcome, Reject):
             replies = None if row_id in self.rejects_by_id else self.replies_about(row_id) or None
