@@ -1,6 +1,7 @@
 """Benchmarks and figures are named by what they measure, and every kept figure belongs to a benchmark that exists."""
 
 import ast
+import importlib
 import json
 import re
 import subprocess
@@ -89,3 +90,11 @@ def test_no_text_names_a_benchmark_by_a_letter() -> None:
 def test_every_benchmark_that_a_text_names_exists() -> None:
     named = {word.removeprefix("ONLY=") for word in grep("ONLY=[a-z_.]+", "-o")}
     assert named and [name for name in named if not select_benchmarks(name)] == []
+
+
+def test_every_module_that_benchmarks_need_can_be_imported() -> None:
+    """Most of them run only by hand, so that a name which moved would be noticed late."""
+    modules = sorted(path.relative_to(ROOT).with_suffix("") for path in (ROOT / "tests" / "bench").rglob("*.py"))
+    for module in modules:
+        if module.name not in ("__init__", "__main__"):
+            importlib.import_module(".".join(module.parts))

@@ -15,7 +15,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from tests.bench.support.process_memory import run_sampled
+from tests.bench.support.process_tree import run_measured
 from tests.bench.support.results import ROOT, Figure
 
 STEPS = 10
@@ -57,7 +57,8 @@ def figures(told: dict[str, Any]) -> Iterator[Figure]:
 def run_at(rows: int, shard_rows: int) -> dict[str, Any]:
     """Run `rows` rows in a lake of their own; what it took."""
     with tempfile.TemporaryDirectory() as folder:
-        run = run_sampled([sys.executable, "-m", MODULE, str(rows), str(shard_rows), folder], cwd=ROOT)
+        command = [sys.executable, "-m", MODULE, str(rows), str(shard_rows), folder]
+        run = run_measured(command, cwd=ROOT).require_success()
         told = json.loads(Path(folder, "run.json").read_text())
         sizes, counts = Counter[str](), Counter[str]()
         for path in Path(folder).rglob("*"):
@@ -76,6 +77,6 @@ def run_at(rows: int, shard_rows: int) -> dict[str, Any]:
         "objects": sum(counts.values()),
         "largest": ", ".join(f"{kind} {size / rows:.0f} B a row" for kind, size in sizes.most_common(3)),
         "slowest": ", ".join(f"{step} {round(value)}" for value, step in seconds),
-        "peaks": run.peaks,
-        "cpu": run.cpu_seconds,
+        "peaks": run.peak_rss_by_role,
+        "cpu": run.cpu,
     }

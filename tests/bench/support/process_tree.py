@@ -35,6 +35,14 @@ class TreeCost:
     """The same, in MiB, but every process counts each of its pages."""
     cpu_by_role: dict[str, float]
     """Seconds of CPU of each kind of process, without what it took after it was last read."""
+    peak_rss_by_role: dict[str, float]
+    """Most resident memory in MiB of one process of each kind."""
+
+    def require_success(self) -> "TreeCost":
+        """Return this. Raises `RuntimeError` with the end of what the command printed if it failed."""
+        if self.code:
+            raise RuntimeError(f"the command ended with {self.code}: {self.err[-2000:]}")
+        return self
 
 
 @dataclass
@@ -45,6 +53,7 @@ class _Readings:
     peak_rss: float = 0.0
     cpu: dict[tuple[str, int], float] = field(default_factory=dict)
     """By role and process id."""
+    peak_rss_by_role: dict[str, float] = field(default_factory=dict)
 
     def sum_by_role(self) -> dict[str, float]:
         sums: dict[str, float] = {}
@@ -75,7 +84,7 @@ def run_measured(
     _reap_orphans(others)
     cpu = _children_cpu() - before
     peaks = (readings.peak_pss, readings.peak_rss)
-    return TreeCost(process.returncode, out, err, wall, cpu, *peaks, readings.sum_by_role())
+    return TreeCost(process.returncode, out, err, wall, cpu, *peaks, readings.sum_by_role(), readings.peak_rss_by_role)
 
 
 def _children_cpu() -> float:
@@ -106,7 +115,10 @@ def _read_tree(pid: int, readings: _Readings, ended: threading.Event) -> None:
         for process in tree:
             try:
                 memory, times = process.memory_full_info(), process.cpu_times()
-                readings.cpu[find_role(process, pid), process.pid] = times.user + times.system
+                role = find_role(process, pid)
+                readings.cpu[role, process.pid] = times.user + times.system
+                largest = max(readings.peak_rss_by_role.get(role, 0.0), memory.rss / MIB)
+                readings.peak_rss_by_role[role] = largest
             except (psutil.Error, OSError):
                 continue
             pss, rss = pss + memory.pss, rss + memory.rss

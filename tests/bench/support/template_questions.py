@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 import pyarrow as pa
 from prefect import flow
 
-from flows.run.run import Run, dask_runner
+from flows.run.dask_runner import dask_runner
+from flows.run.run import Run
 from infra.cluster.step_execution import StepExecution
 from schemas.arrow import required
 from schemas.identity import FrozenModel
@@ -81,7 +82,7 @@ def deduplicate(recipe: Deduplication) -> Found:
     assert isinstance(writing, StepExecution)
     writing.result_list()
     started = time.monotonic()
-    receipt = run.merge(recipe.drop, written, shard_rows=SHARD_ROWS).shards[0].receipt
+    receipt = run.merge(recipe.drop, written, shard_rows=SHARD_ROWS).shards[0].committed
     seconds = time.monotonic() - started
     assert receipt is not None
     return Found(parts=receipt.parts, rejected=receipt.rejected, seconds=seconds)

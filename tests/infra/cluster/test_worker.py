@@ -11,6 +11,7 @@ import pytest
 
 from infra import engines
 from infra.cluster import merge_writer, worker
+from infra.cluster.stall_watch import WATCH
 from infra.lake.store import open_store
 from schemas.arrow import is_measured, measured, required
 from schemas.engine_specs import EmbeddedSpec
@@ -206,6 +207,21 @@ def test_a_merge_cuts_its_rows_into_shards_in_order(lengths: list[Receipt], lake
     assert [part.rows for part in receipt.parts] == [5, 5, 2] and receipt.is_balanced
     ids = [row["row_id"] for row in read_rows(open_store(lake), [receipt])]
     assert ids == sorted(ids, reverse=True) and len(ids) == 12
+
+
+def test_an_input_a_stage_and_a_merge_note_their_progress(
+    tmp_path: Path, lake: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a long one would be reported to make none."""
+    noted: list[str] = []
+    monkeypatch.setattr(WATCH, "note_progress", lambda: noted.append("row"))
+    path = write_jsonl(tmp_path / "a.jsonl", [make_attempt(n) for n in range(12)])
+    [attempts] = seed(Source(input=(path,)), lake)
+    assert len(noted) == 12
+    told = run_stage(Told(behaviour=lambda row: [length(row)]), [attempts], lake)
+    assert len(noted) == 24
+    merged("SELECT * FROM given ORDER BY row_id", told, lake)
+    assert len(noted) == 27, "once for each batch of five rows"
 
 
 def test_the_column_reject_turns_rows_down(lengths: list[Receipt], lake: str) -> None:
